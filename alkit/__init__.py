@@ -1,0 +1,58 @@
+"""alkit: composable blocks for deep active learning on PyTorch and Lightning.
+
+Everything public is at the top level and is imported when it is first used, so that
+``import alkit`` costs nothing and changes nothing outside alkit.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_MODULES = {
+    "alkit.blocks": (
+        "Add Block Cat Conv2dBlock ConvolutionalNeuralNetwork DeeplayModule Discriminator Layer "
+        "LayerList LinearBlock MultiLayerPerceptron Sequential"
+    ),
+    "alkit.optimizers": "Adam AdamW Optimizer RMSprop SGD",
+    "alkit.prediction": "Prediction",
+    "alkit.query": "Query",
+    "alkit.pool": "ActiveLearningDataset",
+    "alkit.criteria": (
+        "Constant Criterion Entropy LeastConfidence Margin MinMax Rank Ratio ZScore"
+    ),
+    "alkit.selectors": "Random Selector TopK",
+    "alkit.applications": (
+        "Application BinaryClassifier CategoricalClassifier Classifier Regressor"
+    ),
+    "alkit.trainer": "DataLoader Trainer",
+    "alkit.history": "History",
+    "alkit.strategies": (
+        "ActiveLearner AdversarialStrategy Strategy UncertaintyStrategy UniformStrategy"
+    ),
+    "alkit.loop": "ActiveLearningLoop RoundRecord",
+    "alkit.experiment": "Result compare",
+}
+_ORIGIN = {name: module for module, names in _MODULES.items() for name in names.split()}
+_SUBMODULES = (
+    "blocks criteria errors initializers models optimizers plots selectors strategies testing"
+).split()
+
+__all__ = sorted([*_ORIGIN, *_SUBMODULES])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ORIGIN:
+        value = getattr(import_module(_ORIGIN[name]), name)
+    elif name in _SUBMODULES:
+        value = import_module(f"alkit.{name}")
+    else:
+        raise AttributeError(f"module 'alkit' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,91 @@
+"""Every error that alkit raises on purpose: one family that also inherits the built-in kind.
+
+``except alkit.errors.AlkitError`` catches them all; ``except ValueError`` (IndexError,
+RuntimeError, ...) keeps working where a reader expects the built-in kind.
+"""
+
+from __future__ import annotations
+
+
+class AlkitError(Exception):
+    """Base of every error that alkit raises on purpose."""
+
+
+# --- blocks -----------------------------------------------------------------------------------
+
+
+class ConfigurationError(AlkitError, ValueError):
+    """An argument of a block, optimizer or strategy that does not exist or cannot be right."""
+
+
+class SelectionError(AlkitError, LookupError):
+    """A block selector, slice or child name that matches nothing."""
+
+
+class BuiltError(AlkitError, RuntimeError):
+    """An edit of, or a second build of, what is built already."""
+
+
+class UnbuiltError(AlkitError, RuntimeError):
+    """A use of what is not built yet."""
+
+
+class ShapeError(AlkitError, RuntimeError, ValueError):
+    """Parts of a network that do not fit: the path of the part and both shapes are named."""
+
+
+# --- pool -------------------------------------------------------------------------------------
+
+
+class SampleIndexError(AlkitError, IndexError):
+    """A dataset index that is out of range, no integer, or given twice."""
+
+
+class AnnotationError(AlkitError, ValueError):
+    """An annotation that contradicts the pool: already annotated, or not annotated yet."""
+
+
+class LabelError(AlkitError, ValueError):
+    """Labels that do not fit: their number, their type, or that there is none."""
+
+
+class EmptyPoolError(AlkitError, ValueError):
+    """A pool that has nothing left to query, or nothing annotated to train on."""
+
+
+# --- predictions, criteria, selectors ---------------------------------------------------------
+
+
+class PredictionError(AlkitError, ValueError):
+    """Outputs that are no valid prediction: wrong shape, wrong ids, wrong kind."""
+
+
+class NonFiniteError(PredictionError):
+    """NaN or infinity in a model's outputs or in a criterion's scores."""
+
+
+class ScoreError(AlkitError, ValueError):
+    """A criterion that returned something else than one finite score a candidate."""
+
+
+class PicksError(AlkitError, ValueError):
+    """A selector or strategy that returned something else than distinct candidates."""
+
+
+class QuerySizeError(AlkitError, ValueError):
+    """A query of no, a negative, or more than the available number of samples."""
+
+
+# --- training ---------------------------------------------------------------------------------
+
+
+class TrainerEndedError(AlkitError, RuntimeError):
+    """A Trainer that has already ended: fitting again would do nothing, in silence."""
+
+
+class ModelOutputError(AlkitError, TypeError):
+    """A model whose output or input alkit cannot use as declared."""
+
+
+class DatasetMissingError(AlkitError, FileNotFoundError):
+    """A data set that is not where it was looked for."""
