@@ -27,7 +27,8 @@ _MODULES = {
     "alkit.applications": (
         "Application BinaryClassifier CategoricalClassifier Classifier Regressor"
     ),
-    "alkit.trainer": "DataLoader Trainer",
+    "alkit.trainer": "Trainer",
+    "torch.utils.data": "DataLoader",
     "alkit.history": "History",
     "alkit.strategies": (
         "ActiveLearner AdversarialStrategy Strategy UncertaintyStrategy UniformStrategy"
@@ -36,9 +37,8 @@ _MODULES = {
     "alkit.experiment": "Result compare",
 }
 _ORIGIN = {name: module for module, names in _MODULES.items() for name in names.split()}
-_SUBMODULES = (
-    "blocks criteria errors initializers models optimizers plots selectors strategies testing"
-).split()
+_SUBMODULES = ["blocks", "criteria", "errors", "initializers", "models", "optimizers", "plots"]
+_SUBMODULES += ["selectors", "strategies", "testing"]
 
 __all__ = sorted([*_ORIGIN, *_SUBMODULES])
 

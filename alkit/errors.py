@@ -18,7 +18,7 @@ class ConfigurationError(AlkitError, ValueError):
     """An argument of a block, optimizer or strategy that does not exist or cannot be right."""
 
 
-class SelectionError(AlkitError, LookupError):
+class SelectionError(AlkitError, IndexError, AttributeError):
     """A block selector, slice or child name that matches nothing."""
 
 
@@ -32,6 +32,9 @@ class UnbuiltError(AlkitError, RuntimeError):
 
 class ShapeError(AlkitError, RuntimeError, ValueError):
     """Parts of a network that do not fit: the path of the part and both shapes are named."""
+
+    part: tuple[object, str] | None = None  # (module, shapes): outer blocks complete its path
+    reason: str = ""
 
 
 # --- pool -------------------------------------------------------------------------------------

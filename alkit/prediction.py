@@ -32,8 +32,8 @@ class Prediction:
         features: ``(N, D)`` latents of the candidates, where something needs them.
 
     Raises:
-        PredictionError: shapes that do not match, repeated ids, an unknown kind, or
-            "probabilities" that are negative or do not sum to one.
+        PredictionError: shapes that do not match, ids that are repeated or no
+            integers, an unknown kind, or "probabilities" that are negative or do not sum to one.
         NonFiniteError: NaN in the outputs or features, or an infinity (log-probabilities may be
             minus infinity).
 
@@ -42,7 +42,7 @@ class Prediction:
     """
 
     outputs: Tensor
-    ids: Tensor | None = None
+    ids: Tensor = None  # type: ignore[assignment]  # 0 .. N - 1 unless given
     kind: OutputKind = "logits"
     features: Tensor | None = None
 
@@ -62,7 +62,10 @@ class Prediction:
         if outputs.dtype in (torch.float16, torch.bfloat16):
             outputs = outputs.float()  # entropies of half precision are noise
         n = len(outputs)
-        ids = torch.arange(n) if self.ids is None else torch.as_tensor(self.ids).detach().long()
+        ids = torch.arange(n) if self.ids is None else torch.as_tensor(self.ids).detach()
+        if n and (ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool):
+            raise PredictionError(f"ids must be integers, got {ids.dtype}.")
+        ids = ids.long()
         if ids.shape != (n,):
             raise PredictionError(f"expected {n} ids, one a row, got shape {tuple(ids.shape)}.")
         if len(ids.unique()) != n:
@@ -86,18 +89,20 @@ class Prediction:
         if self.kind != "log_probabilities":
             bad |= outputs == -torch.inf
         if bad.any():
-            ids = self.ids if self.ids is not None else torch.arange(len(outputs))
-            rows = ids.cpu()[bad.flatten(1).any(1).cpu()]
+            rows = self.ids.cpu()[bad.flatten(1).any(1).cpu()]
             raise NonFiniteError(
                 f"The model's outputs contain NaN or infinity for {len(rows)} of {len(outputs)} "
                 f"samples (the first: sample {int(rows[0])}). Nothing was selected. Check the "
                 "learning rate, the input of these samples, and that the model was trained."
             )
-        if self.kind in ("probabilities", "log_probabilities") and outputs.shape[-1] > 1:
+        if self.kind in ("probabilities", "log_probabilities"):
             p = outputs if self.kind == "probabilities" else outputs.exp()
-            if (p < 0).any() or ((p.sum(-1) - 1).abs() > 1e-2).any():
+            binary = p.shape[-1] == 1
+            off = p > 1 if binary else (p.sum(-1) - 1).abs() > 1e-2
+            if (p < 0).any() or off.any():
                 raise PredictionError(
-                    f"outputs declared as {self.kind} are negative or do not sum to one. "
+                    f"outputs declared as {self.kind} are negative or "
+                    f"{'above one' if binary else 'do not sum to one'}. "
                     'Declare what the model returns: outputs="logits" for raw scores.'
                 )
 
@@ -131,7 +136,5 @@ class Prediction:
 
     def __getitem__(self, rows: Tensor | slice) -> Prediction:
         """The prediction of some rows (positions, a boolean mask or a slice)."""
-        ids = self.ids
         features = None if self.features is None else self.features[rows]
-        ids = None if ids is None else ids[rows]
-        return Prediction(self.outputs[rows], ids, self.kind, features)
+        return Prediction(self.outputs[rows], self.ids[rows], self.kind, features)

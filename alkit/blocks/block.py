@@ -1,0 +1,250 @@
+"""Block: a part of a network that is configured first and built later."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Self, TypeVar
+
+import torch
+from torch import nn
+
+from alkit.blocks.building import (
+    Logs,
+    Made,
+    all_made,
+    build_in_place,
+    log_output,
+    unbuilt_below,
+    unmake,
+)
+from alkit.blocks.copying import keep_shared
+from alkit.blocks.failure import locate
+from alkit.blocks.predicting import Arrays, predict
+from alkit.blocks.printing import tree
+from alkit.blocks.reconfiguring import reconstruct
+from alkit.blocks.selection import select
+from alkit.errors import BuiltError, UnbuiltError
+from alkit.initializers import run_initializer
+
+B = TypeVar("B", bound="Block")
+P = ParamSpec("P")
+
+
+class Edit(NamedTuple):
+    """One change of a recipe: the method that made it and its arguments."""
+
+    method: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def edit(method: Callable[Concatenate[B, P], object]) -> Callable[Concatenate[B, P], B]:
+    """Make a method an edit of the recipe: refused once built, remembered, returns the block."""
+
+    @wraps(method)
+    def edited(self: B, *args: P.args, **kwargs: P.kwargs) -> B:
+        self._refuse_if_built(method.__name__)
+        before = len(self._edits)
+        method(self, *args, **kwargs)
+        self._edits[before:] = [Edit(method.__name__, args, kwargs)]  # as one, whatever it called
+        return self
+
+    return edited
+
+
+class Block(nn.Module):
+    """A part of a network that is configured first and built later.
+
+    Subclass it like `nn.Module`, with `Layer` or other blocks as children:
+
+        class Two(al.Block):
+            def __init__(self, width):
+                super().__init__()
+                self.first = al.Layer(nn.Linear, 2, width)
+                self.last = al.Layer(nn.Linear, width, 1)
+
+            def forward(self, x):
+                return self.last(self.first(x))
+
+    Until it is built a block is a recipe: no weights, free to edit, not callable. `build` makes
+    the torch modules in place; from then on it is an ordinary `nn.Module`, and edits raise
+    `BuiltError`. `new` gives an independent unbuilt copy of the recipe, before and after.
+    A constructor should not edit what it is given: `configure` runs it again.
+    """
+
+    _arguments: tuple[tuple[Any, ...], dict[str, Any]]
+    _changed: dict[str, Any]
+    _edits: list[Edit]
+    _initializers: list[Callable[[nn.Module], object]]
+    _made: list[Made]
+    _logged: list[tuple[nn.Module, str]]
+    _built: bool
+    _path: str
+    logs: Logs
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        self = super().__new__(cls)
+        self.__dict__.update(
+            _arguments=(args, kwargs),  # of the constructor, to run it again
+            _changed={},  # constructor arguments that `configure` has changed since
+            _edits=[],
+            _initializers=[],
+            _made=[],
+            _logged=[],
+            _built=False,
+            _path="",
+            logs=Logs(),
+        )
+        return self
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    # --- recipe -------------------------------------------------------------------------------
+
+    def configure(self, *path: Any, **kwargs: Any) -> Self:
+        """Change constructor arguments, or a child: `configure("blocks", 0, "activation", Tanh)`.
+
+        `configure(name=value)` runs the constructor again with the changed arguments, and then
+        every edit made on its children since. `configure(child, ...)` hands on to the child: a
+        name, an index, a slice or a list of these, as in `block[...]`. Former children that one
+        still has a name for are no longer part of the block.
+
+        Raises:
+            ConfigurationError: no such argument (the likely spelling is given), or an edit of a
+                child that has no place any more. Nothing is changed then.
+            SelectionError: no such child.
+            BuiltError: the block is built.
+        """
+        self._refuse_if_built("configure")
+        if path:
+            select(self, (path[0],)).configure(*path[1:], **kwargs)
+        elif kwargs:
+            self.__dict__ = reconstruct(self, kwargs)
+        return self
+
+    def initialize(self, initializer: Callable[[nn.Module], object]) -> Self:
+        """Fill the weights of this part with `initializer` when it is built.
+
+        Only of what `build` makes: modules that came with their weights keep them. What is said
+        to a part wins over what is said to the whole. A block that is built already is filled
+        at once, all of it.
+        """
+        self._initializers.append(initializer)
+        self._edits.append(Edit("initialize", (initializer,), {}))
+        if self._built:
+            run_initializer(initializer, self.modules(), type(self).__name__)
+        return self
+
+    def new(self) -> Self:
+        """An independent unbuilt copy of the recipe, edits included; also of a built block.
+
+        What was made by `build` is made anew by the copy's; children that were handed in built,
+        and plain modules, are copied with their weights. Data sets and loaders are shared.
+        """
+        memo: dict[int, Any] = {}
+        keep_shared(self, memo)
+        for made in all_made(self):
+            if made.module is not None and made.module is not made.part:
+                memo[id(made.module)] = copy.deepcopy(made.part, memo)  # the recipe, not weights
+        twin = copy.deepcopy(self, memo)
+        unmake(twin)
+        return twin
+
+    def create(self) -> Self:
+        """`new().build()`: a built copy, always a new object; this recipe stays as it is."""
+        return self.new().build()
+
+    def build(self) -> Self:
+        """Make the torch modules in place, in the order of definition, and return the block.
+
+        Takes exactly the random numbers that the same torch constructors take in this order.
+        Children that are built already, and plain modules, stay as they are. If a part cannot be
+        made, nothing is changed.
+
+        Raises:
+            BuiltError: the block is built.
+        """
+        self._refuse_if_built("build")
+        build_in_place(self)
+        return self
+
+    # --- use ----------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not self._built:
+            raise UnbuiltError(_unbuilt_message(self))
+        try:
+            return super().__call__(*args, **kwargs)
+        except (RuntimeError, ValueError) as error:
+            located = locate(self, error)
+            if located is None or located is error:
+                raise
+            raise located from error
+
+    def predict(
+        self,
+        x: Arrays,
+        *more: Arrays,
+        batch_size: int = 32,
+        device: torch.device | str | None = None,
+    ) -> Any:
+        """The outputs for all of `x` (N, ...), batch by batch, in eval mode and without gradients.
+
+        `more` are further inputs of the same length N, batched together with `x`. Arrays and
+        tensors are taken; floating arrays are cast to the type of the weights. The outputs come
+        back where `x` is (arrays: the CPU), in their own type. Modes and device are left as they
+        were. Cost: one forward pass.
+        """
+        return predict(self, (x, *more), batch_size, device)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Select parts: names, indices, slices and `...` for any depth, before and after build.
+
+        `block["blocks", :-1, "activation"]`, `block[..., "layer|pool"]`, `block["a, b"]`,
+        `block[..., "activation#:-1"]`. What matches nothing raises `SelectionError`.
+        """
+        return select(self, key if isinstance(key, tuple) else (key,))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        is_child = isinstance(value, nn.Module) or name in self.__dict__.get("_modules", ())
+        if is_child and self._built and isinstance(value, Block) and not value._built:
+            self._refuse_if_built(f"set {name!r} of")
+        super().__setattr__(name, value)
+        if is_child and not self._built:
+            self._edits.append(Edit("__setattr__", (name, value), {}))
+
+    def __repr__(self) -> str:
+        return tree(self)
+
+    def _make(self, path: str) -> nn.Module | None:
+        """What takes the place of this part when it is built: itself; a `Layer` makes a module."""
+        return self
+
+    def _log_output(self, path: str, name: str) -> None:
+        """Keep the output of the part at `path` in `logs[name]`: see `Selection.log_output`."""
+        part = self.get_submodule(path)
+        self._logged.append((part, name))
+        self._edits.append(Edit("_log_output", (path, name), {}))
+        if self._built:
+            log_output(self.logs, name, part)
+
+    def _refuse_if_built(self, action: str) -> None:
+        if self._built:
+            where = f"{self._path!r} ({type(self).__name__})" if self._path else type(self).__name__
+            raise BuiltError(
+                f"Cannot {action} {where}: it is built. Take an unbuilt copy with .new() first."
+            )
+
+
+def _unbuilt_message(block: Block) -> str:
+    parts = [path for path, _ in unbuilt_below(block)]
+    listed = ", ".join(parts[:5]) + (", ..." if len(parts) > 5 else "")
+    unbuilt = f" (unbuilt: {listed})" if parts else ""
+    return f"{type(block).__name__} is not built{unbuilt}: call .build() or .create() first."
+
+
+DeeplayModule = Block
+"""The name under which courses subclass `Block`."""

@@ -1,0 +1,146 @@
+"""Blocks that hold other blocks in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+from alkit.blocks.block import Block, edit
+from alkit.blocks.printing import is_empty
+from alkit.blocks.selection import Selection
+from alkit.errors import ConfigurationError, SelectionError
+from alkit.naming import likely
+
+
+class LayerList(Block):
+    """A list of blocks and modules; what its elements have can be reached through it.
+
+    `blocks[0]` is an element, `blocks[1:]` a `Selection`, and `blocks.activation` the activations
+    of all elements that have one. It is not callable: `for block in self.blocks: x = block(x)`.
+    """
+
+    def __init__(self, *modules: Any) -> None:
+        super().__init__()
+        if len(modules) == 1 and isinstance(modules[0], (list, tuple)):
+            modules = tuple(modules[0])
+        for module in modules:
+            self.append(module)
+
+    @edit
+    def append(self, module: nn.Module, name: str | None = None) -> None:
+        """Add a module at the end."""
+        self._insert(len(self._modules), module, name)
+
+    @edit
+    def prepend(self, module: nn.Module, name: str | None = None) -> None:
+        """Add a module at the front."""
+        self._insert(0, module, name)
+
+    @edit
+    def insert(self, index: int | str, module: nn.Module, name: str | None = None) -> None:
+        """Add a module before the one at `index`, a position or a name."""
+        self._insert(self._position(index), module, name)
+
+    @edit
+    def remove(self, index: int | str) -> None:
+        """Take out the module at `index`, a position or a name."""
+        items = list(self._modules.items())
+        del items[self._position(index)]
+        self._renumber(items)
+
+    @edit
+    def replace(self, index: int | str, module: nn.Module) -> None:
+        """Put a module in the place of the one at `index`, a position or a name."""
+        name = list(self._modules)[self._position(index)]
+        self._modules[name] = _checked(module)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        return (child for child in self._modules.values() if child and not is_empty(child))
+
+    def __getitem__(self, key: Any) -> Any:
+        """An element by position, several by slice, or parts by name: see `Block.__getitem__`."""
+        if isinstance(key, int):
+            return self._modules[list(self._modules)[self._position(key)]]
+        if isinstance(key, slice):
+            return Selection(self._filled()[key], self)
+        return super().__getitem__(key)
+
+    def __getattr__(self, name: str) -> Any:
+        """The children called `name` of the elements, if the list has no such attribute itself."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            parts = [(where, part) for where, part in self._filled() if name in part._modules]
+            if name.startswith("_") or not parts:
+                raise
+            return getattr(Selection(parts, self), name)
+
+    def _filled(self) -> list[tuple[str, nn.Module]]:
+        children = self._modules.items()
+        return [
+            (name, child) for name, child in children if child is not None and not is_empty(child)
+        ]
+
+    def _insert(self, position: int, module: nn.Module, name: str | None) -> None:
+        name = self._default_name(_checked(module)) if name is None else name
+        if name in self._modules or hasattr(type(self), name) or "." in name or not name:
+            raise ConfigurationError(
+                f"{type(self).__name__} cannot name a part {name!r}: it is taken or no plain name. "
+                "Give another by name=..."
+            )
+        items = list(self._modules.items())
+        items.insert(position, (name, module))
+        self._renumber(items)
+
+    def _default_name(self, module: nn.Module) -> str:
+        return str(len(self._modules))
+
+    def _position(self, index: int | str) -> int:
+        """Where among the children stands the one at `index`; empty slots have no number."""
+        names = list(self._modules)
+        if isinstance(index, str):
+            if index not in names:
+                raise SelectionError(
+                    f"{type(self).__name__} has no {index!r}{likely(index, names)}"
+                )
+            return names.index(index)
+        filled = [name for name, _ in self._filled()]
+        if not -len(filled) <= index < len(filled):
+            raise SelectionError(
+                f"{type(self).__name__} has {len(filled)} parts, there is no index {index}."
+            )
+        return names.index(filled[index])
+
+    def _renumber(self, items: list[tuple[str, nn.Module | None]]) -> None:
+        """Take `items` as the children; those named by number get the number of their place."""
+        self._modules.clear()
+        for place, (name, child) in enumerate(items):
+            self._modules[str(place) if name.isdigit() else name] = child
+
+
+class Sequential(LayerList):
+    """Blocks and modules, each called on the output of the one before.
+
+    `Sequential(backbone, head)`, or one list of them. Parts are numbered unless named.
+    """
+
+    def forward(self, x: Any) -> Any:
+        """The output of the last part; without parts, `x` itself."""
+        for part in self._modules.values():
+            if part is not None:
+                x = part(x)
+        return x
+
+
+def _checked(module: Any) -> nn.Module:
+    if not isinstance(module, nn.Module):
+        raise ConfigurationError(
+            f"A part must be a block or an nn.Module, got {module!r}"
+            + (f": wrap the class, Layer({module.__name__})." if isinstance(module, type) else ".")
+        )
+    return module

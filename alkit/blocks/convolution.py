@@ -1,0 +1,74 @@
+"""Convolutional networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+
+from alkit.blocks.containers import LayerList
+from alkit.blocks.dense import LayerBlock, Stack
+from alkit.blocks.layer import Layer, as_layer, copied
+
+
+class Conv2dBlock(LayerBlock):
+    """`nn.Conv2d` with slots for pool, activation and normalization.
+
+    (N, in_channels, H, W) to (N, out_channels, H', W').
+
+    Args:
+        in_channels, out_channels, kernel_size, stride, padding: of the convolution.
+        activation: class, layer or module; None for none.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        stride: int = 1,
+        padding: int = 0,
+        activation: Any = None,
+    ) -> None:
+        convolution = Layer(
+            nn.Conv2d, in_channels, out_channels, kernel_size, stride=stride, padding=padding
+        )
+        super().__init__(
+            convolution, activation, num_features=out_channels, num_channels=out_channels
+        )
+
+
+class ConvolutionalNeuralNetwork(Stack):
+    """3x3 convolutions with ReLUs between them: (N, in_channels, H, W) to (N, out_channels, H, W).
+
+    `blocks[1:].pool.configure(nn.MaxPool2d, kernel_size=2)` pools before each but the first.
+
+    Args:
+        in_channels: of the images.
+        hidden_channels: of the hidden blocks, from the first to the last; may be empty.
+        out_channels: of the output.
+        out_activation: class, layer or module after the last convolution; default none.
+        pool: class, layer or module in front of every block but the first; default none.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: Sequence[int],
+        out_channels: int,
+        out_activation: Any = None,
+        pool: Any = None,
+    ) -> None:
+        super().__init__()
+        self.blocks = LayerList()
+        for channels in hidden_channels:
+            self.blocks.append(Conv2dBlock(in_channels, channels, padding=1, activation=nn.ReLU))
+            in_channels = channels
+        out_activation = nn.Identity if out_activation is None else out_activation
+        self.blocks.append(
+            Conv2dBlock(in_channels, out_channels, padding=1, activation=out_activation)
+        )
+        if pool is not None:
+            for block in self.blocks[1:]:
+                block.replace("pool", copied(pool) if isinstance(pool, Layer) else as_layer(pool))

@@ -1,0 +1,30 @@
+"""What a copy of a recipe shares with its source, and what it must not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+
+def keep_shared(value: Any, memo: dict[int, Any]) -> None:
+    """Enter into a deepcopy memo what lies within `value` and is not to be copied as it stands.
+
+    Data sets and loaders are shared; a `torch.Generator` gets a clone in the same state.
+    Cost: one walk over the attributes of `value`, its children and its containers.
+    """
+    stack, seen = [value], set()
+    while stack:
+        item = stack.pop()
+        if isinstance(item, (Dataset, DataLoader)):
+            memo[id(item)] = item
+        elif isinstance(item, torch.Generator):
+            memo[id(item)] = item.clone_state()
+        elif isinstance(item, (nn.Module, dict, list, tuple, set)) and id(item) not in seen:
+            seen.add(id(item))
+            if isinstance(item, nn.Module):
+                stack.append(item.__dict__)
+            else:
+                stack.extend(item.values() if isinstance(item, dict) else item)

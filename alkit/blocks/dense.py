@@ -1,0 +1,135 @@
+"""Dense networks: linear blocks, multi-layer perceptrons, discriminators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from alkit.blocks.block import Block
+from alkit.blocks.containers import LayerList, Sequential
+from alkit.blocks.layer import Layer, as_layer, slot
+
+
+class LayerBlock(Sequential):
+    """A layer with what belongs to it, in the order pool, layer, activation, normalization.
+
+    Slots that nothing was put into are not there in the built block. `normalization` knows the
+    number of channels. Further parts go behind with `append`, named after their class in lower
+    case unless a name is given.
+    """
+
+    def __init__(self, layer: Layer, activation: Any, **channels: int) -> None:
+        super().__init__()
+        self.pool = slot()
+        self.layer = layer
+        self.activation = as_layer(activation)
+        self.normalization = slot(**channels)
+
+    def _default_name(self, module: nn.Module) -> str:
+        made = module.classtype if isinstance(module, Layer) else type(module)
+        return getattr(made, "__name__", str(len(self._modules))).lower()
+
+
+class LinearBlock(LayerBlock):
+    """`nn.Linear` with slots for pool, activation and normalization: (N, in) to (N, out).
+
+    Args:
+        in_features, out_features: of the linear layer.
+        activation: class, layer or module; None for none.
+    """
+
+    def __init__(self, in_features: int, out_features: int, activation: Any = None) -> None:
+        super().__init__(
+            Layer(nn.Linear, in_features, out_features),
+            activation,
+            num_features=out_features,
+            normalized_shape=out_features,
+            num_channels=out_features,
+        )
+
+
+class Stack(Block):
+    """Base of the networks that are a row of blocks, `blocks`, each with the same slots.
+
+    `input`, `hidden` and `output` are the first, all but the last, and the last block; `layer`,
+    `activation`, `normalization` and `pool` are these slots of all blocks.
+    """
+
+    blocks: LayerList
+
+    @property
+    def input(self) -> Any:
+        """The first block."""
+        return self.blocks[0]
+
+    @property
+    def hidden(self) -> Any:
+        """All blocks but the last."""
+        return self.blocks[:-1]
+
+    @property
+    def output(self) -> Any:
+        """The last block."""
+        return self.blocks[-1]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name in ("pool", "layer", "activation", "normalization"):
+                return getattr(self.blocks, name)
+            raise
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class MultiLayerPerceptron(Stack):
+    """Linear layers with ReLUs between them: (N, ...) to (N, out_features).
+
+    Args:
+        in_features: number of features of a sample.
+        hidden_features: of the hidden layers, from the first to the last; may be empty.
+        out_features: of the output.
+        out_activation: class, layer or module after the last layer; default none (logits).
+        flatten_input: whether a sample of more than one axis is flattened first.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: Sequence[int],
+        out_features: int,
+        out_activation: Any = None,
+        flatten_input: bool = True,
+    ) -> None:
+        super().__init__()
+        self.flatten_input = flatten_input
+        self.blocks = LayerList()
+        for width in hidden_features:
+            self.blocks.append(LinearBlock(in_features, width, nn.ReLU))
+            in_features = width
+        out_activation = nn.Identity if out_activation is None else out_activation
+        self.blocks.append(LinearBlock(in_features, out_features, out_activation))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.flatten(1) if self.flatten_input and x.ndim > 2 else x)
+
+
+class Discriminator(MultiLayerPerceptron):
+    """Tells two kinds of features apart: (N, in_features) to one logit (N, 1), with LeakyReLUs.
+
+    Args:
+        in_features: number of features of a sample.
+        hidden_features: of the hidden layers.
+    """
+
+    def __init__(self, in_features: int, hidden_features: Sequence[int] = (64,)) -> None:
+        super().__init__(in_features, hidden_features, 1)
+        for block in self.hidden:
+            block.activation.configure(nn.LeakyReLU, negative_slope=0.2)

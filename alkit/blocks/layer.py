@@ -1,0 +1,198 @@
+"""Layer: the recipe of one torch module."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Self
+
+from torch import nn
+
+from alkit.blocks.block import Block, Edit
+from alkit.errors import ConfigurationError
+from alkit.naming import close, likely
+
+
+class Layer(Block):
+    """The recipe of one torch module: its class and the arguments it will be made with.
+
+    `Layer(nn.Conv2d, 1, 64, kernel_size=3)`. Any callable that returns a module will do. A block
+    that is built has the module in the place of the layer. `Layer(None)` is an empty slot: it
+    becomes nothing, and `configure` fills it.
+
+    Raises:
+        ConfigurationError: an argument that looks like a misspelled one. One that resembles none
+            is left out with a warning when the layer is built.
+    """
+
+    def __init__(
+        self, classtype: Callable[..., nn.Module] | None, *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__()
+        self.classtype: Any = _checked(classtype)
+        self.args, self.kwargs = _named(classtype, args, kwargs)
+        self._spare: dict[str, Any] = {}  # used where the class has such an argument
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether this is a slot that nothing was put into."""
+        return self.classtype is None
+
+    def configure(self, *args: Any, **kwargs: Any) -> Self:
+        """`configure(Class, ...)` changes what is made, `configure(name=value)` its arguments.
+
+        Arguments that the new class has too are kept. The others are kept in mind and come back
+        when the class is changed back.
+        """
+        self._refuse_if_built("configure")
+        if args:
+            classtype = _checked(args[0])
+            positional, named = _named(classtype, args[1:], kwargs)
+            self._spare |= self.kwargs
+            self.classtype, self.args, self.kwargs = classtype, positional, named
+        else:
+            names, takes_all = _parameters(self.classtype)
+            for name in kwargs:
+                if name not in names and not takes_all:
+                    raise ConfigurationError(
+                        f"{_name(self.classtype)} has no argument {name!r}{likely(name, names)}"
+                    )
+            self.kwargs = self.kwargs | kwargs
+        self._edits.append(Edit("configure", args, kwargs))
+        return self
+
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments that the module will be made with."""
+        named, takes_all = _parameters(self.classtype)
+        spare = {name: value for name, value in self._spare.items() if name in named}
+        given = {n: v for n, v in self.kwargs.items() if n in named or takes_all}
+        return spare | given
+
+    def create(self) -> Any:
+        """The module that the layer makes: for a layer the same as `build`."""
+        return self.build()
+
+    def build(self) -> Any:
+        """Make and return the module; the layer itself stays a recipe.
+
+        Takes exactly the random numbers that the class takes.
+        """
+        module = self._make("")
+        if module is not None:
+            for initializer in self._initializers:
+                for inner in module.modules():
+                    initializer(inner)
+        return module
+
+    def _make(self, path: str) -> nn.Module | None:
+        if self.classtype is None:
+            return None
+        arguments = self.arguments()
+        where = f"{path}: " if path else ""
+        for name in self.kwargs.keys() - arguments.keys():
+            taker = _name(self.classtype)
+            warnings.warn(f"{where}{taker} takes no {name!r}: left out.", stacklevel=2)
+        try:
+            module = self.classtype(*self.args, **arguments)
+        except Exception as error:
+            error.add_note(f"while building {where}{self!r}")
+            raise
+        if isinstance(module, Block) and not module._built:
+            module.build()
+        return module
+
+    def __repr__(self) -> str:
+        if self.classtype is None:
+            return "Layer(None)"
+        named = [f"{name}={value!r}" for name, value in self.arguments().items()]
+        return f"Layer({', '.join([_name(self.classtype), *map(repr, self.args), *named])})"
+
+
+def slot(**spare: Any) -> Layer:
+    """An empty slot; whatever class fills it gets those of `spare` that it has arguments for."""
+    layer = Layer(None)
+    layer._spare = spare
+    return layer
+
+
+def as_layer(value: Any) -> nn.Module:
+    """The layer of a class, an empty slot for None; layers and modules as they are."""
+    return value if isinstance(value, nn.Module) else Layer(value)
+
+
+def copied(layer: Layer) -> Layer:
+    """A copy of a template that remembers no edits: they are not of the block it goes into."""
+    copy = layer.new()
+    copy._edits.clear()
+    return copy
+
+
+def _checked(classtype: Any) -> Any:
+    if classtype is None or (callable(classtype) and not isinstance(classtype, nn.Module)):
+        return classtype
+    raise ConfigurationError(
+        f"A layer takes the class of a module (or a function that makes one), got {classtype!r}. "
+        "To put a module in the place of a layer, assign it."
+    )
+
+
+def _named(
+    classtype: Callable[..., Any] | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments by name where they have one; what looks misspelled raises."""
+    names, takes_all = _parameters(classtype)
+    name_of_class = _name(classtype)
+    if classtype is None and (args or kwargs):
+        raise ConfigurationError(f"An empty slot takes no arguments, got {[*args, *kwargs]}.")
+    for name in kwargs:
+        if name not in names and not takes_all and close(name, names):
+            raise ConfigurationError(
+                f"{name_of_class} has no argument {name!r}{likely(name, names)}"
+            )
+    positional = _positional(classtype)
+    if positional is None:
+        return args, dict(kwargs)
+    if len(args) > len(positional):
+        raise ConfigurationError(
+            f"{name_of_class} takes {len(positional)} arguments, {', '.join(positional)}; "
+            f"got {len(args)}."
+        )
+    by_position = dict(zip(positional, args, strict=False))
+    if twice := by_position.keys() & kwargs.keys():
+        raise ConfigurationError(f"{name_of_class} got {sorted(twice)} twice.")
+    return (), by_position | kwargs
+
+
+@lru_cache(maxsize=512)
+def _signature(classtype: Any) -> tuple[inspect.Parameter, ...] | None:
+    try:
+        return tuple(inspect.signature(classtype).parameters.values())
+    except (TypeError, ValueError):
+        return None
+
+
+def _parameters(classtype: Any) -> tuple[tuple[str, ...], bool]:
+    """(names that may be given by keyword, whether any other may too)."""
+    if classtype is None:
+        return (), False
+    parameters = _signature(classtype)
+    if parameters is None:
+        return (), True
+    named = tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
+    return named, any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _positional(classtype: Any) -> tuple[str, ...] | None:
+    """The names of the positional arguments, or None if not every one has a name."""
+    parameters = () if classtype is None else _signature(classtype)
+    if parameters is None or any(
+        p.kind in (p.VAR_POSITIONAL, p.POSITIONAL_ONLY) for p in parameters
+    ):
+        return None
+    return tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+
+
+def _name(classtype: Any) -> str:
+    return "An empty slot" if classtype is None else getattr(classtype, "__name__", repr(classtype))

@@ -1,0 +1,24 @@
+"""How a block prints: its tree, and what of it is not built yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+
+def tree(block: Any) -> str:
+    """The block as torch prints modules, without its empty slots; unbuilt blocks are marked."""
+    lines = [block.extra_repr()] if block.extra_repr() else []
+    for name, child in block._modules.items():
+        if not is_empty(child):
+            lines.append(f"({name}): " + repr(child).replace("\n", "\n  "))
+    head, mark = type(block).__name__, "" if block._built else "  # not built"
+    if not lines:
+        return f"{head}(){mark}"
+    return f"{head}({mark}\n" + "".join(f"  {line}\n" for line in lines) + ")"
+
+
+def is_empty(child: nn.Module | None) -> bool:
+    """Whether `child` is a slot that nothing was put into."""
+    return child is None or getattr(child, "is_empty", False) is True

@@ -1,0 +1,39 @@
+"""Plain functions as criteria."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from alkit.criteria.criterion import Criterion
+from alkit.errors import ConfigurationError
+from alkit.prediction import Prediction
+
+
+class _Function(Criterion):
+    def __init__(self, function: Callable[[Prediction], Tensor]) -> None:
+        self.function = function
+
+    def score(self, prediction: Prediction) -> Tensor:
+        return self.function(prediction)
+
+    def __repr__(self) -> str:
+        return getattr(self.function, "__name__", None) or repr(self.function)
+
+
+def as_criterion(criterion: Criterion | Callable[[Prediction], Tensor]) -> Criterion:
+    """A criterion as it is, or a plain function of a prediction as a criterion.
+
+    Raises:
+        ConfigurationError: neither of these, or a class where its instance belongs.
+    """
+    if isinstance(criterion, Criterion):
+        return criterion
+    if callable(criterion) and not isinstance(criterion, type):
+        return _Function(criterion)
+    hint = f" Did you mean {criterion.__name__}()?" if isinstance(criterion, type) else ""
+    raise ConfigurationError(
+        "expected a Criterion, or a function of a Prediction that returns scores (N,), "
+        f"got {criterion!r}.{hint}"
+    )

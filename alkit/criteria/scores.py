@@ -1,0 +1,40 @@
+"""What the scores of a term must be."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from alkit.errors import NonFiniteError, ScoreError
+from alkit.prediction import Prediction
+
+
+def check_scores(term: object, scores: Tensor, prediction: Prediction) -> Tensor:
+    """The scores that a term returned for a prediction, checked and detached.
+
+    Raises:
+        ScoreError: no tensor, not of the shape ``(N,)``, or neither float32 nor float64.
+        NonFiniteError: NaN or infinity; the term and the first such sample are named.
+    """
+    expected = f"{term!r} must return one score a candidate, a float tensor ({len(prediction)},)"
+    if not isinstance(scores, Tensor):
+        raise ScoreError(f"{expected}, got {type(scores).__name__}.")
+    if scores.shape != (len(prediction),):
+        raise ScoreError(f"{expected}, got the shape {tuple(scores.shape)}.")
+    if scores.dtype not in (torch.float32, torch.float64):
+        raise ScoreError(f"{expected}, got {scores.dtype}: call .float() on it.")
+    scores = scores.detach()
+    finite = torch.isfinite(scores)
+    if not finite.all():
+        first = int(prediction.ids.cpu()[~finite.cpu()][0])
+        raise NonFiniteError(
+            f"{term!r} is NaN or infinite for {count_bad(scores)} of {len(scores)} samples (the "
+            f"first: sample {first}). Nothing was selected. Use formulas that are finite at "
+            "probabilities of zero and one, such as torch.special.entr or xlogy."
+        )
+    return scores
+
+
+def count_bad(scores: Tensor) -> int:
+    """How many scores are NaN or infinite."""
+    return int((~torch.isfinite(scores)).sum())

@@ -1,0 +1,147 @@
+"""Initializers: how the weights of a network are filled when it is built.
+
+    net.initialize(al.initializers.Kaiming())
+
+An initializer is a callable on one module; it fills the weights it is meant for, and leaves every
+other module as it is. All draw from torch's global generator, as torch's own constructors do.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd
+
+Targets = type[nn.Module] | tuple[type[nn.Module], ...]
+LINEAR: Targets = (nn.Linear, nn.Bilinear, _ConvNd)
+NORM: Targets = (_NormBase, nn.LayerNorm, nn.GroupNorm)
+
+
+class Initializer(ABC):
+    """Base of the initializers: fills weight and bias of the modules that are of `targets`.
+
+    Args:
+        targets: the class or classes of the modules that are filled.
+    """
+
+    def __init__(self, targets: Targets = LINEAR) -> None:
+        self.targets = targets
+
+    def __call__(self, module: nn.Module) -> bool:
+        """Fill `module` itself, not what is inside it; whether there was anything to fill."""
+        if not isinstance(module, self.targets):
+            return False
+        weight, bias = module._parameters.get("weight"), module._parameters.get("bias")
+        with torch.no_grad():
+            if weight is not None:
+                self.fill_weight(weight)
+            if bias is not None:
+                self.fill_bias(bias)
+        return weight is not None or bias is not None
+
+    @abstractmethod
+    def fill_weight(self, weight: torch.Tensor) -> None:
+        """Fill the weight of one module, in place."""
+
+    def fill_bias(self, bias: torch.Tensor) -> None:
+        """Fill the bias of one module, in place: zero unless said otherwise."""
+        bias.zero_()
+
+    def __repr__(self) -> str:
+        settings = {name: value for name, value in vars(self).items() if name != "targets"}
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in settings.items())})"
+
+
+class Kaiming(Initializer):
+    """Normal weights of variance gain^2 / fan, zero biases; for networks with ReLUs.
+
+    He et al., "Delving Deep into Rectifiers", 2015 (arXiv:1502.01852).
+
+    Args:
+        mode: "fan_in" keeps the variance of the forward pass, "fan_out" of the backward pass.
+        nonlinearity: what follows the layer, a name that `torch.nn.init.calculate_gain` knows.
+        targets: by default linear and convolutional layers; never the vectors of normalizations.
+    """
+
+    def __init__(
+        self, mode: str = "fan_in", nonlinearity: str = "relu", targets: Targets = LINEAR
+    ) -> None:
+        super().__init__(targets)
+        self.mode, self.nonlinearity = mode, nonlinearity
+
+    def fill_weight(self, weight: torch.Tensor) -> None:
+        nn.init.kaiming_normal_(weight, mode=self.mode, nonlinearity=self.nonlinearity)  # type: ignore[arg-type]
+
+
+class Xavier(Initializer):
+    """Normal weights of variance 2 gain^2 / (fan_in + fan_out), zero biases.
+
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", 2010.
+
+    Args:
+        gain: factor of the standard deviation.
+        targets: by default linear and convolutional layers.
+    """
+
+    def __init__(self, gain: float = 1.0, targets: Targets = LINEAR) -> None:
+        super().__init__(targets)
+        self.gain = gain
+
+    def fill_weight(self, weight: torch.Tensor) -> None:
+        nn.init.xavier_normal_(weight, gain=self.gain)
+
+
+class Normal(Initializer):
+    """Normal weights of the given mean and standard deviation, zero biases.
+
+    Args:
+        mean, std: of the weights.
+        targets: by default linear and convolutional layers.
+    """
+
+    def __init__(self, mean: float = 0.0, std: float = 1.0, targets: Targets = LINEAR) -> None:
+        super().__init__(targets)
+        self.mean, self.std = mean, std
+
+    def fill_weight(self, weight: torch.Tensor) -> None:
+        weight.normal_(self.mean, self.std)
+
+
+class Constant(Initializer):
+    """Every weight is `weight`, every bias is `bias`.
+
+    Args:
+        weight, bias: the two values.
+        targets: by default linear and convolutional layers and normalizations.
+    """
+
+    def __init__(
+        self, weight: float = 1.0, bias: float = 0.0, targets: Targets = (*LINEAR, *NORM)
+    ) -> None:
+        super().__init__(targets)
+        self.weight, self.bias = weight, bias
+
+    def fill_weight(self, weight: torch.Tensor) -> None:
+        weight.fill_(self.weight)
+
+    def fill_bias(self, bias: torch.Tensor) -> None:
+        bias.fill_(self.bias)
+
+
+def run_initializer(
+    initializer: Callable[[nn.Module], object], modules: Iterable[nn.Module], where: str
+) -> None:
+    """Call `initializer` on each of `modules`; warn if it applied to none of them."""
+    applied = [initializer(module) is not False for module in modules]
+    if not any(applied):
+        warnings.warn(
+            f"{initializer!r} found nothing to fill in {where}. Modules that were handed in with "
+            "their weights are left as they are until after .build().",
+            stacklevel=3,
+        )

@@ -1,0 +1,257 @@
+"""The pool: a dataset, and what is known of its labels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from alkit.annotations import Annotations, check_query_size
+from alkit.errors import ConfigurationError, LabelError, SampleIndexError
+from alkit.query import Query, read_labels
+from alkit.samples import ABSENT, Samples, Transform, label_kind
+
+
+class PoolView(Dataset):
+    """Some samples of a pool in a fixed order, read when asked for; ``indices`` are theirs."""
+
+    def __init__(self, indices: np.ndarray, read: Callable[[int], Any]) -> None:
+        self.indices = indices
+        self._read = read
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, position: int) -> Any:
+        return self._read(int(self.indices[position]))
+
+
+class ActiveLearningDataset(Dataset):
+    """A dataset of which some samples are annotated, and only those have a label.
+
+    Every index that goes in or comes out is an index of ``dataset``. ``pool[i]`` is ``(x, y)``
+    when sample ``i`` is annotated and ``x`` alone when it is not: a label that nobody paid for
+    cannot be read from here. Nothing of the dataset is copied; an item costs O(1) whatever the
+    size of the pool.
+
+    Args:
+        dataset: any map-style dataset. Its items are ``(x, y)``, ``x`` alone (tensor, array,
+            image, ...) or a dict.
+        transform: applied to ``x`` (or to the dict without its label) for training, after the
+            dataset's own transform.
+        scoring_transform: applied instead of ``transform`` when a sample is scored or validated,
+            so that the pool is never scored under augmentation. Default: ``transform``.
+        cache: keep decoded items of ``dataset`` in memory once they were read: up to
+            ``cache_nbytes`` bytes, as ``repr(pool)`` states. Loader workers have one each.
+        names: ``(N,)`` names of the samples, for people; they appear in a saved query.
+        label_key: the key of the label in dict items; None says that dict items have no label.
+
+    Raises:
+        ConfigurationError: no map-style dataset, an empty one, or a wrong number of names.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        *,
+        transform: Transform | None = None,
+        scoring_transform: Transform | None = None,
+        cache: bool = False,
+        names: Sequence[str] | None = None,
+        label_key: str | None = "label",
+    ) -> None:
+        self._samples = Samples(dataset, cache=cache, label_key=label_key)
+        self._known = Annotations(len(dataset))
+        self._transform = transform
+        self._scoring_transform = transform if scoring_transform is None else scoring_transform
+        if names is not None and len(names) != len(self):
+            raise ConfigurationError(f"expected {len(self)} names, got {len(names)}.")
+        self.names = names
+
+    # --- what is known ------------------------------------------------------------------------
+
+    @property
+    def annotated_indices(self) -> np.ndarray:
+        """Dataset indices of the annotated samples, ascending, int64."""
+        return self._known.annotated.copy()
+
+    @property
+    def unannotated_indices(self) -> np.ndarray:
+        """Dataset indices of the unannotated samples, ascending, int64."""
+        return self._known.unannotated.copy()
+
+    @property
+    def rounds(self) -> np.ndarray:
+        """``(N,)`` the round in which each sample was annotated; -1 for the unannotated."""
+        return self._known.rounds.copy()
+
+    @property
+    def next_round(self) -> int:
+        """The round that the next annotations belong to; 0 while nothing is annotated."""
+        return self._known.next_round
+
+    @property
+    def cache_nbytes(self) -> int:
+        """Bytes that the cache takes when it is full, estimated from the first item; or 0."""
+        return self._samples.cache_nbytes
+
+    def get_num_annotated(self) -> int:
+        """How many samples are annotated."""
+        return len(self._known.annotated)
+
+    # --- samples ------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __getitem__(self, index: int) -> Any:
+        if not 0 <= index < len(self._known):
+            raise SampleIndexError(f"dataset indices run from 0 to {len(self) - 1}, got {index}.")
+        if self._known.rounds[index] >= 0:
+            return self._with_label(index, self._transform)
+        return self._without_label(index, self._transform)
+
+    @property
+    def annotated(self) -> PoolView:
+        """The annotated samples as they are now, with their labels, for training."""
+        return self.view(self._known.annotated, labels=True)
+
+    @property
+    def unannotated(self) -> PoolView:
+        """The unannotated samples as they are now, without a label."""
+        return self.view(self._known.unannotated, labels=False)
+
+    def view(self, indices: Any, *, labels: bool, scoring: bool = False) -> PoolView:
+        """Chosen samples, read lazily: with labels (all must be annotated) or without.
+
+        ``scoring`` takes ``scoring_transform`` in place of the training transform.
+        """
+        ids = self._known.check(indices, annotated=True if labels else None)
+        transform = self._scoring_transform if scoring else self._transform
+        read = self._with_label if labels else self._without_label
+        return PoolView(ids, partial(read, transform=transform))
+
+    def _without_label(self, index: int, transform: Transform | None) -> Any:
+        x = self._samples[index][0]
+        return x if transform is None else transform(x)
+
+    def _with_label(self, index: int, transform: Transform | None) -> Any:
+        x, label = self._samples[index]
+        label = self._known.labels.get(index, label)
+        if label is ABSENT or label is None:
+            raise LabelError(f"sample {index} is annotated, but the dataset has no label for it.")
+        return self._samples.join(x if transform is None else transform(x), label)
+
+    # --- annotating ---------------------------------------------------------------------------
+
+    def annotate(self, indices: Any, labels: Any = None, *, round: int | None = None) -> np.ndarray:
+        """Mark samples as annotated. Everything is checked before anything is changed.
+
+        Args:
+            indices: dataset indices (list, array, tensor, a Query), or the path of a CSV file
+                that ``Query.save`` wrote and people filled in; its rows without a label wait.
+            labels: one label an index. Default: the labels that the dataset itself has.
+            round: the round that these annotations belong to. Default: that of the query or the
+                file, else ``next_round``.
+
+        Returns:
+            The dataset indices that were annotated.
+
+        Raises:
+            SampleIndexError: out of range, no integers, or repeated.
+            AnnotationError: annotated already (``relabel`` changes a label).
+            LabelError: a wrong number or type of labels, or none where the dataset has none.
+        """
+        if isinstance(indices, str | os.PathLike):
+            if labels is not None:
+                raise LabelError("give a file of labels, or indices and labels, not both.")
+            indices, labels, file_round = read_labels(indices)
+            round = file_round if round is None else round
+        elif isinstance(indices, Query) and round is None:
+            round = indices.round
+        ids = self._known.check(indices, annotated=False)
+        if round is not None and round < 0:
+            raise ConfigurationError(f"a round is 0 or more, got {round}.")
+        if labels is not None:
+            labels = self._fitting(ids, labels)
+        elif len(ids) and self._label(int(ids[0])) is ABSENT:
+            raise LabelError(
+                f"the dataset has no label for sample {ids[0]}: give labels, one an index."
+            )
+        if len(ids):
+            self._known.change(ids, self.next_round if round is None else round, labels)
+        return ids
+
+    def annotate_random(self, n: int, seed: int | np.random.Generator | None = None) -> np.ndarray:
+        """Annotate ``n`` of the unannotated samples, drawn uniformly, with the dataset's labels.
+
+        Without a seed the draw differs from call to call.
+
+        Returns:
+            The dataset indices that were annotated.
+
+        Raises:
+            QuerySizeError: ``n`` is no positive integer, or more than is left.
+        """
+        n = check_query_size(n, len(self._known.unannotated))
+        rng = np.random.default_rng(seed)
+        return self.annotate(rng.choice(self._known.unannotated, size=n, replace=False))
+
+    def relabel(self, indices: Any, labels: Any) -> np.ndarray:
+        """Change the labels of annotated samples; their rounds stay. Returns the indices."""
+        ids = self._known.check(indices, annotated=True)
+        labels = self._fitting(ids, labels)
+        if len(ids):
+            self._known.change(ids, self._known.rounds[ids], labels)
+        return ids
+
+    def undo(self) -> np.ndarray:
+        """Take back the last annotation or relabeling; returns the indices that it had changed."""
+        return self._known.undo()
+
+    def _label(self, index: int) -> Any:
+        label = self._known.labels.get(index, ABSENT)
+        label = self._samples[index][1] if label is ABSENT else label
+        return ABSENT if label is None else label
+
+    def _fitting(self, ids: np.ndarray, labels: Any) -> list[Any]:
+        """The labels as a list, one an id and all of the kind that the pool has already."""
+        if isinstance(labels, Tensor | np.ndarray) and labels.ndim == 1:
+            labels = labels.tolist()
+        if isinstance(labels, str | Mapping) or not hasattr(labels, "__len__"):
+            raise LabelError(f"expected {len(ids)} labels, one an index, got {labels!r}.")
+        if len(labels) != len(ids):
+            raise LabelError(f"expected {len(ids)} labels, one an index, got {len(labels)}.")
+        known = [label_kind(self._label(index)) for index in self._known.annotated[:1].tolist()]
+        for index, label in zip(ids.tolist(), labels, strict=True):
+            kind = label_kind(label)
+            known = known or [kind]
+            if kind != known[0]:
+                raise LabelError(
+                    f"sample {index}: expected a label of the kind {known[0]} like the others, "
+                    f"got {label!r} ({kind})."
+                )
+        return list(labels)
+
+    # --- state --------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is annotated, since when, and the labels from outside: plain values, no data."""
+        return self._known.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take on what ``state_dict`` gave; ``undo`` cannot go back behind it."""
+        self._known.load_state_dict(state)
+
+    def __repr__(self) -> str:
+        nbytes = self.cache_nbytes
+        cache = f", caches up to {nbytes / 1e6:.1f} MB" if nbytes else ""
+        return (
+            f"ActiveLearningDataset({len(self)} samples of {type(self._samples.dataset).__name__}"
+            f", {self.get_num_annotated()} annotated, next round {self.next_round}{cache})"
+        )

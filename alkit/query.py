@@ -1,0 +1,130 @@
+"""What was asked: one query, and its round trip through a file that people fill in."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from alkit.errors import LabelError
+
+COLUMNS = ("rank", "id", "name", "round", "score", "guess", "why", "label")
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """The samples that a strategy wants to see annotated, most wanted first.
+
+    Array-like: ``numpy.asarray(query)`` and ``pool.annotate(query)`` take it as its dataset
+    indices; it has a length, can be iterated and indexed.
+
+    Attributes:
+        indices: ``(n,)`` dataset indices, int64, distinct.
+        round: the round that these annotations will belong to (0 is the initial set).
+        scores: ``(n,)`` how much each was wanted, or None where the choice used no scores.
+        guesses: ``(n,)`` what the model now believes their label to be, or None.
+        why: the rule that chose them, as a formula.
+        names: ``(n,)`` names of the samples, where the pool has any.
+        seconds: wall seconds by phase, ``"score"`` and ``"select"``.
+        validation: the part of the budget that goes to a validation pool, a Query of its own.
+    """
+
+    indices: np.ndarray
+    round: int = 0
+    scores: np.ndarray | None = None
+    guesses: np.ndarray | None = None
+    why: str = ""
+    names: Sequence[str] | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    validation: Query | None = None
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.indices.tolist())
+
+    def __getitem__(self, key: Any) -> Any:
+        picked = self.indices[key]
+        return int(picked) if np.ndim(picked) == 0 else picked
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.indices, dtype=dtype)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(str(i) for i in self.indices[:6].tolist())
+        more = ", ..." if len(self) > 6 else ""
+        return f"Query(round {self.round}: {len(self)} samples [{shown}{more}] by {self.why})"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the query as a CSV file with an empty ``label`` column for people to fill in.
+
+        One row a sample, most wanted first: rank, id, name, round, score, the model's guess,
+        why, label. ``pool.annotate(path)`` takes in the rows that have a label; it may be called
+        again on the same file when more rows are filled in.
+        """
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            for k, index in enumerate(self):
+                writer.writerow(
+                    (
+                        k + 1,
+                        index,
+                        "" if self.names is None else self.names[k],
+                        self.round,
+                        "" if self.scores is None else f"{float(self.scores[k]):.6g}",
+                        "" if self.guesses is None else np.asarray(self.guesses[k]).tolist(),
+                        self.why,
+                        "",
+                    )
+                )
+
+
+def read_labels(path: str | os.PathLike[str]) -> tuple[list[int], list[Any], int | None]:
+    """The labeled rows of a file written by ``Query.save`` and filled in: ids, labels, round.
+
+    Labels that look like an int or a float become one; any other text stays text. Rows without a
+    label are left out: they can be read later.
+
+    Raises:
+        LabelError: no column ``id`` or ``label``, or an id that is no number (with its line).
+    """
+    ids: list[int] = []
+    labels: list[Any] = []
+    rounds: set[int] = set()
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        missing = {"id", "label"} - set(reader.fieldnames or ())
+        if missing:
+            raise LabelError(
+                f"{os.fspath(path)} needs the columns id and label; "
+                f"missing: {', '.join(sorted(missing))}."
+            )
+        for row in reader:
+            text = (row["label"] or "").strip()
+            if not text:
+                continue
+            try:
+                ids.append(int(row["id"]))
+            except ValueError:
+                raise LabelError(
+                    f"{os.fspath(path)}, line {reader.line_num}: id {row['id']!r} is no number."
+                ) from None
+            labels.append(_parsed(text))
+            if (row.get("round") or "").strip().isdigit():
+                rounds.add(int(row["round"]))
+    return ids, labels, rounds.pop() if len(rounds) == 1 else None
+
+
+def _parsed(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,15 @@
+"""Strategies: a model, how it is trained, a criterion and a selector, around a pool."""
+
+from __future__ import annotations
+
+from alkit.strategies.adversarial import AdversarialStrategy
+from alkit.strategies.learner import ActiveLearner
+from alkit.strategies.strategy import Strategy, UncertaintyStrategy, UniformStrategy
+
+__all__ = [
+    "ActiveLearner",
+    "AdversarialStrategy",
+    "Strategy",
+    "UncertaintyStrategy",
+    "UniformStrategy",
+]

@@ -1,0 +1,196 @@
+"""Adversarial active learning: a critic on the latents tells annotated from unannotated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch.utilities import CombinedLoader
+from torch import Tensor, nn
+from torch.utils.data import RandomSampler
+from typing_extensions import Unpack
+
+from alkit.applications import Classifier
+from alkit.blocks import Sequential
+from alkit.criteria import Criterion, Rank
+from alkit.errors import PredictionError
+from alkit.pool import ActiveLearningDataset
+from alkit.prediction import Prediction
+from alkit.strategies.learner import ScoreFunction
+from alkit.strategies.strategy import Strategy, StrategyOptions, TrainingOptions
+
+
+class AdversarialClassifier(Classifier):
+    """A classifier whose backbone also learns to fool a critic of its latents.
+
+    One step on annotated ``(x, y)`` and unannotated ``u``, with latents z = f(x), z_u = f(u)
+    (Shui et al. 2020, Eq. 7 and Algorithm 1, where D = L + U is the whole pool):
+
+        W = U / (L + U) * (mean g(z_u) - mean g(z))     the distance that g sees, D to L
+        critic g:              maximize W - penalty_weight * mean (|grad g(z')| - 1)^2
+        backbone f, head h:    minimize loss(h(z), y) + adversarial_weight * W
+
+    with z' uniformly between pairs of z and z_u (Gulrajani et al. 2017). High g: unlike what is
+    annotated. Deviations from the paper's code: both sides step at once, by one backward pass
+    through a gradient reversal (Ganin and Lempitsky 2015), so that a batch is one optimizer step;
+    the penalty is subtracted in the critic's objective (there it enters with the wrong sign);
+    the ratio is that of the paper's Eq. 7, where its code weights the annotated mean by L / U.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        head: nn.Module,
+        discriminator: nn.Module,
+        *,
+        adversarial_weight: float,
+        gradient_penalty_weight: float,
+        **training: Any,
+    ) -> None:
+        super().__init__(Sequential(backbone, head), **training)
+        self.discriminator = discriminator
+        self.adversarial_weight = adversarial_weight
+        self.gradient_penalty_weight = gradient_penalty_weight
+        self.unannotated_share = 1.0  # U / (L + U), set for each fit
+        self.rng = torch.Generator()  # of the points between latents, set for each fit
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        x, y = batch["annotated"]
+        backbone, head = self.model[0], self.model[1]  # type: ignore[index]
+        latents = backbone(x)
+        loss = self.step_loss("train", head(latents), y)
+        if "unannotated" not in batch:
+            return loss
+        ours, others = latents.flatten(1), backbone(batch["unannotated"]).flatten(1)
+        weight = self.adversarial_weight
+        distance = self.distance(_reversed(ours, weight), _reversed(others, weight))
+        penalty = self.gradient_penalty(ours.detach(), others.detach())
+        for name, value in (("distance", distance), ("gradient_penalty", penalty)):
+            self.log(f"train_{name}", value.detach(), on_step=True, on_epoch=True)
+        return loss - distance + self.gradient_penalty_weight * penalty
+
+    def distance(self, latents: Tensor, others: Tensor) -> Tensor:
+        """W: how far the critic sees the pool from its annotated part."""
+        critic = self.discriminator
+        return self.unannotated_share * (critic(others).mean() - critic(latents).mean())
+
+    def gradient_penalty(self, latents: Tensor, others: Tensor) -> Tensor:
+        """Mean of (|grad g| - 1)^2 at random points between pairs of latents ``(B, D)``."""
+        n = min(len(latents), len(others))
+        share = torch.rand(n, 1, generator=self.rng).to(latents)
+        between = (share * latents[:n] + (1 - share) * others[:n]).requires_grad_()
+        (gradient,) = torch.autograd.grad(
+            self.discriminator(between).sum(), between, create_graph=True
+        )
+        norm = torch.linalg.vector_norm(gradient, dim=1)
+        return ((norm - 1) ** 2).mean()
+
+
+class CriticScore(Criterion):
+    """The critic's value of a candidate's latent: high where nothing annotated is like it.
+
+    Needs the latents as the features of the prediction. Unbounded; meets other terms through
+    ``Rank``. Shui et al. 2020, Section 4.2.
+    """
+
+    def __init__(self, discriminator: nn.Module) -> None:
+        self.discriminator = discriminator
+
+    def score(self, prediction: Prediction) -> Tensor:
+        if prediction.features is None:
+            raise PredictionError("CriticScore needs the latents as the prediction's features.")
+        return self.discriminator(prediction.features).flatten().float()
+
+
+class AdversarialStrategy(Strategy):
+    """Queries what the model is unsure of and what is unlike everything annotated (WAAL).
+
+    Trains the backbone to give annotated and unannotated samples the same latents, against a
+    critic that tells them apart; then asks for the largest
+
+        uncertainty_weight * Rank(criterion) + discriminator_weight * Rank(critic)
+
+    Source: Shui et al., Deep Active Learning: Unified and Principled Method for Query and
+    Training, AISTATS 2020. ``AdversarialClassifier`` states the training objective and every
+    deviation; in the query, ranks take the place of raw values, whose scales cannot be compared.
+
+    A step costs about two steps of the other strategies: it sees a batch of unannotated samples
+    as well, loaded when it is needed, with the training transform and without labels.
+
+    Args:
+        backbone: gives latents ``(B, D)``, or of any shape.
+        classification_head: gives the outputs from the latents.
+        discriminator_head: gives one number from the flattened latents ``(B, D)``: an
+            ``alkit.Discriminator``, say. A sigmoid at its end is allowed, and bounds the critic.
+        train_pool: the pool.
+        criterion: the uncertainty. Default: ``Margin()``.
+        uncertainty_weight, discriminator_weight: of the two ranks in the query.
+        adversarial_weight: how much the backbone listens to the critic (mu in the paper).
+        gradient_penalty_weight: how firmly the critic is kept 1-Lipschitz.
+        unlabeled_batch_size: unannotated samples a step. Default: ``batch_size``.
+        **options: those of ``Strategy``.
+    """
+
+    module: AdversarialClassifier
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        classification_head: nn.Module,
+        discriminator_head: nn.Module,
+        train_pool: ActiveLearningDataset,
+        criterion: Criterion | ScoreFunction | None = None,
+        *,
+        uncertainty_weight: float = 1.0,
+        discriminator_weight: float = 1.0,
+        adversarial_weight: float = 0.1,
+        gradient_penalty_weight: float = 10.0,
+        unlabeled_batch_size: int | None = None,
+        **options: Unpack[StrategyOptions],
+    ) -> None:
+        training = {
+            name: options.pop(name)  # type: ignore[misc]
+            for name in TrainingOptions.__annotations__
+            if name in options
+        }
+        module = AdversarialClassifier(
+            backbone,
+            classification_head,
+            discriminator_head,
+            adversarial_weight=adversarial_weight,
+            gradient_penalty_weight=gradient_penalty_weight,
+            **training,
+        )
+        super().__init__(module, train_pool, criterion, features="model.0", **options)
+        self.uncertainty_weight = uncertainty_weight
+        self.discriminator_weight = discriminator_weight
+        self.unlabeled_batch_size = unlabeled_batch_size or self.batch_size
+
+    @property
+    def acquisition(self) -> Criterion:
+        """The weighted ranks of the uncertainty and of the critic."""
+        critic = CriticScore(self.module.discriminator)
+        uncertainty = Rank(super().acquisition)
+        return self.uncertainty_weight * uncertainty + self.discriminator_weight * Rank(critic)
+
+    def train_dataloader(self) -> Any:
+        """Annotated batches, and beside each one a batch of unannotated samples, if any is left."""
+        annotated = super().train_dataloader()
+        others = self.train_pool.unannotated
+        self.module.unannotated_share = len(others) / len(self.train_pool)
+        self.module.rng = self.generator("between")
+        if not len(others):
+            return CombinedLoader({"annotated": annotated}, "min_size")
+        drawn = RandomSampler(
+            others,
+            replacement=True,  # an item costs O(1), whatever the size of the pool
+            num_samples=len(annotated) * self.unlabeled_batch_size,
+            generator=self.generator("unannotated"),
+        )
+        beside = self.make_loader(others, self.unlabeled_batch_size, drawn)
+        return CombinedLoader({"annotated": annotated, "unannotated": beside}, "min_size")
+
+
+def _reversed(latents: Tensor, weight: float) -> Tensor:
+    """The same values, with a gradient of the opposite sign, times ``weight``."""
+    return -weight * latents + (1 + weight) * latents.detach()

@@ -1,0 +1,282 @@
+"""The active learner: a model, how it is trained, and how it chooses what to annotate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
+from typing import Any, Self
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+
+from alkit.annotations import check_query_size
+from alkit.blocks import Block
+from alkit.criteria import Criterion, Margin, as_criterion
+from alkit.errors import ConfigurationError, PicksError, SampleIndexError
+from alkit.pool import ActiveLearningDataset
+from alkit.prediction import OutputKind, Prediction
+from alkit.query import Query
+from alkit.seeds import derive, fresh_seed, generator
+from alkit.selectors import Selector, TopK, as_selector
+from alkit.strategies.loading import WithIds
+from alkit.strategies.reading import Inputs, Reader
+from alkit.strategies.scoring import stream_guesses, stream_scores
+from alkit.strategies.training import TrainedOnPool
+
+ScoreFunction = Callable[[Prediction], Tensor]
+Oracle = Callable[[np.ndarray], Any]
+
+
+class ActiveLearner(Block, TrainedOnPool):
+    """Any LightningModule, unchanged, with a pool to learn from and a way to query it.
+
+    The module trains by its own ``training_step`` and ``configure_optimizers``, logs what it
+    logs, and is given the annotated part of the pool as its training data. ``trainer.fit(learner)``
+    with a plain Lightning Trainer and ``learner.fit(...)`` are the same, bit for bit.
+
+    Three methods may be overridden, each alone: ``query_strategy`` (which samples),
+    ``score`` (how much is each wanted), ``training_step`` (how is the model trained).
+
+    Args:
+        module: the model, a LightningModule. An unbuilt one is built by ``build()``.
+        train_pool: the pool, shared with whoever else holds it, never copied.
+        criterion: how much each candidate is wanted: a Criterion, or a function of a Prediction.
+        selector: which candidates together: a Selector, or a function
+            ``(scores, n, generator, prediction) -> positions``.
+        val_pool: a pool for validation; ``val_share`` of each query is spent on it, drawn
+            uniformly, since a validation set must look like the data.
+        val_share: the share of each query that goes to ``val_pool``, in (0, 1).
+        test: a dataset of ``(x, y)`` for ``test()``.
+        batch_size: samples a training step (at most; batches are of nearly equal size).
+        steps_per_epoch: gradient steps that Lightning counts as an epoch. Default: one pass over
+            the annotated samples. The order of the samples does not depend on it.
+        val_batch_size, test_batch_size: likewise for validation, and for testing and scoring.
+        inputs: how the model's input comes out of a batch without labels: the key of a dict, the
+            position in a tuple, or a function of the batch. Default: the batch is the input.
+        outputs: what the model returns: ``"logits"``, ``"probabilities"``,
+            ``"log_probabilities"`` or ``"values"``. Default: what its loss says, else logits.
+        features: path of the layer whose output is the candidates' features, as in
+            ``model.get_submodule``; only for criteria and selectors that use features.
+        loader: more arguments of the DataLoaders, such as ``{"num_workers": 2}``.
+        seed: for the order of the data and for the choice of samples; default: a fresh one,
+            kept as ``self.seed``.
+    """
+
+    def __init__(
+        self,
+        module: L.LightningModule,
+        train_pool: ActiveLearningDataset,
+        criterion: Criterion | ScoreFunction | None = None,
+        selector: Selector | Callable[..., Any] | None = None,
+        *,
+        val_pool: ActiveLearningDataset | None = None,
+        val_share: float = 0.2,
+        test: Any = None,
+        batch_size: int = 32,
+        val_batch_size: int | None = None,
+        test_batch_size: int | None = None,
+        steps_per_epoch: int | None = None,
+        inputs: Inputs = None,
+        outputs: OutputKind | None = None,
+        features: str | None = None,
+        loader: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__()
+        _check_arguments(module, train_pool, val_pool, val_share)
+        sizes = (batch_size, val_batch_size, test_batch_size, steps_per_epoch)
+        if any(isinstance(n, bool) or (n is not None and n < 1) for n in sizes):
+            raise ConfigurationError(
+                f"batch sizes and steps_per_epoch are at least 1, got {sizes}."
+            )
+        self.module = module
+        self.train_pool = train_pool
+        self.val_pool = val_pool
+        if val_pool is None:  # as if never overridden, or Lightning would look for batches
+            self.val_dataloader = super(TrainedOnPool, self).val_dataloader
+        self.val_share = val_share
+        self.test_data = test
+        self.criterion = as_criterion(Margin() if criterion is None else criterion)
+        self.selector = as_selector(TopK() if selector is None else selector)
+        self.batch_size = batch_size
+        self.val_batch_size = val_batch_size or batch_size
+        self.test_batch_size = test_batch_size or batch_size
+        self.steps_per_epoch = steps_per_epoch
+        self.loader = dict(loader or {})
+        self.seed = fresh_seed() if seed is None else seed
+        kind = outputs if outputs is not None else getattr(module, "outputs", None)
+        self._reader = Reader(inputs, kind, features)
+        self._ready_made = all(part._built for part in module.modules() if isinstance(part, Block))
+        if self._ready_made:  # an ordinary LightningModule has nothing to build
+            super().build()
+            self.keep_initial_weights()
+
+    def build(self) -> Self:
+        """Build the model in place, and keep its weights for ``reset_model``. Returns self.
+
+        A learner over a module that has nothing to build is built from the start; for it this
+        does nothing, once.
+
+        Raises:
+            BuiltError: it was built before.
+        """
+        if self._ready_made:
+            self._ready_made = False
+            return self
+        super().build()
+        self.keep_initial_weights()
+        return self
+
+    def new(self) -> Self:
+        """An unbuilt copy over the same pools and data, with a history of its own."""
+        twin = super().new()
+        twin._ready_made = False
+        twin.forget_training()
+        return twin
+
+    # --- querying -----------------------------------------------------------------------------
+
+    def query(self, n: int = 1) -> Query:
+        """The ``n`` samples most wanted now. Changes nothing: not the model, not the pool.
+
+        Works before any training, after it, and without a Trainer. The same state of the pool
+        and model gives the same query. With a ``val_pool``, a share of ``n`` is in
+        ``query.validation``.
+
+        Cost: one forward pass over the unannotated samples, in batches of ``test_batch_size``
+        (none where the selector uses no scores).
+
+        Raises:
+            QuerySizeError: ``n`` is no positive integer, or more than is left.
+            NonFiniteError, ScoreError, PicksError: outputs, scores or picks that are not valid.
+        """
+        n = check_query_size(n, len(self.train_pool.unannotated_indices))
+        self.check_built("query")
+        validation = self._validation_query(n)
+        size = n - (0 if validation is None else len(validation))
+        picked = self.query_strategy(self.train_pool, size)
+        if not isinstance(picked, Query):
+            picked = Query(np.asarray(picked), self.train_pool.next_round, why=self._why)
+        _check_picked(picked, size, self.train_pool)
+        return replace(picked, validation=validation)
+
+    def query_strategy(self, pool: ActiveLearningDataset, n: int) -> Any:
+        """Which ``n`` samples of the pool to annotate: their dataset indices, or a Query.
+
+        Override this to write a whole strategy of your own.
+        """
+        ids = torch.from_numpy(pool.unannotated_indices)
+        started = time.perf_counter()
+        uses_scores = self.selector.uses_scores
+        if uses_scores:
+            scores = stream_scores(self.acquisition, self.predictions(pool, ids))
+        else:
+            scores = torch.zeros(len(ids))
+        scored = time.perf_counter()
+        rng = generator(self.seed, "select", pool.next_round)
+        positions = self.selector(scores, n, rng)
+        seconds = {"score": scored - started, "select": time.perf_counter() - scored}
+        indices = ids[positions].numpy()
+        return Query(
+            indices,
+            pool.next_round,
+            scores=scores[positions].numpy() if uses_scores else None,
+            guesses=stream_guesses(indices, self.predictions(pool, indices)),
+            why=self._why,
+            names=None if pool.names is None else [pool.names[i] for i in indices.tolist()],
+            seconds=seconds,
+        )
+
+    def score(self, prediction: Prediction) -> Tensor:
+        """How much each candidate is wanted, ``(N,)``, higher sooner: the criterion.
+
+        Override this to write a score of your own; it is given the pool in chunks, so it must
+        look at one row at a time.
+        """
+        return self.criterion(prediction)
+
+    def query_and_update(self, n: int = 1, oracle: Oracle | None = None) -> Query:
+        """Query ``n`` samples, have them annotated, and return what was asked.
+
+        Args:
+            n: how many.
+            oracle: a function from dataset indices to labels. Default: the dataset's own labels.
+                The samples of ``val_pool`` always get their dataset's own labels.
+        """
+        query = self.query(n)
+        labels = None if oracle is None else oracle(query.indices)
+        self.train_pool.annotate(query, labels)
+        if query.validation is not None and self.val_pool is not None:
+            try:
+                self.val_pool.annotate(query.validation)
+            except Exception:
+                self.train_pool.undo()
+                raise
+        return query
+
+    def predictions(
+        self, pool: ActiveLearningDataset, indices: Any
+    ) -> Generator[Prediction, None, None]:
+        """What the model says of some samples, one Prediction a batch, without their labels."""
+        samples = WithIds(pool.view(indices, labels=False, scoring=True))
+        device = self._fit_device or self.device
+        options = {**self.loader, "batch_size": self.test_batch_size, "drop_last": False}
+        yield from self._reader.predictions(self.module, samples, device, **options)
+
+    def _validation_query(self, n: int) -> Query | None:
+        if self.val_pool is None:
+            return None
+        left = self.val_pool.unannotated_indices
+        size = min(round(n * self.val_share), n - 1, len(left))
+        if size < 1:
+            return None
+        rng = np.random.default_rng(derive(self.seed, "validate", self.train_pool.next_round))
+        drawn = rng.choice(left, size=size, replace=False)
+        return Query(drawn, self.train_pool.next_round, why="Random()")
+
+    @property
+    def acquisition(self) -> Criterion:
+        """What the candidates are scored by: an overridden ``score``, else the criterion."""
+        own_score = type(self).score is not ActiveLearner.score
+        return as_criterion(self.score) if own_score else self.criterion
+
+    @property
+    def _why(self) -> str:
+        """The rule that chooses, as text: ``TopK() of Margin()``."""
+        uses_scores = self.selector.uses_scores
+        return f"{self.selector!r} of {self.acquisition!r}" if uses_scores else repr(self.selector)
+
+
+def _check_picked(query: Query, n: int, pool: ActiveLearningDataset) -> None:
+    """A query must be of exactly n distinct, unannotated samples of the pool."""
+    try:
+        pool.view(query.indices, labels=False)
+    except SampleIndexError as error:
+        raise PicksError(f"query_strategy must return distinct dataset indices: {error}") from error
+    if len(query) != n:
+        raise PicksError(f"query_strategy must return {n} dataset indices, got {len(query)}.")
+    annotated = np.isin(query.indices, pool.annotated_indices)
+    if annotated.any():
+        raise PicksError(
+            f"query_strategy returned sample {query.indices[annotated][0]}, which is annotated "
+            "already. It must return dataset indices, not positions among the unannotated."
+        )
+
+
+def _check_arguments(module: Any, train_pool: Any, val_pool: Any, val_share: float) -> None:
+    if not isinstance(module, L.LightningModule):
+        raise ConfigurationError(
+            f"ActiveLearner trains a LightningModule, got {type(module).__name__}. For a plain "
+            "network use Strategy(network, train_pool, ...), which brings loss and optimizer."
+        )
+    for name, pool in (("train_pool", train_pool), ("val_pool", val_pool)):
+        if not isinstance(pool, ActiveLearningDataset) and (name, pool) != ("val_pool", None):
+            raise ConfigurationError(
+                f"{name} must be an ActiveLearningDataset, got {type(pool).__name__}: "
+                "wrap the dataset, ActiveLearningDataset(dataset)."
+            )
+    if not 0 < val_share < 1:
+        raise ConfigurationError(f"val_share must be between 0 and 1, got {val_share!r}.")

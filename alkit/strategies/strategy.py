@@ -1,0 +1,152 @@
+"""Strategies over a plain network: loss, optimizer and metrics come with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
+
+import lightning as L
+from torch import Tensor, nn
+from typing_extensions import Unpack
+
+from alkit.applications import Application, Classifier
+from alkit.criteria import Constant, Criterion, Margin
+from alkit.errors import ConfigurationError
+from alkit.pool import ActiveLearningDataset
+from alkit.prediction import OutputKind
+from alkit.selectors import Random, Selector, TopK
+from alkit.strategies.learner import ActiveLearner, ScoreFunction
+from alkit.strategies.reading import Inputs
+
+
+class LearnerOptions(TypedDict, total=False):
+    """What every strategy takes by keyword; described at ``ActiveLearner``."""
+
+    val_pool: ActiveLearningDataset | None
+    val_share: float
+    test: Any
+    batch_size: int
+    val_batch_size: int | None
+    test_batch_size: int | None
+    steps_per_epoch: int | None
+    inputs: Inputs
+    outputs: OutputKind | None
+    features: str | None
+    loader: Mapping[str, Any] | None
+    seed: int | None
+
+
+class TrainingOptions(TypedDict, total=False):
+    """How a strategy trains a plain network; described at ``Strategy``."""
+
+    loss: nn.Module | Callable[[Tensor, Tensor], Tensor] | None
+    optimizer: Any
+    train_metrics: Any
+    val_metrics: Any
+    test_metrics: Any
+
+
+class StrategyOptions(LearnerOptions, TrainingOptions, total=False):
+    """What every strategy over a network takes by keyword."""
+
+
+class Strategy(ActiveLearner):
+    """An active learner over a plain network, with its loss, optimizer and metrics.
+
+    Args:
+        classifier: the network, a Block or any ``nn.Module``; or a LightningModule (such as an
+            ``alkit.CategoricalClassifier``), which brings its own training.
+        train_pool: the pool.
+        criterion: how much each candidate is wanted. Default: ``Margin()``.
+        selector: which candidates together. Default: ``TopK()``.
+        loss: default ``CrossEntropyLoss``; it also declares what the network returns.
+        optimizer: a recipe, ``alkit.Adam(lr=1e-3)`` by default.
+        train_metrics, val_metrics, test_metrics: of torchmetrics; results are named after their
+            class: ``testMulticlassAccuracy`` (and ``testMulticlassAccuracy_epoch``).
+        **options: those of ``ActiveLearner``.
+
+    Raises:
+        ConfigurationError: a LightningModule together with a loss, optimizer or metrics that it
+            would ignore.
+    """
+
+    def __init__(
+        self,
+        classifier: nn.Module,
+        train_pool: ActiveLearningDataset,
+        criterion: Criterion | ScoreFunction | None = None,
+        selector: Selector | Callable[..., Any] | None = None,
+        *,
+        loss: nn.Module | Callable[[Tensor, Tensor], Tensor] | None = None,
+        optimizer: Any = None,
+        train_metrics: Any = None,
+        val_metrics: Any = None,
+        test_metrics: Any = None,
+        **options: Unpack[LearnerOptions],
+    ) -> None:
+        training = {
+            "loss": loss,
+            "optimizer": optimizer,
+            "train_metrics": train_metrics,
+            "val_metrics": val_metrics,
+            "test_metrics": test_metrics,
+        }
+        super().__init__(_trained(classifier, training), train_pool, criterion, selector, **options)
+
+    def on_test_epoch_end(self) -> None:
+        """As the module's; its metrics are also logged under their plain names."""
+        super().on_test_epoch_end()
+        if isinstance(self.module, Application):
+            for name, metric in self.module.test_metrics.items():
+                self.log(name, metric)  # type: ignore[arg-type]
+
+
+class UniformStrategy(Strategy):
+    """Queries samples uniformly at random: what every other strategy is measured against.
+
+    No forward pass over the pool is made to choose. Arguments as those of ``Strategy``.
+    """
+
+    def __init__(
+        self,
+        classifier: nn.Module,
+        train_pool: ActiveLearningDataset,
+        **options: Unpack[StrategyOptions],
+    ) -> None:
+        super().__init__(classifier, train_pool, Constant(), Random(), **options)
+
+
+class UncertaintyStrategy(Strategy):
+    """Queries the samples that the model is least sure of (Lewis and Gale 1994).
+
+    Args:
+        classifier: the network, as for ``Strategy``.
+        criterion: the measure of uncertainty, such as ``Margin()`` or ``Entropy()``.
+        train_pool: the pool.
+        **options: those of ``Strategy``.
+    """
+
+    def __init__(
+        self,
+        classifier: nn.Module,
+        criterion: Criterion | ScoreFunction | None = None,
+        train_pool: ActiveLearningDataset | None = None,
+        **options: Unpack[StrategyOptions],
+    ) -> None:
+        if train_pool is None:
+            raise ConfigurationError("UncertaintyStrategy needs a train_pool.")
+        criterion = Margin() if criterion is None else criterion
+        super().__init__(classifier, train_pool, criterion, TopK(), **options)
+
+
+def _trained(classifier: nn.Module, training: dict[str, Any]) -> L.LightningModule:
+    """The network as a LightningModule that trains it."""
+    if not isinstance(classifier, L.LightningModule):
+        return Classifier(classifier, **training)
+    ignored = [name for name, value in training.items() if value is not None]
+    if ignored:
+        raise ConfigurationError(
+            f"{type(classifier).__name__} is a LightningModule, which trains and measures by "
+            f"itself: give {', '.join(ignored)} to it, not to the strategy."
+        )
+    return classifier

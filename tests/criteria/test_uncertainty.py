@@ -1,0 +1,104 @@
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import alkit as al
+from alkit.errors import ConfigurationError
+
+logits = hnp.arrays(
+    np.float64,
+    st.tuples(st.integers(1, 6), st.integers(1, 3), st.integers(2, 5)),
+    elements=st.floats(-200, 200),
+)
+
+
+def by_hand(outputs):
+    """Probabilities, averaged over the samples, in plain numpy and float64."""
+    powers = np.exp(outputs - outputs.max(-1, keepdims=True))
+    return (powers / powers.sum(-1, keepdims=True)).mean(1)
+
+
+def close(scores, expected):
+    np.testing.assert_allclose(scores.numpy(), expected, atol=1e-9)
+
+
+@given(logits)
+def test_margin_is_one_minus_the_gap_of_the_two_largest(outputs):
+    p = np.sort(by_hand(outputs), -1)
+    close(al.Margin()(al.Prediction(torch.tensor(outputs))), 1 - (p[:, -1] - p[:, -2]))
+
+
+@given(logits)
+def test_ratio_is_the_second_largest_over_the_largest(outputs):
+    p = np.sort(by_hand(outputs), -1)
+    close(al.Ratio()(al.Prediction(torch.tensor(outputs))), p[:, -2] / p[:, -1])
+
+
+@given(logits)
+def test_least_confidence_is_one_minus_the_largest(outputs):
+    scores = al.LeastConfidence()(al.Prediction(torch.tensor(outputs)))
+    close(scores, 1 - by_hand(outputs).max(-1))
+
+
+@given(logits)
+def test_entropy_is_scipys_in_nats(outputs):
+    scores = al.Entropy()(al.Prediction(torch.tensor(outputs)))
+    close(scores, scipy.stats.entropy(by_hand(outputs), axis=-1))
+
+
+@given(logits)
+def test_scores_stay_in_their_range(outputs):
+    prediction, classes = al.Prediction(torch.tensor(outputs).float()), outputs.shape[-1]
+    tops = {al.Margin(): 1, al.Ratio(): 1, al.LeastConfidence(): 1 - 1 / classes}
+    for criterion, top in {**tops, al.Entropy(): math.log(classes)}.items():
+        scores = criterion(prediction)
+        assert (scores >= -1e-6).all()
+        assert (scores <= top + 1e-6).all()
+
+
+@pytest.mark.parametrize("criterion", [al.Margin(), al.Ratio(), al.LeastConfidence(), al.Entropy()])
+def test_the_most_uncertain_of_three_is_the_uniform_one(criterion):
+    p = torch.tensor([[0.97, 0.01, 0.02], [0.34, 0.33, 0.33], [0.6, 0.3, 0.1]])
+    scores = criterion(al.Prediction(p, kind="probabilities"))
+    assert scores.argsort(descending=True).tolist() == [1, 2, 0]
+
+
+def test_entropy_is_finite_where_softmax_underflows():
+    assert al.Entropy()(al.Prediction(torch.tensor([[110.0, 0, 0]]))).tolist() == [0.0]
+
+
+def test_one_column_is_the_binary_case():
+    column = al.Prediction(torch.tensor([[-3.0], [0.0], [1.0]]))
+    pair = al.Prediction(torch.tensor([[0, -3.0], [0, 0.0], [0, 1.0]]))
+    for criterion in (al.Margin(), al.Ratio(), al.LeastConfidence(), al.Entropy()):
+        torch.testing.assert_close(criterion(column), criterion(pair))
+        assert criterion(column).argmax() == 1
+
+
+def test_probabilities_are_not_softmaxed_again():
+    p = torch.tensor([[0.999, 0.0005, 0.0005]])
+    assert al.Margin()(al.Prediction(p, kind="probabilities")).item() == pytest.approx(
+        0.0015, abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("value", [0, 2, -1.5, np.float32(2.5), torch.tensor(3)])
+def test_constant_scores_all_alike_and_mixes_with_the_others(value):
+    prediction = al.Prediction(torch.randn(4, 3))
+    scores = al.Constant(value)(prediction)
+    assert scores.tolist() == [float(value)] * 4
+    torch.testing.assert_close(
+        (al.Constant(value) * al.Margin())(prediction), value * al.Margin()(prediction)
+    )
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, "1", None, True, [1]])
+def test_a_constant_that_is_no_finite_number_raises(value):
+    with pytest.raises(ConfigurationError, match="number"):
+        al.Constant(value)

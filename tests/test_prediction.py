@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+import scipy.special
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import alkit as al
+from alkit.errors import NonFiniteError, PredictionError
+
+NAN, INF = float("nan"), float("inf")
+
+
+def test_one_posterior_sample_is_written_not_squeezed():
+    prediction = al.Prediction(torch.randn(4, 3))
+    assert prediction.outputs.shape == (4, 1, 3)
+    assert prediction.probabilities.shape == (4, 1, 3)
+    assert prediction.mean_probabilities.shape == (4, 3)
+    assert len(prediction) == 4
+
+
+def test_ids_are_the_positions_unless_given():
+    assert al.Prediction(torch.zeros(3, 2)).ids.tolist() == [0, 1, 2]
+    assert al.Prediction(torch.zeros(3, 2), ids=[7, 2, 5]).ids.tolist() == [7, 2, 5]
+
+
+@given(
+    hnp.arrays(
+        np.float64,
+        st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(2, 4)),
+        elements=st.floats(-50, 50),
+    )
+)
+def test_every_kind_of_output_gives_the_probabilities_of_scipy(logits):
+    p = scipy.special.softmax(logits, -1)
+    with np.errstate(divide="ignore"):
+        given = {"logits": logits, "probabilities": p, "log_probabilities": np.log(p)}
+    for kind, outputs in given.items():
+        prediction = al.Prediction(torch.tensor(outputs), kind=kind)
+        np.testing.assert_allclose(prediction.probabilities.numpy(), p, atol=1e-12)
+        np.testing.assert_allclose(prediction.mean_probabilities.numpy(), p.mean(1), atol=1e-12)
+        assert (prediction.guesses == prediction.mean_probabilities.argmax(-1)).all()
+
+
+@pytest.mark.parametrize("kind", ["logits", "probabilities", "log_probabilities"])
+def test_one_column_becomes_two_in_every_kind(kind):
+    p = torch.tensor([[0.0], [0.25], [1.0]])
+    outputs = {
+        "logits": torch.tensor([[-100.0], [-1.0986123], [100.0]]),
+        "probabilities": p,
+        "log_probabilities": p.log(),
+    }
+    prediction = al.Prediction(outputs[kind], kind=kind)
+    expected = torch.tensor([[1, 0], [0.75, 0.25], [0, 1]])
+    torch.testing.assert_close(prediction.mean_probabilities, expected)
+    assert prediction.guesses.tolist() == [0, 0, 1]
+
+
+def test_values_have_mean_guesses_and_no_probabilities():
+    prediction = al.Prediction(torch.tensor([[[1.0, 2], [3, 4]]]), kind="values")
+    assert prediction.guesses.tolist() == [[2, 3]]
+    with pytest.raises(PredictionError, match='declared as "values"'):
+        prediction.mean_probabilities
+
+
+def test_outputs_and_features_are_detached():
+    outputs, features = (torch.randn(3, 2, requires_grad=True) for _ in range(2))
+    prediction = al.Prediction(outputs, features=features)
+    assert not prediction.outputs.requires_grad
+    assert not prediction.features.requires_grad
+    assert not prediction.probabilities.requires_grad
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_float32(dtype):
+    outputs = torch.randn(3, 2).to(dtype)
+    prediction = al.Prediction(outputs)
+    assert prediction.outputs.dtype == torch.float32
+    assert prediction.outputs[:, 0].equal(outputs.float())
+
+
+def test_no_candidates_are_a_valid_prediction():
+    prediction = al.Prediction(torch.zeros(0, 3))
+    assert len(prediction) == 0
+    assert prediction.mean_probabilities.shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    "rows", [slice(1, 3), torch.tensor([2, 0]), torch.tensor([True, False, True, False]), [3]]
+)
+def test_rows_keep_their_ids_kind_and_features(rows):
+    p = torch.randn(4, 2, 3).softmax(-1)
+    whole = al.Prediction(p, torch.tensor([9, 4, 7, 1]), "probabilities", torch.randn(4, 5))
+    part = whole[rows]
+    assert part.kind == "probabilities"
+    assert part.outputs.equal(whole.outputs[rows])
+    assert part.ids.equal(whole.ids[rows])
+    assert part.features.equal(whole.features[rows])
+
+
+@pytest.mark.parametrize("row", [0, torch.tensor(0), (slice(None), 0)])
+def test_a_single_row_by_number_raises_since_it_would_lose_an_axis(row):
+    with pytest.raises((PredictionError, IndexError)):
+        al.Prediction(torch.zeros(4, 2, 3))[row]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"outputs": torch.zeros(3)}, r"got \(3,\)"),
+        ({"outputs": torch.zeros(2, 2, 2, 2)}, r"got \(2, 2, 2, 2\)"),
+        ({"outputs": torch.zeros(3, 0)}, r"got \(3, 1, 0\)"),
+        ({"outputs": torch.zeros(3, 2).long()}, "floating point"),
+        ({"kind": "softmax"}, "kind must be one of"),
+        ({"ids": torch.tensor([0, 1])}, "expected 3 ids"),
+        ({"ids": torch.tensor([[0, 1, 2]])}, "expected 3 ids"),
+        ({"ids": torch.tensor([0, 1, 1])}, "distinct"),
+        ({"ids": torch.tensor([0.2, 1.7, 2.0])}, "integers"),
+        ({"features": torch.zeros(2, 5)}, "features must have the shape"),
+        ({"features": torch.zeros(3)}, "features must have the shape"),
+        ({"outputs": torch.tensor([[0.5, 0.6]]), "kind": "probabilities"}, "sum to one"),
+        ({"outputs": torch.tensor([[1.5, -0.5]]), "kind": "probabilities"}, "negative"),
+        ({"outputs": torch.tensor([[1.5]]), "kind": "probabilities"}, "above one"),
+        ({"outputs": torch.tensor([[-0.5]]), "kind": "probabilities"}, "negative"),
+        ({"outputs": torch.tensor([[0.1]]), "kind": "log_probabilities"}, "above one"),
+        ({"outputs": torch.zeros(1, 2), "kind": "log_probabilities"}, "sum to one"),
+    ],
+)
+def test_what_is_no_prediction_raises(kwargs, message):
+    with pytest.raises(PredictionError, match=message):
+        al.Prediction(**{"outputs": torch.zeros(3, 2), **kwargs})
+
+
+@pytest.mark.parametrize(
+    ("bad", "kind"),
+    [
+        (NAN, "logits"),
+        (INF, "logits"),
+        (-INF, "logits"),
+        (NAN, "probabilities"),
+        (NAN, "log_probabilities"),
+        (INF, "log_probabilities"),
+        (INF, "values"),
+    ],
+)
+def test_outputs_that_are_not_finite_name_the_first_sample(bad, kind):
+    outputs = torch.full((4, 2, 2), 0.5)
+    outputs[1:3, 1, 0] = bad
+    with pytest.raises(NonFiniteError, match=r"2 of 4 samples \(the first: sample 30\)"):
+        al.Prediction(outputs, ids=torch.tensor([10, 30, 20, 40]), kind=kind)
+
+
+def test_features_that_are_not_finite_raise():
+    with pytest.raises(NonFiniteError, match="features"):
+        al.Prediction(torch.zeros(1, 2), features=torch.tensor([[NAN]]))
+
+
+def test_a_prediction_cannot_be_changed_by_assignment():
+    with pytest.raises(AttributeError):
+        al.Prediction(torch.zeros(1, 2)).ids = torch.tensor([3])

@@ -1,0 +1,198 @@
+"""The kit rejects criteria that break a law, and says which."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+import alkit as al
+from alkit.testing import LawError, check_criterion
+
+
+def margin(prediction):
+    first, second = prediction.mean_probabilities.topk(2, dim=-1).values.unbind(-1)
+    return 1 - (first - second)
+
+
+def inverted_entropy(prediction):
+    return -al.Entropy()(prediction)
+
+
+def entropy_that_is_nan_at_zero(prediction):
+    p = prediction.mean_probabilities
+    return -(p * p.log()).sum(-1)
+
+
+def undeclared_z_score(prediction):
+    scores = margin(prediction)
+    return (scores - scores.mean()) / (scores.std(correction=0) + 1e-9)
+
+
+def undeclared_centering(prediction):
+    return margin(prediction) - margin(prediction).mean()
+
+
+def in_place_on_probabilities(prediction):
+    prediction.mean_probabilities.sub_(0.1)
+    return margin(prediction)
+
+
+def in_place_on_features(prediction):
+    prediction.features.zero_()
+    return margin(prediction)
+
+
+def noisy(prediction):
+    return margin(prediction) + torch.rand(len(prediction), generator=GENERATOR)
+
+
+GENERATOR = torch.Generator().manual_seed(0)
+
+
+def globally_noisy(prediction):
+    return margin(prediction) + torch.rand(len(prediction))
+
+
+def seeding_torch(prediction):
+    torch.manual_seed(0)
+    return margin(prediction)
+
+
+def drawing_from_numpy(prediction):
+    np.random.rand()  # noqa: NPY002
+    return margin(prediction)
+
+
+def drawing_from_random(prediction):
+    random.random()
+    return margin(prediction)
+
+
+def one_column_too_many(prediction):
+    return margin(prediction)[:, None]
+
+
+def squeezed(prediction):
+    return margin(prediction).squeeze()
+
+
+def integers(prediction):
+    return margin(prediction).long()
+
+
+def first_class(prediction):
+    p = prediction.mean_probabilities
+    return margin(prediction) + 0.1 * p[:, 0]
+
+
+def by_position(prediction):
+    return margin(prediction) + torch.arange(len(prediction))
+
+
+def two_columns_only(prediction):
+    assert prediction.outputs.shape[-1] > 1
+    return margin(prediction)
+
+
+class Counting(al.Criterion):
+    calls = 0
+
+    def score(self, prediction):
+        self.calls += 1
+        return margin(prediction) + self.calls
+
+
+class DeclaredButNotSplit(al.Criterion):
+    row_by_row = False
+
+    def score(self, prediction):
+        return undeclared_centering(prediction)
+
+
+class WithGradient(al.Criterion):
+    weight = torch.ones((), requires_grad=True)
+
+    def score(self, prediction):
+        return margin(prediction)
+
+    def __call__(self, prediction):
+        return self.weight * margin(prediction)
+
+
+class Unchecked(al.Criterion):
+    def __call__(self, prediction):
+        return entropy_that_is_nan_at_zero(prediction)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "message"),
+    [
+        (inverted_entropy, "uniform prediction outranks"),
+        (al.Constant(1), "uniform prediction outranks"),
+        (entropy_that_is_nan_at_zero, "NaN or infinite"),
+        (Unchecked(), "NaN or infinite"),
+        (undeclared_z_score, "row by row, or says row_by_row = False"),
+        (undeclared_centering, "row by row, or says row_by_row = False"),
+        (DeclaredButNotSplit(), "in chunks and combined once"),
+        (in_place_on_probabilities, "input is left unchanged.*\n.*\n.*mean_probabilities"),
+        (in_place_on_features, "input is left unchanged.*\n.*\n.*features"),
+        (noisy, "same prediction has the same scores"),
+        (Counting(), "same prediction has the same scores"),
+        (globally_noisy, "global random state.*\n.*\n.*torch"),
+        (seeding_torch, "global random state.*\n.*\n.*torch"),
+        (drawing_from_numpy, "global random state.*\n.*\n.*numpy"),
+        (drawing_from_random, "global random state.*\n.*\n.*random"),
+        (one_column_too_many, r"got the shape \(9, 1\)"),
+        (squeezed, r"got the shape \(\)"),
+        (integers, "got torch.int64"),
+        (first_class, "order of the classes"),
+        (by_position, "order of the candidates"),
+        (two_columns_only, "one column of logits"),
+        (WithGradient(), "no gradient"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else repr(value),
+)
+def test_a_faulty_criterion_is_rejected_with_its_law(criterion, message):
+    with pytest.raises(LawError, match=message) as caught:
+        check_criterion(criterion)
+    assert repr(al.criteria.as_criterion(criterion)) in str(caught.value)
+    assert all(line in str(caught.value) for line in ("\n  on: ", "\n  came: ", "\n  means: "))
+
+
+def test_a_sound_function_passes():
+    check_criterion(margin)
+
+
+def test_what_is_no_uncertainty_may_rank_as_it_likes():
+    check_criterion(inverted_entropy, uncertainty=False)
+    check_criterion(first_class, uncertainty=False)
+    with pytest.raises(LawError, match="row by row"):
+        check_criterion(undeclared_z_score, uncertainty=False)
+
+
+def test_a_seed_that_equals_the_callers_own_is_caught_too():
+    before = torch.get_rng_state()
+    try:
+        torch.manual_seed(0)
+        with pytest.raises(LawError, match="global random state"):
+            check_criterion(seeding_torch)
+    finally:
+        torch.set_rng_state(before)
+
+
+@pytest.mark.parametrize("criterion", [margin, globally_noisy, drawing_from_numpy])
+def test_the_kit_leaves_the_callers_random_state_as_it_was(criterion):
+    def state():
+        return torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
+
+    before = state()
+    try:
+        check_criterion(criterion)
+    except LawError:
+        assert criterion is not margin
+    assert state() == before
+
+
+def test_a_broken_law_is_an_assertion_error_for_test_runners():
+    assert issubclass(LawError, AssertionError)
