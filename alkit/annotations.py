@@ -9,8 +9,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from alkit.errors import AnnotationError, ConfigurationError, QuerySizeError, SampleIndexError
-from alkit.samples import ABSENT
+from alkit.errors import (
+    AnnotationError,
+    ConfigurationError,
+    LabelError,
+    QuerySizeError,
+    SampleIndexError,
+)
+from alkit.labels import ABSENT, in_form_of, plain
 
 
 class Annotations:
@@ -31,6 +37,17 @@ class Annotations:
     def _refresh(self) -> None:
         self.annotated = np.flatnonzero(self.rounds >= 0)
         self.unannotated = np.flatnonzero(self.rounds < 0)
+        for ids in (self.annotated, self.unannotated):
+            ids.setflags(write=False)  # views hold them
+
+    def label(self, index: int, own: Any) -> Any:
+        """A sample's label: from outside, in the form of the dataset's; else the dataset's own."""
+        label = self.labels.get(index, ABSENT)
+        if label is not ABSENT:
+            return in_form_of(own, label)
+        if own is ABSENT:
+            raise LabelError(f"the dataset has no label for sample {index}: give labels.")
+        return own
 
     @property
     def next_round(self) -> int:
@@ -38,9 +55,11 @@ class Annotations:
 
     def change(self, ids: np.ndarray, rounds: Any, labels: list[Any] | None) -> None:
         """Set the round (one, or one each) and the outside labels of samples; can be undone."""
+        if not len(ids):
+            return
         keys = ids.tolist()
         before = [self.labels.get(index, ABSENT) for index in keys]
-        self._undo.append((ids, self.rounds[ids].copy(), before))
+        self._undo.append((ids.copy(), self.rounds[ids], before))
         self.rounds[ids] = rounds
         if labels is not None:
             self.labels.update(zip(keys, labels, strict=True))
@@ -64,7 +83,10 @@ class Annotations:
         """Dataset indices as int64, distinct and in range; all (un)annotated if asked."""
         if isinstance(indices, Tensor):
             indices = indices.detach().cpu().numpy()
-        ids = np.asarray(indices)
+        try:
+            ids = np.asarray(indices)
+        except ValueError as error:  # rows of different lengths
+            raise SampleIndexError(f"expected a list of integer dataset indices: {error}") from None
         if ids.size == 0:
             return np.empty(0, dtype=np.int64)
         if ids.dtype == bool:
@@ -102,27 +124,47 @@ class Annotations:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        missing = {"length", "annotated", "rounds", "labels"} - state.keys()
+        if missing:
+            raise ConfigurationError(f"the state of a pool lacks {', '.join(sorted(missing))}.")
         if state["length"] != len(self):
             raise ConfigurationError(
                 f"the state is of a pool of {state['length']} samples, this one has {len(self)}."
             )
         ids = self.check(state["annotated"])
-        rounds = np.asarray(state["rounds"], dtype=np.int32)
-        if rounds.shape != ids.shape or (rounds < 0).any():
-            raise ConfigurationError("the state needs one round, 0 or more, an annotated sample.")
+        rounds = [check_round(round) for round in state["rounds"]]
+        if len(rounds) != len(ids):
+            raise ConfigurationError(
+                f"the state needs one round an annotated sample, {len(ids)}; it has {len(rounds)}."
+            )
+        labels = {int(index): plain(label) for index, label in state["labels"]}
+        stray = labels.keys() - set(ids.tolist())
+        if stray:
+            raise ConfigurationError(f"the state has a label of unannotated sample {min(stray)}.")
         self.rounds[:] = -1
         self.rounds[ids] = rounds
-        self.labels = {int(index): label for index, label in state["labels"]}
+        self.labels = labels
         self._undo.clear()
         self._refresh()
 
 
+def check_round(round: Any) -> int:
+    """``round`` as an int of 0 or more that fits its 4 bytes, or an error that says what came."""
+    if not _is_whole(round) or not 0 <= round < 2**31 - 1:
+        raise ConfigurationError(f"a round is a whole number, 0 or more, got {round!r}.")
+    return int(round)
+
+
 def check_query_size(n: Any, left: int) -> int:
     """``n`` as an int from 1 to what is left to annotate, or an error that says what came."""
-    if isinstance(n, bool) or not isinstance(n, Integral):
+    if not _is_whole(n):
         raise QuerySizeError(f"expected a whole number of samples to query, got {n!r}.")
     if n < 1:
         raise QuerySizeError(f"expected at least 1 sample to query, got {n}.")
     if n > left:
         raise QuerySizeError(f"{n} samples were asked for, but only {left} are unannotated.")
     return int(n)
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool)

@@ -17,6 +17,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
+__all__ = ["Constant", "Initializer", "Kaiming", "Normal", "Xavier"]
+
 Targets = type[nn.Module] | tuple[type[nn.Module], ...]
 LINEAR: Targets = (nn.Linear, nn.Bilinear, _ConvNd)
 NORM: Targets = (_NormBase, nn.LayerNorm, nn.GroupNorm)

@@ -42,7 +42,8 @@ class ActiveLearningLoop:
 
     ``break`` or ``itertools.islice`` stop it; what was annotated stays. It does what the loop
     written by hand with ``fit``, ``test``, ``query_and_update`` and ``reset_model`` does, bit for
-    bit. The last query is smaller when less is left, and the loop ends when nothing is.
+    bit. The last query is smaller when less is left; the loop ends after the round
+    that has trained on everything and has nothing left to ask for.
 
     Args:
         strategy: a built strategy.
@@ -82,8 +83,9 @@ class ActiveLearningLoop:
 
     def __iter__(self) -> Iterator[RoundRecord]:
         for round in range(self.rounds):
-            yield self.acquire(self.evaluate(round))
-            if not len(self.strategy.train_pool.unannotated_indices):
+            record = self.acquire(self.evaluate(round))
+            yield record
+            if record.query is None:
                 return
 
     def evaluate(self, round: int = 0) -> RoundRecord:

@@ -17,6 +17,8 @@ import torch
 from alkit.errors import ConfigurationError
 from alkit.naming import likely
 
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "as_optimizer"]
+
 Make = Callable[..., torch.optim.Optimizer]
 
 

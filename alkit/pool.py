@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 from torch.utils.data import Dataset
 
-from alkit.annotations import Annotations, check_query_size
-from alkit.errors import ConfigurationError, LabelError, SampleIndexError
+from alkit.annotations import Annotations, check_query_size, check_round
+from alkit.errors import AnnotationError, ConfigurationError, LabelError, SampleIndexError
+from alkit.labels import fitting_labels, label_kind, plain
 from alkit.query import Query, read_labels
-from alkit.samples import ABSENT, Samples, Transform, label_kind
+from alkit.samples import Samples, Transform
 
 
 class PoolView(Dataset):
@@ -110,21 +111,23 @@ class ActiveLearningDataset(Dataset):
         return len(self._known)
 
     def __getitem__(self, index: int) -> Any:
-        if not 0 <= index < len(self._known):
+        try:
+            index = operator.index(index)
+        except TypeError:
+            raise SampleIndexError(f"expected one dataset index, got {index!r}.") from None
+        if not 0 <= index < len(self):
             raise SampleIndexError(f"dataset indices run from 0 to {len(self) - 1}, got {index}.")
-        if self._known.rounds[index] >= 0:
-            return self._with_label(index, self._transform)
-        return self._without_label(index, self._transform)
+        return self._read(index, self._transform, labels=self._known.rounds[index] >= 0)
 
     @property
     def annotated(self) -> PoolView:
-        """The annotated samples as they are now, with their labels, for training."""
-        return self.view(self._known.annotated, labels=True)
+        """The annotated samples as they are now, with their labels, for training. O(1)."""
+        return self._view(self._known.annotated, labels=True)
 
     @property
     def unannotated(self) -> PoolView:
-        """The unannotated samples as they are now, without a label."""
-        return self.view(self._known.unannotated, labels=False)
+        """The unannotated samples as they are now, without a label. O(1)."""
+        return self._view(self._known.unannotated, labels=False)
 
     def view(self, indices: Any, *, labels: bool, scoring: bool = False) -> PoolView:
         """Chosen samples, read lazily: with labels (all must be annotated) or without.
@@ -132,20 +135,20 @@ class ActiveLearningDataset(Dataset):
         ``scoring`` takes ``scoring_transform`` in place of the training transform.
         """
         ids = self._known.check(indices, annotated=True if labels else None)
+        return self._view(ids, labels=labels, scoring=scoring)
+
+    def _view(self, ids: np.ndarray, *, labels: bool, scoring: bool = False) -> PoolView:
         transform = self._scoring_transform if scoring else self._transform
-        read = self._with_label if labels else self._without_label
-        return PoolView(ids, partial(read, transform=transform))
+        return PoolView(ids, partial(self._read, transform=transform, labels=labels))
 
-    def _without_label(self, index: int, transform: Transform | None) -> Any:
-        x = self._samples[index][0]
-        return x if transform is None else transform(x)
-
-    def _with_label(self, index: int, transform: Transform | None) -> Any:
+    def _read(self, index: int, transform: Transform | None, labels: bool) -> Any:
+        if labels and self._known.rounds[index] < 0:
+            raise AnnotationError(f"sample {index} of this view is not annotated any more.")
         x, label = self._samples[index]
-        label = self._known.labels.get(index, label)
-        if label is ABSENT or label is None:
-            raise LabelError(f"sample {index} is annotated, but the dataset has no label for it.")
-        return self._samples.join(x if transform is None else transform(x), label)
+        x = x if transform is None else transform(x)
+        if not labels:
+            return x
+        return self._samples.join(x, self._known.label(index, label))
 
     # --- annotating ---------------------------------------------------------------------------
 
@@ -154,8 +157,9 @@ class ActiveLearningDataset(Dataset):
 
         Args:
             indices: dataset indices (list, array, tensor, a Query), or the path of a CSV file
-                that ``Query.save`` wrote and people filled in; its rows without a label wait.
-            labels: one label an index. Default: the labels that the dataset itself has.
+                that ``Query.save`` wrote and people filled in. Its rows without a label wait, and
+                those that the pool knows already are passed over.
+            labels: one label an index. Default: those of the dataset, read once to see them.
             round: the round that these annotations belong to. Default: that of the query or the
                 file, else ``next_round``.
 
@@ -171,20 +175,18 @@ class ActiveLearningDataset(Dataset):
             if labels is not None:
                 raise LabelError("give a file of labels, or indices and labels, not both.")
             indices, labels, file_round = read_labels(indices)
+            indices, labels = self._news(indices, labels)
             round = file_round if round is None else round
         elif isinstance(indices, Query) and round is None:
             round = indices.round
         ids = self._known.check(indices, annotated=False)
-        if round is not None and round < 0:
-            raise ConfigurationError(f"a round is 0 or more, got {round}.")
+        round = self.next_round if round is None else check_round(round)
         if labels is not None:
-            labels = self._fitting(ids, labels)
-        elif len(ids) and self._label(int(ids[0])) is ABSENT:
-            raise LabelError(
-                f"the dataset has no label for sample {ids[0]}: give labels, one an index."
-            )
-        if len(ids):
-            self._known.change(ids, self.next_round if round is None else round, labels)
+            labels = fitting_labels(labels, ids, self._kind)
+        else:
+            for index in ids.tolist():
+                self._label(index)
+        self._known.change(ids, round, labels)
         return ids
 
     def annotate_random(self, n: int, seed: int | np.random.Generator | None = None) -> np.ndarray:
@@ -205,9 +207,8 @@ class ActiveLearningDataset(Dataset):
     def relabel(self, indices: Any, labels: Any) -> np.ndarray:
         """Change the labels of annotated samples; their rounds stay. Returns the indices."""
         ids = self._known.check(indices, annotated=True)
-        labels = self._fitting(ids, labels)
-        if len(ids):
-            self._known.change(ids, self._known.rounds[ids], labels)
+        labels = fitting_labels(labels, ids, self._kind)
+        self._known.change(ids, self._known.rounds[ids], labels)
         return ids
 
     def undo(self) -> np.ndarray:
@@ -215,28 +216,20 @@ class ActiveLearningDataset(Dataset):
         return self._known.undo()
 
     def _label(self, index: int) -> Any:
-        label = self._known.labels.get(index, ABSENT)
-        label = self._samples[index][1] if label is ABSENT else label
-        return ABSENT if label is None else label
+        return self._known.label(index, self._samples[index][1])
 
-    def _fitting(self, ids: np.ndarray, labels: Any) -> list[Any]:
-        """The labels as a list, one an id and all of the kind that the pool has already."""
-        if isinstance(labels, Tensor | np.ndarray) and labels.ndim == 1:
-            labels = labels.tolist()
-        if isinstance(labels, str | Mapping) or not hasattr(labels, "__len__"):
-            raise LabelError(f"expected {len(ids)} labels, one an index, got {labels!r}.")
-        if len(labels) != len(ids):
-            raise LabelError(f"expected {len(ids)} labels, one an index, got {len(labels)}.")
-        known = [label_kind(self._label(index)) for index in self._known.annotated[:1].tolist()]
-        for index, label in zip(ids.tolist(), labels, strict=True):
-            kind = label_kind(label)
-            known = known or [kind]
-            if kind != known[0]:
-                raise LabelError(
-                    f"sample {index}: expected a label of the kind {known[0]} like the others, "
-                    f"got {label!r} ({kind})."
-                )
-        return list(labels)
+    @property
+    def _kind(self) -> str | None:
+        """The kind of the labels so far."""
+        first = self._known.annotated[:1].tolist()
+        return label_kind(self._label(first[0])) if first else None
+
+    def _news(self, ids: list[int], labels: list[Any]) -> tuple[list[int], list[Any]]:
+        """The rows of a file that do not just repeat what the pool knows already."""
+        known = set(self._known.annotated.tolist())
+        rows = zip(ids, labels, strict=True)
+        news = [(i, y) for i, y in rows if i not in known or plain(self._label(i)) != y]
+        return [i for i, _ in news], [y for _, y in news]
 
     # --- state --------------------------------------------------------------------------------
 

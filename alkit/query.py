@@ -42,6 +42,9 @@ class Query:
     seconds: dict[str, float] = field(default_factory=dict)
     validation: Query | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "indices", np.asarray(self.indices))
+
     def __len__(self) -> int:
         return len(self.indices)
 
@@ -88,43 +91,50 @@ class Query:
 def read_labels(path: str | os.PathLike[str]) -> tuple[list[int], list[Any], int | None]:
     """The labeled rows of a file written by ``Query.save`` and filled in: ids, labels, round.
 
-    Labels that look like an int or a float become one; any other text stays text. Rows without a
-    label are left out: they can be read later.
+    Labels that look like a number become one, a whole one where it is (``3.0`` is 3, as tables
+    write it); any other text stays text. Rows without a label are left out: they can be read
+    later. The round is that of the rows, or None where they differ or name none.
 
     Raises:
-        LabelError: no column ``id`` or ``label``, or an id that is no number (with its line).
+        LabelError: no column ``id`` or ``label``, an id that is no number (with its line), or a
+            file that is not UTF-8 text.
     """
     ids: list[int] = []
     labels: list[Any] = []
-    rounds: set[int] = set()
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = {"id", "label"} - set(reader.fieldnames or ())
-        if missing:
-            raise LabelError(
-                f"{os.fspath(path)} needs the columns id and label; "
-                f"missing: {', '.join(sorted(missing))}."
-            )
-        for row in reader:
-            text = (row["label"] or "").strip()
-            if not text:
-                continue
-            try:
-                ids.append(int(row["id"]))
-            except ValueError:
+    rounds: set[str] = set()
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = {"id", "label"} - set(reader.fieldnames or ())
+            if missing:
                 raise LabelError(
-                    f"{os.fspath(path)}, line {reader.line_num}: id {row['id']!r} is no number."
-                ) from None
-            labels.append(_parsed(text))
-            if (row.get("round") or "").strip().isdigit():
-                rounds.add(int(row["round"]))
-    return ids, labels, rounds.pop() if len(rounds) == 1 else None
+                    f"{os.fspath(path)} needs the columns id and label; "
+                    f"missing: {', '.join(sorted(missing))}."
+                )
+            for row in reader:
+                text = (row["label"] or "").strip()
+                if not text:
+                    continue
+                if not (row["id"] or "").strip().isdecimal():
+                    where = f"{os.fspath(path)}, line {reader.line_num}"
+                    raise LabelError(f"{where}: expected a dataset index as id, got {row['id']!r}.")
+                ids.append(int(row["id"]))
+                labels.append(_parsed(text))
+                rounds.add((row.get("round") or "").strip())
+    except UnicodeDecodeError as error:
+        raise LabelError(f"{os.fspath(path)} is not UTF-8 text: save it as such.") from error
+    shared = rounds.pop() if len(rounds) == 1 else ""
+    return ids, labels, int(shared) if shared.isdecimal() else None
 
 
 def _parsed(text: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    if "_" in text:  # Python reads 1_000 as a number, people do not
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        return int(number) if number.is_integer() else number

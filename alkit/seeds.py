@@ -15,8 +15,8 @@ def derive(seed: int, *purpose: str | int) -> int:
     Returns a 63-bit integer; the same arguments always give the same one, on every machine.
     """
     words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in purpose]
-    state = np.random.SeedSequence([seed, *words]).generate_state(1, np.uint64)[0]
-    return int(state >> np.uint64(1))
+    sequence = np.random.SeedSequence(seed, spawn_key=words)
+    return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def generator(seed: int, *purpose: str | int) -> torch.Generator:

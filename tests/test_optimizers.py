@@ -104,9 +104,9 @@ def test_a_schedule_that_watches_a_value_says_which():
 
 
 def test_wrong_schedules_raise_at_once():
-    with pytest.raises(errors.ConfigurationError, match="'step_sise'.*'step_size'"):
+    with pytest.raises(errors.ConfigurationError, match=r"'step_sise'.*'step_size'"):
         al.Adam().schedule(StepLR, step_sise=3)
-    with pytest.raises(errors.ConfigurationError, match="CosineAnnealingLR: .*T_max"):
+    with pytest.raises(errors.ConfigurationError, match=r"CosineAnnealingLR: .*T_max"):
         al.Adam().schedule(CosineAnnealingLR)
     with pytest.raises(errors.ConfigurationError, match="interval"):
         al.Adam().schedule(StepLR, step_size=3, interval="round")

@@ -47,8 +47,8 @@ def as_values(y_hat: Any, y: Any) -> Any:
     if [n for n in y.shape if n != 1] != [n for n in y_hat.shape if n != 1]:
         raise ShapeError(
             f"The model returned {tuple(y_hat.shape)} for targets of {tuple(y.shape)}: a loss of "
-            "value by value needs one shape. Change the last layer, reshape the targets, or override "
-            "targets() of the application."
+            "value by value needs one shape. Change the last layer, reshape the targets, or "
+            "override targets() of the application."
         )
     y = y.reshape(y_hat.shape)
     half = y_hat.dtype in (torch.float16, torch.bfloat16)

@@ -153,6 +153,11 @@ class Block(nn.Module):
         unmake(twin)
         return twin
 
+    @property
+    def built(self) -> bool:
+        """Whether the torch modules were made; until then the block is a recipe."""
+        return self._built
+
     def create(self) -> Self:
         """`new().build()`: a built copy, always a new object; this recipe stays as it is."""
         return self.new().build()

@@ -65,14 +65,14 @@ def _place(block: Block, path: str, made: dict[int, nn.Module | None]) -> None:
         holder, name = _holder(block, below)
         holder._modules[name] = module
         block._made.append(Made(below, part, module))
-        if module is part and not part._built:
+        if module is part:
             _place(part, f"{path}.{below}" if path else below, made)
 
 
 def _initialize(block: Block) -> None:
     """Outermost first, so that what is said to a part wins over what is said to the whole."""
     tops = [made.module for made in all_made(block) if made.module is not made.part]
-    fresh = [module for top in tops if top is not None for module in top.modules()]
+    fresh = dict.fromkeys(module for top in tops if top is not None for module in top.modules())
     for initializer in block._initializers:
         run_initializer(initializer, fresh, block._path or type(block).__name__)
     for path, part, module in block._made:
@@ -95,7 +95,7 @@ def unmake(block: Block) -> None:
     """Put the recipes back, in a copy where they stand for the modules that were made of them."""
     for path, part, module in block._made:
         holder, name = _holder(block, path)
-        if name in holder._modules and holder._modules[name] in (module, None):
+        if holder._modules.get(name, holder) is module:
             holder._modules[name] = part
         unmake(part)
     block._made, block._built, block._path, block.training = [], False, "", True

@@ -57,10 +57,10 @@ class LayerList(Block):
         self._modules[name] = _checked(module)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._filled())
 
     def __iter__(self) -> Iterator[nn.Module]:
-        return (child for child in self._modules.values() if child and not is_empty(child))
+        return (child for _, child in self._filled())
 
     def __getitem__(self, key: Any) -> Any:
         """An element by position, several by slice, or parts by name: see `Block.__getitem__`."""

@@ -21,4 +21,4 @@ def tree(block: Any) -> str:
 
 def is_empty(child: nn.Module | None) -> bool:
     """Whether `child` is a slot that nothing was put into."""
-    return child is None or getattr(child, "is_empty", False) is True
+    return child is None or (hasattr(type(child), "is_empty") and child.is_empty is True)

@@ -11,12 +11,14 @@ from torch.utils.data import RandomSampler
 from typing_extensions import Unpack
 
 from alkit.applications import Classifier
+from alkit.applications.batches import split_batch
 from alkit.blocks import Sequential
 from alkit.criteria import Criterion, Rank
 from alkit.errors import PredictionError
 from alkit.pool import ActiveLearningDataset
 from alkit.prediction import Prediction
 from alkit.strategies.learner import ScoreFunction
+from alkit.strategies.loading import train_loader
 from alkit.strategies.strategy import Strategy, StrategyOptions, TrainingOptions
 
 
@@ -55,18 +57,21 @@ class AdversarialClassifier(Classifier):
         self.rng = torch.Generator()  # of the points between latents, set for each fit
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        x, y = batch["annotated"]
+        x, y = split_batch(batch["annotated"])
         backbone, head = self.model[0], self.model[1]  # type: ignore[index]
         latents = backbone(x)
         loss = self.step_loss("train", head(latents), y)
         if "unannotated" not in batch:
             return loss
-        ours, others = latents.flatten(1), backbone(batch["unannotated"]).flatten(1)
+        unannotated, _ = split_batch(batch["unannotated"])
+        ours, others = latents.flatten(1), backbone(unannotated).flatten(1)
         weight = self.adversarial_weight
         distance = self.distance(_reversed(ours, weight), _reversed(others, weight))
         penalty = self.gradient_penalty(ours.detach(), others.detach())
         for name, value in (("distance", distance), ("gradient_penalty", penalty)):
-            self.log(f"train_{name}", value.detach(), on_step=True, on_epoch=True)
+            self.log(
+                f"train_{name}", value.detach(), on_step=True, on_epoch=True, batch_size=len(y)
+            )
         return loss - distance + self.gradient_penalty_weight * penalty
 
     def distance(self, latents: Tensor, others: Tensor) -> Tensor:
@@ -187,7 +192,9 @@ class AdversarialStrategy(Strategy):
             num_samples=len(annotated) * self.unlabeled_batch_size,
             generator=self.generator("unannotated"),
         )
-        beside = self.make_loader(others, self.unlabeled_batch_size, drawn)
+        beside = train_loader(
+            others, self.unlabeled_batch_size, drawn, self.steps_per_epoch, **self.loader
+        )
         return CombinedLoader({"annotated": annotated, "unannotated": beside}, "min_size")
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -13,15 +14,14 @@ import torch
 from torch import Tensor
 
 from alkit.annotations import check_query_size
-from alkit.blocks import Block
 from alkit.criteria import Criterion, Margin, as_criterion
-from alkit.errors import ConfigurationError, PicksError, SampleIndexError
 from alkit.pool import ActiveLearningDataset
 from alkit.prediction import OutputKind, Prediction
 from alkit.query import Query
 from alkit.seeds import derive, fresh_seed, generator
 from alkit.selectors import Selector, TopK, as_selector
-from alkit.strategies.loading import WithIds
+from alkit.strategies.checking import check_arguments, check_counts, checked_picks
+from alkit.strategies.loading import scoring_loader
 from alkit.strategies.reading import Inputs, Reader
 from alkit.strategies.scoring import stream_guesses, stream_scores
 from alkit.strategies.training import TrainedOnPool
@@ -30,7 +30,7 @@ ScoreFunction = Callable[[Prediction], Tensor]
 Oracle = Callable[[np.ndarray], Any]
 
 
-class ActiveLearner(Block, TrainedOnPool):
+class ActiveLearner(TrainedOnPool):
     """Any LightningModule, unchanged, with a pool to learn from and a way to query it.
 
     The module trains by its own ``training_step`` and ``configure_optimizers``, logs what it
@@ -86,17 +86,16 @@ class ActiveLearner(Block, TrainedOnPool):
         seed: int | None = None,
     ) -> None:
         super().__init__()
-        _check_arguments(module, train_pool, val_pool, val_share)
-        sizes = (batch_size, val_batch_size, test_batch_size, steps_per_epoch)
-        if any(isinstance(n, bool) or (n is not None and n < 1) for n in sizes):
-            raise ConfigurationError(
-                f"batch sizes and steps_per_epoch are at least 1, got {sizes}."
-            )
+        check_arguments(module, train_pool, val_pool, val_share)
+        check_counts(
+            batch_size=batch_size,
+            val_batch_size=val_batch_size,
+            test_batch_size=test_batch_size,
+            steps_per_epoch=steps_per_epoch,
+        )
         self.module = module
         self.train_pool = train_pool
         self.val_pool = val_pool
-        if val_pool is None:  # as if never overridden, or Lightning would look for batches
-            self.val_dataloader = super(TrainedOnPool, self).val_dataloader
         self.val_share = val_share
         self.test_data = test
         self.criterion = as_criterion(Margin() if criterion is None else criterion)
@@ -109,33 +108,7 @@ class ActiveLearner(Block, TrainedOnPool):
         self.seed = fresh_seed() if seed is None else seed
         kind = outputs if outputs is not None else getattr(module, "outputs", None)
         self._reader = Reader(inputs, kind, features)
-        self._ready_made = all(part._built for part in module.modules() if isinstance(part, Block))
-        if self._ready_made:  # an ordinary LightningModule has nothing to build
-            super().build()
-            self.keep_initial_weights()
-
-    def build(self) -> Self:
-        """Build the model in place, and keep its weights for ``reset_model``. Returns self.
-
-        A learner over a module that has nothing to build is built from the start; for it this
-        does nothing, once.
-
-        Raises:
-            BuiltError: it was built before.
-        """
-        if self._ready_made:
-            self._ready_made = False
-            return self
-        super().build()
-        self.keep_initial_weights()
-        return self
-
-    def new(self) -> Self:
-        """An unbuilt copy over the same pools and data, with a history of its own."""
-        twin = super().new()
-        twin._ready_made = False
-        twin.forget_training()
-        return twin
+        self.build_if_ready_made()
 
     # --- querying -----------------------------------------------------------------------------
 
@@ -159,9 +132,9 @@ class ActiveLearner(Block, TrainedOnPool):
         size = n - (0 if validation is None else len(validation))
         picked = self.query_strategy(self.train_pool, size)
         if not isinstance(picked, Query):
-            picked = Query(np.asarray(picked), self.train_pool.next_round, why=self._why)
-        _check_picked(picked, size, self.train_pool)
-        return replace(picked, validation=validation)
+            picked = Query(picked, self.train_pool.next_round, why=self._why)
+        indices = checked_picks(picked.indices, size, self.train_pool)
+        return replace(picked, indices=indices, validation=validation)
 
     def query_strategy(self, pool: ActiveLearningDataset, n: int) -> Any:
         """Which ``n`` samples of the pool to annotate: their dataset indices, or a Query.
@@ -172,7 +145,8 @@ class ActiveLearner(Block, TrainedOnPool):
         started = time.perf_counter()
         uses_scores = self.selector.uses_scores
         if uses_scores:
-            scores = stream_scores(self.acquisition, self.predictions(pool, ids))
+            with closing(self.predictions(pool, ids)) as predictions:
+                scores = stream_scores(self.acquisition, predictions)
         else:
             scores = torch.zeros(len(ids))
         scored = time.perf_counter()
@@ -180,13 +154,15 @@ class ActiveLearner(Block, TrainedOnPool):
         positions = self.selector(scores, n, rng)
         seconds = {"score": scored - started, "select": time.perf_counter() - scored}
         indices = ids[positions].numpy()
+        with closing(self.predictions(pool, indices)) as predictions:
+            guesses = stream_guesses(indices, predictions)
         return Query(
             indices,
             pool.next_round,
             scores=scores[positions].numpy() if uses_scores else None,
-            guesses=stream_guesses(indices, self.predictions(pool, indices)),
+            guesses=guesses,
             why=self._why,
-            names=None if pool.names is None else [pool.names[i] for i in indices.tolist()],
+            names=None if pool.names is None else [pool.names[i] for i in indices],
             seconds=seconds,
         )
 
@@ -220,11 +196,13 @@ class ActiveLearner(Block, TrainedOnPool):
     def predictions(
         self, pool: ActiveLearningDataset, indices: Any
     ) -> Generator[Prediction, None, None]:
-        """What the model says of some samples, one Prediction a batch, without their labels."""
-        samples = WithIds(pool.view(indices, labels=False, scoring=True))
-        device = self._fit_device or self.device
-        options = {**self.loader, "batch_size": self.test_batch_size, "drop_last": False}
-        yield from self._reader.predictions(self.module, samples, device, **options)
+        """What the model says of some samples, one Prediction a batch, without their labels.
+
+        The model is in eval mode, without gradients, until the generator ends or is closed.
+        """
+        view = pool.view(indices, labels=False, scoring=True)
+        loader = scoring_loader(view, self.test_batch_size, **self.loader)
+        yield from self._reader.predictions(self.module, loader, self._fit_device or self.device)
 
     def _validation_query(self, n: int) -> Query | None:
         if self.val_pool is None:
@@ -248,35 +226,3 @@ class ActiveLearner(Block, TrainedOnPool):
         """The rule that chooses, as text: ``TopK() of Margin()``."""
         uses_scores = self.selector.uses_scores
         return f"{self.selector!r} of {self.acquisition!r}" if uses_scores else repr(self.selector)
-
-
-def _check_picked(query: Query, n: int, pool: ActiveLearningDataset) -> None:
-    """A query must be of exactly n distinct, unannotated samples of the pool."""
-    try:
-        pool.view(query.indices, labels=False)
-    except SampleIndexError as error:
-        raise PicksError(f"query_strategy must return distinct dataset indices: {error}") from error
-    if len(query) != n:
-        raise PicksError(f"query_strategy must return {n} dataset indices, got {len(query)}.")
-    annotated = np.isin(query.indices, pool.annotated_indices)
-    if annotated.any():
-        raise PicksError(
-            f"query_strategy returned sample {query.indices[annotated][0]}, which is annotated "
-            "already. It must return dataset indices, not positions among the unannotated."
-        )
-
-
-def _check_arguments(module: Any, train_pool: Any, val_pool: Any, val_share: float) -> None:
-    if not isinstance(module, L.LightningModule):
-        raise ConfigurationError(
-            f"ActiveLearner trains a LightningModule, got {type(module).__name__}. For a plain "
-            "network use Strategy(network, train_pool, ...), which brings loss and optimizer."
-        )
-    for name, pool in (("train_pool", train_pool), ("val_pool", val_pool)):
-        if not isinstance(pool, ActiveLearningDataset) and (name, pool) != ("val_pool", None):
-            raise ConfigurationError(
-                f"{name} must be an ActiveLearningDataset, got {type(pool).__name__}: "
-                "wrap the dataset, ActiveLearningDataset(dataset)."
-            )
-    if not 0 < val_share < 1:
-        raise ConfigurationError(f"val_share must be between 0 and 1, got {val_share!r}.")

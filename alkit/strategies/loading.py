@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
-from torch.utils.data import BatchSampler, Dataset, Sampler
+import torch
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, default_collate
 
 from alkit.pool import PoolView
 
@@ -55,8 +57,49 @@ class EvenBatches(BatchSampler):
         return one_pass if self.length is None else self.length
 
 
-class WithIds(Dataset):
-    """``(dataset index, input)`` for each sample of a view without labels."""
+def train_loader(
+    samples: Dataset,
+    batch_size: int,
+    shuffled: Sampler[int],
+    length: int | None = None,
+    *,
+    drop_last: bool = False,
+    **options: Any,
+) -> DataLoader:
+    """Even batches in an order of their own; the global random state is left alone.
+
+    Args:
+        samples: what to load.
+        batch_size, shuffled, length, drop_last: see ``EvenBatches``.
+        **options: of torch's DataLoader.
+    """
+    batches = EvenBatches(shuffled, batch_size, drop_last, length)
+    own = torch.Generator()  # a loader draws from it at each start
+    return DataLoader(samples, batch_sampler=batches, generator=own, **options)
+
+
+def eval_loader(
+    samples: Dataset, batch_size: int, *, drop_last: bool = False, **options: Any
+) -> DataLoader:
+    """Batches of all samples in their order, whatever ``drop_last`` says of training."""
+    return DataLoader(samples, batch_size, shuffle=False, generator=torch.Generator(), **options)
+
+
+def scoring_loader(
+    view: PoolView, batch_size: int, *, collate_fn: Callable | None = None, **options: Any
+) -> DataLoader:
+    """``(ids, batch)`` of a view without labels; ``collate_fn`` is given the inputs alone."""
+    collate = partial(_collate, collate_fn or default_collate)
+    return eval_loader(_WithIds(view), batch_size, collate_fn=collate, **options)
+
+
+def _collate(collate: Callable, items: list[tuple[int, Any]]) -> tuple[torch.Tensor, Any]:
+    ids, inputs = zip(*items, strict=True)
+    return torch.tensor(ids), collate(list(inputs))
+
+
+class _WithIds(Dataset):
+    """``(dataset index, input)`` for each sample of a view."""
 
     def __init__(self, view: PoolView) -> None:
         self._view = view

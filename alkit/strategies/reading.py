@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
 from alkit.errors import ConfigurationError, ModelOutputError, PredictionError
 from alkit.prediction import KINDS, OutputKind, Prediction
@@ -35,17 +34,16 @@ class Reader:
         self.features = features
 
     def predictions(
-        self, module: nn.Module, samples: Dataset, device: torch.device, **loader: Any
-    ) -> Iterator[Prediction]:
-        """One Prediction a batch of ``(ids, inputs)``; modes and weights stay as they were.
+        self, module: nn.Module, loader: Iterable[Any], device: torch.device
+    ) -> Generator[Prediction, None, None]:
+        """One Prediction a batch of ``(ids, inputs)``, without gradients.
 
-        Memory: one batch at a time. The generator leaves the global random state alone.
+        Modes and weights are as they were once the generator ends or is closed.
+        Memory: one batch at a time.
         """
-        own_rng = torch.Generator()  # a loader draws a seed for its workers; not the global one
         with evaluating(module, device), self._captured(module) as captured:
-            for ids, batch in DataLoader(samples, generator=own_rng, shuffle=False, **loader):
-                batch = move_data_to_device(batch, device)
-                outputs = module(self._input(batch))
+            for ids, batch in loader:
+                outputs = module(self._input(move_data_to_device(batch, device)))
                 yield self._prediction(outputs, ids, captured.pop() if captured else None)
 
     def _input(self, batch: Any) -> Any:

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import lightning as L
 import torch
-from lightning.pytorch.utilities.model_helpers import is_overridden
-from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, RandomSampler
+from torch.utils.data import RandomSampler
 
 from alkit.blocks import Block
 from alkit.errors import ConfigurationError, EmptyPoolError, UnbuiltError
 from alkit.history import History
 from alkit.pool import ActiveLearningDataset
 from alkit.seeds import generator
-from alkit.strategies.loading import EvenBatches
+from alkit.strategies.checking import check_counts
+from alkit.strategies.loading import eval_loader, train_loader
+from alkit.strategies.wrapping import Wrapper
 from alkit.trainer import Trainer, check_not_ended
-
-_HOOKS = """
-    on_fit_end on_train_end on_validation_start on_validation_end on_test_start on_test_end
-    on_train_epoch_start on_train_epoch_end on_validation_epoch_start on_validation_epoch_end
-    on_test_epoch_start on_test_epoch_end on_train_batch_start on_train_batch_end
-    on_validation_batch_start on_validation_batch_end on_test_batch_start on_test_batch_end
-    on_validation_model_zero_grad on_before_zero_grad on_before_backward on_after_backward
-    on_before_optimizer_step configure_model configure_optimizers configure_gradient_clipping
-    backward lr_scheduler_step optimizer_step optimizer_zero_grad setup teardown prepare_data
-    transfer_batch_to_device on_before_batch_transfer on_after_batch_transfer on_save_checkpoint
-    on_load_checkpoint
-""".split()  # noqa: SIM905
 
 
 class _Recorder(L.Callback):
@@ -40,20 +27,17 @@ class _Recorder(L.Callback):
         self.history = history
 
     def __getattribute__(self, name: str) -> Any:
-        if name.startswith("on_"):
+        if name.startswith("on_") or name == "teardown":
             return getattr(self.history, name)
         return super().__getattribute__(name)
 
 
-class TrainedOnPool(L.LightningModule):
-    """Hands every hook of Lightning to ``self.module``, another LightningModule, unchanged.
+class TrainedOnPool(Block, Wrapper):
+    """Trains ``self.module`` as it trains itself, on the annotated samples of a pool.
 
-    The Trainer sees this module, which gives it the annotated samples; the one inside runs its
-    own steps, hooks, optimizers and logging, as if the Trainer had been given it. Subclasses
-    set the attributes below, and override the steps that they do differently.
+    Subclasses set the attributes below, and override the steps that they do differently.
     """
 
-    module: L.LightningModule
     train_pool: ActiveLearningDataset
     val_pool: ActiveLearningDataset | None
     test_data: Any
@@ -75,6 +59,7 @@ class TrainedOnPool(L.LightningModule):
         self._initial: dict[str, Tensor] | None = None
         self._optimizers_are_new = True
         self._fit_device: torch.device | None = None
+        self._ready_made = False  # built without a call of build()
 
     # --- convenience --------------------------------------------------------------------------
 
@@ -89,7 +74,7 @@ class TrainedOnPool(L.LightningModule):
             **trainer: further arguments of the Trainer.
 
         Raises:
-            ConfigurationError: neither limit is given.
+            ConfigurationError: no limit is given, or one below 1.
             EmptyPoolError: nothing is annotated.
         """
         if max_steps is None and max_epochs is None:
@@ -97,6 +82,7 @@ class TrainedOnPool(L.LightningModule):
                 "fit needs a budget: max_steps= (gradient steps) or max_epochs= (passes over the "
                 "annotated samples)."
             )
+        check_counts(max_steps=max_steps, max_epochs=max_epochs)
         limits = {"max_steps": -1 if max_steps is None else max_steps, "max_epochs": max_epochs}
         Trainer(**limits, **trainer).fit(self)
         return self.history
@@ -112,33 +98,71 @@ class TrainedOnPool(L.LightningModule):
             )
         return dict(results)
 
-    def reset_model(self, *, redraw: bool = False) -> Any:
+    def reset_model(self, *, redraw: bool = False) -> Self:
         """Restore the weights that the model was built with, whatever happened since.
 
         The next fit starts with new optimizers. Returns self.
 
         Args:
-            redraw: draw new initial weights from torch's generator instead, as building does.
-                The weights that a later plain ``reset_model()`` restores stay the built ones.
+            redraw: build the model anew instead, with weights from torch's own generator; what
+                came with its weights has those. A later plain ``reset_model()`` restores the
+                weights of the first build.
 
         Raises:
             UnbuiltError: the model was never built.
-            ConfigurationError: ``redraw`` of a module that is no Block, so has no recipe.
+            ConfigurationError: ``redraw`` of a module of which no part is an alkit Block.
         """
         self.check_built("reset")
-        weights = self._initial
-        if redraw:
-            if not isinstance(self.module, Block):
-                raise ConfigurationError(
-                    f"{type(self.module).__name__} is no Block, so its weights cannot be drawn "
-                    "again; make a new module for each trial instead."
-                )
-            weights = self.module.new().build().state_dict()
-        self.module.load_state_dict(weights)  # type: ignore[arg-type]
+        self.module.load_state_dict(self._redrawn() if redraw else self._initial)  # type: ignore
         self._optimizers_are_new = True
         return self
 
+    def _redrawn(self) -> dict[str, Tensor]:
+        twin = self.new()
+        came = len(list(twin.module.parameters()))
+        weights = twin.build().module.state_dict()
+        if came == len(list(twin.module.parameters())):
+            raise ConfigurationError(
+                f"No part of {type(self.module).__name__} is an alkit Block, so there is nothing "
+                "to draw again; make a new module for each trial instead."
+            )
+        return weights
+
     # --- building -----------------------------------------------------------------------------
+
+    def build(self) -> Self:
+        """Build the model in place, and keep its weights for ``reset_model``. Returns self.
+
+        A learner over a module that has nothing to build is built from the start; for it this
+        does nothing, once.
+
+        Raises:
+            BuiltError: it was built before.
+        """
+        if self._ready_made:
+            self._ready_made = False
+            return self
+        super().build()
+        self.keep_initial_weights()
+        return self
+
+    def build_if_ready_made(self) -> None:
+        """Build this if the module has nothing to build, as an ordinary LightningModule."""
+        parts = self.module.modules()
+        if all(part._built for part in parts if isinstance(part, Block)):
+            self.build()
+            self._ready_made = True
+
+    def new(self) -> Self:
+        """An unbuilt copy over the same pools and data, with a history of its own.
+
+        Modules in it that came with their weights have those, not what training made of them.
+        """
+        twin = super().new()
+        if self._initial is not None:
+            twin.module.load_state_dict(self._initial, strict=False)
+        twin.forget_training()
+        return twin
 
     def keep_initial_weights(self) -> None:
         """Remember the weights as they are now: ``reset_model`` goes back to them."""
@@ -163,16 +187,21 @@ class TrainedOnPool(L.LightningModule):
             )
         annotated = self.train_pool.annotated
         shuffled = RandomSampler(annotated, generator=self.generator("order"))
-        return self.make_loader(annotated, self.batch_size, shuffled)
+        return train_loader(
+            annotated, self.batch_size, shuffled, self.steps_per_epoch, **self.loader
+        )
 
-    def val_dataloader(self) -> Any:
-        """Batches of the annotated samples of ``val_pool``; none without any."""
+    @property
+    def val_dataloader(self) -> Any:  # type: ignore[override]
+        """A function that gives batches of ``val_pool``; Lightning's own without one."""
+        return super().val_dataloader if self.val_pool is None else self._validation_batches
+
+    def _validation_batches(self) -> Any:
         pool = self.val_pool
-        can_validate = is_overridden("validation_step", self.module)
-        if pool is None or not pool.get_num_annotated() or not can_validate:
+        if pool is None or not pool.get_num_annotated():
             return []
         samples = pool.view(pool.annotated_indices, labels=True, scoring=True)
-        return self.make_loader(samples, self.val_batch_size)
+        return eval_loader(samples, self.val_batch_size, **self.loader)
 
     def test_dataloader(self) -> Any:
         """Batches of the test data.
@@ -184,19 +213,7 @@ class TrainedOnPool(L.LightningModule):
             raise ConfigurationError(
                 f"{type(self).__name__} has no test data: give test=dataset to its constructor."
             )
-        return self.make_loader(self.test_data, self.test_batch_size)
-
-    def make_loader(
-        self, samples: Dataset, batch_size: int, shuffled: RandomSampler | None = None
-    ) -> DataLoader:
-        """A DataLoader with the user's options that leaves the global random state alone."""
-        options = dict(self.loader)
-        drop_last = options.pop("drop_last", False)
-        own = torch.Generator()  # a loader draws from it at each start
-        if shuffled is None:
-            return DataLoader(samples, batch_size, shuffle=False, generator=own, **options)
-        batches = EvenBatches(shuffled, batch_size, drop_last, self.steps_per_epoch)
-        return DataLoader(samples, batch_sampler=batches, generator=own, **options)
+        return eval_loader(self.test_data, self.test_batch_size, **self.loader)
 
     def generator(self, purpose: str) -> torch.Generator:
         """The random numbers of one purpose in the next fit; they depend on ``seed`` alone."""
@@ -206,13 +223,14 @@ class TrainedOnPool(L.LightningModule):
 
     def configure_callbacks(self) -> Any:
         self.check_built("train")
-        callbacks = self.delegate("configure_callbacks")
-        return [_Recorder(self.history), *(callbacks if isinstance(callbacks, list | tuple) else [callbacks])]
+        callbacks = self.module.configure_callbacks()
+        callbacks = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+        return [_Recorder(self.history), *callbacks]
 
     def on_fit_start(self) -> None:
         check_not_ended(self.trainer)
         self._fit_device = self.device
-        self.delegate("on_fit_start")
+        self.module.on_fit_start()
 
     def on_train_start(self) -> None:
         resumed = self.trainer.ckpt_path is not None
@@ -223,56 +241,8 @@ class TrainedOnPool(L.LightningModule):
                     "would survive reset_model. Create the optimizer inside configure_optimizers."
                 )
             self._optimizers_are_new = False
-        self.delegate("on_train_start")
+        self.module.on_train_start()
 
     def on_train_end(self) -> None:
         self._fits += 1
-        self.delegate("on_train_end")
-
-    def delegate(self, hook: str, *args: Any, **kwargs: Any) -> Any:
-        """Call a hook of the inner module; what it logs counts as logged in that hook."""
-        module = self.module
-        module._current_fx_name = self._current_fx_name
-        try:
-            return getattr(module, hook)(*args, **kwargs)
-        finally:
-            module._current_fx_name = None
-
-    def _step(self, name: str, batch: Any, batch_idx: int) -> Any:
-        step = getattr(self.module, name)
-        takes_index = is_param_in_hook_signature(step, "batch_idx", min_args=2)
-        return self.delegate(name, batch, *([batch_idx] if takes_index else []))
-
-    def training_step(self, batch: Any, batch_idx: int) -> Any:
-        return self._step("training_step", batch, batch_idx)
-
-    def validation_step(self, batch: Any, batch_idx: int) -> Any:
-        return self._step("validation_step", batch, batch_idx)
-
-    def test_step(self, batch: Any, batch_idx: int) -> Any:
-        return self._step("test_step", batch, batch_idx)
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        return self.module(*args, **kwargs)
-
-    @property
-    def automatic_optimization(self) -> bool:
-        """False where this module, or the one inside, optimizes by hand."""
-        return self._automatic_optimization and self.module.automatic_optimization
-
-    @automatic_optimization.setter
-    def automatic_optimization(self, automatic_optimization: bool) -> None:
-        self._automatic_optimization = automatic_optimization
-
-
-def _delegated(name: str) -> Callable[..., Any]:
-    def hook(self: TrainedOnPool, *args: Any, **kwargs: Any) -> Any:
-        return self.delegate(name, *args, **kwargs)
-
-    hook.__name__ = name
-    hook.__doc__ = f"``{name}`` of the inner module."
-    return hook
-
-
-for _name in set(_HOOKS) - set(vars(TrainedOnPool)):
-    setattr(TrainedOnPool, _name, _delegated(_name))
+        self.module.on_train_end()

@@ -84,6 +84,15 @@ def test_a_binary_classifier_is_right_for_probabilities_and_for_logits(
     assert result["test_loss_epoch"] == pytest.approx(-right.log().mean().item(), rel=1e-5)
 
 
+def test_a_loss_of_ones_own_gets_the_targets_in_the_shape_of_the_outputs():
+    def hinge(y_hat, y):
+        return (1 - (2 * y - 1) * y_hat).clamp(min=0).mean()
+
+    x, classes = torch.tensor([[2.0], [-2.0], [0.5], [0.0]]), torch.tensor([1, 0, 1, 1])
+    result = measured(al.BinaryClassifier(Fixed(), loss=hinge), x, classes)
+    assert result["test_loss_epoch"] == pytest.approx((0 + 0 + 0.5 + 1) / 4)
+
+
 @pytest.mark.filterwarnings("ignore:No negative samples")  # in the last batch, of one
 def test_a_binary_classifier_takes_further_metrics():
     model = al.BinaryClassifier(Fixed(sigmoid=True), metrics=[BinaryAUROC()])

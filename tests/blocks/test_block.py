@@ -49,6 +49,11 @@ def test_a_part_that_stands_in_two_places_is_one_module():
         assert built[0] is built[2]
         assert built[3] is built[4]
         assert len(list(built.parameters())) == 4
+    torch.manual_seed(0)
+    expected = [nn.Linear(2, 2), nn.Linear(2, 2)]
+    torch.manual_seed(0)
+    built = net.create()
+    assert torch.equal(built[3].output.layer.weight, expected[1].weight)  # each is drawn once
 
 
 def test_a_part_that_cannot_be_made_leaves_the_block_unbuilt():
@@ -114,6 +119,17 @@ def test_a_plain_module_takes_the_place_of_a_child_of_what_is_built_but_no_recip
     assert torch.equal(net.new().build()[1].weight, head.weight)
     with pytest.raises(errors.BuiltError, match="set '1' of Sequential"):
         setattr(net, "1", al.Layer(nn.Linear, 2, 2))
+
+
+def test_a_module_that_was_taken_out_of_what_is_built_stays_out_of_its_copies():
+    class Skip(al.Block):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = al.Layer(nn.Linear, 1, 1), al.Layer(nn.Linear, 1, 1)
+
+    built = Skip().build()
+    built.b = None
+    assert [name for name, _ in built.new().build().named_children()] == ["a"]
 
 
 def test_assigning_a_child_survives_copies_and_configuration():  # fault 54

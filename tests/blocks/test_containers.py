@@ -76,6 +76,11 @@ def test_an_empty_chain_gives_back_its_input():
     assert al.Sequential().build()(x) is x
 
 
+def test_an_empty_module_counts_as_an_element():
+    blocks = al.LayerList(nn.Sequential(), al.Sequential(), nn.ReLU())
+    assert len(blocks) == len(list(blocks)) == len(blocks[:]) == 3
+
+
 def test_a_list_of_modules_makes_the_same_chain():
     parts = [nn.ReLU(), nn.Tanh()]
     assert list(al.Sequential(parts)) == list(al.Sequential(*parts)) == parts
@@ -85,7 +90,7 @@ def test_a_list_of_modules_makes_the_same_chain():
 def test_what_is_no_module_is_refused(wrong):
     net = al.Sequential(nn.ReLU())
     for edit in (net.append, net.prepend, lambda x: net.insert(0, x), lambda x: net.replace(0, x)):
-        with pytest.raises(errors.ConfigurationError, match="must be a block or an nn.Module"):
+        with pytest.raises(errors.ConfigurationError, match="must be a block or an nn"):
             edit(wrong)
     assert len(net) == 1
 
@@ -102,7 +107,7 @@ def test_a_name_that_is_taken_is_refused():
 
 
 def test_an_unknown_name_raises_and_proposes_the_likely_one():
-    with pytest.raises(errors.SelectionError, match="'activaton'.*'activation'"):
+    with pytest.raises(errors.SelectionError, match=r"'activaton'.*'activation'"):
         al.LinearBlock(2, 2).remove("activaton")
 
 

@@ -35,6 +35,7 @@ def test_the_pools_of_the_blocks_are_edited_one_by_one():
     template = al.Layer(nn.MaxPool2d, kernel_size=2).configure(padding=0)
     net = al.ConvolutionalNeuralNetwork(1, [2, 3], 4, pool=template)
     net.blocks[1].pool.configure(kernel_size=4)
+    template.configure(padding=1)  # of no concern to the copies that the blocks have
     net.configure(out_channels=5)
     assert [layer.arguments()["kernel_size"] for layer in net.blocks[1:].pool] == [4, 2]
     assert template.arguments()["kernel_size"] == 2

@@ -26,7 +26,7 @@ def same_weights(a: nn.Module, b: nn.Module) -> bool:
     return len(first) == len(second) > 0 and all(map(torch.equal, first, second))
 
 
-# --- 1: an edit after build raises, and so does the call of what is not built (faults 51, 53) -----
+# --- 1: an edit after build raises, and so does the call of what is not built (faults 51, 53) ---
 
 EDITS = {
     "configure": lambda net: net.configure(anything=1),
@@ -74,7 +74,7 @@ def test_the_call_of_what_is_not_built_raises_and_names_what_is_not():
         al.Add()(torch.zeros(1), torch.zeros(1))
 
 
-# --- 2: new() shares nothing that can change, except data sets -------------------------------------
+# --- 2: new() shares nothing that can change, except data sets ----------------------------------
 
 
 def test_edits_of_a_copy_and_of_its_source_do_not_leak():
@@ -124,7 +124,7 @@ def test_a_child_keeps_edits_that_were_made_on_it_inside_a_parent():  # fault 54
     assert isinstance(alone.blocks[1].softmax, nn.Softmax)
 
 
-# --- 3: new() of what is built is not built; what was handed in with weights keeps them ------------
+# --- 3: new() of what is built is not built; what was handed in with weights keeps them ---------
 
 
 def test_a_copy_of_what_is_built_is_not_built_and_draws_weights_of_its_own():
@@ -168,7 +168,7 @@ def test_what_is_handed_in_with_weights_keeps_them(made):  # fault 52
     assert not same_weights(copies[0][1], copies[1][1])
 
 
-# --- 4: build() takes exactly the random numbers of torch's constructors (fault 50) ----------------
+# --- 4: build() takes exactly the random numbers of torch's constructors (fault 50) -------------
 
 
 def by_hand() -> nn.Sequential:
@@ -223,7 +223,7 @@ def test_explicit_sizes_are_never_inferred_anew():  # fault 50
     assert net[1].in_features == 3
 
 
-# --- 5: build is in place, create gives a new object (fault 53) -------------------------------------
+# --- 5: build is in place, create gives a new object (fault 53) ---------------------------------
 
 
 def test_build_is_in_place_and_keeps_the_objects_that_were_handed_in():
@@ -245,8 +245,8 @@ def test_create_always_gives_a_new_object_and_leaves_the_recipe():
     assert not same_weights(first, again)
 
 
-# --- 6 is about optimizers: tests/test_optimizers.py -------------------------------------------------
-# --- 7: what matches nothing raises, every edit returns self (faults 44, 56, 58) --------------------
+# --- 6 is about optimizers: tests/test_optimizers.py --------------------------------------------
+# --- 7: what matches nothing raises, every edit returns self (faults 44, 56, 58) ----------------
 
 NOTHING = {
     "a name": lambda net: net["lyaer"],

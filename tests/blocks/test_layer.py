@@ -36,7 +36,7 @@ def test_an_argument_that_resembles_none_warns_once_at_build_and_is_left_out(): 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         net = al.Sequential(al.Layer(nn.Flatten, output_size=1))
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="left out") as caught:
         net.build()
     assert [str(w.message) for w in caught] == ["0: Flatten takes no 'output_size': left out."]
     with pytest.raises(errors.ConfigurationError, match="start_dim, end_dim"):

@@ -1,4 +1,4 @@
-"""Invariant 8: changed constructor arguments keep the edits of children, or say which they cannot."""
+"""Invariant 8: changed constructor arguments keep the edits of children, or say which not."""
 
 import pytest
 import torch

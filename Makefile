@@ -1,0 +1,22 @@
+.PHONY: test lint types docs bench bench-mnist
+
+test:
+	pytest
+
+lint:
+	ruff format --check .
+	ruff check .
+	codespell
+	lint-imports
+
+types:
+	pyright
+
+docs:
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+
+bench:
+	python benchmarks/pool_items.py
+
+bench-mnist:
+	python benchmarks/mnist_protocol.py

@@ -1,0 +1,76 @@
+"""The data sets of ``alkit compare``: digits that come with scikit-learn, and torchvision's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from alkit.errors import DatasetMissingError
+
+_TORCHVISION = {"mnist": "MNIST", "fashionmnist": "FashionMNIST", "cifar10": "CIFAR10"}
+
+NAMES = ("digits", *_TORCHVISION)
+
+
+class Images(Dataset):
+    """Images in memory as uint8, given out as float tensors ``(C, H, W)`` in [0, 1].
+
+    Args:
+        images: ``(N, H, W)`` or ``(N, H, W, C)``, 0 to ``brightest``.
+        labels: ``(N,)`` class indices.
+        brightest: the value that becomes 1.
+    """
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray, brightest: int = 255) -> None:
+        pixels = torch.as_tensor(np.asarray(images), dtype=torch.uint8)
+        pixels = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
+        self.images = pixels.contiguous()
+        self.labels = [int(label) for label in labels]
+        self.brightest = brightest
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.images[index].float() / self.brightest, self.labels[index]
+
+
+def load(
+    name: str, data_dir: str | Path = "data", *, download: bool = False
+) -> tuple[Images, Images]:
+    """Training and test images of a data set, ten classes each.
+
+    Args:
+        name: one of ``NAMES``. ``"digits"`` (8 x 8, 1,797 images, the last 500 for testing) comes
+            with scikit-learn and needs no folder.
+        data_dir: where torchvision keeps the others.
+        download: let torchvision download what is missing.
+
+    Raises:
+        DatasetMissingError: it is not in ``data_dir``.
+    """
+    if name == "digits":
+        from sklearn.datasets import load_digits
+
+        digits = load_digits()
+        images, labels = digits.images.astype(np.uint8), digits.target
+        return Images(images[:-500], labels[:-500], 16), Images(images[-500:], labels[-500:], 16)
+
+    import torchvision
+
+    source = getattr(torchvision.datasets, _TORCHVISION[name])
+    try:
+        parts = [source(data_dir, train=train, download=download) for train in (True, False)]
+    except RuntimeError as error:
+        raise DatasetMissingError(
+            f"{_TORCHVISION[name]} was looked for in {Path(data_dir).resolve()} and not found. "
+            "Where there is a network, --download fetches it; or in Python: "
+            f"torchvision.datasets.{_TORCHVISION[name]}({str(data_dir)!r}, download=True). "
+            "Or name the folder that holds it with --data-dir."
+        ) from error
+    train, test = (Images(np.asarray(part.data), np.asarray(part.targets)) for part in parts)
+    return train, test

@@ -1,0 +1,98 @@
+"""What labels are: plain values of one kind, read in the form of the dataset's own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Set, Sized
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alkit.errors import LabelError
+
+
+class Absent(Enum):
+    """One value, the same one in copies and in other processes."""
+
+    ABSENT = "no label"
+
+
+ABSENT: Any = Absent.ABSENT
+
+
+def plain(label: Any) -> Any:
+    """A label in plain values (numbers, text, nested lists), as JSON and torch.save take them."""
+    if isinstance(label, Tensor | np.ndarray | np.generic):
+        return label.tolist()
+    return [plain(part) for part in label] if isinstance(label, list | tuple) else label
+
+
+def label_kind(label: Any) -> str:
+    """What a label is, in words, so that the labels of one pool can be compared.
+
+    Raises:
+        LabelError: None, NaN or infinity, which are no labels, or a list that makes no array.
+    """
+    label = plain(label)
+    if label is None or label is ABSENT:
+        raise LabelError("None is no label; leave the sample unannotated instead.")
+    if isinstance(label, list):
+        try:
+            values = np.asarray(label)
+        except ValueError:  # rows of different lengths
+            values = np.asarray(None)
+        if values.dtype.kind not in "biuf":
+            raise LabelError(f"a label of several values must be an array of numbers, got {label}.")
+        finite = bool(np.isfinite(values).all())
+        kind = f"array of shape {values.shape}"
+    else:
+        finite = not isinstance(label, float) or math.isfinite(label)
+        kind = "int" if isinstance(label, bool | int) else type(label).__name__
+    if not finite:
+        raise LabelError(f"{label} is no label; leave the sample unannotated instead.")
+    return kind
+
+
+def fitting_labels(labels: Any, ids: np.ndarray, known: str | None) -> list[Any]:
+    """The labels as plain values, one an id and all of one kind: ``known``, where there is one.
+
+    Whole numbers fit among floats, and become floats.
+
+    Raises:
+        LabelError: another number of labels, or one of another kind, which is named.
+    """
+    labels = plain(labels)
+    if isinstance(labels, str | bytes | Mapping | Set) or not isinstance(labels, Sized):
+        raise LabelError(f"expected {len(ids)} labels, one an index, got {labels!r}.")
+    if len(labels) != len(ids):
+        raise LabelError(f"expected {len(ids)} labels, one an index, got {len(labels)}.")
+    labels = [plain(label) for label in labels]  # type: ignore[attr-defined]
+    kinds = [label_kind(label) for label in labels]
+    expected = known or ("float" if "float" in kinds else "".join(kinds[:1]))
+    for k, (index, kind) in enumerate(zip(ids.tolist(), kinds, strict=True)):
+        if (kind, expected) == ("int", "float"):
+            labels[k] = float(labels[k])
+        elif kind != expected:
+            raise LabelError(
+                f"sample {index}: expected a label of the kind {expected} like the others, "
+                f"got {labels[k]!r} ({kind})."
+            )
+    return labels
+
+
+def in_form_of(own: Any, label: Any) -> Any:
+    """A plain label in the form of the dataset's own, so that a batch can hold both.
+
+    A tensor or array where ``own`` is one, of its dtype where that loses nothing (no fraction);
+    else a list of numbers becomes a tensor, and all else stays as it is.
+    """
+    if isinstance(own, Tensor) and isinstance(label, (int, float, list)):
+        value = torch.as_tensor(label)
+        fits = value.dtype != own.dtype and torch.can_cast(value.dtype, own.dtype)
+        return value.to(own.dtype) if fits else value
+    if isinstance(own, np.ndarray) and isinstance(label, (int, float, list)):
+        return in_form_of(torch.as_tensor(own), label).numpy()
+    return torch.as_tensor(label) if isinstance(label, list) else label

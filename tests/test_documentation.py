@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("tutorials/*.md"))]
+
+
+def blocks(page: Path, language: str) -> list[tuple[int, str]]:
+    """(line of the first line, text) of each fenced block of a language."""
+    text = page.read_text(encoding="utf-8")
+    found = re.finditer(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [(text.count("\n", 0, match.start(1)), match[1]) for match in found]
+
+
+WITH_CODE = [page for page in PAGES if blocks(page, "python")]
+
+
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=name)
+def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, monkeypatch):
+    names = {"__name__": page.stem}
+    for line, code in blocks(page, "python"):
+        # as many empty lines in front as the page has: a traceback points into the page
+        exec(compile("\n" * line + code, str(page), "exec"), names)
+
+
+def test_the_pages_that_show_code_are_found():
+    assert {"README.md", "tutorials/your_first_loop.md"} <= set(map(name, WITH_CODE))
+
+
+def test_ci_runs_every_command_that_the_readme_gives():
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    commands = [
+        part.strip()
+        for _, block in blocks(ROOT / "README.md", "sh")
+        for part in re.split(r"&&|\n", block)
+        if part.strip()
+    ]
+    assert "alkit compare" in commands
+    for command in commands:
+        words = r"[^\n#]*".join(map(re.escape, command.split()))  # options of CI in between
+        assert re.search(rf"^[^#\n]*\b{words}\)?$", ci, re.MULTILINE), command
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_between_pages_lead_somewhere(page: Path):
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{name(page)} links to {target}"
