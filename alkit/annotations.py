@@ -40,6 +40,9 @@ class Annotations:
         for ids in (self.annotated, self.unannotated):
             ids.setflags(write=False)  # views hold them
 
+    def is_annotated(self, index: int) -> bool:
+        return self.rounds.item(index) >= 0
+
     def label(self, index: int, own: Any) -> Any:
         """A sample's label: from outside, in the form of the dataset's; else the dataset's own."""
         label = self.labels.get(index, ABSENT)

@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=_positive, default=8, help="rounds a trial")
     add("--query-size", type=_positive, default=20, help="labels a round, and at the start")
     add("--trials", type=_positive, default=3, help="paired trials, with the seeds after --seed")
-    add("--max-steps", type=_positive, default=200, help="gradient steps a round")
+    add("--max-steps", type=_positive, default=100, help="gradient steps a round")
     add("--seed", type=int, default=0, help="of the first trial")
     add("--out", type=Path, default=Path("alkit-results"), help="folder of the results")
     return parser
@@ -88,7 +88,7 @@ def _compare(args: argparse.Namespace) -> int:
 
     train, test = datasets.load(args.dataset, args.data_dir, download=args.download)
     result = compare(
-        {name: _factory(name, args.criterion, test) for name in names},
+        {name: _factory(name, args.criterion, args.max_steps, test) for name in names},
         train,
         seeds=range(args.seed, args.seed + args.trials),
         rounds=args.rounds,
@@ -104,7 +104,7 @@ def _compare(args: argparse.Namespace) -> int:
     return 0
 
 
-def _factory(name: str, criterion: str, test: Any) -> Callable[..., Any]:
+def _factory(name: str, criterion: str, steps: int, test: Any) -> Callable[..., Any]:
     """A function ``(pool, seed) -> strategy`` over a network that fits the test images."""
     from torchmetrics.classification import MulticlassAccuracy
 
@@ -124,7 +124,9 @@ def _factory(name: str, criterion: str, test: Any) -> Callable[..., Any]:
         options: dict[str, Any] = {
             "test": test,
             "test_metrics": [accuracy],
+            "optimizer": al.Adam(lr=3e-3),
             "batch_size": 32,
+            "steps_per_epoch": steps,  # a round is one epoch: the same batches, less ado
             "test_batch_size": 256,
             "seed": seed,
         }

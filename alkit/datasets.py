@@ -56,8 +56,8 @@ def load(
     if name == "digits":
         from sklearn.datasets import load_digits
 
-        digits = load_digits()
-        images, labels = digits.images.astype(np.uint8), digits.target
+        images, labels = (np.asarray(part) for part in load_digits(return_X_y=True))
+        images = images.astype(np.uint8).reshape(-1, 8, 8)
         return Images(images[:-500], labels[:-500], 16), Images(images[-500:], labels[-500:], 16)
 
     import torchvision

@@ -189,11 +189,10 @@ def run_trial(
     for round in range(rounds):
         with _randomness(derive(seed, "training", round)):
             record = loop.evaluate(round)
-        if round < rounds - 1:  # labels that no model is trained on would be wasted
-            record = loop.acquire(record)
-        yield record
-        if not len(pool.unannotated_indices):
+        if round == rounds - 1 or not len(pool.unannotated_indices):
+            yield record  # labels that no model is trained on would be wasted
             return
+        yield loop.acquire(record)
 
 
 def areas(annotated: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -208,7 +207,7 @@ def areas(annotated: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _randomness(seed: int) -> Iterator[None]:
     """Torch's own generators under a seed (weights, dropout), and restored afterwards."""
     with torch.random.fork_rng():
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         if torch.cuda.is_available():
             torch.cuda.manual_seed_all(seed)
         yield

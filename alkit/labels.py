@@ -89,10 +89,11 @@ def in_form_of(own: Any, label: Any) -> Any:
     A tensor or array where ``own`` is one, of its dtype where that loses nothing (no fraction);
     else a list of numbers becomes a tensor, and all else stays as it is.
     """
-    if isinstance(own, Tensor) and isinstance(label, (int, float, list)):
+    form = type(own)  # nobody paid for ``own``: it may be an object that refuses all use
+    if issubclass(form, Tensor) and isinstance(label, (int, float, list)):
         value = torch.as_tensor(label)
         fits = value.dtype != own.dtype and torch.can_cast(value.dtype, own.dtype)
         return value.to(own.dtype) if fits else value
-    if isinstance(own, np.ndarray) and isinstance(label, (int, float, list)):
+    if issubclass(form, np.ndarray) and isinstance(label, (int, float, list)):
         return in_form_of(torch.as_tensor(own), label).numpy()
     return torch.as_tensor(label) if isinstance(label, list) else label

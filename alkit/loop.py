@@ -10,6 +10,7 @@ from typing import Any
 from alkit.annotations import check_query_size
 from alkit.errors import ConfigurationError
 from alkit.query import Query
+from alkit.strategies.checking import check_budget
 from alkit.strategies.learner import ActiveLearner, Oracle
 
 
@@ -69,8 +70,7 @@ class ActiveLearningLoop:
         strategy.check_built("loop over")
         if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
             raise ConfigurationError(f"rounds must be a positive integer, got {rounds!r}.")
-        if max_steps is None and max_epochs is None:
-            raise ConfigurationError("a loop needs a budget a round: max_steps= or max_epochs=.")
+        check_budget(max_steps, max_epochs)
         self.strategy = strategy
         self.query_size = check_query_size(query_size, len(strategy.train_pool))
         self.rounds = rounds

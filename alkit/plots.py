@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from alkit.experiment import Result
@@ -51,8 +52,8 @@ def title(metric: str) -> str:
     name = metric.removesuffix("_epoch").removeprefix("test").strip("_")
     for prefix in ("Multiclass", "Binary", "Multilabel"):
         name = name.removeprefix(prefix)
-    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
-    return f"test {words.strip()}"
+    words = re.findall(r"[A-Z]{2,}|[A-Z]?[a-z0-9]+|[A-Z]\d", name)
+    return " ".join(["test", *(word if word.isupper() else word.lower() for word in words)])
 
 
 def save(ax: Any, path: Any, **options: Any) -> None:

@@ -29,7 +29,7 @@ class PoolView(Dataset):
         return len(self.indices)
 
     def __getitem__(self, position: int) -> Any:
-        return self._read(int(self.indices[position]))
+        return self._read(self.indices.item(position))
 
 
 class ActiveLearningDataset(Dataset):
@@ -98,7 +98,7 @@ class ActiveLearningDataset(Dataset):
 
     @property
     def cache_nbytes(self) -> int:
-        """Bytes that the cache takes when it is full, estimated from the first item; or 0."""
+        """Bytes of all inputs in a full cache, estimated from the first one; 0 without a cache."""
         return self._samples.cache_nbytes
 
     def get_num_annotated(self) -> int:
@@ -117,17 +117,17 @@ class ActiveLearningDataset(Dataset):
             raise SampleIndexError(f"expected one dataset index, got {index!r}.") from None
         if not 0 <= index < len(self):
             raise SampleIndexError(f"dataset indices run from 0 to {len(self) - 1}, got {index}.")
-        return self._read(index, self._transform, labels=self._known.rounds[index] >= 0)
+        return self._read(self._transform, self._known.is_annotated(index), index)
 
     @property
     def annotated(self) -> PoolView:
         """The annotated samples as they are now, with their labels, for training. O(1)."""
-        return self._view(self._known.annotated, labels=True)
+        return PoolView(self._known.annotated, partial(self._read, self._transform, True))
 
     @property
     def unannotated(self) -> PoolView:
         """The unannotated samples as they are now, without a label. O(1)."""
-        return self._view(self._known.unannotated, labels=False)
+        return PoolView(self._known.unannotated, partial(self._read, self._transform, False))
 
     def view(self, indices: Any, *, labels: bool, scoring: bool = False) -> PoolView:
         """Chosen samples, read lazily: with labels (all must be annotated) or without.
@@ -135,14 +135,11 @@ class ActiveLearningDataset(Dataset):
         ``scoring`` takes ``scoring_transform`` in place of the training transform.
         """
         ids = self._known.check(indices, annotated=True if labels else None)
-        return self._view(ids, labels=labels, scoring=scoring)
-
-    def _view(self, ids: np.ndarray, *, labels: bool, scoring: bool = False) -> PoolView:
         transform = self._scoring_transform if scoring else self._transform
-        return PoolView(ids, partial(self._read, transform=transform, labels=labels))
+        return PoolView(ids, partial(self._read, transform, labels))
 
-    def _read(self, index: int, transform: Transform | None, labels: bool) -> Any:
-        if labels and self._known.rounds[index] < 0:
+    def _read(self, transform: Transform | None, labels: bool, index: int) -> Any:
+        if labels and not self._known.is_annotated(index):
             raise AnnotationError(f"sample {index} of this view is not annotated any more.")
         x, label = self._samples[index]
         x = x if transform is None else transform(x)

@@ -84,8 +84,8 @@ class Samples:
 
     @property
     def cache_nbytes(self) -> int:
-        """Bytes that the cache takes when it is full, estimated from the first item; or 0."""
-        return 0 if self._cache is None else _nbytes(self[0]) * len(self)
+        """Bytes of all inputs in a full cache, estimated from the first one; 0 without a cache."""
+        return 0 if self._cache is None else _nbytes(self[0][0]) * len(self)
 
 
 def _nbytes(item: Any) -> int:
@@ -97,4 +97,4 @@ def _nbytes(item: Any) -> int:
         return sum(map(_nbytes, item))
     if hasattr(item, "getbands"):  # a PIL image
         return item.width * item.height * len(item.getbands())
-    return 0 if item is ABSENT else sys.getsizeof(item)
+    return sys.getsizeof(item)

@@ -25,6 +25,8 @@ _TIPS = (
     "LOCAL_RANK",
     "You are using a CUDA device",
     "`Trainer.fit` stopped: `max_",
+    "The following callbacks returned in `LightningModule.configure_callbacks`",
+    "Using bfloat16 Automatic Mixed Precision",
     "\N{ELECTRIC LIGHT BULB} Tip",
 )
 _HINTS = (

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("tutorials/*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted(ROOT.glob("docs/**/*.md")),
+    *sorted(ROOT.glob("tutorials/*.md")),
+]
 
 
 def blocks(page: Path, language: str) -> list[tuple[int, str]]:
@@ -24,7 +28,7 @@ def name(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=name)
-def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, monkeypatch):
+def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path):
     names = {"__name__": page.stem}
     for line, code in blocks(page, "python"):
         # as many empty lines in front as the page has: a traceback points into the page

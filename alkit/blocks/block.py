@@ -99,9 +99,6 @@ class Block(nn.Module):
         )
         return self
 
-    def __init__(self) -> None:
-        super().__init__()
-
     # --- recipe -------------------------------------------------------------------------------
 
     def configure(self, *path: Any, **kwargs: Any) -> Self:
@@ -109,8 +106,7 @@ class Block(nn.Module):
 
         `configure(name=value)` runs the constructor again with the changed arguments, and then
         every edit made on its children since. `configure(child, ...)` hands on to the child: a
-        name, an index, a slice or a list of these, as in `block[...]`. Former children that one
-        still has a name for are no longer part of the block.
+        name, an index, a slice or a list of these. Former children leave the block.
 
         Raises:
             ConfigurationError: no such argument (the likely spelling is given), or an edit of a
@@ -128,9 +124,8 @@ class Block(nn.Module):
     def initialize(self, initializer: Callable[[nn.Module], object]) -> Self:
         """Fill the weights of this part with `initializer` when it is built.
 
-        Only of what `build` makes: modules that came with their weights keep them. What is said
-        to a part wins over what is said to the whole. A block that is built already is filled
-        at once, all of it.
+        Only of what `build` makes: modules that came with their weights keep them. A part's own
+        wins over the whole's. A block that is built already is filled at once, all of it.
         """
         self._initializers.append(initializer)
         self._edits.append(Edit("initialize", (initializer,), {}))

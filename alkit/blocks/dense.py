@@ -122,7 +122,9 @@ class MultiLayerPerceptron(Stack):
 
 
 class Discriminator(MultiLayerPerceptron):
-    """Tells two kinds of features apart: (N, in_features) to one logit (N, 1), with LeakyReLUs.
+    """Tells two kinds of features apart: (N, in_features) to one raw logit (N, 1).
+
+    A perceptron with LeakyReLUs of slope 0.2, and no sigmoid at its end.
 
     Args:
         in_features: number of features of a sample.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from typing_extensions import Unpack
 
 from alkit.applications import Classifier
 from alkit.applications.batches import split_batch
-from alkit.blocks import Sequential
+from alkit.blocks import Block, Sequential
 from alkit.criteria import Criterion, Rank
 from alkit.errors import PredictionError
 from alkit.pool import ActiveLearningDataset
@@ -49,6 +50,7 @@ class AdversarialClassifier(Classifier):
         gradient_penalty_weight: float,
         **training: Any,
     ) -> None:
+        backbone, head, discriminator = map(_as_block, (backbone, head, discriminator))
         super().__init__(Sequential(backbone, head), **training)
         self.discriminator = discriminator
         self.adversarial_weight = adversarial_weight
@@ -63,8 +65,9 @@ class AdversarialClassifier(Classifier):
         loss = self.step_loss("train", head(latents), y)
         if "unannotated" not in batch:
             return loss
-        unannotated, _ = split_batch(batch["unannotated"])
-        ours, others = latents.flatten(1), backbone(unannotated).flatten(1)
+        u = batch["unannotated"]
+        u = split_batch(u)[0] if isinstance(u, Mapping) else u
+        ours, others = latents.flatten(1), backbone(u).flatten(1)
         weight = self.adversarial_weight
         distance = self.distance(_reversed(ours, weight), _reversed(others, weight))
         penalty = self.gradient_penalty(ours.detach(), others.detach())
@@ -147,8 +150,8 @@ class AdversarialStrategy(Strategy):
         criterion: Criterion | ScoreFunction | None = None,
         *,
         uncertainty_weight: float = 1.0,
-        discriminator_weight: float = 1.0,
-        adversarial_weight: float = 0.1,
+        discriminator_weight: float = 0.1,
+        adversarial_weight: float = 0.01,
         gradient_penalty_weight: float = 10.0,
         unlabeled_batch_size: int | None = None,
         **options: Unpack[StrategyOptions],
@@ -166,7 +169,7 @@ class AdversarialStrategy(Strategy):
             gradient_penalty_weight=gradient_penalty_weight,
             **training,
         )
-        super().__init__(module, train_pool, criterion, features="model.0", **options)
+        super().__init__(module, train_pool, criterion, features="model.0", **options)  # type: ignore[misc]
         self.uncertainty_weight = uncertainty_weight
         self.discriminator_weight = discriminator_weight
         self.unlabeled_batch_size = unlabeled_batch_size or self.batch_size
@@ -196,6 +199,11 @@ class AdversarialStrategy(Strategy):
             others, self.unlabeled_batch_size, drawn, self.steps_per_epoch, **self.loader
         )
         return CombinedLoader({"annotated": annotated, "unannotated": beside}, "min_size")
+
+
+def _as_block(part: nn.Module) -> Block:
+    """A block says where shapes do not fit."""
+    return part if isinstance(part, Block) else Sequential(part)
 
 
 def _reversed(latents: Tensor, weight: float) -> Tensor:

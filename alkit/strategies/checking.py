@@ -35,6 +35,16 @@ def check_counts(**counts: int | None) -> None:
             raise ConfigurationError(f"{name} must be an integer of at least 1, got {n!r}.")
 
 
+def check_budget(max_steps: int | None, max_epochs: int | None) -> None:
+    """Raise a ConfigurationError unless at least one limit is given, and each is at least 1."""
+    if max_steps is None and max_epochs is None:
+        raise ConfigurationError(
+            "training needs a budget: max_steps= (gradient steps) or max_epochs= (passes over the "
+            "annotated samples)."
+        )
+    check_counts(max_steps=max_steps, max_epochs=max_epochs)
+
+
 def checked_picks(picks: Any, n: int, pool: ActiveLearningDataset) -> np.ndarray:
     """What ``query_strategy`` returned, as exactly n distinct, unannotated dataset indices.
 

@@ -11,10 +11,12 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
 
 from alkit.annotations import check_query_size
 from alkit.criteria import Criterion, Margin, as_criterion
+from alkit.errors import ConfigurationError
 from alkit.pool import ActiveLearningDataset
 from alkit.prediction import OutputKind, Prediction
 from alkit.query import Query
@@ -94,6 +96,11 @@ class ActiveLearner(TrainedOnPool):
             steps_per_epoch=steps_per_epoch,
         )
         self.module = module
+        if val_pool is not None and not is_overridden("validation_step", self):
+            raise ConfigurationError(
+                f"{type(module).__name__} has no validation_step, so the labels of val_pool would "
+                "be bought for nothing: write one, or give no val_pool."
+            )
         self.train_pool = train_pool
         self.val_pool = val_pool
         self.val_share = val_share
@@ -131,10 +138,10 @@ class ActiveLearner(TrainedOnPool):
         validation = self._validation_query(n)
         size = n - (0 if validation is None else len(validation))
         picked = self.query_strategy(self.train_pool, size)
-        if not isinstance(picked, Query):
-            picked = Query(picked, self.train_pool.next_round, why=self._why)
-        indices = checked_picks(picked.indices, size, self.train_pool)
-        return replace(picked, indices=indices, validation=validation)
+        indices = checked_picks(picked, size, self.train_pool)
+        query = picked if isinstance(picked, Query) else Query(indices, why=self._why)
+        round = self.train_pool.next_round
+        return replace(query, indices=indices, round=round, validation=validation)
 
     def query_strategy(self, pool: ActiveLearningDataset, n: int) -> Any:
         """Which ``n`` samples of the pool to annotate: their dataset indices, or a Query.
@@ -162,7 +169,7 @@ class ActiveLearner(TrainedOnPool):
             scores=scores[positions].numpy() if uses_scores else None,
             guesses=guesses,
             why=self._why,
-            names=None if pool.names is None else [pool.names[i] for i in indices],
+            names=None if pool.names is None else [str(pool.names[i]) for i in indices],
             seconds=seconds,
         )
 

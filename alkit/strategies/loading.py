@@ -37,19 +37,20 @@ class EvenBatches(BatchSampler):
     ) -> None:
         super().__init__(sampler, batch_size, drop_last)
         self.length = length
+        self._endless = itertools.chain.from_iterable(self._pass() for _ in itertools.count())
 
     def __iter__(self) -> Iterator[list[int]]:
-        if self.length is None:
-            return self._pass()
-        passes = (self._pass() for _ in itertools.count())
-        return itertools.islice(itertools.chain.from_iterable(passes), self.length)
+        # an epoch of a given length goes on where the one before it stopped
+        return self._pass() if self.length is None else itertools.islice(self._endless, self.length)
 
     def _pass(self) -> Iterator[list[int]]:
-        order = np.fromiter(self.sampler, dtype=np.int64)
+        # nothing is drawn before the first batch: Lightning starts passes that it does not use
+        order = np.fromiter(self.sampler, dtype=np.int64, count=len(self.sampler))  # type: ignore
         if self.drop_last and len(order) >= self.batch_size:
             order = order[: len(order) // self.batch_size * self.batch_size]
         parts = math.ceil(len(order) / self.batch_size)
-        return (part.tolist() for part in np.array_split(order, parts))
+        for part in np.array_split(order, parts):
+            yield part.tolist()
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]

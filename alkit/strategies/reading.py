@@ -30,7 +30,7 @@ class Reader:
         if outputs is not None and outputs not in KINDS:
             raise ConfigurationError(f"outputs must be one of {', '.join(KINDS)}, got {outputs!r}.")
         self.inputs = inputs
-        self.outputs = outputs
+        self.outputs: OutputKind | None = outputs
         self.features = features
 
     def predictions(

@@ -97,7 +97,7 @@ class Strategy(ActiveLearner):
         """As the module's; its metrics are also logged under their plain names."""
         super().on_test_epoch_end()
         if isinstance(self.module, Application):
-            for name, metric in self.module.test_metrics.items():
+            for name, metric in self.module.test_metrics.items():  # type: ignore
                 self.log(name, metric)  # type: ignore[arg-type]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Self
 
 import lightning as L
@@ -14,7 +15,7 @@ from alkit.errors import ConfigurationError, EmptyPoolError, UnbuiltError
 from alkit.history import History
 from alkit.pool import ActiveLearningDataset
 from alkit.seeds import generator
-from alkit.strategies.checking import check_counts
+from alkit.strategies.checking import check_budget
 from alkit.strategies.loading import eval_loader, train_loader
 from alkit.strategies.wrapping import Wrapper
 from alkit.trainer import Trainer, check_not_ended
@@ -77,12 +78,7 @@ class TrainedOnPool(Block, Wrapper):
             ConfigurationError: no limit is given, or one below 1.
             EmptyPoolError: nothing is annotated.
         """
-        if max_steps is None and max_epochs is None:
-            raise ConfigurationError(
-                "fit needs a budget: max_steps= (gradient steps) or max_epochs= (passes over the "
-                "annotated samples)."
-            )
-        check_counts(max_steps=max_steps, max_epochs=max_epochs)
+        check_budget(max_steps, max_epochs)
         limits = {"max_steps": -1 if max_steps is None else max_steps, "max_epochs": max_epochs}
         Trainer(**limits, **trainer).fit(self)
         return self.history
@@ -193,15 +189,11 @@ class TrainedOnPool(Block, Wrapper):
 
     @property
     def val_dataloader(self) -> Any:  # type: ignore[override]
-        """A function that gives batches of ``val_pool``; Lightning's own without one."""
-        return super().val_dataloader if self.val_pool is None else self._validation_batches
-
-    def _validation_batches(self) -> Any:
-        pool = self.val_pool
-        if pool is None or not pool.get_num_annotated():
-            return []
-        samples = pool.view(pool.annotated_indices, labels=True, scoring=True)
-        return eval_loader(samples, self.val_batch_size, **self.loader)
+        """A function that gives batches of what is annotated of ``val_pool``, if anything is."""
+        if self.val_pool is None or not self.val_pool.get_num_annotated():
+            return super().val_dataloader  # Lightning's own: there is no validation
+        view = self.val_pool.view(self.val_pool.annotated_indices, labels=True, scoring=True)
+        return partial(eval_loader, view, self.val_batch_size, **self.loader)
 
     def test_dataloader(self) -> Any:
         """Batches of the test data.

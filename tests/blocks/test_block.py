@@ -54,6 +54,9 @@ def test_a_part_that_stands_in_two_places_is_one_module():
     torch.manual_seed(0)
     built = net.create()
     assert torch.equal(built[3].output.layer.weight, expected[1].weight)  # each is drawn once
+    filled = []
+    net.new().initialize(filled.append).build()
+    assert len(filled) == len(set(filled))  # and initialized once
 
 
 def test_a_part_that_cannot_be_made_leaves_the_block_unbuilt():

@@ -44,6 +44,7 @@ def test_a_discriminator_gives_one_raw_logit():
     assert out.shape == (10, 1)
     kinds = [type(block.activation) for block in net.blocks]
     assert kinds == [nn.LeakyReLU, nn.LeakyReLU, nn.Identity]
+    assert net.blocks[0].activation.negative_slope == 0.2
     assert al.Discriminator(4).build().blocks[0].layer.out_features == 64
 
 

@@ -257,6 +257,7 @@ NOTHING = {
     "an index": lambda net: net[0].blocks[9],
     "an index in a selector": lambda net: net[0]["blocks", 9],
     "a lift": lambda net: net[0].blocks[1:].lyaer.configure(nn.Tanh),
+    "a negative index in a selector": lambda net: net[0]["blocks", -9],
     "a path": lambda net: net.configure(0, "blocs", 0, "activation", nn.Tanh),
     "a filter": lambda net: net[..., "layer"].filter(lambda name, part: False),
     "a kind": lambda net: net[...].isinstance(nn.GRU),

@@ -1,0 +1,67 @@
+"""Scores and guesses of a stream are those of the whole, joined by id."""
+
+import weakref
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import alkit as al
+from alkit.errors import ScoreError
+from alkit.strategies.scoring import stream_guesses, stream_scores
+
+CRITERIA = [
+    al.Margin(),
+    al.Entropy() / 2 - al.Ratio(),
+    al.Rank(al.Margin()),
+    al.Rank(al.Margin()) + 0.5 * al.ZScore(al.Entropy()) * al.MinMax(al.LeastConfidence()),
+    al.Constant(2.0),
+]
+
+
+def cut(whole, sizes, order):
+    """The rows of a prediction in another order, in chunks."""
+    shuffled = whole[order]
+    ends = np.cumsum([0, *sizes]).tolist()
+    return [shuffled[slice(a, b)] for a, b in pairwise(ends)]
+
+
+@given(
+    criterion=st.sampled_from(CRITERIA),
+    sizes=st.lists(st.integers(1, 5), min_size=1, max_size=5),
+    seed=st.integers(0, 99),
+)
+def test_a_stream_of_chunks_in_any_order_is_scored_as_the_whole(criterion, sizes, seed):
+    generator = torch.Generator().manual_seed(seed)
+    n = sum(sizes)
+    ids = torch.randperm(100, generator=generator)[:n].sort().values
+    whole = al.Prediction(torch.randn(n, 4, generator=generator), ids)
+    chunks = cut(whole, sizes, torch.randperm(n, generator=generator))
+    torch.testing.assert_close(stream_scores(criterion, chunks), criterion(whole))
+
+    wanted = ids[torch.randperm(n, generator=generator)].numpy()
+    guess = dict(zip(ids.tolist(), whole.outputs[:, 0].argmax(1).tolist(), strict=True))
+    assert stream_guesses(wanted, chunks).tolist() == [guess[i] for i in wanted.tolist()]
+
+
+def test_a_chunk_with_a_wrong_number_of_scores_is_reported():
+    chunks = cut(al.Prediction(torch.randn(6, 3)), [4, 2], torch.arange(6))
+    with pytest.raises(ScoreError, match=r"\(2,\)"):
+        stream_scores(al.criteria.as_criterion(lambda p: torch.zeros(4)), chunks)
+
+
+def test_outputs_are_not_kept():
+    alive = []
+
+    def chunks():
+        for k in range(4):
+            outputs = torch.randn(3, 2)
+            alive.append(weakref.ref(outputs))
+            yield al.Prediction(outputs[:, None], torch.arange(3) + 3 * k)
+            del outputs
+            assert sum(ref() is not None for ref in alive) <= 1
+
+    assert len(stream_scores(al.Margin(), chunks())) == 12

@@ -1,0 +1,194 @@
+import csv
+import importlib.metadata
+import json
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import auc
+from torch import nn
+from torch.utils.data import TensorDataset
+from torchmetrics.classification import MulticlassAccuracy
+
+import alkit as al
+from alkit.experiment import Result, areas
+from alkit.seeds import derive
+
+X = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+Y = (X[:, 0] > 0).long() + (X[:, 1] > 0).long()
+DATA = TensorDataset(X[:40], Y[:40])
+TEST = TensorDataset(X[40:], Y[40:])
+
+
+def network():
+    return al.Sequential(
+        al.MultiLayerPerceptron(4, [8], 8), al.Layer(nn.Dropout, p=0.2), al.Layer(nn.Linear, 8, 3)
+    )
+
+
+def options(seed):
+    return {
+        "test": TEST,
+        "seed": seed,
+        "batch_size": 8,
+        "test_metrics": [MulticlassAccuracy(num_classes=3, average="micro")],
+    }
+
+
+def uniform(pool, seed):
+    return al.UniformStrategy(network(), pool, **options(seed))
+
+
+def margin(pool, seed):
+    return al.UncertaintyStrategy(network(), al.Margin(), pool, **options(seed)).build()
+
+
+def compare(strategies=None, **changes):
+    settings = {"seeds": [3, 4], "rounds": 3, "query_size": 6, "max_steps": 4, "progress": False}
+    strategies = strategies or {"uniform": uniform, "margin": margin}
+    return al.compare(strategies, DATA, **{**settings, **changes})
+
+
+@pytest.fixture(scope="module")
+def result():
+    return compare()
+
+
+def without_seconds(rows):
+    return [{k: v for k, v in row.items() if not k.startswith("seconds")} for row in rows]
+
+
+def test_there_is_a_row_for_every_strategy_seed_and_round(result):
+    keys = [(row["seed"], row["strategy"], row["round"]) for row in result.rows]
+    expected = [(s, n, r) for s in (3, 4) for n in ("uniform", "margin") for r in range(3)]
+    assert keys == expected
+    assert [row["annotated"] for row in result.rows[:3]] == [6, 12, 18]
+    assert {row["steps"] for row in result.rows} == {4}
+
+
+def test_the_strategies_of_a_trial_share_their_start(result):
+    by_key = {(r["strategy"], r["seed"], r["round"]): r for r in result.rows}
+    for seed in (3, 4):
+        starts = [by_key[name, seed, 0][result.metric] for name in ("uniform", "margin")]
+        assert starts[0] == starts[1]
+
+
+def test_the_initial_sets_weights_and_order_are_the_same_in_each_strategy_of_a_trial():
+    seen = {}
+
+    def spy(name, factory):
+        def make(pool, seed):
+            strategy = factory(pool, seed)
+            strategy = strategy if strategy.built else strategy.build()
+            weights = torch.cat([p.flatten() for p in strategy.module.parameters()]).clone()
+            order = torch.cat([batch[0] for batch in strategy.train_dataloader()])
+            seen.setdefault(name, []).append((pool.annotated_indices, weights, order))
+            return strategy
+
+        return make
+
+    compare({"uniform": spy("uniform", uniform), "margin": spy("margin", margin)}, rounds=1)
+    for ours, theirs in zip(seen["uniform"], seen["margin"], strict=True):
+        assert np.array_equal(ours[0], theirs[0])
+        assert torch.equal(ours[1], theirs[1])
+        assert torch.equal(ours[2], theirs[2])
+    assert not np.array_equal(seen["uniform"][0][0], seen["uniform"][1][0])
+    assert not torch.equal(seen["uniform"][0][1], seen["uniform"][1][1])
+
+
+def test_the_same_seeds_give_the_same_records(result):
+    assert without_seconds(compare().rows) == without_seconds(result.rows)
+
+
+def test_a_strategy_gives_the_same_records_whatever_stands_beside_it(result):
+    alone = compare({"margin": margin})
+    beside = [row for row in result.rows if row["strategy"] == "margin"]
+    assert without_seconds(alone.rows) == without_seconds(beside)
+
+
+def test_the_global_random_state_is_left_as_it_was():
+    def states():
+        return torch.random.get_rng_state().tolist(), repr(np.random.get_state())  # noqa: NPY002
+
+    before = states()
+    compare(seeds=[0], rounds=2)
+    assert states() == before
+
+
+def test_the_last_round_is_not_followed_by_a_query(result):
+    picked = {row["round"]: len(row["picked"]) for row in result.rows}
+    assert picked == {0: 6, 1: 6, 2: 0}
+
+
+def test_a_pool_that_runs_out_ends_the_trial():
+    rows = compare({"uniform": uniform}, seeds=[0], rounds=9, query_size=20).rows
+    assert [row["annotated"] for row in rows] == [20, 40]
+
+
+def test_no_strategy_and_no_seed_are_errors():
+    with pytest.raises(al.errors.ConfigurationError, match="at least one"):
+        compare({"uniform": uniform}, seeds=[])
+    with pytest.raises(al.errors.ConfigurationError, match="at least one"):
+        al.compare({}, DATA, rounds=1, query_size=1, max_steps=1)
+
+
+def test_the_area_is_the_mean_over_the_labels_spent():
+    annotated = np.array([10, 20, 60])
+    values = np.array([[0.2, 0.4, 0.9], [0.1, 0.5, 0.5]])
+    expected = [auc(annotated, row) / 50 for row in values]
+    assert areas(annotated, values) == pytest.approx(expected)
+    assert areas(np.array([10]), values[:, :1]) == pytest.approx([0.2, 0.1])
+
+
+def by_hand():
+    rows = []
+    for name, finals in {"uniform": (0.5, 0.7), "margin": (0.6, 0.6)}.items():
+        for seed, final in enumerate(finals):
+            for round, value in enumerate((0.3, final)):
+                rows.append(
+                    {
+                        "strategy": name,
+                        "seed": seed,
+                        "round": round,
+                        "annotated": 10 + 10 * round,
+                        "steps": 7,
+                        "test_loss_epoch": 1.0,
+                        "testMulticlassAccuracy_epoch": value,
+                        "testMulticlassAccuracy": value,
+                        "seconds_train": 1.0,
+                        "seconds_score": 0.5,
+                        "picked": [1, 2],
+                    }
+                )
+    return Result(rows, {"seeds": [0, 1], "dataset": "made <by> hand"})
+
+
+def test_the_summary_is_what_a_hand_computes():
+    uniform_row, margin_row = by_hand().summary()
+    assert uniform_row["final"] == pytest.approx(0.6)
+    assert (uniform_row["final_low"], uniform_row["final_high"]) == (0.5, 0.7)
+    assert margin_row["area"] == pytest.approx(0.45)
+    assert margin_row["gain"] == pytest.approx(0.0)
+    assert (margin_row["trials_ahead"], margin_row["trials"]) == (1, 2)
+    assert margin_row["seconds_a_round"] == pytest.approx(1.5)
+    assert by_hand().metric == "testMulticlassAccuracy"
+
+
+def test_the_records_can_be_read_by_anything(tmp_path):
+    by_hand().save(tmp_path / "new" / "folder")
+    with open(tmp_path / "new" / "folder" / "records.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 8
+    assert rows[0]["picked"] == "1 2"
+    assert float(rows[1]["testMulticlassAccuracy"]) == 0.5
+    assert json.loads((tmp_path / "new" / "folder" / "protocol.json").read_text())["seeds"] == [
+        0,
+        1,
+    ]
+
+
+def test_the_protocol_says_how_it_was_made(result):
+    assert result.protocol["seeds"] == [3, 4]
+    assert result.protocol["max_steps"] == 4
+    assert result.protocol["torch"] == importlib.metadata.version("torch")
+    assert derive(3, "initial") != derive(4, "initial")

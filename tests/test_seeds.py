@@ -1,0 +1,62 @@
+import itertools
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alkit.seeds import derive, fresh_seed, generator
+
+seeds = st.integers(0, 2**63 - 1)
+purposes = st.lists(st.text(max_size=5) | st.integers(0, 2**32 - 1), max_size=3).map(tuple)
+
+
+def test_derived_seeds_never_change_from_version_to_version():
+    assert derive(7, "order", 3) == 949240232832085995
+    assert derive(0) == 7896617691693857887
+
+
+@given(seeds, purposes)
+def test_the_same_purpose_gives_the_same_seed_and_it_fits_torch(seed, purpose):
+    derived = derive(seed, *purpose)
+    assert type(derived) is int
+    assert 0 <= derived < 2**63
+    assert derived == derive(seed, *purpose)
+    assert generator(seed, *purpose).initial_seed() == derived
+
+
+@given(st.tuples(seeds, purposes), st.tuples(seeds, purposes))
+def test_different_purposes_give_different_seeds(one, other):
+    assert (derive(one[0], *one[1]) == derive(other[0], *other[1])) == (one == other)
+
+
+def test_a_purpose_with_a_round_of_zero_is_another_purpose():
+    variants = [(), (0,), (0, 0), ("order",), ("order", 0), ("order", 0, 0), ("order", 1)]
+    assert len({derive(seed, *purpose) for seed in (0, 1, 2**32) for purpose in variants}) == 21
+
+
+def test_the_order_of_the_purpose_matters():
+    orders = list(itertools.permutations(["a", "b", 1]))
+    assert len({derive(5, *order) for order in orders}) == len(orders)
+
+
+def test_numpy_integers_are_integers():
+    assert derive(np.int64(7), "order", np.int64(3)) == derive(7, "order", 3)
+
+
+def test_generators_of_two_purposes_draw_unlike_numbers():
+    a, b = (torch.rand(1000, generator=generator(3, name)) for name in ("order", "select"))
+    assert abs(np.corrcoef(a, b)[0, 1]) < 0.1
+
+
+def test_a_generator_leaves_the_global_one_alone():
+    before = torch.get_rng_state()
+    torch.rand(3, generator=generator(3, "order"))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_fresh_seeds_differ_and_fit_torch():
+    drawn = {fresh_seed() for _ in range(100)}
+    assert len(drawn) == 100
+    for seed in drawn:
+        assert torch.Generator().manual_seed(seed).initial_seed() == seed
