@@ -217,6 +217,9 @@ class TrainedOnPool(Block, Wrapper):
         self.check_built("train")
         callbacks = self.module.configure_callbacks()
         callbacks = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+        there = [c for c in self.trainer.callbacks if isinstance(c, _Recorder)]  # type: ignore
+        if any(recorder.history is self.history for recorder in there):
+            return callbacks  # of a fit or test before; Lightning would tell of its replacement
         return [_Recorder(self.history), *callbacks]
 
     def on_fit_start(self) -> None:

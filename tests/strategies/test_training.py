@@ -417,6 +417,18 @@ def test_the_history_of_a_strategy_goes_on_over_rounds_with_any_trainer(  # faul
     assert strategy.fit(max_epochs=1, **quiet) is strategy.history
 
 
+def test_one_trainer_fits_and_tests_without_a_word_and_records_once(make, quiet, caplog):
+    first, second = make().build(), make().build()
+    trainer = al.Trainer(max_steps=2, **quiet)
+    trainer.fit(first)
+    trainer.test(first, verbose=False)
+    assert "callbacks" not in caplog.text
+    assert len(first.history.history["test_loss_epoch"]["value"]) == 1
+    trainer.test(second, verbose=False)
+    assert len(first.history.history["test_loss_epoch"]["value"]) == 1
+    assert len(second.history.history["test_loss_epoch"]["value"]) == 1
+
+
 # --- runs -------------------------------------------------------------------------------------
 
 
