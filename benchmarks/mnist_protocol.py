@@ -145,8 +145,7 @@ def run(name: str, seed: int, args: argparse.Namespace, train, test) -> dict:
         accuracy = record.metrics["testMulticlassAccuracy"]
         published = PUBLISHED[name][round] if round < 14 else float("nan")
         row = asdict(record)
-        query = row.pop("query")
-        row["picked"] = [] if query is None else record.query.indices.tolist()
+        del row["query"]
         rows.append({**row, "accuracy": accuracy, "peak_memory_mb": peak_memory_mb()})
         seconds = " ".join(f"{key} {value:6.1f}" for key, value in record.seconds.items())
         print(

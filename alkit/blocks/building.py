@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from torch import nn
 
 from alkit.initializers import run_initializer
 
-if TYPE_CHECKING:
-    from alkit.blocks.block import Block
+Block = Any  # an alkit Block; block.py imports this file
 
 
 class Made(NamedTuple):

@@ -7,7 +7,7 @@ the same arguments: what the edited one remembers beyond that was done by its us
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -15,8 +15,7 @@ from alkit.blocks.building import blocks_below
 from alkit.errors import AlkitError, ConfigurationError
 from alkit.naming import likely
 
-if TYPE_CHECKING:
-    from alkit.blocks.block import Block
+Block = Any  # an alkit Block; block.py imports this file
 
 
 def reconstruct(block: Block, changes: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class AdversarialClassifier(Classifier):
     """A classifier whose backbone also learns to fool a critic of its latents.
 
     One step on annotated ``(x, y)`` and unannotated ``u``, with latents z = f(x), z_u = f(u)
-    (Shui et al. 2020, Eq. 7 and Algorithm 1, where D = L + U is the whole pool):
+    (after Shui et al. 2020; L annotated, U unannotated, D = L + U the whole pool):
 
         W = U / (L + U) * (mean g(z_u) - mean g(z))     the distance that g sees, D to L
         critic g:              maximize W - penalty_weight * mean (|grad g(z')| - 1)^2
@@ -37,7 +37,8 @@ class AdversarialClassifier(Classifier):
     annotated. Deviations from the paper's code: both sides step at once, by one backward pass
     through a gradient reversal (Ganin and Lempitsky 2015), so that a batch is one optimizer step;
     the penalty is subtracted in the critic's objective (there it enters with the wrong sign);
-    the ratio is that of the paper's Eq. 7, where its code weights the annotated mean by L / U.
+    the ratio is what the distance of L to D gives, where the code weights the annotated mean by
+    L / U and so rewards a critic for being large everywhere.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class CriticScore(Criterion):
     """The critic's value of a candidate's latent: high where nothing annotated is like it.
 
     Needs the latents as the features of the prediction. Unbounded; meets other terms through
-    ``Rank``. Shui et al. 2020, Section 4.2.
+    ``Rank``. Shui et al. 2020.
     """
 
     def __init__(self, discriminator: nn.Module) -> None:
