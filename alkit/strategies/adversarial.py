@@ -133,7 +133,9 @@ class AdversarialStrategy(Strategy):
             ``alkit.Discriminator``, say. A sigmoid at its end is allowed, and bounds the critic.
         train_pool: the pool.
         criterion: the uncertainty. Default: ``Margin()``.
-        uncertainty_weight, discriminator_weight: of the two ranks in the query.
+        uncertainty_weight, discriminator_weight: of the two ranks in the query. By default the
+            critic decides among the most uncertain percent of the candidates: larger weights
+            lost accuracy on the digits and on MNIST.
         adversarial_weight: how much the backbone listens to the critic (mu in the paper).
         gradient_penalty_weight: how firmly the critic is kept 1-Lipschitz.
         unlabeled_batch_size: unannotated samples a step. Default: ``batch_size``.
@@ -151,7 +153,7 @@ class AdversarialStrategy(Strategy):
         criterion: Criterion | ScoreFunction | None = None,
         *,
         uncertainty_weight: float = 1.0,
-        discriminator_weight: float = 0.1,
+        discriminator_weight: float = 0.01,
         adversarial_weight: float = 0.01,
         gradient_penalty_weight: float = 10.0,
         unlabeled_batch_size: int | None = None,
