@@ -7,10 +7,11 @@ epochs (10 to 140 steps a round) and Adversarial for 2,280 to 2,340 steps; here 
 
     python benchmarks/mnist_protocol.py --out benchmarks/results/mnist_protocol.json
 
-Machine: two cores take about 15 minutes for Uniform or Margin and 20 for Adversarial. Images
-are kept channels-last and steps run in bfloat16 where Lightning can (``--precision 32-true`` for
-float32 throughout); glibc is told to keep freed memory, as the course's CNN allocates 25 MB at a
-time (a step is 1.5 times faster for it).
+Machine: on two undisturbed cores a round takes about a minute for Uniform and Margin (scoring
+included) and 75 seconds for Adversarial, which sees 64 unannotated images beside each batch. Images
+are kept channels-last and steps run in bfloat16 (``--precision 32-true`` for float32 throughout);
+glibc is told to keep freed memory, as the course's CNN allocates 25 MB at a time (a step is 1.5
+times faster for it). The last results stand in ``benchmarks/results/mnist_protocol.json``.
 """
 
 from __future__ import annotations
