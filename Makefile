@@ -19,4 +19,4 @@ bench:
 	python benchmarks/pool_items.py
 
 bench-mnist:
-	python benchmarks/mnist_protocol.py
+	python benchmarks/mnist_protocol.py --out benchmarks/results/mnist_protocol.json
