@@ -7,11 +7,13 @@ epochs (10 to 140 steps a round) and Adversarial for 2,280 to 2,340 steps; here 
 
     python benchmarks/mnist_protocol.py --out benchmarks/results/mnist_protocol.json
 
-Machine: on two undisturbed cores a round takes about a minute for Uniform and Margin (scoring
-included) and 75 seconds for Adversarial, which sees 64 unannotated images beside each batch. Images
+Machine: on two undisturbed cores 14 rounds took 6 minutes for Uniform, 11 for Margin (scoring
+included) and 12 for Adversarial, which sees 64 unannotated images beside each batch. Images
 are kept channels-last and steps run in bfloat16 (``--precision 32-true`` for float32 throughout);
 glibc is told to keep freed memory, as the course's CNN allocates 25 MB at a time (a step is 1.5
 times faster for it). The last results stand in ``benchmarks/results/mnist_protocol.json``.
+The accuracy at the end differs by about 0.7 points from trial to trial: a strategy is judged by
+the mean of its trials in the record, and ``--seed 1 --trials 2`` adds two.
 """
 
 from __future__ import annotations
@@ -180,7 +182,8 @@ def main() -> None:
         torchvision.datasets.MNIST(args.data_dir, train=part, transform=to_tensor)
         for part in (True, False)
     )
-    missed = []
+    missed: list[str] = []
+    results: list[dict] = []
     for name in args.strategies.split(","):
         for seed in range(args.seed, args.seed + args.trials):
             result = run(name, seed, args, train, test)
@@ -193,14 +196,22 @@ def main() -> None:
             }
             final = result["rounds"][-1]["accuracy"]
             print(f"{name}: {final:.4f} after {result['minutes']:.1f} minutes", flush=True)
-            if args.rounds == 14 and final < TARGETS[name]:
-                missed.append(f"{name} {final:.4f} < {TARGETS[name]}")
             if args.out:
                 args.out.parent.mkdir(parents=True, exist_ok=True)
                 old = json.loads(args.out.read_text()) if args.out.exists() else []
                 same = (name, seed)
                 kept = [entry for entry in old if (entry["strategy"], entry["seed"]) != same]
-                args.out.write_text(json.dumps([*kept, result], indent=1))
+                results = [*kept, result]
+                args.out.write_text(json.dumps(results, indent=1))
+            else:
+                results.append(result)
+        finals = [
+            entry["rounds"][-1]["accuracy"]
+            for entry in results
+            if entry["strategy"] == name and len(entry["rounds"]) == 14
+        ]
+        if finals and sum(finals) / len(finals) < TARGETS[name]:
+            missed.append(f"{name} {sum(finals) / len(finals):.4f} < {TARGETS[name]}")
     if missed:
         sys.exit("missed: " + "; ".join(missed))
 
