@@ -17,6 +17,8 @@ docs:
 
 bench:
 	python benchmarks/pool_items.py
+	python benchmarks/digits.py
+	python benchmarks/cold_start.py
 
 bench-mnist:
 	python benchmarks/mnist_protocol.py --out benchmarks/results/mnist_protocol.json

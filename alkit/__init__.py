@@ -21,9 +21,16 @@ _MODULES = {
     "alkit.query": "Query",
     "alkit.pool": "ActiveLearningDataset",
     "alkit.criteria": (
-        "Constant Criterion Entropy LeastConfidence Margin MinMax Rank Ratio ZScore"
+        "BALD Constant Criterion Energy Entropy ExpectedGradientLength ExpectedImprovement "
+        "HeadScore LeastConfidence Margin Maximum MeanStd MinMax Minimum Rank Ratio Schedule "
+        "Thompson UpperConfidenceBound Variance VariationRatio ZScore"
     ),
-    "alkit.selectors": "Random Selector TopK",
+    "alkit.selectors": (
+        "Balanced Candidates Coral Falcun Features GradientEmbedding KCenter KMeans "
+        "KMeansPlusPlus Mix PerClass PerGroup Picks Power Prefilter Probabilities Random "
+        "Selector SoftRank Softmax Space TopK"
+    ),
+    "alkit.selection": "select",
     "alkit.applications": (
         "Application BinaryClassifier CategoricalClassifier Classifier Regressor"
     ),
@@ -31,7 +38,8 @@ _MODULES = {
     "torch.utils.data": "DataLoader",
     "alkit.history": "History",
     "alkit.strategies": (
-        "ActiveLearner AdversarialStrategy Strategy UncertaintyStrategy UniformStrategy"
+        "ActiveLearner AdversarialStrategy Strategy UncertaintyStrategy UniformStrategy "
+        "badge coral coreset power_margin"
     ),
     "alkit.loop": "ActiveLearningLoop RoundRecord",
     "alkit.experiment": "Result compare",

@@ -79,6 +79,10 @@ class QuerySizeError(AlkitError, ValueError):
     """A query of no, a negative, or more than the available number of samples."""
 
 
+class NotEnoughMemoryError(AlkitError, MemoryError):
+    """A selection that would need more memory than is free: how much is said before it starts."""
+
+
 # --- training ---------------------------------------------------------------------------------
 
 

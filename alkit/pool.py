@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,21 +15,7 @@ from alkit.annotations import Annotations, check_query_size, check_round
 from alkit.errors import AnnotationError, ConfigurationError, LabelError, SampleIndexError
 from alkit.labels import fitting_labels, label_kind, plain
 from alkit.query import Query, read_labels
-from alkit.samples import Samples, Transform
-
-
-class PoolView(Dataset):
-    """Some samples of a pool in a fixed order, read when asked for; ``indices`` are theirs."""
-
-    def __init__(self, indices: np.ndarray, read: Callable[[int], Any]) -> None:
-        self.indices = indices
-        self._read = read
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, position: int) -> Any:
-        return self._read(self.indices.item(position))
+from alkit.samples import PoolView, Samples, Transform
 
 
 class ActiveLearningDataset(Dataset):
@@ -104,6 +90,16 @@ class ActiveLearningDataset(Dataset):
     def get_num_annotated(self) -> int:
         """How many samples are annotated."""
         return len(self._known.annotated)
+
+    def labels_of(self, indices: Any) -> list[Any]:
+        """The labels of annotated samples, as plain values; reads one item of the dataset each.
+
+        Raises:
+            SampleIndexError: out of range, no integers, or repeated.
+            AnnotationError: one of them is not annotated.
+        """
+        ids = self._known.check(indices, annotated=True)
+        return [plain(self._label(index)) for index in ids.tolist()]
 
     # --- samples ------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ class Prediction:
 
     Args:
         outputs: ``(N, K, C)``; ``(N, C)`` is taken as ``K = 1``. Detached, whatever comes in.
+            None where only features are known.
         ids: ``(N,)`` dataset indices of the rows; default ``0 .. N - 1``. Scores are joined to
             samples by these ids, never by the order of a loader.
         kind: what the outputs are: ``"logits"``, ``"probabilities"``, ``"log_probabilities"``
@@ -41,7 +42,7 @@ class Prediction:
     then has the two columns ``(1 - p, p)``.
     """
 
-    outputs: Tensor
+    outputs: Tensor | None = None
     ids: Tensor = None  # type: ignore[assignment]  # 0 .. N - 1 unless given
     kind: OutputKind = "logits"
     features: Tensor | None = None
@@ -49,77 +50,75 @@ class Prediction:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise PredictionError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}.")
-        outputs = torch.as_tensor(self.outputs).detach()
-        if outputs.ndim == 2:
-            outputs = outputs[:, None, :]
-        if outputs.ndim != 3 or 0 in outputs.shape[1:]:
-            raise PredictionError(
-                "outputs must have the shape (N, K, C), or (N, C) for K = 1, "
-                f"got {tuple(outputs.shape)}."
-            )
-        if not outputs.is_floating_point():
-            raise PredictionError(f"outputs must be floating point, got {outputs.dtype}.")
-        if outputs.dtype in (torch.float16, torch.bfloat16):
-            outputs = outputs.float()  # entropies of half precision are noise
-        n = len(outputs)
-        ids = torch.arange(n) if self.ids is None else torch.as_tensor(self.ids).detach()
-        if n and (ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool):
-            raise PredictionError(f"ids must be integers, got {ids.dtype}.")
-        ids = ids.long()
-        if ids.shape != (n,):
-            raise PredictionError(f"expected {n} ids, one a row, got shape {tuple(ids.shape)}.")
-        if len(ids.unique()) != n:
-            raise PredictionError("ids must be distinct: a candidate came twice.")
-        object.__setattr__(self, "outputs", outputs)
-        object.__setattr__(self, "ids", ids)
-        self._check_outputs()
+        if self.outputs is None and self.features is None:
+            raise PredictionError("a prediction needs outputs (N, K, C), or features (N, D).")
+        rows = self.features if self.outputs is None else self.outputs
+        n = len(torch.as_tensor(rows))
+        self._set("ids", _checked_ids(self.ids, n))
+        if self.outputs is not None:
+            self._set("outputs", _checked_outputs(self.outputs))
+            self._check_values()
         if self.features is not None:
-            features = torch.as_tensor(self.features).detach()
-            if features.ndim != 2 or len(features) != n:
-                raise PredictionError(
-                    f"features must have the shape ({n}, D), got {tuple(features.shape)}."
-                )
-            if not torch.isfinite(features).all():
-                raise NonFiniteError("The model's features contain NaN or infinity.")
-            object.__setattr__(self, "features", features)
+            self._set("features", self._checked_features(n))
 
-    def _check_outputs(self) -> None:
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check_values(self) -> None:
+        """Finite, and probabilities where they are declared; one pass where all is well."""
+        outputs = self.outputs
+        sums_to_one = self.kind in ("probabilities", "log_probabilities")
+        p = outputs.exp() if self.kind == "log_probabilities" else outputs
+        sums = p.sum(-1)
+        if not sums_to_one:
+            if not torch.isfinite(sums).all():
+                self._check_finite()
+            return
+        binary = p.shape[-1] == 1
+        fits = sums <= 1 if binary else (sums - 1).abs() <= 1e-2  # False where it is NaN
+        if bool(fits.all()) and not bool((p.amin() if len(p) else sums.sum()) < 0):
+            return
+        self._check_finite()
+        raise PredictionError(
+            f"outputs declared as {self.kind} are negative or "
+            f"{'above one' if binary else 'do not sum to one'}. "
+            'Declare what the model returns: outputs="logits" for raw scores.'
+        )
+
+    def _check_finite(self) -> None:
         outputs = self.outputs
         bad = outputs.isnan() | (outputs == torch.inf)
         if self.kind != "log_probabilities":
             bad |= outputs == -torch.inf
-        if bad.any():
-            rows = self.ids.cpu()[bad.flatten(1).any(1).cpu()]
-            raise NonFiniteError(
-                f"The model's outputs contain NaN or infinity for {len(rows)} of {len(outputs)} "
-                f"samples (the first: sample {int(rows[0])}). Nothing was selected. Check the "
-                "learning rate, the input of these samples, and that the model was trained."
+        _raise_for(bad.flatten(1).any(1), self.ids, "outputs")
+
+    def _checked_features(self, n: int) -> Tensor:
+        features = torch.as_tensor(self.features).detach()
+        if features.ndim != 2 or len(features) != n:
+            raise PredictionError(
+                f"features must have the shape ({n}, D), got {tuple(features.shape)}."
             )
-        if self.kind in ("probabilities", "log_probabilities"):
-            p = outputs if self.kind == "probabilities" else outputs.exp()
-            binary = p.shape[-1] == 1
-            off = p > 1 if binary else (p.sum(-1) - 1).abs() > 1e-2
-            if (p < 0).any() or off.any():
-                raise PredictionError(
-                    f"outputs declared as {self.kind} are negative or "
-                    f"{'above one' if binary else 'do not sum to one'}. "
-                    'Declare what the model returns: outputs="logits" for raw scores.'
-                )
+        if not features.is_floating_point():
+            raise PredictionError(f"features must be floating point, got {features.dtype}.")
+        if not torch.isfinite(features.sum(-1, dtype=torch.float32)).all():
+            _raise_for(~torch.isfinite(features).all(1), self.ids, "features")
+        return features
 
     def __len__(self) -> int:
-        return len(self.outputs)
+        return len(self.ids)
 
     @cached_property
     def probabilities(self) -> Tensor:
         """Class probabilities ``(N, K, C)``, float, rows sum to one. Error for ``"values"``."""
-        outputs, binary = self.outputs, self.outputs.shape[-1] == 1
+        outputs = self._needed_outputs()
+        binary = outputs.shape[-1] == 1
         if self.kind == "values":
             raise PredictionError(
                 'A criterion asked for probabilities, but the outputs are declared as "values" '
                 "(regression). Use a criterion for values, or declare the kind of the outputs."
             )
         if self.kind == "logits":
-            p = outputs.sigmoid() if binary else outputs.softmax(-1)
+            p = outputs.sigmoid() if binary else _softmax(outputs)
         else:
             p = outputs.exp() if self.kind == "log_probabilities" else outputs
         return torch.cat([1 - p, p], dim=-1) if binary else p
@@ -127,14 +126,81 @@ class Prediction:
     @cached_property
     def mean_probabilities(self) -> Tensor:
         """Class probabilities averaged over the K posterior samples, ``(N, C)``."""
-        return self.probabilities.mean(1)
+        p = self.probabilities
+        return p[:, 0] if p.shape[1] == 1 else p.mean(1)
 
     @property
     def guesses(self) -> Tensor:
         """The most probable class ``(N,)``, or the mean value ``(N, C)`` of a regression."""
-        return self.outputs.mean(1) if self.kind == "values" else self.mean_probabilities.argmax(-1)
+        if self.kind == "values":
+            return self._needed_outputs().mean(1)
+        return self.mean_probabilities.argmax(-1)
+
+    def _needed_outputs(self) -> Tensor:
+        if self.outputs is None:
+            raise PredictionError(
+                "The outputs of the model are needed, but this prediction has features only: "
+                "give probabilities= to al.select, or outputs to the Prediction."
+            )
+        return self.outputs
 
     def __getitem__(self, rows: Tensor | slice) -> Prediction:
-        """The prediction of some rows (positions, a boolean mask or a slice)."""
-        features = None if self.features is None else self.features[rows]
-        return Prediction(self.outputs[rows], self.ids[rows], self.kind, features)
+        """The prediction of some rows (positions, a boolean mask or a slice), not checked again."""
+        ids = self.ids[rows]
+        if ids.ndim != 1:
+            raise PredictionError(f"rows must be positions, a mask or a slice, got {rows!r}.")
+        part = object.__new__(Prediction)
+        part._set("ids", ids)
+        part._set("kind", self.kind)
+        for name in ("outputs", "features"):
+            value = getattr(self, name)
+            part._set(name, None if value is None else value[rows])
+        return part
+
+
+def _softmax(logits: Tensor) -> Tensor:
+    if logits.shape[-1] >= 16 or logits.device.type != "cpu":
+        return logits.softmax(-1)
+    powers = (logits - logits.amax(-1, keepdim=True)).exp_()  # torch's own: 4 times as long here
+    return powers.div_(powers.sum(-1, keepdim=True))
+
+
+def _checked_ids(ids: Any, n: int) -> Tensor:
+    if ids is None:
+        return torch.arange(n)
+    ids = torch.as_tensor(ids).detach()
+    if n and (ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool):
+        raise PredictionError(f"ids must be integers, got {ids.dtype}.")
+    ids = ids.long()
+    if ids.shape != (n,):
+        raise PredictionError(f"expected {n} ids, one a row, got shape {tuple(ids.shape)}.")
+    ascending = bool((ids[1:] > ids[:-1]).all())
+    if not ascending and len(ids.unique()) != n:
+        raise PredictionError("ids must be distinct: a candidate came twice.")
+    return ids
+
+
+def _checked_outputs(outputs: Any) -> Tensor:
+    outputs = torch.as_tensor(outputs).detach()
+    if outputs.ndim == 2:
+        outputs = outputs[:, None, :]
+    if outputs.ndim != 3 or 0 in outputs.shape[1:]:
+        raise PredictionError(
+            "outputs must have the shape (N, K, C), or (N, C) for K = 1, "
+            f"got {tuple(outputs.shape)}."
+        )
+    if not outputs.is_floating_point():
+        raise PredictionError(f"outputs must be floating point, got {outputs.dtype}.")
+    if outputs.dtype in (torch.float16, torch.bfloat16):
+        return outputs.float()  # entropies of half precision are noise
+    return outputs
+
+
+def _raise_for(bad: Tensor, ids: Tensor, what: str) -> None:
+    if bad.any():
+        rows = ids.cpu()[bad.cpu()]
+        raise NonFiniteError(
+            f"The model's {what} contain NaN or infinity for {len(rows)} of {len(bad)} "
+            f"samples (the first: sample {int(rows[0])}). Nothing was selected. Check the "
+            "learning rate, the input of these samples, and that the model was trained."
+        )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from alkit.errors import LabelError
+from alkit.evidence import Evidence
 
 COLUMNS = ("rank", "id", "name", "round", "score", "guess", "why", "label")
 
@@ -28,9 +29,14 @@ class Query:
         scores: ``(n,)`` how much each was wanted, or None where the choice used no scores.
         guesses: ``(n,)`` what the model now believes their label to be, or None.
         why: the rule that chose them, as a formula.
+        probabilities: ``(n,)`` with which each was picked among what was left when its turn came,
+            or None where the choice is not one of known probabilities.
+        shares: what each additive term of the criterion gave to the score of each pick, ``(n,)`` by
+            the term's formula; they sum to ``scores``. Empty where the choice used no scores.
         names: ``(n,)`` names of the samples, where the pool has any.
         seconds: wall seconds by phase, ``"score"`` and ``"select"``.
         validation: the part of the budget that goes to a validation pool, a Query of its own.
+        evidence: what they were chosen from, in a bounded number of rows, for ``alkit.doctor``.
     """
 
     indices: np.ndarray
@@ -38,9 +44,12 @@ class Query:
     scores: np.ndarray | None = None
     guesses: np.ndarray | None = None
     why: str = ""
+    probabilities: np.ndarray | None = None
+    shares: dict[str, np.ndarray] = field(default_factory=dict)
     names: Sequence[str] | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     validation: Query | None = None
+    evidence: Evidence | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "indices", np.asarray(self.indices))
@@ -67,12 +76,16 @@ class Query:
         """Write the query as a CSV file with an empty ``label`` column for people to fill in.
 
         One row a sample, most wanted first: rank, id, name, round, score, the model's guess,
-        why, label. ``pool.annotate(path)`` takes in the rows that have a label; it may be called
-        again on the same file when more rows are filled in.
+        why, label; then the probability of each pick where it is known, and each term's share of
+        the score where there are several. ``pool.annotate(path)`` takes in the rows that have a
+        label; it may be called again on the same file when more rows are filled in.
         """
+        more = {} if self.probabilities is None else {"probability": self.probabilities}
+        if len(self.shares) > 1:
+            more |= {f"share of {term}": share for term, share in self.shares.items()}
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(COLUMNS)
+            writer.writerow((*COLUMNS, *more))
             for k, index in enumerate(self):
                 writer.writerow(
                     (
@@ -84,6 +97,7 @@ class Query:
                         "" if self.guesses is None else np.asarray(self.guesses[k]).tolist(),
                         self.why,
                         "",
+                        *(f"{float(values[k]):.6g}" for values in more.values()),
                     )
                 )
 

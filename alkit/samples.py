@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from alkit.errors import ConfigurationError, LabelError
 from alkit.labels import ABSENT
@@ -98,3 +99,17 @@ def _nbytes(item: Any) -> int:
     if hasattr(item, "getbands"):  # a PIL image
         return item.width * item.height * len(item.getbands())
     return sys.getsizeof(item)
+
+
+class PoolView(Dataset):
+    """Some samples of a pool in a fixed order, read when asked for; ``indices`` are theirs."""
+
+    def __init__(self, indices: np.ndarray, read: Callable[[int], Any]) -> None:
+        self.indices = indices
+        self._read = read
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, position: int) -> Any:
+        return self._read(self.indices.item(position))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 
 from alkit.errors import ConfigurationError
+from alkit.modes import evaluating
 
 Arrays: TypeAlias = "torch.Tensor | np.ndarray"
 
@@ -39,29 +39,11 @@ def predict(
         return part if weight is None or not part.is_floating_point() else part.to(weight.dtype)
 
     outputs = []
-    with _evaluating(module), torch.no_grad():
-        if where != home:
-            module.to(where)
-        try:
-            for start in range(0, max(lengths[0], 1), batch_size):  # nothing in: one empty batch
-                rows = slice(start, start + batch_size)
-                outputs.append(_to(module(*(batch(x, rows) for x in inputs)), back))
-        finally:
-            if where != home:
-                module.to(home)
+    with evaluating(module, where), torch.no_grad():
+        for start in range(0, max(lengths[0], 1), batch_size):  # nothing in: one empty batch
+            rows = slice(start, start + batch_size)
+            outputs.append(_to(module(*(batch(x, rows) for x in inputs)), back))
     return _joined(outputs)
-
-
-@contextmanager
-def _evaluating(module: nn.Module):
-    """Eval mode for a while; afterwards every part is in the mode it was in before."""
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training
 
 
 def _to(output: Any, device: torch.device) -> Any:

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+from alkit.criteria.algebra import Maximum, Minimum, Schedule
 from alkit.criteria.criterion import Composite, Criterion
 from alkit.criteria.function import as_criterion
+from alkit.criteria.gradient import ExpectedGradientLength
+from alkit.criteria.heads import HeadScore
+from alkit.criteria.posterior import BALD, MeanStd, VariationRatio
+from alkit.criteria.regression import (
+    ExpectedImprovement,
+    Thompson,
+    UpperConfidenceBound,
+    Variance,
+)
 from alkit.criteria.scores import check_scores
 from alkit.criteria.transforms import MinMax, Rank, Transform, ZScore
-from alkit.criteria.uncertainty import Constant, Entropy, LeastConfidence, Margin, Ratio
+from alkit.criteria.uncertainty import Constant, Energy, Entropy, LeastConfidence, Margin, Ratio
 
 __all__ = [
+    "BALD",
     "Composite",
     "Constant",
     "Criterion",
+    "Energy",
     "Entropy",
+    "ExpectedGradientLength",
+    "ExpectedImprovement",
+    "HeadScore",
     "LeastConfidence",
     "Margin",
+    "Maximum",
+    "MeanStd",
     "MinMax",
+    "Minimum",
     "Rank",
     "Ratio",
+    "Schedule",
+    "Thompson",
     "Transform",
+    "UpperConfidenceBound",
+    "Variance",
+    "VariationRatio",
     "ZScore",
     "as_criterion",
     "check_scores",

@@ -1,15 +1,16 @@
-"""The contract of a criterion, and its algebra."""
+"""The contract of a criterion, and of what is made of several."""
 
 from __future__ import annotations
 
+import copy
 import math
-import operator
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from alkit.criteria.chunks import chunks
 from alkit.criteria.scores import check_scores, count_bad
 from alkit.errors import ConfigurationError, NonFiniteError
 from alkit.prediction import Prediction
@@ -25,11 +26,15 @@ class Criterion:
 
     A pool is scored in chunks: each of ``terms`` is computed chunk by chunk, and ``combine``
     makes the final scores once, from the terms' scores over all candidates. Calling the
-    criterion does the same on a prediction that is whole.
+    criterion does the same on a prediction that is whole, in chunks that fit the cache.
     """
 
     row_by_row: bool = True
     """Whether the final score of a row depends on that row alone."""
+
+    in_chunks: bool = True
+    """Whether a prediction that is whole is scored chunk by chunk; not so by a plain function,
+    which may hold something for all of its rows."""
 
     __array_ufunc__ = None  # leaves `numpy scalar * criterion` to the criterion
 
@@ -47,6 +52,42 @@ class Criterion:
         (score,) = scores
         return score
 
+    @property
+    def summands(self) -> tuple[Criterion, ...]:
+        """The criteria that this one is the sum of, with their weights and in their order."""
+        return (self,)
+
+    def shares(self, *scores: Tensor) -> dict[str, Tensor]:
+        """What each summand adds to the final scores ``(N,)``, under its formula.
+
+        The shares sum to ``combine(*scores)``, up to rounding; those of equal formulas are one.
+
+        Args:
+            *scores: each term's scores ``(N,)`` over all candidates, as for ``combine``.
+        """
+        left, shares = iter(scores), {}
+        for summand in self.summands:
+            share = summand.combine(*(next(left) for _ in summand.terms))
+            share = share if share.ndim else share.to(scores[0]).expand_as(scores[0])  # a number
+            label = repr(summand)
+            shares[label] = shares[label] + share if label in shares else share
+        return shares
+
+    def at(self, round: int) -> Criterion:
+        """This criterion as it is in a round: each ``Schedule`` is a number."""
+        return self
+
+    def term_scores(self, prediction: Prediction) -> list[Tensor]:
+        """Each term's checked scores ``(N,)``, computed in chunks of rows that fit the cache."""
+        terms = self.terms
+        columns: list[list[Tensor]] = [[] for _ in terms]
+        for number, chunk in enumerate(chunks(prediction)):
+            for term, column in zip(terms, columns, strict=True):
+                if term.in_chunks or number == 0:
+                    rows = chunk if term.in_chunks else prediction
+                    column.append(check_scores(term, term.score(rows), rows))
+        return [torch.cat(column) for column in columns]
+
     def __call__(self, prediction: Prediction) -> Tensor:
         """The checked scores ``(N,)`` of the candidates, detached, on the prediction's device.
 
@@ -54,8 +95,7 @@ class Criterion:
             ScoreError: a term that is not one float32 or float64 score a candidate.
             NonFiniteError: a term, or what becomes of it, that is NaN or infinite.
         """
-        scores = (check_scores(term, term.score(prediction), prediction) for term in self.terms)
-        return self.combine(*scores)
+        return self.combine(*self.term_scores(prediction))
 
     def __add__(self, other: Any) -> Criterion:
         return _operation("+", self, other)
@@ -82,7 +122,9 @@ class Criterion:
         return _operation("/", other, self)
 
     def __neg__(self) -> Criterion:
-        return _Negative(self)
+        from alkit.criteria.algebra import Negative
+
+        return Negative(self)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -100,7 +142,10 @@ class Composite(Criterion):
         self.row_by_row = all(part.row_by_row for part in parts)
 
     def apply(self, *scores: Tensor) -> Tensor:
-        """Scores ``(N,)`` from the parts' scores over all candidates, never in place."""
+        """Scores ``(N,)`` from the parts' scores over all candidates, never in place.
+
+        The score of a part that is a number is a tensor of no axis, which meets all rows.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define apply(*scores).")
 
     def score(self, prediction: Prediction) -> Tensor:
@@ -117,74 +162,22 @@ class Composite(Criterion):
         )
         if not torch.isfinite(combined).all():
             raise NonFiniteError(
-                f"{self!r} is NaN or infinite for {count_bad(combined)} of {len(combined)} "
+                f"{self!r} is NaN or infinite for {count_bad(combined)} of {combined.numel()} "
                 "samples, though its terms are finite: a division by zero, or an overflow. "
                 "Nothing was selected."
             )
         return combined
 
+    def at(self, round: int) -> Criterion:
+        parts = tuple(part.at(round) for part in self.parts)
+        if all(new is part for new, part in zip(parts, self.parts, strict=True)):
+            return self
+        bound = copy.copy(self)
+        bound.parts = parts
+        return bound
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.parts))})"
-
-
-class _Number(Criterion):
-    """A number inside a formula: it has no term, and combines to itself."""
-
-    terms = ()  # type: ignore[assignment]
-
-    def __init__(self, value: float) -> None:
-        self.value = value
-
-    def combine(self, *scores: Tensor) -> Tensor:
-        return self.value  # type: ignore[return-value]  # tensors meet it as a scalar
-
-    def __repr__(self) -> str:
-        return repr(self.value)
-
-
-class _Negative(Composite):
-    def apply(self, *scores: Tensor) -> Tensor:
-        return -scores[0]
-
-    def __repr__(self) -> str:
-        return f"-{_in_parentheses(self.parts[0], below=3)}"
-
-
-class _Operation(Composite):
-    functions = {
-        "+": operator.add,
-        "-": operator.sub,
-        "*": operator.mul,
-        "/": operator.truediv,
-    }
-
-    def __init__(self, symbol: str, left: Criterion, right: Criterion) -> None:
-        super().__init__(left, right)
-        self.symbol = symbol
-
-    def apply(self, *scores: Tensor) -> Tensor:
-        return self.functions[self.symbol](*scores)
-
-    def __repr__(self) -> str:
-        rank, (left, right) = _precedence(self), self.parts
-        return (
-            f"{_in_parentheses(left, below=rank)} {self.symbol} "
-            f"{_in_parentheses(right, below=rank + 1)}"
-        )
-
-
-def _operation(symbol: str, left: Any, right: Any) -> Criterion:
-    operands = _as_operand(left), _as_operand(right)
-    if operands[0] is None or operands[1] is None:
-        return NotImplemented
-    return _Operation(symbol, *operands)  # type: ignore[arg-type]
-
-
-def _as_operand(value: Any) -> Criterion | None:
-    if isinstance(value, Criterion):
-        return value
-    number = as_number(value)
-    return None if number is None else _Number(number)
 
 
 def as_number(value: Any) -> float | None:
@@ -202,11 +195,7 @@ def as_number(value: Any) -> float | None:
     return value
 
 
-def _precedence(criterion: Criterion) -> int:
-    if isinstance(criterion, _Operation):
-        return 1 if criterion.symbol in "+-" else 2
-    return 3
+def _operation(symbol: str, left: Any, right: Any) -> Criterion:
+    from alkit.criteria.algebra import operation
 
-
-def _in_parentheses(criterion: Criterion, *, below: int) -> str:
-    return f"({criterion!r})" if _precedence(criterion) < below else repr(criterion)
+    return operation(symbol, left, right)

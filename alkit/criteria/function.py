@@ -12,6 +12,8 @@ from alkit.prediction import Prediction
 
 
 class _Function(Criterion):
+    in_chunks = False
+
     def __init__(self, function: Callable[[Prediction], Tensor]) -> None:
         self.function = function
 
@@ -26,9 +28,15 @@ def as_criterion(criterion: Criterion | Callable[[Prediction], Tensor]) -> Crite
     """A criterion as it is, or a plain function of a prediction as a criterion.
 
     Raises:
-        ConfigurationError: neither of these, or a class where its instance belongs.
+        ConfigurationError: neither of these, a class where its instance belongs, or a formula of
+            numbers alone, such as a ``Schedule``.
     """
     if isinstance(criterion, Criterion):
+        if not criterion.terms:
+            raise ConfigurationError(
+                f"{criterion!r} is a number, which scores no candidate: multiply a criterion by "
+                "it, or take Constant() for equal scores."
+            )
         return criterion
     if callable(criterion) and not isinstance(criterion, type):
         return _Function(criterion)

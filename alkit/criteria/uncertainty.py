@@ -9,7 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from alkit.criteria import needs
 from alkit.criteria.criterion import Criterion, as_number
+from alkit.criteria.reductions import entropy, top_two
 from alkit.errors import ConfigurationError
 from alkit.prediction import Prediction
 
@@ -22,7 +24,7 @@ class Margin(Criterion):
     """
 
     def score(self, prediction: Prediction) -> Tensor:
-        first, second = prediction.mean_probabilities.topk(2, dim=-1).values.unbind(-1)
+        first, second = top_two(prediction.mean_probabilities)
         return 1 - (first - second)
 
 
@@ -34,7 +36,7 @@ class Ratio(Criterion):
     """
 
     def score(self, prediction: Prediction) -> Tensor:
-        first, second = prediction.mean_probabilities.topk(2, dim=-1).values.unbind(-1)
+        first, second = top_two(prediction.mean_probabilities)
         return second / first
 
 
@@ -52,12 +54,46 @@ class LeastConfidence(Criterion):
 class Entropy(Criterion):
     """``-sum p log p`` with 0 log 0 = 0, in [0, log C], in nats.
 
+    Over posterior samples p is their mean, and this is the max-entropy criterion of Gal, Islam &
+    Ghahramani 2017, "Deep Bayesian active learning with image data": the entropy of the mean, not
+    the mean of the entropies.
+
     Paper: Shannon 1948, "A mathematical theory of communication"; as a criterion, Settles 2009,
-    "Active learning literature survey". Cost: O(N C).
+    "Active learning literature survey". Cost: O(N K C).
     """
 
     def score(self, prediction: Prediction) -> Tensor:
-        return torch.special.entr(prediction.mean_probabilities).sum(-1)
+        return entropy(prediction.mean_probabilities)
+
+
+class Energy(Criterion):
+    """``-T log sum_c exp(z_c / T)`` of the logits z: high where the network knows no such input.
+
+    Unbounded, in the units of the logits; averaged over the K posterior samples. Unlike all
+    functions of probabilities, it changes when a constant is added to the logits.
+
+    Paper: Liu, Wang, Owens & Li 2020, "Energy-based out-of-distribution detection", eq. 4.
+    Cost: O(N K C).
+
+    Args:
+        temperature: T, above 0.
+
+    Raises:
+        ConfigurationError: a temperature that is no number above 0.
+    """
+
+    def __init__(self, temperature: float = 1) -> None:
+        number = as_number(temperature)
+        if number is None or number <= 0:
+            raise ConfigurationError(f"temperature must be a number above 0, got {temperature!r}.")
+        self.temperature = number
+
+    def score(self, prediction: Prediction) -> Tensor:
+        z = needs.logits(self, prediction)
+        return -self.temperature * (z / self.temperature).logsumexp(-1).mean(1)
+
+    def __repr__(self) -> str:
+        return f"Energy({'' if self.temperature == 1 else repr(self.temperature)})"
 
 
 class Constant(Criterion):
@@ -77,7 +113,9 @@ class Constant(Criterion):
         self.value = number
 
     def score(self, prediction: Prediction) -> Tensor:
-        return prediction.outputs.new_full((len(prediction),), self.value)
+        held = prediction.features if prediction.outputs is None else prediction.outputs
+        dtype = torch.promote_types(held.dtype, torch.float32)  # type: ignore[union-attr]
+        return torch.full((len(prediction),), self.value, dtype=dtype, device=held.device)  # type: ignore[union-attr]
 
     def __repr__(self) -> str:
         return f"Constant({self.value!r})"

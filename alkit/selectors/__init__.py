@@ -2,8 +2,46 @@
 
 from __future__ import annotations
 
+from alkit.selectors.candidates import Candidates, Picks
+from alkit.selectors.coral import Coral
+from alkit.selectors.falcun import Falcun
+from alkit.selectors.kcenter import KCenter
+from alkit.selectors.kmeans import KMeans
+from alkit.selectors.kmeanspp import KMeansPlusPlus
+from alkit.selectors.mix import Mix
+from alkit.selectors.points import Points
+from alkit.selectors.prefilter import Prefilter
+from alkit.selectors.quotas import Balanced, PerClass, PerGroup
 from alkit.selectors.random import Random
 from alkit.selectors.selector import Selector, as_selector
-from alkit.selectors.topk import TopK
+from alkit.selectors.spaces import Features, GradientEmbedding, Probabilities, Space
+from alkit.selectors.stochastic import Power, Softmax, SoftRank
+from alkit.selectors.topk import RunningTopK, TopK
 
-__all__ = ["Random", "Selector", "TopK", "as_selector"]
+__all__ = [
+    "Balanced",
+    "Candidates",
+    "Coral",
+    "Falcun",
+    "Features",
+    "GradientEmbedding",
+    "KCenter",
+    "KMeans",
+    "KMeansPlusPlus",
+    "Mix",
+    "PerClass",
+    "PerGroup",
+    "Picks",
+    "Points",
+    "Power",
+    "Prefilter",
+    "Probabilities",
+    "Random",
+    "RunningTopK",
+    "Selector",
+    "SoftRank",
+    "Softmax",
+    "Space",
+    "TopK",
+    "as_selector",
+]

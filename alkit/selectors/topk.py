@@ -3,30 +3,110 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from alkit.prediction import Prediction
-from alkit.selectors.selector import Selector
+from alkit.errors import EmptyPoolError, ScoreError
+from alkit.selectors.candidates import Candidates, check_finite
+from alkit.selectors.selector import Selector, checked_n
 
 
 class TopK(Selector):
     """The n highest scores; all candidates of an equal score are equally likely to be taken.
 
     Ties inside the picks come in random order too. Cost: O(N + n log n) time, O(N) memory, and
-    at most N random numbers.
+    one random number, of which and of its id each candidate's place in a tie depends.
+    ``RunningTopK`` makes the same picks of scores that come in chunks.
     """
 
-    def select(
-        self,
-        scores: Tensor,
-        n: int,
-        generator: Generator,
-        prediction: Prediction | None = None,
-    ) -> Tensor:
-        threshold = scores.topk(n).values[-1]
-        above = _shuffle((scores > threshold).nonzero().flatten(), generator)
-        above = above[scores[above].argsort(descending=True, stable=True)]
-        tied = _shuffle((scores == threshold).nonzero().flatten(), generator)
-        return torch.cat([above, tied[: n - len(above)]])
+    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
+        scores: Tensor = candidates.scores  # type: ignore[assignment]
+        return _best(scores, candidates.ids.to(scores.device), n, _drawn(generator))
 
 
-def _shuffle(positions: Tensor, generator: Generator) -> Tensor:
-    return positions[torch.randperm(len(positions), generator=generator)]
+class RunningTopK:
+    """The n highest of scores that come in chunks; O(n) rows are held.
+
+    They are those that ``TopK`` would pick of the whole with the same generator, whatever the
+    chunks and their order. Cost: O(N + n log n) time where the scores come in random order,
+    O(N log n) at worst.
+
+    Args:
+        n: how many.
+        generator: breaks ties; one random number is drawn.
+
+    Raises:
+        QuerySizeError: n is no integer of at least 1.
+    """
+
+    def __init__(self, n: int, generator: Generator) -> None:
+        self.n = checked_n(n)
+        self._seed = _drawn(generator)
+        self._held: list[tuple[Tensor, Tensor]] = []  # scores and ids; few more than n
+        self._threshold = -torch.inf  # of which n are held
+
+    def add(self, scores: Tensor, ids: Tensor) -> None:
+        """Take in a chunk.
+
+        Args:
+            scores: ``(M,)`` finite floats, higher is wanted sooner.
+            ids: ``(M,)`` dataset indices, distinct over all chunks.
+
+        Raises:
+            ScoreError: not one float score an id.
+            NonFiniteError: scores that are NaN or infinite.
+        """
+        if scores.ndim != 1 or not scores.is_floating_point() or scores.shape != ids.shape:
+            raise ScoreError(
+                "expected float scores (M,) and as many ids, got "
+                f"{scores.dtype} {tuple(scores.shape)} and {tuple(ids.shape)}."
+            )
+        check_finite(scores)
+        rows = (scores >= self._threshold).nonzero().flatten()
+        self._held.append((scores.detach()[rows], ids.to(scores.device)[rows].long()))
+        if sum(len(held) for held, _ in self._held) >= 2 * self.n:
+            self.best()
+
+    def best(self) -> tuple[Tensor, Tensor]:
+        """Ids and scores ``(min(n, N),)`` of the best so far, most wanted first.
+
+        Raises:
+            EmptyPoolError: nothing came yet.
+        """
+        if not sum(len(held) for held, _ in self._held):
+            raise EmptyPoolError("There are no candidates to select from.")
+        scores, ids = (torch.cat(parts) for parts in zip(*self._held, strict=True))
+        rows = _best(scores, ids, min(self.n, len(scores)), self._seed)
+        self._held = [(scores[rows], ids[rows])]
+        if len(rows) == self.n:
+            self._threshold = float(scores[rows[-1]])
+        return ids[rows], scores[rows]
+
+
+def _best(scores: Tensor, ids: Tensor, n: int, seed: int) -> Tensor:
+    """Rows of the n highest scores, descending; ties in the order of a hash of their ids."""
+    values, rows = scores.topk(min(n + 1, len(scores)))
+    threshold = values[n - 1]
+    if len(rows) > n and values[n] == threshold:
+        above, tied = rows[values > threshold], (scores == threshold).nonzero().flatten()
+        best = _hashed(ids[tied], seed).topk(n - len(above), sorted=False).indices
+        rows = torch.cat([above, tied[best]])
+    rows = rows[:n]
+    values, keys = scores[rows], _hashed(ids[rows], seed)
+    order = keys.argsort(descending=True)
+    return rows[order[values[order].argsort(descending=True, stable=True)]]
+
+
+def _drawn(generator: Generator) -> int:
+    return int(torch.randint(2**63 - 1, (), generator=generator))
+
+
+def _hashed(ids: Tensor, seed: int) -> Tensor:
+    """Random keys ``(N,)``, distinct for distinct ids (Steele et al. 2014, "Fast splittable
+    pseudorandom number generators", section 4): each depends on its own id alone."""
+    keys = ids * -0x61C8864680B583EB + seed  # int64 wraps around
+    for shift, factor in ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15)):
+        keys = (keys ^ _shifted(keys, shift)) * factor
+    return keys ^ _shifted(keys, 31)
+
+
+def _shifted(keys: Tensor, by: int) -> Tensor:
+    """To the right, as unsigned numbers."""
+    return (keys >> by) & (2 ** (64 - by) - 1)

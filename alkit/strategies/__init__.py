@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from alkit.strategies.adversarial import AdversarialStrategy
 from alkit.strategies.learner import ActiveLearner
+from alkit.strategies.papers import (
+    badge,
+    coral,
+    coreset,
+    power_margin,
+)
 from alkit.strategies.strategy import Strategy, UncertaintyStrategy, UniformStrategy
 
 __all__ = [
@@ -12,4 +18,8 @@ __all__ = [
     "Strategy",
     "UncertaintyStrategy",
     "UniformStrategy",
+    "badge",
+    "coral",
+    "coreset",
+    "power_margin",
 ]

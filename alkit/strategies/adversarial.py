@@ -14,10 +14,8 @@ from typing_extensions import Unpack
 from alkit.applications import Classifier
 from alkit.applications.batches import split_batch
 from alkit.blocks import Block, Sequential
-from alkit.criteria import Criterion, Rank
-from alkit.errors import PredictionError
+from alkit.criteria import Criterion, HeadScore, Rank
 from alkit.pool import ActiveLearningDataset
-from alkit.prediction import Prediction
 from alkit.strategies.learner import ScoreFunction
 from alkit.strategies.loading import train_loader
 from alkit.strategies.strategy import Strategy, StrategyOptions, TrainingOptions
@@ -95,22 +93,6 @@ class AdversarialClassifier(Classifier):
         return ((norm - 1) ** 2).mean()
 
 
-class CriticScore(Criterion):
-    """The critic's value of a candidate's latent: high where nothing annotated is like it.
-
-    Needs the latents as the features of the prediction. Unbounded; meets other terms through
-    ``Rank``. Shui et al. 2020.
-    """
-
-    def __init__(self, discriminator: nn.Module) -> None:
-        self.discriminator = discriminator
-
-    def score(self, prediction: Prediction) -> Tensor:
-        if prediction.features is None:
-            raise PredictionError("CriticScore needs the latents as the prediction's features.")
-        return self.discriminator(prediction.features).flatten().float()
-
-
 class AdversarialStrategy(Strategy):
     """Queries what the model is unsure of and what is unlike everything annotated (WAAL).
 
@@ -180,7 +162,7 @@ class AdversarialStrategy(Strategy):
     @property
     def acquisition(self) -> Criterion:
         """The weighted ranks of the uncertainty and of the critic."""
-        critic = CriticScore(self.module.discriminator)
+        critic = HeadScore(self.module.discriminator)
         uncertainty = Rank(super().acquisition)
         return self.uncertainty_weight * uncertainty + self.discriminator_weight * Rank(critic)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning as L
 import numpy as np
+import torch
 
 from alkit.errors import ConfigurationError, PicksError, SampleIndexError
 from alkit.pool import ActiveLearningDataset
@@ -64,3 +65,14 @@ def checked_picks(picks: Any, n: int, pool: ActiveLearningDataset) -> np.ndarray
             "It must return dataset indices, not positions among the unannotated."
         )
     return indices
+
+
+def class_numbers(labels: list[Any]) -> torch.Tensor:
+    """Labels as class numbers ``(A,)``, for selectors that look at the annotated classes."""
+    numbers = np.asarray(labels)
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iub":
+        raise ConfigurationError(
+            "the selector looks at the labels of the annotated samples as class numbers, and "
+            f"the labels of this pool are no integers, such as {labels[0]!r}."
+        )
+    return torch.from_numpy(numbers.astype(np.int64))

@@ -17,15 +17,18 @@ from torch import Tensor
 from alkit.annotations import check_query_size
 from alkit.criteria import Criterion, Margin, as_criterion
 from alkit.errors import ConfigurationError
+from alkit.evidence import drawn
 from alkit.pool import ActiveLearningDataset
 from alkit.prediction import OutputKind, Prediction
 from alkit.query import Query
 from alkit.seeds import derive, fresh_seed, generator
-from alkit.selectors import Selector, TopK, as_selector
-from alkit.strategies.checking import check_arguments, check_counts, checked_picks
+from alkit.selection import ask
+from alkit.selectors import Candidates, Selector, TopK, as_selector
+from alkit.selectors.candidates import HOW_TO_GET_FEATURES
+from alkit.strategies.checking import check_arguments, check_counts, checked_picks, class_numbers
 from alkit.strategies.loading import scoring_loader
 from alkit.strategies.reading import Inputs, Reader
-from alkit.strategies.scoring import stream_guesses, stream_scores
+from alkit.strategies.scoring import Gathered, gather, reviewed
 from alkit.strategies.training import TrainedOnPool
 
 ScoreFunction = Callable[[Prediction], Tensor]
@@ -47,7 +50,7 @@ class ActiveLearner(TrainedOnPool):
         train_pool: the pool, shared with whoever else holds it, never copied.
         criterion: how much each candidate is wanted: a Criterion, or a function of a Prediction.
         selector: which candidates together: a Selector, or a function
-            ``(scores, n, generator, prediction) -> positions``.
+            ``(candidates, n, generator) -> positions``.
         val_pool: a pool for validation; ``val_share`` of each query is spent on it, drawn
             uniformly, since a validation set must look like the data.
         val_share: the share of each query that goes to ``val_pool``, in (0, 1).
@@ -61,7 +64,10 @@ class ActiveLearner(TrainedOnPool):
         outputs: what the model returns: ``"logits"``, ``"probabilities"``,
             ``"log_probabilities"`` or ``"values"``. Default: what its loss says, else logits.
         features: path of the layer whose output is the candidates' features, as in
-            ``model.get_submodule``; only for criteria and selectors that use features.
+            ``module.get_submodule``; only for criteria and selectors that use features. Default:
+            what goes into the last part of a Sequential or MultiLayerPerceptron.
+        head: path of the part that makes logits of these features; only for selectors that look
+            through it. Default: that last part.
         loader: more arguments of the DataLoaders, such as ``{"num_workers": 2}``.
         seed: for the order of the data and for the choice of samples; default: a fresh one,
             kept as ``self.seed``.
@@ -84,6 +90,7 @@ class ActiveLearner(TrainedOnPool):
         inputs: Inputs = None,
         outputs: OutputKind | None = None,
         features: str | None = None,
+        head: str | None = None,
         loader: Mapping[str, Any] | None = None,
         seed: int | None = None,
     ) -> None:
@@ -114,7 +121,7 @@ class ActiveLearner(TrainedOnPool):
         self.loader = dict(loader or {})
         self.seed = fresh_seed() if seed is None else seed
         kind = outputs if outputs is not None else getattr(module, "outputs", None)
-        self._reader = Reader(inputs, kind, features)
+        self._reader = Reader(inputs, kind, features, head)
         self.build_if_ready_made()
 
     # --- querying -----------------------------------------------------------------------------
@@ -139,7 +146,7 @@ class ActiveLearner(TrainedOnPool):
         size = n - (0 if validation is None else len(validation))
         picked = self.query_strategy(self.train_pool, size)
         indices = checked_picks(picked, size, self.train_pool)
-        query = picked if isinstance(picked, Query) else Query(indices, why=self._why)
+        query = picked if isinstance(picked, Query) else Query(indices, why=type(self).__name__)
         round = self.train_pool.next_round
         return replace(query, indices=indices, round=round, validation=validation)
 
@@ -148,30 +155,44 @@ class ActiveLearner(TrainedOnPool):
 
         Override this to write a whole strategy of your own.
         """
-        ids = torch.from_numpy(pool.unannotated_indices)
+        ids, round, needs = pool.unannotated_indices, pool.next_round, self.selector.needs
+        rule, rng = self.acquisition.at(round), generator(self.seed, "select", round)
+        keep, terms = needs & {"outputs", "features"}, rule.terms if "scores" in needs else ()
+        seen, watched = Gathered(torch.from_numpy(ids), []), derive(self.seed, "doctor", round)
         started = time.perf_counter()
-        uses_scores = self.selector.uses_scores
-        if uses_scores:
+        if keep or terms:
+            self._check_features()
             with closing(self.predictions(pool, ids)) as predictions:
-                scores = stream_scores(self.acquisition, predictions)
-        else:
-            scores = torch.zeros(len(ids))
+                watch = drawn(ids, watched)
+                seen = gather(predictions, len(ids), terms=terms, keep=keep, watch=watch)
+        candidates = self._candidates(pool, seen)
         scored = time.perf_counter()
-        rng = generator(self.seed, "select", pool.next_round)
-        positions = self.selector(scores, n, rng)
+        query = ask(n, candidates, rule, seen.scores, self.selector, rng, seen.watched)
         seconds = {"score": scored - started, "select": time.perf_counter() - scored}
-        indices = ids[positions].numpy()
-        with closing(self.predictions(pool, indices)) as predictions:
-            guesses = stream_guesses(indices, predictions)
-        return Query(
-            indices,
-            pool.next_round,
-            scores=scores[positions].numpy() if uses_scores else None,
-            guesses=guesses,
-            why=self._why,
-            names=None if pool.names is None else [str(pool.names[i]) for i in indices],
-            seconds=seconds,
-        )
+        watch = drawn(query.indices, watched)
+        with closing(self.predictions(pool, query.indices)) as predictions:
+            again = gather(predictions, n, terms=terms, keep=keep, guesses=True, watch=watch)
+        names = None if pool.names is None else [str(pool.names[i]) for i in query.indices]
+        return replace(reviewed(query, seen, again), round=round, names=names, seconds=seconds)
+
+    def _candidates(self, pool: ActiveLearningDataset, seen: Gathered) -> Candidates:
+        """What was seen of the unannotated samples, and what the selector needs beside it."""
+        needs, annotated, labels = self.selector.needs, None, None
+        ids = pool.annotated_indices
+        if len(ids) and needs & {"annotated", "labels"}:
+            keep = needs & {"outputs", "features"} or {"outputs"}
+            with closing(self.predictions(pool, ids)) as predictions:
+                annotated = gather(predictions, len(ids), keep=keep).prediction
+            labels = class_numbers(pool.labels_of(ids)) if "labels" in needs else None
+        head = self._reader.head_of(self.module) if "head" in needs else None
+        return Candidates(None, seen.prediction, annotated, labels, head, seen.ids)
+
+    def _check_features(self) -> None:
+        missing = self._reader.features_of(self.module) is None
+        if missing and "features" in self.selector.needs:
+            raise ConfigurationError(
+                f"{self.selector!r} needs features of the candidates: {HOW_TO_GET_FEATURES}"
+            )
 
     def score(self, prediction: Prediction) -> Tensor:
         """How much each candidate is wanted, ``(N,)``, higher sooner: the criterion.
@@ -227,9 +248,3 @@ class ActiveLearner(TrainedOnPool):
         """What the candidates are scored by: an overridden ``score``, else the criterion."""
         own_score = type(self).score is not ActiveLearner.score
         return as_criterion(self.score) if own_score else self.criterion
-
-    @property
-    def _why(self) -> str:
-        """The rule that chooses, as text: ``TopK() of Margin()``."""
-        uses_scores = self.selector.uses_scores
-        return f"{self.selector!r} of {self.acquisition!r}" if uses_scores else repr(self.selector)

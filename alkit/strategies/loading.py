@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, default_collate
 
-from alkit.pool import PoolView
+from alkit.samples import PoolView
 
 
 class EvenBatches(BatchSampler):

@@ -10,7 +10,9 @@ import torch
 from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor, nn
 
+from alkit.blocks import MultiLayerPerceptron, Sequential
 from alkit.errors import ConfigurationError, ModelOutputError, PredictionError
+from alkit.modes import evaluating
 from alkit.prediction import KINDS, OutputKind, Prediction
 
 Inputs = str | int | Callable[[Any], Any] | None
@@ -23,15 +25,41 @@ class Reader:
         inputs: how the model's input comes out of a batch: the key of a dict, the position in a
             tuple, or a function of the batch; None where the batch is the input.
         outputs: the declared kind of the model's outputs; None: not declared by anyone.
-        features: path of the submodule whose output is the features, or None.
+        features: path of the submodule whose output is the features. Default: where the module's
+            ``model`` is a Sequential or MultiLayerPerceptron, what goes into its last part.
+        head: path of the submodule that makes logits of the features. Default: that last part.
     """
 
-    def __init__(self, inputs: Inputs, outputs: OutputKind | None, features: str | None) -> None:
+    def __init__(
+        self,
+        inputs: Inputs,
+        outputs: OutputKind | None,
+        features: str | None,
+        head: str | None = None,
+    ) -> None:
         if outputs is not None and outputs not in KINDS:
             raise ConfigurationError(f"outputs must be one of {', '.join(KINDS)}, got {outputs!r}.")
         self.inputs = inputs
         self.outputs: OutputKind | None = outputs
         self.features = features
+        self.head = head
+
+    def head_of(self, module: nn.Module) -> Callable[[Tensor], Tensor] | None:
+        """From features to logits, in eval mode where the features are, if a part was named."""
+        path = self.head or _last_parts(module)[1]
+        if path is None:
+            return None
+        part = _part(module, "head", path)
+
+        def head(features: Tensor) -> Tensor:
+            with evaluating(part, features.device):
+                return part(features)
+
+        return head
+
+    def features_of(self, module: nn.Module) -> str | None:
+        """The path of the part whose output is the features, if there is one."""
+        return self.features or _last_parts(module)[0]
 
     def predictions(
         self, module: nn.Module, loader: Iterable[Any], device: torch.device
@@ -41,7 +69,7 @@ class Reader:
         Modes and weights are as they were once the generator ends or is closed.
         Memory: one batch at a time.
         """
-        with evaluating(module, device), self._captured(module) as captured:
+        with evaluating(module, device), torch.no_grad(), self._captured(module) as captured:
             for ids, batch in loader:
                 outputs = module(self._input(move_data_to_device(batch, device)))
                 yield self._prediction(outputs, ids, captured.pop() if captured else None)
@@ -96,16 +124,11 @@ class Reader:
     @contextmanager
     def _captured(self, module: nn.Module) -> Iterator[list[Tensor]]:
         captured: list[Tensor] = []
-        if self.features is None:
+        path = self.features_of(module)
+        if path is None:
             yield captured
             return
-        try:
-            layer = module.get_submodule(self.features)
-        except AttributeError as error:
-            names = ", ".join(name for name, _ in module.named_modules() if name)
-            raise ConfigurationError(
-                f"features={self.features!r} is no layer of the model; it has {names}."
-            ) from error
+        layer = _part(module, "features", path)
         hook = layer.register_forward_hook(lambda *call: captured.append(call[-1].flatten(1)))
         try:
             yield captured
@@ -113,22 +136,27 @@ class Reader:
             hook.remove()
 
 
-@contextmanager
-def evaluating(module: nn.Module, device: torch.device) -> Iterator[None]:
-    """Evaluation mode without gradients on a device; every mode and place is restored."""
-    modes = [(part, part.training) for part in module.modules()]
-    home = next((p.device for p in module.parameters()), torch.device("cpu"))
-    module.eval()
-    if device != home:
-        module.to(device)
+def _part(module: nn.Module, argument: str, path: str) -> nn.Module:
     try:
-        with torch.no_grad():
-            yield
-    finally:
-        for part, training in modes:
-            part.training = training
-        if device != home:
-            module.to(home)
+        return module.get_submodule(path)
+    except AttributeError as error:
+        names = ", ".join(name for name, _ in module.named_modules() if name)
+        raise ConfigurationError(
+            f"{argument}={path!r} is no layer of the model; it has {names}."
+        ) from error
+
+
+def _last_parts(module: nn.Module) -> tuple[str, str] | tuple[None, None]:
+    """The paths of what gives the features and of the head, in a plain stack of parts."""
+    model, path = getattr(module, "model", None), "model"
+    if isinstance(model, MultiLayerPerceptron):
+        model, path = model.blocks, "model.blocks"
+    elif not isinstance(model, Sequential | nn.Sequential):
+        return None, None
+    names = [name for name, _ in model.named_children()]
+    if len(names) < 2 or not list(model.get_submodule(names[-1]).parameters()):
+        return None, None  # what comes after the last weights is no head
+    return f"{path}.{names[-2]}", f"{path}.{names[-1]}"
 
 
 def _look_like_probabilities(outputs: Tensor) -> bool:

@@ -32,6 +32,7 @@ class LearnerOptions(TypedDict, total=False):
     inputs: Inputs
     outputs: OutputKind | None
     features: str | None
+    head: str | None
     loader: Mapping[str, Any] | None
     seed: int | None
 

@@ -9,37 +9,47 @@ import torch
 from torch import Tensor
 
 from alkit.criteria import Criterion, as_criterion, check_scores
-from alkit.prediction import Prediction
+from alkit.prediction import OutputKind, Prediction
 from alkit.testing.laws import broken, check_unchanged, contents, global_random_state_kept, run
 
 
 def check_criterion(
-    criterion: Criterion | Callable[[Prediction], Tensor], *, uncertainty: bool = True
+    criterion: Criterion | Callable[[Prediction], Tensor],
+    *,
+    uncertainty: bool = True,
+    kind: OutputKind | None = None,
 ) -> None:
     """Check a criterion against the laws, on predictions that are valid but awkward.
 
     One finite float score a candidate without a gradient, also for one-hot and underflowing
     predictions, one candidate, one column, several posterior samples; repeatable; input and
     global random state left alone; independent of the order of candidates; row by row, or
-    declared as looking at other rows and then the same in chunks, through its terms.
+    declared as looking at other rows and then the same in chunks, through its terms. All
+    predictions have features ``(N, 2)``.
 
     Args:
-        criterion: an instance, or a plain function of a prediction.
+        criterion: an instance, or a plain function of a prediction; as it is in round 0.
         uncertainty: whether it measures the uncertainty of ``mean_probabilities``: then uniform
-            predictions must outrank certain ones, whatever the order of the classes.
+            predictions must outrank certain ones, whatever the order of the classes. Values have
+            none.
+        kind: of the outputs it is for, such as ``"values"`` (of one target), where it is for one
+            kind alone; by default every kind of class outputs.
 
     Raises:
         LawError: the law, the prediction, what came, and what it means.
     """
-    criterion = as_criterion(criterion)
+    criterion = as_criterion(criterion).at(0)
     for on, prediction in _predictions():
+        if prediction.kind != kind and (kind is not None or prediction.kind == "values"):
+            continue
         scores = _check_call(criterion, on, prediction)
         _check_order(criterion, on, prediction, scores)
         _check_chunks(criterion, on, prediction, scores)
-    if uncertainty:
+    if uncertainty and kind != "values":
         for classes in (2, 3, 10):
-            _check_direction(criterion, classes)
-            _check_class_order(criterion, classes)
+            _check_direction(criterion, classes, kind or "probabilities")
+            if kind in (None, "logits"):
+                _check_class_order(criterion, classes)
 
 
 def _predictions() -> Iterator[tuple[str, Prediction]]:
@@ -48,10 +58,10 @@ def _predictions() -> Iterator[tuple[str, Prediction]]:
     def randn(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator)
 
-    def with_features(outputs: Tensor, kind: str = "logits") -> Prediction:
+    def with_features(outputs: Tensor, kind: OutputKind = "logits") -> Prediction:
         n = len(outputs)
         ids = torch.randperm(10 * n, generator=generator)[:n]
-        return Prediction(outputs, ids, kind, features=randn(n, 2))  # type: ignore[arg-type]
+        return Prediction(outputs, ids, kind, features=randn(n, 2))
 
     mixed = torch.tensor([[1, 0, 0], [0.5, 0.5, 0], [0.25, 0.25, 0.5], [0, 1, 0]])
     steep = torch.tensor([[110.0, 0, 0], [1e4, 0, -1e4], [0, 0, 0], [1, 2, 300]])
@@ -71,6 +81,17 @@ def _predictions() -> Iterator[tuple[str, Prediction]]:
     yield "logits in float64", with_features(randn(6, 3).double())
     yield "logits with gaps in memory", with_features(randn(4, 5, 6).permute(2, 1, 0)[::2])
     yield "logits that require a gradient", with_features(randn(6, 3).requires_grad_())
+    tied = randn(6, 1, 1).expand(6, 4, 1)
+    spaced = randn(3, 5, 6).permute(2, 1, 0)[::2, :, :1]
+    yield "values of K = 5 posterior samples (9, 5, 1)", with_features(randn(9, 5, 1), "values")
+    yield "values of one sample (9, 1, 1)", with_features(randn(9, 1, 1), "values")
+    yield "values of samples that agree", with_features(tied, "values")
+    yield "values that are all equal", with_features(torch.zeros(6, 3, 1), "values")
+    yield "values around 10,000", with_features(1e4 + randn(6, 3, 1), "values")
+    yield "values of one candidate", with_features(randn(1, 3, 1), "values")
+    yield "values in float16", with_features(randn(6, 3, 1).half(), "values")
+    yield "values in float64", with_features(randn(6, 3, 1).double(), "values")
+    yield "values with gaps in memory", with_features(spaced, "values")
 
 
 def _check_call(criterion: Criterion, on: str, prediction: Prediction) -> Tensor:
@@ -127,9 +148,10 @@ def _by_terms(criterion: Criterion, chunks: list[Prediction]) -> Tensor:
     return criterion.combine(*terms)
 
 
-def _check_direction(criterion: Criterion, classes: int) -> None:
-    uniform = torch.full((1, classes), 1 / classes)
-    prediction = Prediction(torch.cat([torch.eye(classes), uniform]), kind="probabilities")
+def _check_direction(criterion: Criterion, classes: int, kind: OutputKind) -> None:
+    p = torch.cat([torch.eye(classes), torch.full((1, classes), 1 / classes)])
+    outputs = {"logits": 30 * p, "log_probabilities": p.log()}.get(kind, p)
+    prediction = Prediction(outputs, kind=kind, features=torch.ones(len(p), 2))
     on = f"the {classes} one-hot predictions and a uniform one"
     scores = run(criterion, on, lambda: criterion(prediction))
     if not scores[-1] > scores[:-1].max():
@@ -139,10 +161,11 @@ def _check_direction(criterion: Criterion, classes: int) -> None:
 
 def _check_class_order(criterion: Criterion, classes: int) -> None:
     outputs = torch.randn(7, classes, generator=torch.Generator().manual_seed(classes))
+    features = torch.linspace(-1, 1, 14).view(7, 2)
     on = f"logits (7, {classes}), and the same with the classes in another order"
     scores, turned = (
-        run(criterion, on, lambda columns=columns: criterion(Prediction(columns)))
-        for columns in (outputs, outputs.roll(1, dims=-1))
+        run(criterion, on, lambda z=z: criterion(Prediction(z, features=features)))
+        for z in (outputs, outputs.roll(1, dims=-1))
     )
     if not _same(scores, turned):
         law = "uncertainty does not depend on the order of the classes"

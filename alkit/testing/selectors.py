@@ -6,87 +6,171 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from alkit.prediction import Prediction
-from alkit.selectors import Selector, as_selector
-from alkit.testing.laws import broken, check_unchanged, contents, global_random_state_kept, run
+from alkit.selectors import Candidates, Picks, Selector, as_selector
+from alkit.testing.laws import broken, contents, global_random_state_kept, run
+
+WEIGHT = torch.tensor([[1.0, 0.0, -1.0], [0.5, -1.0, 0.0]])
+SEEDS = 200  # of a test of chances
 
 
 def check_selector(selector: Selector | Callable[..., Any]) -> None:
-    """Check a selector against the laws, on candidates that are distinct, tied, or duplicates.
+    """Check a selector against the laws, on candidates that are valid but awkward.
 
     Exactly ``min(n, N)`` distinct positions, for n from 1 to beyond N; repeatable from the
-    generator alone; ties broken by the generator, with equal chances; scores, prediction and
-    global random state left alone. Scores are not negative, and a prediction with features
-    ``(N, 2)`` is always given.
+    generator alone; the same ids whatever the order of the candidates; no look at what ``needs``
+    does not name; ties broken by the generator, with equal chances; probabilities, if it gives
+    any, are those with which it picks; its input and global random state left alone.
+
+    Candidates are distinct, tied, duplicates of each other or of annotated ones, or one alone;
+    with annotated samples and without; of float16, float32 and float64, and with gaps in memory.
+    Their scores are not negative, outputs ``(N, K, 3)``, features ``(N, 2)``, ids below 100;
+    labels and a head are there. Whether picks are far enough apart is no law here, as not every
+    selector compares candidates: test it beside this.
 
     Args:
-        selector: an instance, or a function ``(scores, n, generator, prediction)``.
+        selector: an instance, or a function ``(candidates, n, generator)``; what it looks at
+            beside the scores is named by its attribute ``needs``.
 
     Raises:
         LawError: the law, the candidates, what came, and what it means.
     """
     selector = as_selector(selector)
-    for on, scores, prediction in _candidates():
-        for n in sorted({1, 2, 3, len(scores) - 1, len(scores), len(scores) + 3} - {0}):
-            _check_call(selector, f"n = {n} of {on}", scores, n, prediction)
+    for on, candidates in _examples():
+        total = len(candidates)
+        for n in sorted({1, 3, total - 1, total, total + 3} - {0}):
+            _check_call(selector, f"n = {n} of {on}", candidates, n)
+        _check_what_does_not_matter(selector, f"n = 3 of {on}", candidates)
     _check_ties(selector)
+    _check_probabilities(selector)
 
 
-def _candidates() -> Iterator[tuple[str, Tensor, Prediction]]:
-    generator = torch.Generator().manual_seed(5)
+def _examples() -> Iterator[tuple[str, Candidates]]:
+    generator = Generator().manual_seed(5)
+    scores, rows = torch.rand(12, generator=generator), torch.randn(12, 2, generator=generator)
+    known, pairs = torch.randn(4, 2, generator=generator), torch.arange(6).repeat(2)
+    samples = _head(rows)[:, None] + torch.randn(12, 5, 3, generator=generator)
+    ones, zeros, equal = torch.ones(12), torch.zeros(12), torch.ones(12, 2)
+    gaps = torch.cat([rows, -rows], dim=1)[:, :2]
+    yield "12 candidates", _candidates(scores, rows, known)
+    yield "12 candidates, nothing annotated", _candidates(scores, rows)
+    yield "6 candidates that come twice each", _candidates(scores[pairs], rows[pairs], known)
+    yield "12 candidates, equal scores", _candidates(ones, rows, known)
+    yield "12 candidates, scores of zero", _candidates(zeros, rows, known)
+    yield "12 equal candidates", _candidates(ones, equal)
+    yield "12 candidates equal to what is annotated", _candidates(ones, equal, equal)
+    yield "one candidate", _candidates(scores[:1], rows[:1], known)
+    yield "12 candidates in float64", _candidates(scores.double(), rows.double(), known.double())
+    yield "features in float16", _candidates(scores, rows.half(), known.half())
+    yield "features with gaps in memory", _candidates(scores, gaps, known.T.contiguous().T)
+    yield "K = 5 posterior samples", _candidates(scores, rows, known, samples)
 
-    def prediction(features: Tensor) -> Prediction:
-        logits = features @ torch.tensor([[1.0, 0.0, -1.0], [0.5, -1.0, 0.0]])
-        return Prediction(logits, features=features)
 
-    scores, features = torch.rand(12, generator=generator), torch.randn(12, 2, generator=generator)
-    pairs = torch.arange(6).repeat(2)
-    yield "12 candidates", scores, prediction(features)
-    yield "6 candidates that come twice each", scores[pairs], prediction(features[pairs])
-    yield "12 candidates, equal scores", torch.ones(12), prediction(features)
-    yield "12 candidates, scores of zero", torch.zeros(12), prediction(features)
-    yield "12 equal candidates", torch.ones(12), prediction(torch.ones(12, 2))
-    yield "one candidate", scores[:1], prediction(features[:1])
+def _head(features: Tensor) -> Tensor:
+    dtype = torch.promote_types(features.dtype, WEIGHT.dtype)
+    return features.to(dtype) @ WEIGHT.to(dtype)
 
 
-def _check_call(
-    selector: Selector, on: str, scores: Tensor, n: int, prediction: Prediction
-) -> None:
-    before, scores_before = contents(prediction), scores.clone()
+def _candidates(
+    scores: Tensor, features: Tensor, known: Tensor | None = None, outputs: Tensor | None = None
+) -> Candidates:
+    outputs = _head(features)[:, None] if outputs is None else outputs
+    prediction = Prediction(outputs, 3 + 7 * torch.arange(len(scores)), features=features)
+    if known is None:
+        return Candidates(scores, prediction, head=_head)
+    theirs = _head(known)[:, None].expand(-1, outputs.shape[1], -1)
+    annotated = Prediction(theirs, 99 - 7 * torch.arange(len(known)), features=known)
+    return Candidates(scores, prediction, annotated, torch.arange(len(known)) % 3, _head)
 
-    def pick() -> Tensor:
-        return selector(scores, n, torch.Generator().manual_seed(7), prediction)
 
+def _pick(selector: Selector, on: str, candidates: Candidates, n: int, seed: int = 7) -> Picks:
+    return run(selector, on, lambda: selector(candidates, n, Generator().manual_seed(seed)))
+
+
+def _check_call(selector: Selector, on: str, candidates: Candidates, n: int) -> None:
+    before = _held(candidates)
     with global_random_state_kept(selector, on):
-        picks = run(selector, on, pick)
-        check_unchanged(selector, on, before, prediction)
-        if not scores.equal(scores_before):
-            law = "its input is left unchanged"
-            broken(law, selector, on, f"the scores {scores}", f"they were {scores_before}.")
-        again = run(selector, on, pick)
-    number = min(n, len(scores))
-    if picks.ndim != 1 or picks.dtype != torch.long or len(picks.unique()) != number:
-        law = "exactly min(n, N) distinct positions, as a long tensor"
-        came = f"{picks} ({picks.dtype}), where {number} are to be picked"
+        picks = _pick(selector, on, candidates, n)
+        now = _held(candidates)
+        if changed := [name for name, value in before.items() if not value.equal(now[name])]:
+            means = "it works in place, and spoils what is read after it."
+            broken(
+                "its input is left unchanged", selector, on, f"other {', '.join(changed)}", means
+            )
+        again = _pick(selector, on, candidates, n)
+    number = min(n, len(candidates))
+    positions = picks.positions if isinstance(picks, Picks) else torch.zeros(0)
+    if positions.dtype != torch.long or positions.shape != (number,):
+        positions = positions[:0]
+    if len(positions.unique()) != number:
+        law = "exactly min(n, N) distinct positions, as Picks of a long tensor"
+        came = f"{picks}, where {number} are to be picked"
         broken(law, selector, on, came, "a part of the budget would be lost.")
-    if not picks.equal(again):
+    if not _same(picks, again):
         law, came = "the same generator gives the same picks", f"{picks} and then {again}"
         broken(law, selector, on, came, "it has a source of chance that no seed controls.")
 
 
+def _held(candidates: Candidates) -> dict[str, Tensor]:
+    """Copies of all tensors of the candidates."""
+    ours, theirs = candidates.prediction, candidates.annotated
+    held = contents(ours) | {"scores": candidates.scores.clone()}  # type: ignore
+    if theirs is not None:
+        held |= {f"annotated {name}": value for name, value in contents(theirs).items()}
+        held["labels"] = candidates.labels.clone()  # type: ignore[union-attr]
+    return held
+
+
+def _same(a: Picks, b: Picks) -> bool:
+    if not a.positions.equal(b.positions) or (a.probabilities is None) != (b.probabilities is None):
+        return False
+    return a.probabilities is None or torch.allclose(a.probabilities, b.probabilities)  # type: ignore
+
+
+def _check_what_does_not_matter(selector: Selector, on: str, candidates: Candidates) -> None:
+    picks = _pick(selector, on, candidates, 3)
+    if not _same(_pick(selector, on, candidates.only(selector.needs), 3), picks):
+        law = "it looks at no more than its needs name"
+        came = f"other picks where there is only {', '.join(sorted(selector.needs)) or 'nothing'}"
+        broken(law, selector, on, came, "a strategy computes for it what its needs name, no more.")
+    order = torch.randperm(len(candidates), generator=Generator().manual_seed(3))
+    turned = _pick(selector, on, candidates[order], 3)
+    if not _same(Picks(order[turned.positions], turned.probabilities), picks):
+        law = "the order of the candidates does not matter"
+        came = f"{picks}, and {turned} at the positions {order.tolist()} of these"
+        broken(law, selector, on, came, "what is annotated would change with a loader.")
+
+
 def _check_ties(selector: Selector) -> None:
     """Equal candidates: each is picked 100 times on average, with a deviation of 7."""
-    n, candidates, seeds = 3, 6, 200
-    scores = torch.ones(candidates)
-    prediction = Prediction(torch.zeros(candidates, 3), features=torch.ones(candidates, 2))
-    counts = torch.zeros(candidates, dtype=torch.long)
-    for seed in range(seeds):
-        counts[selector(scores, n, torch.Generator().manual_seed(seed), prediction)] += 1
-    expected = seeds * n / candidates
-    if ((counts - expected).abs() > expected / 2).any():
+    candidates, counts = _candidates(torch.ones(6), torch.ones(6, 2)), torch.zeros(6)
+    on = f"n = 3 of {len(candidates)} equal candidates, {SEEDS} seeds"
+    for seed in range(SEEDS):
+        counts[_pick(selector, on, candidates, 3, seed).positions] += 1
+    if ((counts - SEEDS / 2).abs() > SEEDS / 4).any():
         law = "ties are broken by the generator"
-        on = f"n = {n} of {candidates} equal candidates, {seeds} seeds"
-        came = f"picked {counts.tolist()} times, where each has the same chance"
+        came = f"picked {counts.int().tolist()} times, where each has the same chance"
         broken(law, selector, on, came, "the order of the dataset decides what is annotated.")
+
+
+def _check_probabilities(selector: Selector) -> None:
+    """Of the first pick, whose chances are the same for every seed, and of the last one."""
+    on, candidates = next(iter(_examples()))
+    law, total = "probabilities are those with which it picks", len(candidates)
+    last = _pick(selector, on, candidates, total).probabilities
+    if last is None or _pick(selector, on, candidates, 1).probabilities is None:
+        return
+    if not 1 - 1e-6 < last[-1] <= 1:
+        means = "the last that is left is picked for sure: they are not those among what is left."
+        broken(law, selector, f"n = {total} of {on}", f"{last}", means)
+    counts, chances = torch.zeros(total), torch.zeros(total)
+    for seed in range(SEEDS):
+        picks = _pick(selector, on, candidates, 1, seed)
+        counts[picks.positions] += 1
+        chances[picks.positions] = picks.probabilities.float()  # type: ignore[union-attr]
+    expected = SEEDS * chances
+    if ((counts - expected).abs() > 2 + 5 * (expected * (1 - chances)).sqrt()).any():
+        came = f"picked {counts.int().tolist()} times of {SEEDS}, where {expected} are expected"
+        broken(law, selector, f"n = 1 of {on}", came, "what is estimated by them would be biased.")

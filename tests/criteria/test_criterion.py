@@ -23,6 +23,8 @@ formulas = st.recursive(
         | st.builds(lambda op, a, b: op(a, b), st.sampled_from(OPERATORS), numbers, inner)
         | inner.map(operator.neg)
         | inner.map(al.ZScore)
+        | st.builds(al.criteria.Minimum, inner, inner | numbers)
+        | st.builds(al.criteria.Maximum, numbers, inner, inner)
     ),
     max_leaves=8,
 )

@@ -1,18 +1,44 @@
 """The laws over every leaf of the family, collected from its ``__all__``."""
 
 import pytest
+import torch
 
 import alkit as al
 from alkit import criteria
 from alkit.testing import check_criterion
 
-# what needs arguments, or is no measure of uncertainty, is listed here; all else is called bare
+# what needs arguments is listed here; all else is called bare
 EXAMPLES = {
     "Rank": [criteria.Rank(criteria.Margin())],
     "ZScore": [criteria.ZScore(criteria.Entropy())],
     "MinMax": [criteria.MinMax(criteria.Ratio())],
+    "Minimum": [criteria.Minimum(criteria.Margin(), criteria.Ratio(), 0.9)],
+    "Maximum": [criteria.Maximum(criteria.Margin(), criteria.Ratio(), 0.1)],
+    "Schedule": [criteria.Schedule([0.5]) * criteria.Margin()],
+    "Energy": [criteria.Energy(), criteria.Energy(2.5)],
+    "ExpectedGradientLength": [
+        criteria.ExpectedGradientLength(),
+        criteria.ExpectedGradientLength(bias=False),
+    ],
+    "ExpectedImprovement": [
+        criteria.ExpectedImprovement(0.5),
+        criteria.ExpectedImprovement(0.5, maximize=False),
+    ],
+    "UpperConfidenceBound": [criteria.UpperConfidenceBound(2)],
+    "Thompson": [criteria.Thompson(), criteria.Thompson(4)],
+    "HeadScore": [
+        criteria.HeadScore(torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 1)))
+    ],
 }
-NOT_UNCERTAINTY = {"Constant"}
+# of one prediction, certain or not, these say nothing: the same, or what a head makes of features
+NOT_UNCERTAINTY = {"Constant", "BALD", "MeanStd", "HeadScore"}
+KINDS = {
+    "Energy": "logits",
+    "ExpectedImprovement": "values",
+    "Thompson": "values",
+    "UpperConfidenceBound": "values",
+    "Variance": "values",
+}
 ABSTRACT = {"Composite", "Criterion", "Transform"}
 
 
@@ -21,12 +47,12 @@ def _leaves():
         value = getattr(criteria, name)
         if isinstance(value, type) and name not in ABSTRACT:
             for example in EXAMPLES.get(name) or [value()]:
-                yield pytest.param(example, name not in NOT_UNCERTAINTY, id=name)
+                yield pytest.param(example, name not in NOT_UNCERTAINTY, KINDS.get(name), id=name)
 
 
-@pytest.mark.parametrize(("criterion", "uncertainty"), list(_leaves()))
-def test_every_criterion_keeps_the_laws(criterion, uncertainty):
-    check_criterion(criterion, uncertainty=uncertainty)
+@pytest.mark.parametrize(("criterion", "uncertainty", "kind"), list(_leaves()))
+def test_every_criterion_keeps_the_laws(criterion, uncertainty, kind):
+    check_criterion(criterion, uncertainty=uncertainty, kind=kind)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +64,15 @@ def test_every_criterion_keeps_the_laws(criterion, uncertainty):
         1 - al.ZScore(-al.Margin()) / 3,
         al.Rank(al.MinMax(al.Ratio()) + al.LeastConfidence()),
         al.Margin() / (al.Entropy() + 1),
+        criteria.Schedule([2, 1]) * al.Rank(al.Margin()) + criteria.BALD(),
+        criteria.Minimum(al.Rank(al.Margin()), 0.7) - criteria.Maximum(-al.Ratio(), -0.5),
     ],
     ids=repr,
 )
 def test_every_formula_keeps_the_laws(formula):
     check_criterion(formula)
+
+
+def test_a_formula_of_values_keeps_the_laws():
+    formula = al.Rank(criteria.UpperConfidenceBound(1)) + 0.1 * criteria.Variance()
+    check_criterion(formula, kind="values")

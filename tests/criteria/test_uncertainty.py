@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 import torch
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import alkit as al
+from alkit.criteria import Energy, ExpectedGradientLength, VariationRatio
 from alkit.errors import ConfigurationError
 
 logits = hnp.arrays(
@@ -52,6 +54,13 @@ def test_entropy_is_scipys_in_nats(outputs):
     close(scores, scipy.stats.entropy(by_hand(outputs), axis=-1))
 
 
+@given(logits, st.sampled_from([0.5, 1, 3]))
+def test_energy_is_minus_scipys_logsumexp_of_the_logits(outputs, temperature):
+    scores = Energy(temperature)(al.Prediction(torch.tensor(outputs)))
+    of_samples = -temperature * scipy.special.logsumexp(outputs / temperature, axis=-1)
+    close(scores, of_samples.mean(1))
+
+
 @given(logits)
 def test_scores_stay_in_their_range(outputs):
     prediction, classes = al.Prediction(torch.tensor(outputs).float()), outputs.shape[-1]
@@ -71,6 +80,64 @@ def test_the_most_uncertain_of_three_is_the_uniform_one(criterion):
 
 def test_entropy_is_finite_where_softmax_underflows():
     assert al.Entropy()(al.Prediction(torch.tensor([[110.0, 0, 0]]))).tolist() == [0.0]
+
+
+OF_PROBABILITIES = [
+    al.Margin(),
+    al.Ratio(),
+    al.LeastConfidence(),
+    al.Entropy(),
+    VariationRatio(),
+    ExpectedGradientLength(),
+]
+
+
+@pytest.mark.parametrize("criterion", [*OF_PROBABILITIES, Energy()], ids=repr)
+@pytest.mark.parametrize("classes", [2, 10, 1000])
+def test_a_uniform_row_outranks_a_certain_one(criterion, classes):
+    logits = torch.stack([torch.zeros(classes), 50 * torch.eye(classes)[-1]])
+    uniform, certain = criterion(al.Prediction(logits, features=torch.ones(2, 3)))
+    assert uniform > certain
+
+
+@pytest.mark.parametrize("criterion", OF_PROBABILITIES, ids=repr)
+def test_a_constant_added_to_the_logits_and_another_order_of_classes_change_nothing(criterion):
+    z = torch.randn(50, 2, 7, generator=torch.Generator().manual_seed(1))
+    features = torch.randn(50, 3, generator=torch.Generator().manual_seed(2))
+    order = torch.randperm(7, generator=torch.Generator().manual_seed(3))
+    scores = criterion(al.Prediction(z, features=features))
+    for changed in (z + 8, z[..., order]):
+        torch.testing.assert_close(criterion(al.Prediction(changed, features=features)), scores)
+
+
+@pytest.mark.parametrize("criterion", OF_PROBABILITIES, ids=repr)
+def test_exact_zeros_and_ones_have_finite_scores(criterion):
+    p = torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0], [0, 0, 1]])
+    scores = criterion(al.Prediction(p, kind="probabilities", features=torch.ones(3, 2)))
+    assert torch.isfinite(scores).all()
+    assert scores.argmax() == 1
+
+
+def test_energy_changes_with_a_constant_and_knows_what_is_unlike_all_classes():
+    z = torch.tensor([[9.0, 0, 0], [1, 1, 1], [-5, -5, -5]])
+    assert Energy()(al.Prediction(z)).argsort().tolist() == [0, 1, 2]
+    torch.testing.assert_close(Energy()(al.Prediction(z + 2)), Energy()(al.Prediction(z)) - 2)
+
+
+def test_energy_of_one_column_is_that_of_both_classes():
+    z = torch.tensor([[-3.0], [0.0], [1.0]])
+    expected = -torch.nn.functional.softplus(z)[:, 0]  # -log(exp(0) + exp(z))
+    torch.testing.assert_close(Energy()(al.Prediction(z)), expected)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, math.nan, "1", None, True])
+def test_a_temperature_that_is_no_number_above_zero_raises(wrong):
+    with pytest.raises(ConfigurationError, match="number"):
+        Energy(wrong)
+
+
+def test_energy_prints_as_it_is_written():
+    assert [repr(Energy()), repr(Energy(0.5))] == ["Energy()", "Energy(0.5)"]
 
 
 def test_one_column_is_the_binary_case():
@@ -102,3 +169,10 @@ def test_constant_scores_all_alike_and_mixes_with_the_others(value):
 def test_a_constant_that_is_no_finite_number_raises(value):
     with pytest.raises(ConfigurationError, match="number"):
         al.Constant(value)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_a_constant_needs_no_outputs(dtype):
+    scores = al.Constant(2)(al.Prediction(features=torch.zeros(3, 2, dtype=dtype)))
+    assert scores.tolist() == [2, 2, 2]
+    assert scores.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)

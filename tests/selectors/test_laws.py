@@ -1,20 +1,28 @@
 """The laws over every leaf of the family, collected from its ``__all__``."""
 
 import pytest
+import torch
 
+import alkit as al
 from alkit import selectors
+from alkit.selectors import Selector
 from alkit.testing import check_selector
 
-EXAMPLES = {}  # name -> instances, of what needs arguments
-ABSTRACT = {"Selector"}
+GROUPS = torch.arange(100) % 3  # of the kit's ids
+# name -> instances, of what needs arguments
+EXAMPLES = {
+    "Mix": lambda kind: [kind((0.3, al.Random()), (0.7, al.TopK()))],
+    "PerGroup": lambda kind: [kind(GROUPS)],
+    "Prefilter": lambda kind: [kind(2, al.Random())],
+}
 
 
 def _leaves():
     for name in selectors.__all__:
         value = getattr(selectors, name)
-        if isinstance(value, type) and name not in ABSTRACT:
-            for example in EXAMPLES.get(name) or [value()]:
-                yield pytest.param(example, id=name)
+        if isinstance(value, type) and issubclass(value, Selector) and value is not Selector:
+            for example in EXAMPLES.get(name, lambda kind: [kind()])(value):
+                yield pytest.param(example, id=repr(example))
 
 
 @pytest.mark.parametrize("selector", list(_leaves()))
@@ -25,3 +33,8 @@ def test_every_selector_keeps_the_laws(selector):
 @pytest.mark.parametrize("selector", list(_leaves()))
 def test_every_selector_states_its_cost(selector):
     assert "O(" in type(selector).__doc__
+
+
+@pytest.mark.parametrize("selector", list(_leaves()))
+def test_every_selector_prints_as_it_is_made(selector):
+    assert repr(selector).startswith(f"{type(selector).__name__}(")

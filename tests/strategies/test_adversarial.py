@@ -10,8 +10,8 @@ from torch import nn
 from torch.utils.data import Dataset, TensorDataset
 
 import alkit as al
-from alkit.errors import PredictionError, ShapeError
-from alkit.strategies.adversarial import AdversarialClassifier, CriticScore, _reversed
+from alkit.errors import ShapeError
+from alkit.strategies.adversarial import AdversarialClassifier, _reversed
 
 
 def parts(**options):
@@ -171,7 +171,7 @@ def test_the_query_ranks_both_terms_over_the_whole_pool():
     best = expected.argsort(descending=True)[:10]
     np.testing.assert_allclose(query.scores, expected[best], atol=1e-5)
     assert sorted(query) == sorted(left[best].tolist())
-    assert query.why == "TopK() of 0.3 * Rank(Entropy()) + 2 * Rank(CriticScore())"
+    assert query.why == "TopK() of 0.3 * Rank(Entropy()) + 2 * Rank(HeadScore(Discriminator))"
 
 
 # --- batches ----------------------------------------------------------------------------------
@@ -270,9 +270,3 @@ def test_a_backbone_and_a_head_that_do_not_fit_are_reported(blocks, quiet):
             strategy.fit(max_steps=1, **quiet)
     with pytest.raises(ShapeError):
         al.Strategy(al.Sequential(make(2, 4), make(5, 2)), pool).build().query(1)
-
-
-def test_the_critics_score_needs_latents():
-    prediction = al.Prediction(torch.randn(3, 2))
-    with pytest.raises(PredictionError, match="latents"):
-        CriticScore(nn.Linear(2, 1)).score(prediction)

@@ -387,7 +387,7 @@ def test_score_alone_may_be_overridden(pool, net):
 
 
 def test_functions_may_stand_for_criterion_and_selector(pool, net):
-    def first(scores, n, generator, prediction):
+    def first(candidates, n, generator):
         return torch.arange(n)
 
     strategy = al.Strategy(net(), pool, lambda p: p.outputs[:, 0, 0], first).build()

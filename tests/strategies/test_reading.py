@@ -6,8 +6,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+import alkit as al
 from alkit.errors import ConfigurationError, ModelOutputError, NonFiniteError, PredictionError
-from alkit.strategies.reading import Reader, evaluating
+from alkit.modes import evaluating
+from alkit.strategies.reading import Reader
 
 CPU = torch.device("cpu")
 TWOS = torch.full((2, 3), 2.0)
@@ -118,6 +120,56 @@ def test_features_are_flattened_and_the_hook_is_gone_afterwards():
     predictions = read(module, batches(x), features="0")
     torch.testing.assert_close(torch.cat([p.features for p in predictions]), x)
     assert not module[0]._forward_hooks
+
+
+class Net(nn.Module):
+    """What a strategy holds: a network under ``model``."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return self.model(x)
+
+
+@pytest.mark.parametrize(
+    ("model", "features"),
+    [
+        (nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), "model.1"),
+        (al.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)).build(), "model.0"),
+        (al.MultiLayerPerceptron(3, [4], 2).build(), "model.blocks.0"),
+        (nn.Sequential(nn.Linear(3, 2), nn.Softmax(1)), None),
+        (nn.Sequential(nn.Linear(3, 2)), None),
+        (nn.Linear(3, 2), None),
+    ],
+)
+def test_by_default_the_features_are_what_goes_into_the_last_part_with_weights(model, features):
+    module, x, reader = Net(model), torch.randn(4, 3), Reader(None, "logits", None)
+    assert reader.features_of(module) == features
+    (prediction,) = reader.predictions(module, batches(x), CPU)
+    if features is None:
+        assert prediction.features is None
+        assert reader.head_of(module) is None
+        return
+    with torch.no_grad():
+        outputs = reader.head_of(module)(prediction.features)
+    torch.testing.assert_close(outputs, prediction.outputs[:, 0])
+
+
+def test_the_head_is_in_eval_mode_for_the_call_alone_and_can_be_differentiated():
+    model = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.Dropout(), nn.Linear(4, 2)))
+    head = Reader(None, "logits", None).head_of(Net(model))
+    z = torch.randn(5, 4, requires_grad=True)
+    assert head(z).equal(head(z))
+    assert model[1][0].training
+    assert torch.autograd.grad(head(z).sum(), z)[0].shape == (5, 4)
+
+
+def test_a_head_that_is_not_there_is_named():
+    reader = Reader(None, "logits", None, head="model.9")
+    with pytest.raises(ConfigurationError, match=r"head='model.9' is no layer of the model"):
+        reader.head_of(Net(nn.Linear(3, 2)))
 
 
 def test_modes_and_gradients_are_restored_after_an_end_a_close_and_an_error():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import alkit as al
 from alkit.errors import ScoreError
-from alkit.strategies.scoring import stream_guesses, stream_scores
+from alkit.strategies.scoring import gather
 
 CRITERIA = [
     al.Margin(),
@@ -20,6 +20,10 @@ CRITERIA = [
     al.Rank(al.Margin()) + 0.5 * al.ZScore(al.Entropy()) * al.MinMax(al.LeastConfidence()),
     al.Constant(2.0),
 ]
+
+
+def stream_scores(criterion, predictions):
+    return criterion.combine(*gather(predictions, 0, terms=criterion.terms).scores)
 
 
 def cut(whole, sizes, order):
@@ -42,9 +46,9 @@ def test_a_stream_of_chunks_in_any_order_is_scored_as_the_whole(criterion, sizes
     chunks = cut(whole, sizes, torch.randperm(n, generator=generator))
     torch.testing.assert_close(stream_scores(criterion, chunks), criterion(whole))
 
-    wanted = ids[torch.randperm(n, generator=generator)].numpy()
-    guess = dict(zip(ids.tolist(), whole.outputs[:, 0].argmax(1).tolist(), strict=True))
-    assert stream_guesses(wanted, chunks).tolist() == [guess[i] for i in wanted.tolist()]
+    seen = gather(chunks, n, guesses=True)
+    assert seen.ids.tolist() == ids.tolist()
+    assert seen.guesses.tolist() == whole.outputs[:, 0].argmax(1).tolist()
 
 
 def test_a_chunk_with_a_wrong_number_of_scores_is_reported():

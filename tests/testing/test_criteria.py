@@ -171,6 +171,53 @@ def test_what_is_no_uncertainty_may_rank_as_it_likes():
         check_criterion(undeclared_z_score, uncertainty=False)
 
 
+def mean_value(prediction):
+    assert prediction.kind == "values"
+    return prediction.outputs.mean((1, 2))
+
+
+def largest_logit(prediction):
+    assert prediction.kind == "logits"
+    return -prediction.outputs.mean(1).amax(-1)
+
+
+def test_what_is_for_one_kind_of_outputs_alone_is_checked_on_that():
+    check_criterion(mean_value, kind="values")
+    check_criterion(largest_logit, kind="logits")
+    for criterion in (mean_value, largest_logit):
+        with pytest.raises(LawError, match="every valid input has a valid result"):
+            check_criterion(criterion)
+    with pytest.raises(LawError, match="uniform prediction outranks"):
+        check_criterion(lambda p: -largest_logit(p), kind="logits")
+
+
+@pytest.mark.parametrize(
+    ("criterion", "kind", "message"),
+    [
+        (
+            lambda p: mean_value(p) / p.outputs.std(1, correction=0)[:, 0],
+            "values",
+            "NaN or infinite",
+        ),
+        (lambda p: mean_value(p) - mean_value(p).mean(), "values", "row by row"),
+        (lambda p: largest_logit(p) + 0.1 * p.outputs[:, 0, 0], "logits", "order of the classes"),
+    ],
+)
+def test_a_faulty_criterion_of_one_kind_is_rejected(criterion, kind, message):
+    with pytest.raises(LawError, match=message):
+        check_criterion(criterion, kind=kind)
+
+
+def test_a_formula_is_checked_as_it_is_in_a_round():
+    check_criterion(al.criteria.Schedule([0.5]) * al.Margin())
+    with pytest.raises(LawError, match="uniform prediction outranks"):
+        check_criterion(al.criteria.Schedule([-1, 1]) * al.Margin())
+
+
+def test_every_prediction_has_features():
+    check_criterion(lambda p: margin(p) + 0 * p.features.sum(1).to(margin(p).dtype))
+
+
 def test_a_seed_that_equals_the_callers_own_is_caught_too():
     before = torch.get_rng_state()
     try:

@@ -5,74 +5,177 @@ import pytest
 import torch
 
 import alkit as al
-from alkit.selectors import as_selector
+from alkit.selectors import Picks, as_selector
 from alkit.testing import LawError, check_selector
 
 
-def sound(scores, n, generator, prediction):
-    return (torch.randperm(len(scores), generator=generator))[:n]
+def sound(candidates, n, generator):
+    return torch.randperm(len(candidates), generator=generator)[:n]
 
 
-def repeating_a_duplicate_row(scores, n, generator, prediction):
+def repeating_a_duplicate_row(candidates, n, generator):
     """Looks rows up by their features, and so finds the first of two equal rows twice."""
-    wanted = prediction.features[sound(scores, n, generator, prediction)]
-    equal = (prediction.features[None] == wanted[:, None]).all(-1)
+    wanted = candidates.features[sound(candidates, n, generator)]
+    equal = (candidates.features[None] == wanted[:, None]).all(-1)
     return equal.float().argmax(-1)
 
 
-def one_too_few(scores, n, generator, prediction):
-    return sound(scores, max(n - 1, 1), generator, prediction)
+repeating_a_duplicate_row.needs = {"features"}
 
 
-def out_of_range(scores, n, generator, prediction):
-    return sound(scores, n, generator, prediction) + 1
+def one_too_few(candidates, n, generator):
+    return sound(candidates, max(n - 1, 1), generator)
 
 
-def globally_random(scores, n, generator, prediction):
-    return torch.randperm(len(scores))[:n]
+def out_of_range(candidates, n, generator):
+    return sound(candidates, n, generator) + 1
 
 
-def numpys_global(scores, n, generator, prediction):
-    return np.random.permutation(len(scores))[:n]  # noqa: NPY002
+def globally_random(candidates, n, generator):
+    return torch.randperm(len(candidates))[:n]
 
 
-def seeding(scores, n, generator, prediction):
+def numpys_global(candidates, n, generator):
+    return np.random.permutation(len(candidates))[:n]  # noqa: NPY002
+
+
+def seeding(candidates, n, generator):
     torch.manual_seed(0)
-    return sound(scores, n, generator, prediction)
+    return sound(candidates, n, generator)
 
 
-def unrepeatable(scores, n, generator, prediction):
-    return np.random.default_rng().permutation(len(scores))[:n]
+def unrepeatable(candidates, n, generator):
+    return np.random.default_rng().permutation(len(candidates))[:n]
 
 
-def always_the_first(scores, n, generator, prediction):
-    return scores.argsort(descending=True, stable=True)[:n]
+def always_the_first(candidates, n, generator):
+    return candidates.scores.argsort(descending=True, stable=True)[:n]
 
 
-def first_and_then_by_chance(scores, n, generator, prediction):
-    rest = 1 + torch.randperm(len(scores) - 1, generator=generator)
+def first_and_then_by_chance(candidates, n, generator):
+    rest = 1 + torch.randperm(len(candidates) - 1, generator=generator)
     return torch.cat([torch.tensor([0]), rest])[:n]
 
 
-def in_place_on_scores(scores, n, generator, prediction):
-    scores.mul_(2)
-    return sound(scores, n, generator, prediction)
+def in_place_on_scores(candidates, n, generator):
+    candidates.scores.mul_(2)
+    return sound(candidates, n, generator)
 
 
-def in_place_on_features(scores, n, generator, prediction):
-    prediction.features.add_(1)
-    return sound(scores, n, generator, prediction)
+def in_place_on_features(candidates, n, generator):
+    candidates.features.add_(1)
+    return sound(candidates, n, generator)
 
 
-def failing_on_ties(scores, n, generator, prediction):
-    if len(scores.unique()) < len(scores):
+in_place_on_features.needs = {"features"}
+
+
+def in_place_on_annotated(candidates, n, generator):
+    if candidates.num_annotated:
+        candidates.annotated.features.add_(1)
+    return sound(candidates, n, generator)
+
+
+in_place_on_annotated.needs = {"features", "annotated"}
+
+
+def in_place_on_labels(candidates, n, generator):
+    if candidates.labels is not None:
+        candidates.labels.add_(1)
+    return sound(candidates, n, generator)
+
+
+in_place_on_labels.needs = {"labels"}
+
+
+def failing_on_ties(candidates, n, generator):
+    if len(candidates.scores.unique()) < len(candidates):
         raise RuntimeError("ties")
-    return sound(scores, n, generator, prediction)
+    return sound(candidates, n, generator)
+
+
+def failing_without_annotated(candidates, n, generator):
+    len(candidates.annotated)
+    return sound(candidates, n, generator)
+
+
+failing_without_annotated.needs = {"features", "annotated"}
+
+
+def failing_in_half_precision(candidates, n, generator):
+    candidates.features @ torch.ones(2, 1, dtype=torch.float32)
+    return sound(candidates, n, generator)
+
+
+failing_in_half_precision.needs = {"features"}
+
+
+def failing_on_gaps(candidates, n, generator):
+    candidates.features.view(-1)
+    return sound(candidates, n, generator)
+
+
+failing_on_gaps.needs = {"features"}
+
+
+def failing_in_double_precision(candidates, n, generator):
+    candidates.scores @ torch.ones(len(candidates), dtype=torch.float32)
+    return sound(candidates, n, generator)
+
+
+def failing_on_posterior_samples(candidates, n, generator):
+    candidates.prediction.outputs.reshape(len(candidates), 3)
+    return sound(candidates, n, generator)
+
+
+failing_on_posterior_samples.needs = {"outputs"}
+
+
+def needing_what_it_does_not_name(candidates, n, generator):
+    """The features decide where they are there."""
+    picks = sound(candidates, len(candidates), generator)
+    if candidates.prediction is not None:
+        picks = picks[candidates.features[picks, 0].argsort(stable=True)]
+    return picks[:n]
+
+
+def with_unequal_chances(candidates, n, generator):
+    """Says that they are equal."""
+    left = torch.arange(len(candidates), len(candidates) - n, -1).double()
+    chances = candidates.scores.double() ** 4 + 1e-9
+    return Picks(torch.multinomial(chances, n, generator=generator), 1 / left)
+
+
+def with_chances_among_all(candidates, n, generator):
+    """Right for the first pick alone."""
+    chances = torch.full((n,), 1 / len(candidates))
+    return Picks(sound(candidates, n, generator), chances)
+
+
+def with_chances_above_one(candidates, n, generator):
+    return Picks(sound(candidates, n, generator), torch.full((n,), 1.5))
 
 
 class WithoutChecks(al.Selector):
-    def __call__(self, scores, n, generator, prediction=None):
-        return torch.zeros(min(n, len(scores)), dtype=torch.long)
+    def __call__(self, candidates, n, generator):
+        return Picks(torch.zeros(min(n, len(candidates)), dtype=torch.long))
+
+
+class Positions(al.Selector):
+    def __call__(self, candidates, n, generator):
+        return super().__call__(candidates, n, generator).positions
+
+    def select(self, candidates, n, generator):
+        return sound(candidates, n, generator)
+
+
+class AsTheyCome(al.Selector):
+    """Does not bring the candidates in order."""
+
+    needs = frozenset()
+
+    def __call__(self, candidates, n, generator):
+        return Picks(sound(candidates, n, generator))
 
 
 @pytest.mark.parametrize(
@@ -81,6 +184,7 @@ class WithoutChecks(al.Selector):
         (repeating_a_duplicate_row, "come twice each\n.*PicksError.*distinct ones"),
         (one_too_few, "PicksError.*got the shape"),
         (WithoutChecks(), r"exactly min\(n, N\) distinct"),
+        (Positions(), r"exactly min\(n, N\) distinct"),
         (out_of_range, "PicksError.*got 12"),
         (globally_random, "global random state.*\n.*\n.*torch"),
         (numpys_global, "global random state.*\n.*\n.*numpy"),
@@ -88,9 +192,21 @@ class WithoutChecks(al.Selector):
         (unrepeatable, "same generator gives the same picks"),
         (always_the_first, "ties are broken by the generator"),
         (first_and_then_by_chance, "ties are broken by the generator"),
-        (in_place_on_scores, "input is left unchanged.*\n.*\n.*scores"),
-        (in_place_on_features, "input is left unchanged.*\n.*\n.*features"),
+        (in_place_on_scores, "input is left unchanged.*\n.*\n.*other scores"),
+        (in_place_on_features, "input is left unchanged.*\n.*\n.*other features"),
+        (in_place_on_annotated, "input is left unchanged.*\n.*\n.*annotated features"),
+        (in_place_on_labels, "input is left unchanged.*\n.*\n.*other labels"),
         (failing_on_ties, "RuntimeError: ties"),
+        (failing_without_annotated, "nothing annotated\n.*has no len"),
+        (failing_in_half_precision, "RuntimeError: expected.*same dtype"),
+        (failing_in_double_precision, "in float64\n.*RuntimeError: "),
+        (failing_on_posterior_samples, "K = 5 posterior samples\n.*RuntimeError: shape"),
+        (failing_on_gaps, "gaps in memory\n.*RuntimeError"),
+        (needing_what_it_does_not_name, "no more than its needs name"),
+        (AsTheyCome(), "order of the candidates does not matter"),
+        (with_unequal_chances, "those with which it picks\n  on: n = 1 of"),
+        (with_chances_among_all, "those with which it picks\n  on: n = 12 of"),
+        (with_chances_above_one, r"PicksError.*in \(0, 1\]"),
     ],
     ids=lambda value: value if isinstance(value, str) else repr(value),
 )
@@ -102,3 +218,9 @@ def test_a_faulty_selector_is_rejected_with_its_law(selector, message):
 
 def test_a_sound_function_passes():
     check_selector(sound)
+
+
+def test_the_callers_random_state_is_kept():
+    before = torch.get_rng_state()
+    check_selector(sound)
+    assert torch.get_rng_state().equal(before)

@@ -1,0 +1,215 @@
+"""Criteria made of criteria and numbers: arithmetic, minimum and maximum, weights by round."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alkit.criteria.criterion import Composite, Criterion, as_number
+from alkit.criteria.function import as_criterion
+from alkit.errors import ConfigurationError
+from alkit.prediction import Prediction
+
+
+class Minimum(Composite):
+    """The smallest of its parts' scores, row by row: high where all of them are high.
+
+    Parts of different units meet through ``Rank``, ``ZScore`` or ``MinMax``. Cost: O(N) a part.
+
+    Args:
+        *parts: two or more criteria, functions of a prediction, or numbers.
+
+    Raises:
+        ConfigurationError: fewer than two parts, or a part that is none of these.
+    """
+
+    def __init__(self, *parts: Criterion | Callable[[Prediction], Tensor] | float) -> None:
+        super().__init__(*_two_or_more(self, parts))
+
+    def apply(self, *scores: Tensor) -> Tensor:
+        return reduce(torch.minimum, scores)
+
+
+class Maximum(Composite):
+    """The largest of its parts' scores, row by row: high where one of them is high.
+
+    Parts of different units meet through ``Rank``, ``ZScore`` or ``MinMax``. Cost: O(N) a part.
+
+    Args:
+        *parts: two or more criteria, functions of a prediction, or numbers.
+
+    Raises:
+        ConfigurationError: fewer than two parts, or a part that is none of these.
+    """
+
+    def __init__(self, *parts: Criterion | Callable[[Prediction], Tensor] | float) -> None:
+        super().__init__(*_two_or_more(self, parts))
+
+    def apply(self, *scores: Tensor) -> Tensor:
+        return reduce(torch.maximum, scores)
+
+
+class Schedule(Criterion):
+    """A weight that changes by round: ``Schedule([1, 0.5, 0.1]) * Rank(Margin())``.
+
+    It stands where a number may stand in a formula. ``at(round)`` of the formula makes it one;
+    strategies do so before they score, with the round that the new annotations will belong to
+    (``Query.round``).
+
+    Args:
+        weights: one a round, from round 0, of which the last one stays; or a function of the
+            round.
+
+    Raises:
+        ConfigurationError: no weights, or a weight that is no finite number (a function's: in
+            the round in which it gives that).
+    """
+
+    terms = ()  # type: ignore[assignment]
+
+    def __init__(self, weights: Sequence[float] | Callable[[int], float]) -> None:
+        if not callable(weights):
+            if not isinstance(weights, Iterable) or not (weights := list(weights)):
+                raise ConfigurationError(
+                    f"expected weights, one a round, or a function of the round, got {weights!r}."
+                )
+            weights = [self._number(weight) for weight in weights]
+        self.weights = weights
+
+    def at(self, round: int) -> Criterion:
+        if round < 0:
+            raise ConfigurationError(f"a round is 0 or later, got {round!r}.")
+        if callable(self.weights):
+            return Number(self._number(self.weights(round)))
+        return Number(self.weights[min(round, len(self.weights) - 1)])
+
+    def combine(self, *scores: Tensor) -> Tensor:
+        raise ConfigurationError(
+            f"{self!r} has no value outside a round: score criterion.at(round), which a strategy "
+            "does by itself."
+        )
+
+    @staticmethod
+    def _number(weight: Any) -> float:
+        number = as_number(weight)
+        if number is None:
+            raise ConfigurationError(f"the weights of a Schedule are numbers, got {weight!r}.")
+        return number
+
+    def __repr__(self) -> str:
+        return f"Schedule({getattr(self.weights, '__name__', self.weights)})"
+
+
+class Number(Criterion):
+    """A number inside a formula: it has no term, and combines to itself."""
+
+    terms = ()  # type: ignore[assignment]
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def combine(self, *scores: Tensor) -> Tensor:
+        return torch.tensor(self.value, dtype=torch.float64)  # no axis: takes the others' type
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+class Negative(Composite):
+    """``-part``."""
+
+    def apply(self, *scores: Tensor) -> Tensor:
+        return -scores[0]
+
+    @property
+    def summands(self) -> tuple[Criterion, ...]:
+        return tuple(map(_negated, self.parts[0].summands))
+
+    def __repr__(self) -> str:
+        return f"-{_in_parentheses(self.parts[0], below=3)}"
+
+
+class Operation(Composite):
+    """``left symbol right``, the symbol being one of ``+ - * /``."""
+
+    functions = {
+        "+": operator.add,
+        "-": operator.sub,
+        "*": operator.mul,
+        "/": operator.truediv,
+    }
+
+    def __init__(self, symbol: str, left: Criterion, right: Criterion) -> None:
+        super().__init__(left, right)
+        self.symbol = symbol
+
+    def apply(self, *scores: Tensor) -> Tensor:
+        return self.functions[self.symbol](*scores)
+
+    @property
+    def summands(self) -> tuple[Criterion, ...]:
+        left, right = self.parts
+        if self.symbol == "+":
+            return left.summands + right.summands
+        if self.symbol == "-":
+            return left.summands + tuple(map(_negated, right.summands))
+        if not right.terms:  # a number
+            return tuple(Operation(self.symbol, summand, right) for summand in left.summands)
+        if not left.terms and self.symbol == "*":
+            return tuple(left * summand for summand in right.summands)
+        return (self,)
+
+    def __repr__(self) -> str:
+        rank, (left, right) = _precedence(self), self.parts
+        return (
+            f"{_in_parentheses(left, below=rank)} {self.symbol} "
+            f"{_in_parentheses(right, below=rank + 1)}"
+        )
+
+
+def operation(symbol: str, left: Any, right: Any) -> Criterion:
+    """The formula of two operands, NotImplemented where one is neither criterion nor number."""
+    operands = _as_operand(left), _as_operand(right)
+    if operands[0] is None or operands[1] is None:
+        return NotImplemented
+    return Operation(symbol, *operands)  # type: ignore[arg-type]
+
+
+def _as_operand(value: Any) -> Criterion | None:
+    if isinstance(value, Criterion):
+        return value
+    number = as_number(value)
+    return None if number is None else Number(number)
+
+
+def _two_or_more(composite: Composite, parts: Sequence[Any]) -> list[Criterion]:
+    if len(parts) < 2:
+        name = type(composite).__name__
+        raise ConfigurationError(f"{name} takes two or more criteria, got {len(parts)}.")
+    return [_as_operand(part) or as_criterion(part) for part in parts]
+
+
+def _negated(criterion: Criterion) -> Criterion:
+    """Minus a criterion; of a weighted one, minus its weight, so that it prints as people write."""
+    if isinstance(criterion, Negative):
+        return criterion.parts[0]
+    if isinstance(criterion, Number):
+        return Number(-criterion.value)
+    if isinstance(criterion, Operation) and isinstance(criterion.parts[0], Number):
+        return Operation(criterion.symbol, _negated(criterion.parts[0]), criterion.parts[1])
+    return -criterion
+
+
+def _precedence(criterion: Criterion) -> int:
+    if isinstance(criterion, Operation):
+        return 1 if criterion.symbol in "+-" else 2
+    return 3
+
+
+def _in_parentheses(criterion: Criterion, *, below: int) -> str:
+    return f"({criterion!r})" if _precedence(criterion) < below else repr(criterion)

@@ -1,0 +1,59 @@
+"""Disagreement of posterior samples: functions of the probabilities p_k, over the K axis.
+
+The samples are passes of a network with dropout, members of an ensemble, or draws from any other
+posterior. From one sample (K = 1), ``BALD`` and ``MeanStd`` are zero for every candidate.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from alkit.criteria.criterion import Criterion
+from alkit.criteria.reductions import entropy
+from alkit.prediction import Prediction
+
+
+class BALD(Criterion):
+    """``H[mean_k p_k] - mean_k H[p_k]``, in [0, log min(K, C)], in nats.
+
+    What the label would tell of the model (mutual information): high where the samples are
+    certain and contradict each other, zero where they agree, however uncertain they are. What
+    rounding makes negative is zero.
+
+    Paper: Houlsby, Huszár, Ghahramani & Lengyel 2011, "Bayesian active learning for
+    classification and preference learning", eq. 2; with dropout Gal, Islam & Ghahramani 2017.
+    Cost: O(N K C).
+    """
+
+    def score(self, prediction: Prediction) -> Tensor:
+        p = prediction.probabilities
+        within = entropy(p.flatten(1)) / p.shape[1]
+        return (entropy(prediction.mean_probabilities) - within).clamp_min(0)
+
+
+class VariationRatio(Criterion):
+    """``1 - max_c mean_k p_kc``, in [0, 1 - 1 / C]: how little the samples share a guess.
+
+    In the mean probability rather than in votes, which are coarse for small K; so it equals
+    ``LeastConfidence``, and is here under the name that it has over posterior samples.
+
+    Paper: Freeman 1965, "Elementary applied statistics"; over the mean probability Gal, Islam &
+    Ghahramani 2017, "Deep Bayesian active learning with image data". Cost: O(N K C).
+    """
+
+    def score(self, prediction: Prediction) -> Tensor:
+        return 1 - prediction.mean_probabilities.amax(-1)
+
+
+class MeanStd(Criterion):
+    """``mean_c sd_k p_kc``, in [0, 0.5]: how far the samples spread (divided by K, not K - 1).
+
+    Paper: Kampffmeyer, Salberg & Jenssen 2016, "Semantic segmentation of small objects and
+    modeling of uncertainty in urban remote sensing images"; as a criterion Gal, Islam &
+    Ghahramani 2017. Cost: O(N K C).
+    """
+
+    def score(self, prediction: Prediction) -> Tensor:
+        mean = prediction.mean_probabilities[:, None]
+        variance = (prediction.probabilities - mean).square_().mean(1)
+        return variance.sqrt_().mean(-1)

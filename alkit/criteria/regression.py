@@ -1,0 +1,132 @@
+"""Criteria for regression: functions of the values y_k of K posterior samples, (N, K, C).
+
+Means and standard deviations are over the samples (divided by K). ``ExpectedImprovement``,
+``UpperConfidenceBound`` and ``Thompson`` look for large values of one target (C = 1).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from alkit.criteria import needs
+from alkit.criteria.criterion import Criterion, as_number
+from alkit.errors import ConfigurationError
+from alkit.prediction import Prediction
+
+
+class Variance(Criterion):
+    """``mean_c var_k y_kc``, at least 0, in squared units of the target; zero for K = 1.
+
+    The variance of a committee's predictions (query by committee for regression).
+
+    Paper: RayChaudhuri & Hamey 1995, "Minimisation of data collection by active learning";
+    Burbidge, Rowland & King 2007, "Active learning for regression based on query by committee".
+    Cost: O(N K C).
+    """
+
+    def score(self, prediction: Prediction) -> Tensor:
+        y = needs.values(self, prediction)
+        return (y - y.mean(1, keepdim=True)).square_().mean((1, 2))
+
+
+class ExpectedImprovement(Criterion):
+    """``E max(y - best, 0)`` for a normal y of mean m and deviation s: at least 0, in its units.
+
+    ``(m - best) * Phi(z) + s * phi(z)`` with ``z = (m - best) / s``; ``max(m - best, 0)`` where
+    s is 0.
+
+    Paper: Mockus, Tiesis & Zilinskas 1978, "The application of Bayesian methods for seeking the
+    extremum"; the closed form Jones, Schonlau & Welch 1998, "Efficient global optimization of
+    expensive black-box functions", eq. 15. Cost: O(N K).
+
+    Args:
+        best: the best value that is known so far.
+        maximize: whether larger is better; if not, improvement is ``best - y``.
+
+    Raises:
+        ConfigurationError: a best that is no finite number.
+    """
+
+    def __init__(self, best: float, maximize: bool = True) -> None:
+        self.best = _number("best", best)
+        self.maximize = maximize
+
+    def score(self, prediction: Prediction) -> Tensor:
+        mean, deviation = _mean_and_deviation(needs.one_value(self, prediction))
+        gain = mean - self.best if self.maximize else self.best - mean
+        z = gain / deviation.clamp_min(torch.finfo(gain.dtype).tiny)
+        density = torch.exp(-z.square() / 2) / math.sqrt(2 * math.pi)
+        return (gain * torch.special.ndtr(z) + deviation * density).clamp_min(0)
+
+    def __repr__(self) -> str:
+        minimize = "" if self.maximize else ", maximize=False"
+        return f"ExpectedImprovement({self.best!r}{minimize})"
+
+
+class UpperConfidenceBound(Criterion):
+    """``m + beta * s``, in the units of the target: how good a candidate may well be.
+
+    To minimize, ask for the smallest lower bound: ``-UpperConfidenceBound(-beta)``.
+
+    Paper: Auer 2002, "Using confidence bounds for exploitation-exploration trade-offs"; Srinivas,
+    Krause, Kakade & Seeger 2010, "Gaussian process optimization in the bandit setting", eq. 6
+    (beta here is the square root of theirs). Cost: O(N K).
+
+    Args:
+        beta: standard deviations above the mean.
+
+    Raises:
+        ConfigurationError: a beta that is no finite number.
+    """
+
+    def __init__(self, beta: float) -> None:
+        self.beta = _number("beta", beta)
+
+    def score(self, prediction: Prediction) -> Tensor:
+        mean, deviation = _mean_and_deviation(needs.one_value(self, prediction))
+        return mean + self.beta * deviation
+
+    def __repr__(self) -> str:
+        return f"UpperConfidenceBound({self.beta!r})"
+
+
+class Thompson(Criterion):
+    """``y_k`` of one posterior sample k, the same for all candidates, in the target's units.
+
+    A candidate comes first as often as it is the best one under the posterior. The samples take
+    turns: ``at(round)`` is sample ``round mod K``. To minimize: ``-Thompson()``.
+
+    Paper: Thompson 1933, "On the likelihood that one unknown probability exceeds another in view
+    of the evidence of two samples". Cost: O(N).
+
+    Args:
+        sample: its number, taken modulo K.
+    """
+
+    def __init__(self, sample: int = 0) -> None:
+        self.sample = sample
+
+    def score(self, prediction: Prediction) -> Tensor:
+        y = needs.one_value(self, prediction)
+        return y[:, self.sample % y.shape[1]]
+
+    def at(self, round: int) -> Criterion:
+        return Thompson(round)
+
+    def __repr__(self) -> str:
+        return f"Thompson({self.sample or ''})"
+
+
+def _mean_and_deviation(y: Tensor) -> tuple[Tensor, Tensor]:
+    mean = y.mean(1)
+    return mean, (y - mean[:, None]).square_().mean(1).sqrt_()
+
+
+def _number(name: str, value: float) -> float:
+    number = as_number(value)
+    if number is None:
+        raise ConfigurationError(f"{name} must be a number, got {value!r}.")
+    return number

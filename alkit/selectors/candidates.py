@@ -1,0 +1,214 @@
+"""What a selector chooses from, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from alkit.errors import NonFiniteError, PredictionError, ScoreError
+from alkit.prediction import Prediction
+
+HOW_TO_GET_FEATURES = (
+    'say which layer gives them, features="layer.path" of the strategy, '
+    "or give embeddings= to al.select."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """N candidates, and what is known of the samples that are annotated already.
+
+    A position is a row of these; ``ids[position]`` is the sample. Everything stays on the device
+    it came on.
+
+    Args:
+        scores: ``(N,)`` finite floats, higher is wanted sooner; None where nothing was scored.
+        prediction: what the model says of the candidates, N rows, where it is needed.
+        annotated: what the model says of the A annotated samples; None where nothing is annotated
+            or nobody needs it.
+        labels: ``(A,)`` class numbers of the annotated samples, where somebody needs them; also
+            without a prediction of these.
+        head: the last part of the model, from features ``(M, D)`` to logits ``(M, C)``, where
+            somebody looks through it.
+        ids: ``(N,)`` dataset indices; default: those of the prediction, else ``0 .. N - 1``.
+
+    Raises:
+        ScoreError: scores of a wrong shape or type, or on another device than the prediction.
+        NonFiniteError: scores that are NaN or infinite.
+        PredictionError: neither scores, prediction nor ids; ids, labels or an annotated part that
+            do not fit.
+    """
+
+    scores: Tensor | None = None
+    prediction: Prediction | None = None
+    annotated: Prediction | None = None
+    labels: Tensor | None = None
+    head: Callable[[Tensor], Tensor] | None = None
+    ids: Tensor = None  # type: ignore[assignment]  # of the prediction unless given
+
+    def __post_init__(self) -> None:
+        if self.scores is not None:
+            object.__setattr__(self, "scores", _checked(self.scores, self.prediction))
+        object.__setattr__(self, "ids", self._checked_ids())
+        if self.annotated is not None and self.prediction is not None:
+            _check_alike(self.prediction, self.annotated)
+        if self.labels is not None:
+            _check_labels(self.labels, self.annotated)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def num_annotated(self) -> int:
+        """How many annotated samples are known here."""
+        known = self.labels if self.annotated is None else self.annotated
+        return 0 if known is None else len(known)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the scores, or else the prediction, are."""
+        for known in (self.scores, *self._rows(self.prediction)):
+            if known is not None:
+                return known.device
+        return self.ids.device
+
+    @property
+    def probabilities(self) -> Tensor:
+        """``(N, C)`` class probabilities, averaged over posterior samples."""
+        if self.prediction is None:
+            raise PredictionError(
+                "Class probabilities are needed: give probabilities= to al.select, or the "
+                "prediction to the selector."
+            )
+        return self.prediction.mean_probabilities
+
+    @property
+    def features(self) -> Tensor:
+        """``(N, D)`` features of the candidates."""
+        if self.prediction is None or self.prediction.features is None:
+            raise PredictionError(f"Features of the candidates are needed: {HOW_TO_GET_FEATURES}")
+        return self.prediction.features
+
+    def __getitem__(self, positions: Tensor) -> Candidates:
+        """Some of the candidates (positions or a boolean mask), beside the same annotated ones."""
+        scores = None if self.scores is None else self.scores[positions.to(self.scores.device)]
+        prediction = self.prediction
+        if prediction is not None:  # whose ids may be on the CPU, while its outputs are not
+            prediction = prediction[positions.to(prediction.ids.device)]
+        ids = self.ids[positions.to(self.ids.device)]
+        return replace(self, scores=scores, prediction=prediction, ids=ids)
+
+    def with_scores(self, scores: Tensor) -> Candidates:
+        """The same candidates under other scores."""
+        return replace(self, scores=scores)
+
+    def only(self, needs: Set[str]) -> Candidates:
+        """The same candidates with no more than ``needs`` names; see ``Selector.needs``.
+
+        What selects among a part of the candidates so copies nothing that nobody looks at.
+        """
+        return Candidates(
+            self.scores if "scores" in needs else None,
+            _part(self.prediction, needs),
+            _part(self.annotated, needs) if "annotated" in needs else None,
+            self.labels if "labels" in needs else None,
+            self.head if "head" in needs else None,
+            self.ids,
+        )
+
+    def _checked_ids(self) -> Tensor:
+        known = [rows for rows in (self.scores, self.prediction) if rows is not None]
+        if self.ids is None:
+            if not known:
+                raise PredictionError("candidates need scores, a prediction or ids, got none.")
+            return torch.arange(len(known[0])) if self.prediction is None else self.prediction.ids
+        if known and self.ids.shape != (len(known[0]),):
+            raise PredictionError(
+                f"expected {len(known[0])} ids, one a candidate, "
+                f"got the shape {tuple(self.ids.shape)}."
+            )
+        return self.ids
+
+    @staticmethod
+    def _rows(prediction: Prediction | None) -> tuple[Tensor | None, ...]:
+        return () if prediction is None else (prediction.outputs, prediction.features)
+
+
+@dataclass(frozen=True, eq=False)
+class Picks:
+    """What a selector chose.
+
+    Attributes:
+        positions: ``(n,)`` distinct positions among the candidates, long, most wanted first.
+        probabilities: ``(n,)`` float64, the probability with which each was picked among what was
+            left when its turn came; None where the choice is not one of known probabilities.
+    """
+
+    positions: Tensor
+    probabilities: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+def _checked(scores: Tensor, prediction: Prediction | None) -> Tensor:
+    if not isinstance(scores, Tensor) or scores.ndim != 1 or not scores.is_floating_point():
+        got = (
+            f"{scores.dtype} of the shape {tuple(scores.shape)}"
+            if isinstance(scores, Tensor)
+            else type(scores).__name__
+        )
+        raise ScoreError(f"scores must be a float tensor (N,), one a candidate, got {got}.")
+    if prediction is not None:
+        if len(prediction) != len(scores):
+            raise ScoreError(f"{len(scores)} scores came with {len(prediction)} predictions.")
+        for known in Candidates._rows(prediction):
+            if known is not None and known.device != scores.device:
+                raise ScoreError(
+                    f"the scores are on {scores.device}, the prediction on {known.device}: "
+                    "bring both to one device."
+                )
+    check_finite(scores)
+    return scores.detach()
+
+
+def check_finite(scores: Tensor) -> None:
+    """A NonFiniteError where a score is NaN or infinite."""
+    # a finite sum has finite terms, and is many times faster to find out
+    if not torch.isfinite(scores.sum()) and not torch.isfinite(scores).all():
+        raise NonFiniteError("The scores contain NaN or infinity. Nothing was selected.")
+
+
+def _part(prediction: Prediction | None, needs: Set[str]) -> Prediction | None:
+    if prediction is None or not needs & {"outputs", "features"}:
+        return None
+    outputs = prediction.outputs if "outputs" in needs else None
+    features = prediction.features if "features" in needs else None
+    if outputs is None and features is None:
+        return None
+    if outputs is prediction.outputs and features is prediction.features:
+        return prediction  # with the probabilities that it has computed
+    return Prediction(outputs, prediction.ids, prediction.kind, features)
+
+
+def _check_labels(labels: Tensor, annotated: Prediction | None) -> None:
+    if labels.ndim != 1 or labels.is_floating_point() or labels.dtype == torch.bool:
+        raise PredictionError(
+            "labels must be class numbers (A,), one an annotated sample, "
+            f"got {labels.dtype} of the shape {tuple(labels.shape)}."
+        )
+    if annotated is not None and len(labels) != len(annotated):
+        raise PredictionError(f"{len(annotated)} annotated samples came with {len(labels)} labels.")
+
+
+def _check_alike(candidates: Prediction, annotated: Prediction) -> None:
+    for name in ("outputs", "features"):
+        ours, theirs = getattr(candidates, name), getattr(annotated, name)
+        if ours is not None and theirs is not None and ours.shape[1:] != theirs.shape[1:]:
+            raise PredictionError(
+                f"the {name} of the candidates are {tuple(ours.shape)}, those of the annotated "
+                f"samples {tuple(theirs.shape)}: both must come from the same model."
+            )

@@ -1,0 +1,210 @@
+"""k-means over points, by blocks: which k groups do they fall into?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from alkit.errors import ConfigurationError
+from alkit.memory import check_memory
+from alkit.selectors.kmeanspp import d2_sampling
+from alkit.selectors.points import Points
+from alkit.selectors.spaces import Space, as_space
+
+SKETCH = 64  # principal directions that the iterations look at
+SAMPLE = 32  # rows a cluster, at least, of the sample that they start on
+ITERATIONS = 10  # at most, on the sample, and again on all rows
+TOLERANCE = 3e-3  # relative decrease of the inertia below which they end
+TINY = torch.finfo(torch.float32).tiny
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """k clusters of N points.
+
+    Attributes:
+        labels: ``(N,)`` the cluster of each point, in ``0 .. k - 1``; some may be empty.
+        centers: ``(k, W)`` means of the points of each cluster, where an outer product is
+            flattened; of norm one for the cosine distance, as in spherical k-means.
+        squared: ``(N,)`` squared euclidean distances to the center of the own cluster, by
+            differences: equal points of a cluster have equal ones.
+    """
+
+    labels: Tensor
+    centers: Tensor
+    squared: Tensor
+
+    def sizes(self, weights: Tensor | None = None) -> Tensor:
+        """``(k,)`` points of each cluster, or their weight, in float64."""
+        ones = torch.ones_like(self.squared) if weights is None else weights
+        sizes = ones.new_zeros(len(self.centers), dtype=torch.float64)
+        return sizes.index_add_(0, self.labels, ones.double())
+
+
+def space_with_means(space: Space | None) -> Space:
+    """The space of an argument, where a mean is nearest to its points; None is ``Features()``.
+
+    Raises:
+        ConfigurationError: no space, or one of the manhattan distance.
+    """
+    space = as_space(space)
+    if space.metric == "manhattan":
+        raise ConfigurationError(
+            "k-means minimizes euclidean or cosine distances, which the manhattan distance has no "
+            f"means for: give another metric than that of {space!r}."
+        )
+    return space
+
+
+def kmeans(
+    parts: Sequence[Points], k: int, generator: Generator, weights: Tensor | None = None
+) -> Clusters:
+    """Lloyd's k-means (1982, "Least squares quantization in PCM") from k-means++ seeds.
+
+    The seeds are drawn from a sample of an eighth of the rows, of at least 32 a cluster. Lloyd's
+    iterations, on the sample and then on all rows, look at the 64 principal directions of the
+    points alone, which hold nearly all of the distances between features of a network; a last
+    iteration looks at the points themselves. A cluster that loses its last point starts afresh at
+    the point farthest from its center.
+
+    Args:
+        parts: the points, in one part or in several that stay apart in memory; not manhattan.
+        k: how many clusters.
+        generator: of the sample and of the seeds.
+        weights: ``(N,)`` not negative, of the points in all parts; all zero is as all one.
+
+    Cost: O(N k (W + 64 i)) multiply-adds for points of W dimensions and i <= 10 iterations, two of
+    W for an eighth of ten. Memory: O(64 N + k W) beyond the points.
+    """
+    if weights is not None and not bool(weights.any()):
+        weights = None
+    first = parts[0]
+    width = math.prod(factor.shape[1] for factor in first.factors)
+    nbytes = 4 * k * width * first.factors[0].element_size()
+    check_memory(nbytes, first.device, f"k-means of {k:,} clusters", "Ask for fewer, or use PCA.")
+    mean, sketch = _sketch(parts, width, generator)
+    labels = _search(sketch, k, generator, weights)
+    centers, _ = _means(parts, labels, mean.expand(k, -1), weights)
+    labels, _ = _assign(parts, centers, mean)
+    centers, _ = _means(parts, labels, centers, weights)
+    squared = [
+        (block - centers[labels[rows]]).square_().sum(1)
+        for rows, block in _blocks(parts, 2 * width)
+    ]
+    return Clusters(labels, centers, torch.cat(squared))
+
+
+def _search(points: Points, k: int, generator: Generator, weights: Tensor | None) -> Tensor:
+    """The clusters ``(N,)`` that seeding and Lloyd's iterations find."""
+    number = max(len(points) // 8, SAMPLE * k)
+    if weights is not None:
+        sums = weights.double().cumsum(0)
+        chance = torch.rand(number, generator=generator, dtype=torch.float64).to(points.device)
+        rows = torch.searchsorted(sums, chance * sums[-1], right=True).clamp_(max=len(points) - 1)
+        sample = points[rows]
+    elif number < len(points):
+        rows = torch.randperm(len(points), generator=generator)[:number]
+        sample = points[rows.to(points.device)]
+    else:
+        sample = points
+    seeds = d2_sampling(sample, min(k, len(sample)), generator)
+    centers = sample.factors[0][seeds.to(points.device)]
+    if sample is not points:
+        centers, _ = _lloyd(sample, centers, None)
+    return _lloyd(points, centers, weights)[1]
+
+
+def _lloyd(points: Points, centers: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Centers and clusters once the inertia no longer falls."""
+    origin = centers.new_zeros(centers.shape[1])
+    last = math.inf
+    for _ in range(ITERATIONS):
+        labels, squared = _assign([points], centers, origin)
+        centers, empty = _means([points], labels, centers, weights)
+        cost = squared if weights is None else squared * weights
+        if len(empty):
+            centers[empty] = points.factors[0][cost.topk(len(empty)).indices]
+        inertia = float(cost.sum(dtype=torch.float64))
+        if last - inertia <= TOLERANCE * inertia and not len(empty):
+            break
+        last = inertia
+    return centers, labels  # pyright: ignore[reportPossiblyUnbound]
+
+
+def _assign(parts: Sequence[Points], centers: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
+    """The nearest center of each point, and the squared distance as the GEMM form tells it."""
+    # |x - c|^2 / 2 - |x|^2 / 2, of centers seen from the origin given: fewer digits cancel
+    moved = centers - origin
+    half = moved.square().sum(1) / 2 + moved @ origin
+    found = []
+    for _, block in _blocks(parts, centers.shape[1] + len(centers)):
+        best, labels = torch.addmm(half, block, moved.T, alpha=-1).min(1)
+        found.append((labels, best))
+    labels, best = (torch.cat(column) for column in zip(*found, strict=True))
+    norms = torch.cat([part.squared_norms for part in parts])
+    return labels, best.mul_(2).add_(norms).clamp_(min=0)
+
+
+def _means(
+    parts: Sequence[Points], labels: Tensor, centers: Tensor, weights: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """The means of all clusters, and which are empty: these keep their centers."""
+    k = len(centers)
+    sums, mass = torch.zeros_like(centers), torch.zeros_like(centers[:, 0])
+    for rows, block in _blocks(parts, 2 * centers.shape[1] + k):
+        group = labels[rows]
+        ones = torch.ones_like(block[:, 0]) if weights is None else weights[rows].to(block.dtype)
+        if block.is_cuda:  # there, index_add_ adds in an order of its own each time
+            member = torch.zeros(k, len(block), dtype=block.dtype, device=block.device)
+            member[group, torch.arange(len(block), device=block.device)] = ones
+            sums.addmm_(member, block)
+            mass += member.sum(1)
+        else:
+            sums.index_add_(0, group, block if weights is None else block * ones[:, None])
+            mass.index_add_(0, group, ones)
+    empty = mass <= 0
+    means = torch.where(empty[:, None], centers, sums / mass.clamp(min=TINY)[:, None])
+    if parts[0].metric == "cosine":
+        means = torch.nn.functional.normalize(means, dim=1)
+    return means, empty.nonzero().flatten()
+
+
+def _sketch(parts: Sequence[Points], width: int, generator: Generator) -> tuple[Tensor, Points]:
+    """The mean ``(W,)``, and all points about it, on their principal directions if W is large."""
+    sample = parts[0]
+    number = min(len(sample), max(2**21 // width, 4 * SKETCH))
+    if number < len(sample):
+        rows = torch.randperm(len(sample), generator=generator)[:number]
+        sample = sample[rows.to(sample.device)]
+    rows = torch.cat([block for _, block in _blocks([sample], width)])
+    mean = rows.mean(0)
+    axes = None
+    if width > 2 * SKETCH:  # Halko, Martinsson & Tropp 2011, Algorithm 4.4
+        rows = rows - mean
+        start = torch.randn(number, SKETCH, generator=generator, dtype=torch.float32)
+        axes = torch.linalg.qr(rows.T @ start.to(rows)).Q
+        axes = torch.linalg.qr(rows.T @ (rows @ axes)).Q
+    blocks = [
+        block - mean if axes is None else block @ axes - mean @ axes
+        for _, block in _blocks(parts, width)
+    ]
+    return mean, Points((torch.cat(blocks),))
+
+
+def _blocks(parts: Sequence[Points], width: int) -> Iterator[tuple[slice, Tensor]]:
+    """Rows of all parts as plain vectors, so many that ``width`` values of each fit a cache."""
+    budget = 2**19 if parts[0].device.type == "cpu" else 2**25
+    size = min(max(budget // width, 64), 8192)
+    offset = 0
+    for part in parts:
+        for start in range(0, len(part), size):
+            factors = [factor[start : start + size] for factor in part.factors]
+            block = factors[0]
+            for factor in factors[1:]:
+                block = (block[:, :, None] * factor[:, None, :]).flatten(1)
+            yield slice(offset + start, offset + start + len(block)), block
+        offset += len(part)

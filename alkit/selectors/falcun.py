@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from alkit.selectors.candidates import Candidates, Picks
+from alkit.selectors.selector import Selector, check_number
+from alkit.selectors.spaces import as_float
+
+
+class Falcun(Selector):
+    """Uncertain and diverse, both by class probabilities: drawn by ``relevance ** gamma``.
+
+    The relevance is the uncertainty ``u = 1 - (p1 - p2)`` plus a distance in [0, 1]: the smallest
+    of u and the L1 distances to the probabilities of what is picked, brought from its lowest to
+    its highest value among what is left, at each turn anew. It begins with uncertain candidates
+    and moves on to diverse ones (Gilhuber et al. 2024, "FALCUN: A simple and efficient deep active
+    learning strategy", equations 1 to 6). As the distance starts at u, candidates of which the
+    model is certain never become diverse; and equal probabilities do not exclude each other.
+
+    The probability of each pick is known. Cost: O(n N C) time, O(N C) memory, n random numbers.
+
+    Args:
+        gamma: above 0; low picks by chance, high the most relevant.
+
+    Raises:
+        ConfigurationError: gamma out of range.
+    """
+
+    needs = frozenset({"outputs"})
+
+    def __init__(self, gamma: float = 10) -> None:
+        check_number("gamma", gamma, "above 0", lambda gamma: gamma > 0)
+        self.gamma = gamma
+
+    def select(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
+        p = as_float(candidates.probabilities).clone()
+        first, second = p.topk(2, dim=1).values.unbind(1)
+        unsure = 1 - (first - second)
+        nearest, rows = unsure.clone(), torch.arange(len(p), device=p.device)
+        draws = torch.rand(n, dtype=torch.float64, generator=generator).to(p.device)
+        picked, chances = [], []
+        for draw in draws.split(1):
+            weights = _relevance(unsure, nearest).pow_(self.gamma)
+            sums = weights.cumsum(0, dtype=torch.float64)
+            pick = torch.searchsorted(sums, draw * sums[-1], right=True)
+            picked.append(rows[pick])
+            chances.append(weights[pick] / sums[-1])
+            nearest = torch.minimum(nearest, torch.cdist(p, p[pick], p=1).squeeze(1))
+            for known in (p, unsure, nearest, rows):
+                known[pick] = known[-1:].clone()  # the last one moves up into the gap
+            p, unsure, nearest, rows = p[:-1], unsure[:-1], nearest[:-1], rows[:-1]
+        return Picks(torch.cat(picked), torch.cat(chances))
+
+    def __repr__(self) -> str:
+        return "Falcun()" if self.gamma == 10 else f"Falcun(gamma={self.gamma})"
+
+
+def _relevance(unsure: Tensor, nearest: Tensor) -> Tensor:
+    """``(N,)`` in proportion to the relevance, at most 1, which no power takes beyond a float."""
+    low, high = nearest.aminmax()
+    equal = high == low
+    relevance = (nearest - low).div_(high - low + equal).add_(unsure)
+    highest = relevance.amax()
+    nothing = highest == 0  # then all are alike
+    return relevance.add_(nothing).div_(highest + nothing)

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Generator, Tensor
+
+from alkit.selectors.candidates import Candidates
+from alkit.selectors.points import Points
+from alkit.selectors.selector import Selector
+from alkit.selectors.spaces import Space, as_space, shown
+
+FIRST = 32  # known centers that every candidate is compared with
+RUNNERS = 256  # candidates whose distances are kept exact while picks are made
+TINY = torch.finfo(torch.float64).tiny
+
+
+class KCenter(Selector):
+    """Each time the candidate farthest from all that is annotated or picked: greedy core-set.
+
+    No candidate is then farther from its nearest center than twice the least that any n picks
+    could achieve. Sener & Savarese 2018, "Active learning for convolutional neural networks: a
+    core-set approach", Algorithm 1; with nothing annotated the first pick is drawn at random.
+
+    Lazy, and exact: the picks are those of comparing every candidate with every pick. Cost: at
+    most O(N (A + n) D) multiply-adds for A annotated samples, most often a fraction of it;
+    O(N + n D) memory beyond the features. Candidates that are equally far, to nine digits, are
+    equally likely to be picked.
+
+    Args:
+        space: as what candidates are compared. Default: ``Features()``.
+    """
+
+    def __init__(self, space: Space | None = None) -> None:
+        self.space = as_space(space)
+        self.needs = self.space.needs | {"annotated"}
+
+    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
+        return farthest_first(*self.space(candidates), n, generator)
+
+    def __repr__(self) -> str:
+        return f"KCenter({shown(self.space)})"
+
+
+def farthest_first(
+    points: Points,
+    known: Points | None,
+    n: int,
+    generator: Generator,
+    weights: Tensor | None = None,
+    block: int = 1024,
+) -> Tensor:
+    """``n`` positions, each time the one whose weight times distance to the centers is highest.
+
+    A distance to the nearest center only falls as centers are added, so an old one is an upper
+    bound. Only the ``block`` highest bounds are brought up to date at a time, against all the
+    centers that they missed by one GEMM; and while the best of these is above every other bound
+    it is what comparing everything would pick.
+
+    Args:
+        points: N candidates.
+        known: centers from the start; with none, the first pick has the highest weight.
+        n: how many, at most N.
+        generator: of ties.
+        weights: ``(N,)``, not negative; default: all one. Once every weighted distance is zero,
+            the rest is picked as if all weights were one, and then at random.
+        block: how many at a time; the picks do not depend on it.
+    """
+    # less than what tells two distances apart: it decides between equal ones only
+    luck = 1 + torch.rand(len(points), generator=generator, dtype=torch.float64) * 2.0**-30
+    luck = luck.to(points.device)
+    keys = luck if weights is None or not weights.any() else weights.double() * luck
+    centers = _Centers(points, known, [] if known is not None else [int(keys.argmax())])
+    while len(centers.picked) < n:
+        heights = keys * centers.bounds
+        heights[centers.picked] = 0
+        if heights.amax() >= TINY:
+            _race(centers, keys, heights, n, block)
+        elif keys is not luck:
+            keys = luck
+        else:
+            luck[centers.picked] = 0
+            centers.picked += luck.topk(n - len(centers.picked)).indices.tolist()
+    return torch.tensor(centers.picked)
+
+
+class _Centers:
+    """The centers so far, and what is known of the distance of each point to the nearest."""
+
+    def __init__(self, points: Points, known: Points | None, picked: list[int]) -> None:
+        self.points, self.known, self.picked = points, known, picked
+        first = points[picked[0] : picked[0] + 1] if known is None else known[:FIRST]
+        self.bounds = points.reach(first)
+        self.seen = torch.full((len(points),), len(first), dtype=torch.int32, device=points.device)
+
+    def __len__(self) -> int:
+        return len(self.picked) + (0 if self.known is None else len(self.known))
+
+    def since(self, start: int) -> Iterator[Points]:
+        """All centers but the first so many."""
+        known = len(self) - len(self.picked)
+        if self.known is not None and start < known:
+            yield self.known[start:]
+        if missed := self.picked[max(0, start - known) :]:
+            yield self.points[torch.tensor(missed, device=self.points.device)]
+
+    def update(self, rows: Tensor) -> None:
+        """Bring bounds up to date; rows that missed about as many centers go together."""
+        for part in rows[self.seen[rows].argsort()].split(512):
+            points, bounds = self.points[part], self.bounds[part]
+            for centers in self.since(int(self.seen[part[0]])):
+                bounds = torch.minimum(bounds, points.reach(centers))
+            self.bounds[part], self.seen[part] = bounds, len(self)
+
+    def exact(self, rows: Tensor) -> Tensor:
+        """The distances themselves."""
+        points = self.points[rows]
+        return torch.stack([points.nearest(centers) for centers in self.since(0)]).amin(0)
+
+
+def _race(centers: _Centers, keys: Tensor, heights: Tensor, n: int, block: int) -> None:
+    """Bring the highest bounds up to date, and pick while the best is above all the others."""
+    rows, outside = _highest(heights, block)
+    centers.update(rows)
+    heights = keys[rows] * centers.bounds[rows]
+    rows, heights = rows[heights >= outside], heights[heights >= outside]
+    if not len(rows):
+        return
+    runners, limit = _highest(heights, RUNNERS)
+    rows, outside = rows[runners], max(outside, limit)
+    keys, values, points = keys[rows], centers.exact(rows), centers.points[rows].double()
+    while len(centers.picked) < n:
+        height, best = (keys * values).max(0)
+        if height < outside:
+            break
+        centers.picked.append(int(rows[best]))
+        values = torch.minimum(values, points.apart(points[best : best + 1]))
+    centers.bounds[rows], centers.seen[rows] = values, len(centers)
+
+
+def _highest(heights: Tensor, number: int) -> tuple[Tensor, float]:
+    """The positions of the ``number`` highest above zero, and the highest of the others."""
+    top = heights.topk(min(number + 1, len(heights)))
+    outside = max(float(top.values[-1]) if len(heights) > number else 0.0, TINY)
+    return top.indices[top.values >= outside], outside

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Set
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from alkit.errors import ConfigurationError
+from alkit.prediction import Prediction
+from alkit.selectors.candidates import Candidates, Picks
+from alkit.selectors.selector import Selector, as_selector, check_number
+
+
+class Mix(Selector):
+    """A share of the picks by one selector, a share by another, one after the other.
+
+        al.Mix((0.2, al.Random()), (0.8, al.TopK()))   # a fifth by chance, the others by score
+
+    Each part chooses among what the parts before it left, and sees their picks as annotated
+    samples, unless it looks at labels, which these do not have yet. A part gets ``share * n``
+    picks, rounded so that all sum to n: what is missing goes to the largest fractions, the
+    earlier part first. Probabilities of the picks are given where all parts give them.
+
+    Cost: that of the parts, of which all but the first see a copy of O(N) rows.
+
+    Args:
+        *parts: pairs of a share in (0, 1] and a selector, in the order of their turns.
+
+    Raises:
+        ConfigurationError: no pairs, or shares that are out of range or do not sum to 1.
+    """
+
+    def __init__(self, *parts: tuple[float, Selector | Callable[..., Any]]) -> None:
+        if not parts or not all(isinstance(part, tuple) and len(part) == 2 for part in parts):
+            raise ConfigurationError(
+                f"Mix takes pairs, such as (0.2, Random()), (0.8, TopK()), got {parts!r}."
+            )
+        for share, _ in parts:
+            check_number("a share", share, "in (0, 1]", lambda share: 0 < share <= 1)
+        total = math.fsum(share for share, _ in parts)
+        if not math.isclose(total, 1, abs_tol=1e-6):
+            raise ConfigurationError(f"the shares of Mix must sum to 1, got {total:g}.")
+        self.parts = [(share, as_selector(selector)) for share, selector in parts]
+        self.needs = frozenset().union(*(selector.needs for _, selector in self.parts))
+
+    def select(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
+        left, picked = torch.arange(len(candidates)), torch.zeros(0, dtype=torch.long)
+        chances: list[Tensor | None] = []
+        for (_, selector), size in zip(self.parts, self._sizes(n), strict=True):
+            if not size:
+                continue
+            picks = selector(_left(candidates, left, picked, selector.needs), size, generator)
+            picked = torch.cat([picked, left[picks.positions]])
+            left = left[torch.isin(left, picked, assume_unique=True, invert=True)]
+            chances.append(picks.probabilities)
+        known = [probabilities for probabilities in chances if probabilities is not None]
+        return Picks(picked, torch.cat(known) if len(known) == len(chances) else None)
+
+    def _sizes(self, n: int) -> list[int]:
+        total = math.fsum(share for share, _ in self.parts)
+        exact = [share / total * n for share, _ in self.parts]
+        sizes = [math.floor(size) for size in exact]
+        order = sorted(range(len(exact)), key=lambda i: sizes[i] - exact[i])
+        for i in order[: n - sum(sizes)]:
+            sizes[i] += 1
+        return sizes
+
+    def __repr__(self) -> str:
+        return f"Mix({', '.join(f'({share}, {selector!r})' for share, selector in self.parts)})"
+
+
+def _left(candidates: Candidates, left: Tensor, picked: Tensor, needs: Set[str]) -> Candidates:
+    """What is needed of those that are left, beside the annotated and the picked ones."""
+    ours = candidates.only(needs)
+    if not len(picked):
+        return ours
+    rest, chosen, known = ours[left], ours[picked].prediction, ours.annotated
+    if chosen is None or "annotated" not in needs or "labels" in needs:
+        return rest
+    return replace(rest, annotated=chosen if known is None else _joined(known, chosen))
+
+
+def _joined(first: Prediction, second: Prediction) -> Prediction:
+    def both(name: str) -> Tensor | None:
+        ours, theirs = getattr(first, name), getattr(second, name)
+        return None if ours is None or theirs is None else torch.cat([ours, theirs])
+
+    ids = torch.cat([first.ids, second.ids.to(first.ids.device)])
+    return Prediction(both("outputs"), ids, first.kind, both("features"))

@@ -1,0 +1,236 @@
+"""Points that can be compared: how far apart are rows i and j?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.linalg import vecdot, vector_norm
+
+from alkit.errors import NonFiniteError
+
+Metric = Literal["euclidean", "cosine", "manhattan"]
+
+REDUCED = {"tf32": 2.0**-9, "high": 2.0**-9, "bf16": 2.0**-6, "medium": 2.0**-6}
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """N points of a metric space, compared block by block: never N x N at once.
+
+    A point is the outer product of its rows in ``factors``: one matrix ``(N, D)`` for ordinary
+    vectors; two, ``(N, C)`` and ``(N, D)``, for a gradient embedding, whose ``N x C D`` values are
+    never formed, as inner products factor: ``<a_i b_i, a_j b_j> = <a_i, a_j> <b_i, b_j>``.
+
+    Args:
+        factors: matrices of N rows, float32 or float64, contiguous. For the cosine distance
+            their rows are of norm one.
+        metric: ``"euclidean"``; ``"cosine"`` (1 - cosine; a row of zeros is 1/2 from the others);
+            or ``"manhattan"`` (one factor).
+    """
+
+    factors: tuple[Tensor, ...]
+    metric: Metric = "euclidean"
+
+    def __len__(self) -> int:
+        return len(self.factors[0])
+
+    @property
+    def device(self) -> torch.device:
+        return self.factors[0].device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.factors[0].dtype
+
+    def __getitem__(self, rows: Tensor | slice) -> Points:
+        part = Points(tuple(factor[rows] for factor in self.factors), self.metric)
+        known = self.__dict__
+        if "_shift" in known:
+            part.__dict__["_shift"] = known["_shift"]
+        if "squared_norms" in known:
+            part.__dict__["squared_norms"] = known["squared_norms"][rows]
+        return part
+
+    def double(self) -> Points:
+        """The same points in float64."""
+        return Points(tuple(factor.double() for factor in self.factors), self.metric)
+
+    @cached_property
+    def squared_norms(self) -> Tensor:
+        """``(N,)`` squared euclidean norms. Raises a NonFiniteError where they overflow."""
+        norms = vector_norm(self.factors[0], dim=1).square_()
+        for factor in self.factors[1:]:
+            norms *= vector_norm(factor, dim=1).square_()
+        if not torch.isfinite(norms).all():
+            raise NonFiniteError(
+                f"The squared norms of the candidates overflow {self.dtype}: scale their features "
+                "down first. Nothing was selected."
+            )
+        return norms
+
+    def inner(self, others: Points) -> Tensor:
+        """``(N, M)`` inner products; one GEMM a factor."""
+        product = self.factors[0] @ others.factors[0].T
+        for ours, theirs in zip(self.factors[1:], others.factors[1:], strict=True):
+            product *= ours @ theirs.T
+        return product
+
+    def squared_distances(self, others: Points) -> Tensor:
+        """``(N, M)`` squared distances of the metric, never negative, zero between equal rows.
+
+        Within 1 % of the true ones, far closer but for pairs that are next to each other. Cost:
+        N M D multiply-adds, O(N M) memory. Pairs too close for the GEMM form to tell how far apart
+        they are, are compared once more, difference by difference.
+        """
+        result = self.factors[0].new_empty(len(self), len(others))
+        for rows, block, moved in self._blocks(others):
+            raw = block._raw(moved)
+            if self.metric != "manhattan":
+                block._mend(raw, moved, self[rows], others)
+            result[rows] = raw
+        if self.metric == "euclidean":
+            return result
+        return (result.mul_(0.5) if self.metric == "cosine" else result).square_()
+
+    def distances(self, others: Points) -> Tensor:
+        """``(N, M)`` distances of the metric; see ``squared_distances``."""
+        return self.squared_distances(others).sqrt_()
+
+    def apart(self, others: Points) -> Tensor:
+        """``(N,)`` float64 distances row by row, to as many others or to one.
+
+        By differences in float64: equal rows give equal values wherever they stand, and zero
+        among themselves. Cost: O(N D), without a GEMM.
+        """
+        return self._distance(self._raw_apart(others))
+
+    def nearest(self, others: Points) -> Tensor:
+        """``(N,)`` float64 distances to the nearest of M others, as exact as ``apart``.
+
+        The GEMM form tells which of them can be the nearest; differences decide. Cost: N M D
+        multiply-adds, O(N) memory.
+        """
+        result = self.factors[0].new_full((len(self),), torch.inf, dtype=torch.float64)
+        for rows, block, moved in self._blocks(others):
+            upper = block._raw(moved, self._slack)
+            low = upper.amin(1, keepdim=True)
+            if self.metric == "manhattan":
+                lower = upper.mul_(1 - 2 * self._slack)
+            else:
+                lower = upper.sub_(moved.squared_norms, alpha=2 * self._slack)
+                low += 2 * self._slack * block.squared_norms[:, None]
+            near, part = result[rows], self[rows]
+            for i, j in _pairs(lower <= low):
+                near.scatter_reduce_(0, i, part[i]._raw_apart(others[j]), "amin")
+        return self._distance(result)
+
+    def reach(self, others: Points) -> Tensor:
+        """``(N,)`` float64, never below the distance to the nearest of M others, and just above.
+
+        Zero for a row that equals one of them. Cheaper than ``nearest``: N M D multiply-adds and
+        little else, O(N) memory.
+        """
+        result = self.factors[0].new_full((len(self),), torch.inf, dtype=torch.float64)
+        for rows, block, moved in self._blocks(others):
+            low = block._raw(moved, self._slack).amin(1).double()
+            vague = (low <= 5 * self._slack * block.squared_norms).nonzero().flatten()
+            result[rows] = self._distance(low)
+            if self.metric != "manhattan" and len(vague):
+                result[rows][vague] = self[rows][vague].nearest(others)
+        return result
+
+    @cached_property
+    def _slack(self) -> float:
+        """How far off the GEMM form may be, as a share of both squared norms: a rigorous bound."""
+        width = 512 + sum(factor.shape[1] for factor in self.factors)
+        reduced = _reduced(self.device) if self.dtype == torch.float32 else 0.0
+        return width * torch.finfo(self.dtype).eps + reduced
+
+    @cached_property
+    def _shift(self) -> Tensor | None:
+        """What to subtract before a GEMM, where the points lie together, far from the origin."""
+        if len(self.factors) > 1 or self.metric == "manhattan" or not len(self):
+            return None
+        sample = self.factors[0][:: max(1, len(self) // 1024)]
+        mean = sample.mean(0)
+        spread = (sample - mean).square_().sum(1).mean()
+        return mean if bool(mean.square().sum() > 25 * spread) else None
+
+    def _moved(self, shift: Tensor | None) -> Points:
+        if shift is None:
+            return self
+        moved = Points((self.factors[0] - shift,), self.metric)
+        moved.__dict__["_shift"] = None
+        return moved
+
+    def _blocks(self, others: Points) -> Iterator[tuple[slice, Points, Points]]:
+        """Rows whose comparisons fit a cache, these points and the others ready for a GEMM."""
+        budget = 2**18 if self.device.type == "cpu" else 2**24
+        width = max(factor.shape[1] for factor in self.factors)
+        size = max(64, min(budget // max(1, len(others)), 16 * budget // max(1, width)))
+        moved = others._moved(self._shift)
+        _ = self.squared_norms  # once, not block by block; and where they overflow nothing is done
+        for start in range(0, len(self) if len(others) else 0, size):
+            rows = slice(start, start + size)
+            yield rows, self[rows]._moved(self._shift), moved
+
+    def _raw(self, others: Points, slack: float = 0.0) -> Tensor:
+        """``(N, M)`` by GEMM, raised by what it may be off: manhattan, or squared euclidean."""
+        if self.metric == "manhattan":
+            raw = torch.cdist(self.factors[0], others.factors[0], p=1)
+            return raw.mul_(1 + slack) if slack else raw
+        ours, theirs = self.squared_norms, others.squared_norms
+        if slack:
+            ours, theirs = ours * (1 + slack), theirs * (1 + slack)
+        if len(self.factors) == 1:
+            raw = torch.addmm(theirs, self.factors[0], others.factors[0].T, alpha=-2)
+        else:
+            raw = self.inner(others).mul_(-2).add_(theirs)
+        return raw.add_(ours[:, None])
+
+    def _mend(self, raw: Tensor, moved: Points, rows: Points, others: Points) -> None:
+        ours, theirs = self.squared_norms, moved.squared_norms
+        suspects = (raw.amin(1) <= self._slack * (ours + theirs.amax())).nonzero().flatten()
+        if not len(suspects):
+            return
+        near = raw[suspects] <= self._slack * (ours[suspects, None] + theirs)
+        for i, j in _pairs(near):
+            i = suspects[i]
+            raw[i, j] = rows[i]._raw_apart(others[j]).to(raw.dtype)
+
+    def _raw_apart(self, others: Points) -> Tensor:
+        """By differences; of outer products ``(a-c) b' + c (b-d)'``, of rank one each."""
+        pairs = [
+            (a.double(), b.double()) for a, b in zip(self.factors, others.factors, strict=True)
+        ]
+        (a, c), first = pairs[0], pairs[0][0] - pairs[0][1]
+        if self.metric == "manhattan":
+            return first.abs().sum(1)
+        if len(pairs) == 1:
+            return vector_norm(first, dim=1).square_()
+        b, second = pairs[1][0], pairs[1][0] - pairs[1][1]
+        squares = vecdot(first, first) * vecdot(b, b) + vecdot(c, c) * vecdot(second, second)
+        return (squares + 2 * vecdot(first, c) * vecdot(b, second)).clamp_(min=0)
+
+    def _distance(self, raw: Tensor) -> Tensor:
+        if self.metric == "manhattan":
+            return raw
+        return raw.mul_(0.5) if self.metric == "cosine" else raw.sqrt_()
+
+
+def _reduced(device: torch.device) -> float:
+    """What float32 products lose where a user lets torch round their factors (TF32, bfloat16)."""
+    kind = torch.backends.cuda if device.type == "cuda" else torch.backends.mkldnn
+    setting = getattr(getattr(kind, "matmul", None), "fp32_precision", None)
+    return REDUCED.get(setting or torch.get_float32_matmul_precision(), 0.0)
+
+
+def _pairs(near: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Positions of what is true, in parts that bound the memory of their comparison."""
+    i, j = near.nonzero().unbind(1)
+    return zip(i.split(512), j.split(512), strict=True)

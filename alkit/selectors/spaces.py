@@ -1,0 +1,165 @@
+"""Spaces: as what are candidates compared? Features, class probabilities, gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import get_args
+
+import torch
+from torch import Tensor
+
+from alkit.errors import ConfigurationError, NonFiniteError
+from alkit.prediction import Prediction
+from alkit.selectors.candidates import Candidates
+from alkit.selectors.points import Metric, Points
+
+
+class Space:
+    """As what candidates are compared; a leaf overrides ``factors``.
+
+    Called on candidates it gives their points, and those of the annotated samples, or None where
+    nothing is annotated.
+    """
+
+    needs: frozenset[str] = frozenset()
+    metric: Metric = "euclidean"
+    origin_is_known: bool = False
+    """Whether a candidate at the origin has nothing to teach."""
+
+    def factors(self, prediction: Prediction) -> tuple[Tensor, ...]:
+        """Matrices of N rows whose row-wise outer product is the point; see ``Points``."""
+        raise NotImplementedError(f"{type(self).__name__} must define factors(prediction).")
+
+    def __call__(self, candidates: Candidates) -> tuple[Points, Points | None]:
+        if "features" in self.needs:
+            _ = candidates.features  # says how to get them
+        if "outputs" in self.needs:
+            _ = candidates.probabilities  # likewise
+        known = candidates.annotated
+        predictions = [candidates.prediction] + [known] * bool(known is not None and len(known))
+        parts = self._together([self.factors(part) for part in predictions])  # type: ignore
+        if self.metric == "cosine":
+            parts = [tuple(unit_rows(factor) for factor in factors) for factors in parts]
+        ours, *others = [Points(factors, self.metric) for factors in parts]
+        return ours, others[0] if others else None
+
+    def _together(self, parts: list[tuple[Tensor, ...]]) -> list[tuple[Tensor, ...]]:
+        """What is done to the factors of the candidates and the annotated samples jointly."""
+        return parts
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Features(Space):
+    """The features of a layer, ``(N, D)``, under a distance of choice.
+
+    Args:
+        metric: ``"euclidean"``, ``"cosine"`` or ``"manhattan"``.
+        normalize: bring every row to norm one first.
+        pca: project onto so many principal components first, of candidates and annotated samples
+            together. Cost: O(N D^2 + D^3).
+
+    Raises:
+        ConfigurationError: an unknown metric, or a ``pca`` that is no integer of at least 1.
+    """
+
+    needs = frozenset({"features"})
+
+    def __init__(
+        self, metric: Metric = "euclidean", *, normalize: bool = False, pca: int | None = None
+    ) -> None:
+        if metric not in get_args(Metric):
+            known = ", ".join(get_args(Metric))
+            raise ConfigurationError(f"metric must be one of {known}, got {metric!r}.")
+        if pca is not None and (isinstance(pca, bool) or not isinstance(pca, int) or pca < 1):
+            raise ConfigurationError(f"pca must be an integer of at least 1, got {pca!r}.")
+        self.metric = metric
+        self.normalize = normalize
+        self.pca = pca
+
+    def factors(self, prediction: Prediction) -> tuple[Tensor, ...]:
+        features = as_float(prediction.features)
+        return (unit_rows(features) if self.normalize else features,)
+
+    def _together(self, parts: list[tuple[Tensor, ...]]) -> list[tuple[Tensor, ...]]:
+        if self.pca is None or self.pca >= parts[0][0].shape[1]:
+            return parts
+        return [(part,) for part in _projected([factors[0] for factors in parts], self.pca)]
+
+    def __repr__(self) -> str:
+        shown = [] if self.metric == "euclidean" else [repr(self.metric)]
+        shown += ["normalize=True"] if self.normalize else []
+        shown += [] if self.pca is None else [f"pca={self.pca}"]
+        return f"Features({', '.join(shown)})"
+
+
+class Probabilities(Space):
+    """The class probabilities ``(N, C)``, averaged over posterior samples; euclidean."""
+
+    needs = frozenset({"outputs"})
+
+    def factors(self, prediction: Prediction) -> tuple[Tensor, ...]:
+        return (as_float(prediction.mean_probabilities),)
+
+
+class GradientEmbedding(Space):
+    """The gradient of the loss at the guessed label in the last layer: ``(p - onehot) e'``.
+
+    Its norm says how uncertain, its direction in what way (Ash et al. 2020, "Deep batch active
+    learning by diverse, uncertain gradient lower bounds", section 3). ``N x C D`` values that are
+    never formed: the two factors stay apart.
+    """
+
+    needs = frozenset({"outputs", "features"})
+    origin_is_known = True
+
+    def factors(self, prediction: Prediction) -> tuple[Tensor, ...]:
+        p = as_float(prediction.mean_probabilities)
+        residual = p.clone()
+        residual.scatter_add_(1, p.argmax(1, keepdim=True), p.new_full((len(p), 1), -1.0))
+        return residual, as_float(prediction.features)
+
+
+def as_space(space: Space | None) -> Space:
+    """The space of an argument; None is ``Features()``. Raises a ConfigurationError otherwise."""
+    if space is None:
+        return Features()
+    if isinstance(space, Space):
+        return space
+    hint = f" Did you mean {space.__name__}()?" if isinstance(space, type) else ""
+    raise ConfigurationError(f"space must be a Space, such as Features(), got {space!r}.{hint}")
+
+
+def shown(space: Space) -> str:
+    """How a space reads in the ``repr`` of a selector: nothing where it is the default."""
+    return "" if repr(space) == "Features()" else f"space={space!r}"
+
+
+def as_float(rows: Tensor | None) -> Tensor:
+    """Rows in float32 (float64 stays), contiguous."""
+    rows = torch.as_tensor(rows)
+    return (rows if rows.dtype == torch.float64 else rows.float()).contiguous()
+
+
+def unit_rows(rows: Tensor) -> Tensor:
+    """Rows of norm one; a row of zeros stays. Raises a NonFiniteError where norms overflow."""
+    norms = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    if not torch.isfinite(norms).all():
+        raise NonFiniteError(f"The norms of the features overflow {rows.dtype}: scale them first.")
+    return rows / norms.clamp_(min=torch.finfo(rows.dtype).tiny)
+
+
+def _projected(parts: list[Tensor], components: int) -> list[Tensor]:
+    """All rows on their common principal components, from the covariance in float64."""
+    mean = sum(part.sum(0, dtype=torch.float64) for part in parts) / sum(map(len, parts))
+
+    def centered(part: Tensor) -> Iterator[Tensor]:
+        return ((block.double() - mean).to(part.dtype) for block in part.split(8192))
+
+    products = (block.T @ block for part in parts for block in centered(part))
+    covariance = sum((product.double() for product in products), start=mean.new_zeros(()))
+    if not torch.isfinite(covariance).all():
+        raise NonFiniteError("The covariance of the features overflows: scale them first.")
+    axes = torch.linalg.eigh(covariance).eigenvectors[:, -components:].flip(1).to(parts[0].dtype)
+    return [torch.cat([block @ axes for block in centered(part)]) for part in parts]

@@ -1,0 +1,67 @@
+"""Named papers: functions that return a strategy made of alkit's parts.
+
+Each takes the network, the pool and the options of ``Strategy``; ``features="layer.path"`` says
+where the candidates are compared, by default what goes into the last part of a Sequential.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+from typing_extensions import Unpack
+
+from alkit.criteria import Margin
+from alkit.pool import ActiveLearningDataset
+from alkit.selectors import (
+    Coral,
+    GradientEmbedding,
+    KCenter,
+    KMeansPlusPlus,
+    Power,
+)
+from alkit.strategies.strategy import Strategy, StrategyOptions
+
+
+def badge(
+    classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
+) -> Strategy:
+    """BADGE: k-means++ on the gradient embeddings of the last layer.
+
+    Ash et al. 2020, "Deep batch active learning by diverse, uncertain gradient lower bounds",
+    algorithm 1. Cost: see ``KMeansPlusPlus``.
+    """
+    return Strategy(classifier, train_pool, None, KMeansPlusPlus(GradientEmbedding()), **options)
+
+
+def coreset(
+    classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
+) -> Strategy:
+    """Core-set: greedy k-centers of the features, what is annotated included.
+
+    Sener and Savarese 2018, "Active learning for convolutional neural networks: a core-set
+    approach", algorithm 1. Cost: see ``KCenter``.
+    """
+    return Strategy(classifier, train_pool, None, KCenter(), **options)
+
+
+def coral(
+    classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
+) -> Strategy:
+    """Coral: greedy k-centers whose distances are weighted by the margin criterion.
+
+    Known from Lightly's samplers. Cost: see ``Coral``.
+    """
+    return Strategy(classifier, train_pool, Margin(), Coral(), **options)
+
+
+def power_margin(
+    classifier: nn.Module,
+    train_pool: ActiveLearningDataset,
+    beta: float = 1.0,
+    **options: Unpack[StrategyOptions],
+) -> Strategy:
+    """Power-margin: margins to the power ``beta`` as the weights of a draw; no repeats by chance.
+
+    Kirsch et al. 2023, "Stochastic batch acquisition: a simple baseline for deep active
+    learning", section 3. The probability of each pick is in the query. Cost: see ``Power``.
+    """
+    return Strategy(classifier, train_pool, Margin(), Power(beta), **options)

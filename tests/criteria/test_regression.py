@@ -1,0 +1,150 @@
+import math
+
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.stats
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import alkit as al
+from alkit.criteria import ExpectedImprovement, Thompson, UpperConfidenceBound, Variance
+from alkit.errors import ConfigurationError, PredictionError
+
+outputs = hnp.arrays(
+    np.float64,
+    st.tuples(st.integers(1, 5), st.integers(1, 4), st.just(1)),
+    elements=st.floats(-100, 100).map(lambda x: round(x, 3)),
+)
+
+
+def values(rows, dtype=torch.float64):
+    return al.Prediction(torch.as_tensor(rows, dtype=dtype), kind="values")
+
+
+def of(mean, deviation, dtype=torch.float64):
+    """Two samples of these moments."""
+    mean, deviation = (torch.as_tensor(x, dtype=dtype) for x in (mean, deviation))
+    return values(torch.stack([mean - deviation, mean + deviation], -1)[..., None], dtype)
+
+
+@given(hnp.arrays(np.float64, (4, 3, 2), elements=st.floats(-100, 100)))
+def test_variance_is_numpys_averaged_over_the_targets(y):
+    np.testing.assert_allclose(
+        Variance()(values(y)).numpy(), y.var(1).mean(-1), rtol=1e-9, atol=1e-9
+    )
+
+
+def test_variance_keeps_its_digits_far_from_zero():
+    y = 1e4 + torch.tensor([[0.0, 1, 2], [0, 0, 0]])[..., None]
+    assert Variance()(values(y, torch.float32)).tolist() == pytest.approx([2 / 3, 0], rel=1e-3)
+
+
+@given(outputs, st.floats(-100, 100), st.booleans())
+def test_expected_improvement_is_the_closed_form_of_a_normal(y, best, maximize):
+    mean, deviation = y[..., 0].mean(1), y[..., 0].std(1)
+    gain = mean - best if maximize else best - mean
+    scores = ExpectedImprovement(best, maximize)(values(y)).numpy()
+    assert (scores >= 0).all()
+    sure = deviation < 1e-6
+    z = gain / np.where(sure, 1, deviation)
+    expected = gain * scipy.stats.norm.cdf(z) + deviation * scipy.stats.norm.pdf(z)
+    expected = np.where(sure, np.maximum(gain, 0), expected)
+    np.testing.assert_allclose(scores, expected, rtol=1e-9, atol=1e-6)
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(0, 1), (2, 0.5), (-1, 2), (0.5, 0.1)])
+def test_expected_improvement_is_the_expectation_of_what_exceeds_the_best(mean, deviation):
+    normal, best = scipy.stats.norm(mean, deviation), 0.7
+    end = mean + 10 * deviation
+    above, _ = scipy.integrate.quad(lambda y: (y - best) * normal.pdf(y), best, end)
+    below, _ = scipy.integrate.quad(
+        lambda y: (best - y) * normal.pdf(y), mean - 10 * deviation, best
+    )
+    prediction = of([mean], [deviation])
+    assert ExpectedImprovement(best)(prediction).item() == pytest.approx(above, abs=1e-7)
+    assert ExpectedImprovement(best, maximize=False)(prediction).item() == pytest.approx(
+        below, abs=1e-7
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_expected_improvement_is_finite_where_all_samples_agree(dtype):
+    prediction = of([3.0, 1.0, 0.5, -1e30], [0, 0, 0, 0], dtype)
+    assert ExpectedImprovement(1)(prediction).tolist() == [2, 0, 0, 0]
+    barely = of([3.0, 1.0, 0.5], [1e-30, 1e-30, 1e-30], dtype)
+    assert ExpectedImprovement(1)(barely).tolist() == pytest.approx([2, 0, 0])
+
+
+def test_expected_improvement_prefers_the_unsure_one_of_equal_means():
+    scores = ExpectedImprovement(0)(of([-1.0, -1.0, -1.0], [0, 1, 2]))
+    assert scores.argsort().tolist() == [0, 1, 2]
+
+
+@given(outputs, st.floats(-5, 5))
+def test_the_upper_confidence_bound_is_beta_deviations_above_the_mean(y, beta):
+    expected = y[..., 0].mean(1) + beta * y[..., 0].std(1)
+    np.testing.assert_allclose(
+        UpperConfidenceBound(beta)(values(y)).numpy(), expected, rtol=1e-9, atol=1e-6
+    )
+
+
+def test_the_lower_bound_is_minimized_by_the_negative_of_a_negative_beta():
+    prediction = of([0.0, 0.0, 1.0], [0.1, 2.0, 0.1])
+    assert (-UpperConfidenceBound(-1))(prediction).argmax() == 1
+    assert UpperConfidenceBound(1)(prediction).argmax() == 1
+
+
+def test_thompson_is_one_sample_the_same_for_all_rows_and_takes_them_in_turn():
+    y = torch.randn(7, 3, 1, generator=torch.Generator().manual_seed(0))
+    prediction = values(y, torch.float32)
+    assert Thompson()(prediction).equal(y[:, 0, 0])
+    for round in range(7):
+        assert Thompson().at(round)(prediction).equal(y[:, round % 3, 0])
+        bound = (al.Rank(Thompson()) + 1).at(round)
+        assert bound(prediction).equal((al.Rank(Thompson(round)) + 1)(prediction))
+
+
+def test_thompson_picks_a_candidate_as_often_as_it_is_the_best_of_the_posterior():
+    y = torch.randn(4, 200, 1, generator=torch.Generator().manual_seed(1))
+    y[2] += 1
+    prediction = values(y, torch.float32)
+    firsts = torch.stack([Thompson(k)(prediction).argmax() for k in range(200)])
+    assert firsts.bincount(minlength=4).equal(y[..., 0].argmax(0).bincount(minlength=4))
+
+
+@pytest.mark.parametrize(
+    "criterion", [ExpectedImprovement(1), UpperConfidenceBound(1), Thompson()], ids=repr
+)
+def test_several_targets_have_no_order(criterion):
+    with pytest.raises(PredictionError, match=r"one target dimension, \(N, K, 1\), got 2"):
+        criterion(values(torch.randn(4, 3, 2)))
+
+
+@pytest.mark.parametrize(
+    "criterion",
+    [Variance(), ExpectedImprovement(1), UpperConfidenceBound(1), Thompson()],
+    ids=repr,
+)
+def test_class_outputs_are_no_values(criterion):
+    with pytest.raises(PredictionError, match='kind "values", got "logits"'):
+        criterion(al.Prediction(torch.randn(4, 3, 1)))
+    with pytest.raises(PredictionError, match='kind "values", got features alone'):
+        criterion(al.Prediction(features=torch.randn(4, 3)))
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, "1", None, [1.0], True])
+def test_a_parameter_that_is_no_finite_number_raises(wrong):
+    with pytest.raises(ConfigurationError, match="number"):
+        ExpectedImprovement(wrong)
+    with pytest.raises(ConfigurationError, match="number"):
+        UpperConfidenceBound(wrong)
+
+
+def test_they_print_as_they_are_written():
+    assert repr(ExpectedImprovement(0.5)) == "ExpectedImprovement(0.5)"
+    assert repr(ExpectedImprovement(2, False)) == "ExpectedImprovement(2, maximize=False)"
+    assert repr(UpperConfidenceBound(2) + Thompson()) == "UpperConfidenceBound(2) + Thompson()"
+    assert repr(Thompson().at(3)) == "Thompson(3)"

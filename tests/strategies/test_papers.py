@@ -1,0 +1,93 @@
+"""Named papers are ready strategies, and keep the laws."""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import alkit as al
+from alkit.strategies import papers
+from alkit.testing import check_strategy
+
+PAPERS = {
+    "badge": "KMeansPlusPlus(space=GradientEmbedding())",
+    "coreset": "KCenter()",
+    "coral": "Coral() of Margin()",
+    "power_margin": "Power() of Margin()",
+}
+
+
+def test_every_paper_is_at_the_top_level():
+    functions = [value for value in vars(papers).values() if inspect.isfunction(value)]
+    own = {function.__name__ for function in functions if function.__module__ == papers.__name__}
+    assert own == set(PAPERS)
+    assert all(getattr(al, name) is getattr(papers, name) for name in PAPERS)
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_paper_keeps_the_laws(name, net):
+    paper = getattr(al, name)
+    check_strategy(lambda pool, test: paper(net(), pool, test=test, seed=3, batch_size=8).build())
+
+
+@pytest.mark.parametrize(("name", "why"), PAPERS.items())
+def test_a_query_says_by_which_rule(name, why, pool, net):
+    query = getattr(al, name)(net(), pool, seed=0).build().query(5)
+    assert query.why == why
+    assert (query.scores is None) == ("of" not in why)
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_a_cold_start_needs_no_label(name, blobs, net):
+    pool = al.ActiveLearningDataset(blobs())
+    assert len(set(getattr(al, name)(net(), pool, seed=0).build().query(7))) == 7
+
+
+def test_a_strategy_chooses_as_select_does_on_the_arrays_of_its_model(pool, net):
+    strategy = al.badge(net(), pool, seed=0).build()
+    model = strategy.module.model.eval()
+    x = pool._samples.dataset.tensors[0]
+    with torch.no_grad():
+        p, features = model(x).softmax(1), model[:3](x)
+    left = pool.unannotated_indices
+    seen = []
+
+    def remember(candidates, n, generator):
+        seen.append(candidates)
+        return torch.arange(n)
+
+    remember.needs = {"features", "outputs", "annotated", "labels", "head"}
+    al.Strategy(net(), pool, selector=remember, seed=0).build().query(3)
+    (candidates,) = seen
+    assert candidates.ids.tolist() == left.tolist()
+    torch.testing.assert_close(candidates.features, features[left])
+    torch.testing.assert_close(candidates.probabilities, p[left])
+    known = pool.annotated_indices
+    torch.testing.assert_close(candidates.annotated.features, features[known])
+    assert candidates.labels.tolist() == [int(pool[i][1]) for i in known]
+    torch.testing.assert_close(candidates.head(features[:5]), model[3](features[:5]))
+    assert strategy.query(4).probabilities is None
+
+
+def test_power_margin_tells_the_probability_of_each_pick(pool, net):
+    query = al.power_margin(net(), pool, beta=2, seed=0).build().query(6)
+    assert query.why == "Power(beta=2) of Margin()"
+    assert query.probabilities.shape == (6,)
+    assert ((query.probabilities > 0) & (query.probabilities < 1)).all()
+
+
+def test_features_may_be_named(pool):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head = nn.Linear(2, 5), nn.Linear(5, 3)
+
+        def forward(self, x):
+            return self.head(self.body(x).relu())
+
+    with pytest.raises(ValueError, match="features="):
+        al.coreset(Net(), pool).build().query(3)
+    query = al.coreset(Net(), pool, features="model.body").build().query(3)
+    assert np.isin(query, pool.unannotated_indices).all()
