@@ -26,11 +26,13 @@ _MODULES = {
         "Thompson UpperConfidenceBound Variance VariationRatio ZScore"
     ),
     "alkit.selectors": (
-        "Balanced Candidates Coral Falcun Features GradientEmbedding KCenter KMeans "
-        "KMeansPlusPlus Mix PerClass PerGroup Picks Power Prefilter Probabilities Random "
-        "Selector SoftRank Softmax Space TopK"
+        "ALFAMix Balanced Candidates ClusterMargin Coral DropQuery Falcun Features "
+        "GradientEmbedding KCenter KMeans KMeansPlusPlus MaxHerding Mix PerClass PerGroup "
+        "Picks Power Prefilter ProbCover Probabilities Random Selector SoftRank Softmax "
+        "Space TopK TypiClust UncertaintyHerding"
     ),
     "alkit.selection": "select",
+    "alkit.diagnosis": "doctor",
     "alkit.applications": (
         "Application BinaryClassifier CategoricalClassifier Classifier Regressor"
     ),
@@ -39,7 +41,7 @@ _MODULES = {
     "alkit.history": "History",
     "alkit.strategies": (
         "ActiveLearner AdversarialStrategy Strategy UncertaintyStrategy UniformStrategy "
-        "badge coral coreset power_margin"
+        "badge cluster_margin coral coreset power_margin probcover typiclust uherding"
     ),
     "alkit.loop": "ActiveLearningLoop RoundRecord",
     "alkit.experiment": "Result compare",

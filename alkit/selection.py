@@ -127,7 +127,7 @@ def ask(
         values = candidates.scores[rows].cpu().numpy()
         parts = criterion.shares(*scores)
         shares = {name: part[rows].cpu().numpy() for name, part in parts.items()}
-        evidence = _with_scores(evidence, candidates, criterion, scores, values.min())
+        evidence = _with_scores(evidence, candidates, criterion, scores, float(values.min()))
     return Query(
         candidates.ids.cpu()[picks.positions].numpy(),
         scores=values,
@@ -145,7 +145,8 @@ def _with_scores(
     scores: Sequence[Tensor],
     lowest: float,
 ) -> Evidence:
-    final, terms = candidates.scores, criterion.terms
+    final: Tensor = candidates.scores  # type: ignore[assignment]
+    terms = criterion.terms
     columns = [*zip(terms, scores, strict=True), (criterion, final)]
     constant = [repr(term) for term, column in columns if _is_constant(column)]
     sample = None

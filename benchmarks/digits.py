@@ -35,7 +35,7 @@ METHODS: dict[str, Callable[[], dict]] = {
     "entropy, inverted": lambda: {"criterion": -al.Entropy()},
     "badge": lambda: {"selector": al.KMeansPlusPlus(al.GradientEmbedding())},
     "k-center": lambda: {"selector": al.KCenter()},
-    "margin, then k-center": lambda: {"selector": al.Prefilter(3, al.KCenter())},
+    "margin-k-center": lambda: {"selector": al.Prefilter(3, al.KCenter())},
     "coral": lambda: {"criterion": al.Margin(), "selector": al.Coral()},
     "uncertainty herding": lambda: {"criterion": al.Margin(), "selector": al.UncertaintyHerding()},
 }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from torch import Tensor
 
 from alkit.diagnosis.finding import Finding, not_seen
 from alkit.diagnosis.places import Distances
 from alkit.evidence import Evidence
 from alkit.query import Query
 
-BATCHES = 1000  # random batches that a query is compared with
+BATCHES = 500  # random batches that a query is compared with
 
 
 def class_skew(query: Query, evidence: Evidence) -> Finding:
@@ -77,7 +78,7 @@ def _as_high(scores: np.ndarray, sample: np.ndarray) -> float:
     ascending = np.sort(sample)
     ours, theirs = (
         np.searchsorted(ascending, part, "left") + np.searchsorted(ascending, part, "right")
-        for part in (scores[:: -(-len(scores) // BATCHES)], sample)
+        for part in (scores[:: 1 + len(scores) // 1000], sample)
     )
     drawn = np.random.default_rng(0).choice(theirs, (BATCHES, len(ours)))
     return float((drawn.mean(1) >= ours.mean()).mean())
@@ -91,22 +92,19 @@ def _as_unusual(apart: Distances) -> float:
     """
     rng = np.random.default_rng(0)
     n = min(len(apart.picks), len(apart.sample), 100)
-    batches = [rng.choice(len(apart.sample), n, replace=False) for _ in range(BATCHES)]
     some = rng.choice(len(apart.picks), n, replace=False)
-    sample, picks = apart.sample.numpy(), apart.picks.numpy()
+    batches = rng.random((BATCHES, len(apart.sample))).argpartition(n - 1)[:, :n]
     usual, ours = (part.numpy() for part in apart.to_neighbor())
-    shares = [_two_sided(ours[some].mean(), [usual[rows].mean() for rows in batches])]
+    shares = [_two_sided(ours[some].mean(), usual[batches].mean(1))]
     if n > 1:
-        apart_by_chance = [_spread(sample, rows) for rows in batches]
-        shares.append(_two_sided(_spread(picks, some), apart_by_chance))
+        shares.append(_two_sided(_spread(apart.picks, some), _spread(apart.sample, batches)))
     return min(1.0, len(shares) * min(shares))
 
 
-def _spread(distances: np.ndarray, rows: np.ndarray) -> float:
-    return float(distances[np.ix_(rows, rows)].min(1).mean())
+def _spread(distances: Tensor, rows: np.ndarray) -> np.ndarray:
+    """The mean distance to the nearest of the same rows, ``(...)`` for rows ``(..., n)``."""
+    return distances.numpy()[rows[..., :, None], rows[..., None, :]].min(-1).mean(-1)
 
 
-def _two_sided(ours: float, theirs: list[float]) -> float:
-    above = (np.array(theirs) >= ours).mean()
-    below = (np.array(theirs) <= ours).mean()
-    return 2 * float(min(above, below))
+def _two_sided(ours: np.ndarray, theirs: np.ndarray) -> float:
+    return 2 * float(min((theirs >= ours).mean(), (theirs <= ours).mean()))

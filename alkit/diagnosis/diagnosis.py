@@ -83,11 +83,11 @@ def doctor(query: Query) -> Diagnosis:
         far above. A note for posterior samples, which may be drawn anew each time.
     ``class skew``
         Half the summed difference between the shares of the guessed classes in picks and sample;
-        a note where fewer than 1% of 1,000 simulated random batches differ as much. A warning if
+        a note where fewer than 1% of 500 simulated random batches differ as much. A warning if
         moreover a class is absent of which 5 were expected (less than 1% by chance), or one fills
         more than half of the batch and twice its share.
     ``agreement with random``
-        A warning where more than 5% of 1,000 random batches, the usual level, have as high a mean
+        A warning where more than 5% of 500 random batches, the usual level, have as high a mean
         rank of scores; without scores, as unusual a distance to each other or to the data. A note
         for selectors that draw with known probabilities. One random batch in twenty passes.
 

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from alkit.diagnosis.finding import Finding, is_many, not_seen
 from alkit.evidence import Evidence
-from alkit.selectors.points import Points
-from alkit.selectors.spaces import as_float
 
 NEIGHBOR = 10  # whose distance says how densely the data lie somewhere
 
@@ -39,16 +37,20 @@ class Distances:
             return None
         sample, picks = evidence.sample.prediction, evidence.picks.prediction
         featured = sample.features is not None and picks.features is not None
-        rows = [part.features if featured else part.outputs for part in (sample, picks)]
-        if len(sample) < 3 or any(part is None for part in rows):
+        ours = sample.features if featured else sample.outputs
+        theirs = picks.features if featured else picks.outputs
+        if ours is None or theirs is None or len(sample) < 3:
             return None
-        a, b = (Points((as_float(part).flatten(1),)) for part in rows)
+        a, b = ours.flatten(1).double(), theirs.flatten(1).double()
+        center = a.median(0).values
+        a, b = a - center, b - center
+        scale = float(a.norm(dim=1).median())
         return cls(
             "features" if featured else sample.kind,
             picks.ids.numpy(),
-            a.distances(a).fill_diagonal_(torch.inf),
-            b.distances(b).fill_diagonal_(torch.inf),
-            b.distances(a).masked_fill_(picks.ids[:, None] == sample.ids, torch.inf),
+            _between(a, a, scale).fill_diagonal_(torch.inf),
+            _between(b, b, scale).fill_diagonal_(torch.inf),
+            _between(b, a, scale).masked_fill_(picks.ids[:, None] == sample.ids, torch.inf),
         )
 
     def to_neighbor(self) -> tuple[Tensor, Tensor]:
@@ -63,7 +65,7 @@ def near_duplicates(apart: Distances | None) -> Finding:
     if apart is None or len(apart.picks) < 2:
         return not_seen(name, "two picks, and features or outputs of the candidates")
     usual, nearest = apart.sample.amin(1), apart.picks.amin(1)
-    equal = nearest <= 1e-3 * usual.median()  # rounding alone moves equal samples apart
+    equal = nearest == 0
     near = equal | (nearest < usual.quantile(0.01))
     share = float(near.float().mean())
     says = f"{share:.0%} of the picks have one among the picks, by their {apart.by}"
@@ -108,3 +110,12 @@ def outliers(apart: Distances | None) -> Finding:
         "selector=UncertaintyHerding() or TypiClust().",
         apart.ids[far.numpy()],
     )
+
+
+def _between(a: Tensor, b: Tensor, scale: float) -> Tensor:
+    """``(A, B)`` euclidean distances, 0 where rounding in a network is as large: 1e-5 of the scale.
+
+    By one GEMM in float64, whose own rounding is far below that.
+    """
+    distances = torch.cdist(a, b, compute_mode="use_mm_for_euclid_dist")
+    return distances.masked_fill_(distances < 1e-5 * scale, 0.0)

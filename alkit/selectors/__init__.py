@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+from alkit.selectors.alfamix import ALFAMix
 from alkit.selectors.candidates import Candidates, Picks
+from alkit.selectors.clustermargin import ClusterMargin
 from alkit.selectors.coral import Coral
+from alkit.selectors.dropquery import DropQuery
 from alkit.selectors.falcun import Falcun
+from alkit.selectors.herding import MaxHerding, UncertaintyHerding
 from alkit.selectors.kcenter import KCenter
 from alkit.selectors.kmeans import KMeans
 from alkit.selectors.kmeanspp import KMeansPlusPlus
 from alkit.selectors.mix import Mix
 from alkit.selectors.points import Points
 from alkit.selectors.prefilter import Prefilter
+from alkit.selectors.probcover import ProbCover
 from alkit.selectors.quotas import Balanced, PerClass, PerGroup
 from alkit.selectors.random import Random
 from alkit.selectors.selector import Selector, as_selector
 from alkit.selectors.spaces import Features, GradientEmbedding, Probabilities, Space
 from alkit.selectors.stochastic import Power, Softmax, SoftRank
 from alkit.selectors.topk import RunningTopK, TopK
+from alkit.selectors.typiclust import TypiClust
 
 __all__ = [
+    "ALFAMix",
     "Balanced",
     "Candidates",
+    "ClusterMargin",
     "Coral",
+    "DropQuery",
     "Falcun",
     "Features",
     "GradientEmbedding",
     "KCenter",
     "KMeans",
     "KMeansPlusPlus",
+    "MaxHerding",
     "Mix",
     "PerClass",
     "PerGroup",
@@ -35,6 +45,7 @@ __all__ = [
     "Points",
     "Power",
     "Prefilter",
+    "ProbCover",
     "Probabilities",
     "Random",
     "RunningTopK",
@@ -43,5 +54,7 @@ __all__ = [
     "Softmax",
     "Space",
     "TopK",
+    "TypiClust",
+    "UncertaintyHerding",
     "as_selector",
 ]

@@ -15,10 +15,12 @@ from alkit.selectors.kmeanspp import d2_sampling
 from alkit.selectors.points import Points
 from alkit.selectors.spaces import Space, as_space
 
-SKETCH = 64  # principal directions that the iterations look at
-SAMPLE = 32  # rows a cluster, at least, of the sample that they start on
-ITERATIONS = 10  # at most, on the sample, and again on all rows
+SKETCH = 32  # principal directions that all iterations but the last look at
+RUNS = 3  # on the sample, of which the best is taken
+SAMPLE = 32  # points a cluster, at least, of the sample
+ITERATIONS = 10  # at most, on the sample, and again on all points
 TOLERANCE = 3e-3  # relative decrease of the inertia below which they end
+CACHE = 2**19  # values of a block
 TINY = torch.finfo(torch.float32).tiny
 
 
@@ -44,6 +46,17 @@ class Clusters:
         sizes = ones.new_zeros(len(self.centers), dtype=torch.float64)
         return sizes.index_add_(0, self.labels, ones.double())
 
+    def members(self, number: int, generator: Generator) -> tuple[Tensor, ...]:
+        """Which of the first ``number`` points are in each cluster.
+
+        The nearest to its center is first; those that are equally near come in random order.
+        """
+        labels, squared = self.labels[:number], self.squared[:number]
+        order = torch.randperm(number, generator=generator).to(labels.device)
+        order = order[squared[order].argsort(stable=True)]
+        order = order[labels[order].argsort(stable=True)]
+        return order.split(torch.bincount(labels, minlength=len(self.centers)).tolist())
+
 
 def space_with_means(space: Space | None) -> Space:
     """The space of an argument, where a mean is nearest to its points; None is ``Features()``.
@@ -65,20 +78,19 @@ def kmeans(
 ) -> Clusters:
     """Lloyd's k-means (1982, "Least squares quantization in PCM") from k-means++ seeds.
 
-    The seeds are drawn from a sample of an eighth of the rows, of at least 32 a cluster. Lloyd's
-    iterations, on the sample and then on all rows, look at the 64 principal directions of the
-    points alone, which hold nearly all of the distances between features of a network; a last
-    iteration looks at the points themselves. A cluster that loses its last point starts afresh at
-    the point farthest from its center.
+    The best of three runs on a sample, an eighth of the points or 32 a cluster, goes on with all of
+    them. These iterations look at the 32 principal directions of the points alone, in which groups
+    of features are apart; a last one looks at the points themselves. A cluster that loses its last
+    point starts afresh at the point farthest from its center.
 
     Args:
         parts: the points, in one part or in several that stay apart in memory; not manhattan.
-        k: how many clusters.
+        k: how many clusters, at most N.
         generator: of the sample and of the seeds.
         weights: ``(N,)`` not negative, of the points in all parts; all zero is as all one.
 
-    Cost: O(N k (W + 64 i)) multiply-adds for points of W dimensions and i <= 10 iterations, two of
-    W for an eighth of ten. Memory: O(64 N + k W) beyond the points.
+    Cost: O(N k (W + 32 i)) multiply-adds for points of W dimensions and i <= 14 iterations, O(N W)
+    for the directions. Memory: O(32 N + k W) beyond the points.
     """
     if weights is not None and not bool(weights.any()):
         weights = None
@@ -111,35 +123,44 @@ def _search(points: Points, k: int, generator: Generator, weights: Tensor | None
         sample = points[rows.to(points.device)]
     else:
         sample = points
-    seeds = d2_sampling(sample, min(k, len(sample)), generator)
-    centers = sample.factors[0][seeds.to(points.device)]
-    if sample is not points:
-        centers, _ = _lloyd(sample, centers, None)
-    return _lloyd(points, centers, weights)[1]
+    # the best of some runs, unweighted: the sample has the weights
+    runs = [_lloyd(sample, _seeds(sample, k, generator), None) for _ in range(RUNS)]
+    centers, labels, _ = min(runs, key=lambda run: run[2])
+    return labels if sample is points else _lloyd(points, centers, weights)[1]
 
 
-def _lloyd(points: Points, centers: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Centers and clusters once the inertia no longer falls."""
-    origin = centers.new_zeros(centers.shape[1])
+def _seeds(points: Points, k: int, generator: Generator) -> Tensor:
+    return points.factors[0][d2_sampling(points, k, generator).to(points.device)]
+
+
+def _lloyd(points: Points, centers: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, float]:
+    """Centers, clusters and inertia once that no longer falls."""
     last = math.inf
     for _ in range(ITERATIONS):
-        labels, squared = _assign([points], centers, origin)
+        labels, squared = _assign([points], centers)
         centers, empty = _means([points], labels, centers, weights)
         cost = squared if weights is None else squared * weights
         if len(empty):
             centers[empty] = points.factors[0][cost.topk(len(empty)).indices]
         inertia = float(cost.sum(dtype=torch.float64))
-        if last - inertia <= TOLERANCE * inertia and not len(empty):
-            break
+        done = last - inertia <= TOLERANCE * inertia and not len(empty)
         last = inertia
-    return centers, labels  # pyright: ignore[reportPossiblyUnbound]
+        if done:
+            break
+    return centers, labels, last  # pyright: ignore[reportPossiblyUnbound]
 
 
-def _assign(parts: Sequence[Points], centers: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
-    """The nearest center of each point, and the squared distance as the GEMM form tells it."""
-    # |x - c|^2 / 2 - |x|^2 / 2, of centers seen from the origin given: fewer digits cancel
-    moved = centers - origin
-    half = moved.square().sum(1) / 2 + moved @ origin
+def _assign(
+    parts: Sequence[Points], centers: Tensor, origin: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The nearest center of each point, and its squared distance from it by the GEMM form.
+
+    Where the points lie far from the origin, another one among them keeps digits of the former.
+    """
+    moved = centers if origin is None else centers - origin
+    half = moved.square().sum(1) / 2
+    if origin is not None:
+        half += moved @ origin
     found = []
     for _, block in _blocks(parts, centers.shape[1] + len(centers)):
         best, labels = torch.addmm(half, block, moved.T, alpha=-1).min(1)
@@ -189,7 +210,7 @@ def _sketch(parts: Sequence[Points], width: int, generator: Generator) -> tuple[
         axes = torch.linalg.qr(rows.T @ start.to(rows)).Q
         axes = torch.linalg.qr(rows.T @ (rows @ axes)).Q
     blocks = [
-        block - mean if axes is None else block @ axes - mean @ axes
+        block - mean if axes is None else (block - mean) @ axes
         for _, block in _blocks(parts, width)
     ]
     return mean, Points((torch.cat(blocks),))
@@ -197,8 +218,8 @@ def _sketch(parts: Sequence[Points], width: int, generator: Generator) -> tuple[
 
 def _blocks(parts: Sequence[Points], width: int) -> Iterator[tuple[slice, Tensor]]:
     """Rows of all parts as plain vectors, so many that ``width`` values of each fit a cache."""
-    budget = 2**19 if parts[0].device.type == "cpu" else 2**25
-    size = min(max(budget // width, 64), 8192)
+    room = CACHE if parts[0].device.type == "cpu" else 64 * CACHE
+    size = min(max(room // width, 64), 8192)
     offset = 0
     for part in parts:
         for start in range(0, len(part), size):

@@ -154,9 +154,10 @@ class Points:
     @cached_property
     def _shift(self) -> Tensor | None:
         """What to subtract before a GEMM, where the points lie together, far from the origin."""
-        if len(self.factors) > 1 or self.metric == "manhattan" or not len(self):
+        rows, *more = self.factors
+        if more or self.metric == "manhattan" or not len(rows):
             return None
-        sample = self.factors[0][:: max(1, len(self) // 1024)]
+        sample = rows[:: max(1, len(rows) // 1024)]
         mean = sample.mean(0)
         spread = (sample - mean).square_().sum(1).mean()
         return mean if bool(mean.square().sum() > 25 * spread) else None
@@ -170,9 +171,9 @@ class Points:
 
     def _blocks(self, others: Points) -> Iterator[tuple[slice, Points, Points]]:
         """Rows whose comparisons fit a cache, these points and the others ready for a GEMM."""
-        budget = 2**18 if self.device.type == "cpu" else 2**24
+        budget = 2**19 if self.device.type == "cpu" else 2**24
         width = max(factor.shape[1] for factor in self.factors)
-        size = max(64, min(budget // max(1, len(others)), 16 * budget // max(1, width)))
+        size = max(256, min(budget // max(1, len(others)), 8 * budget // max(1, width)))
         moved = others._moved(self._shift)
         _ = self.squared_norms  # once, not block by block; and where they overflow nothing is done
         for start in range(0, len(self) if len(others) else 0, size):
@@ -205,15 +206,15 @@ class Points:
 
     def _raw_apart(self, others: Points) -> Tensor:
         """By differences; of outer products ``(a-c) b' + c (b-d)'``, of rank one each."""
-        pairs = [
-            (a.double(), b.double()) for a, b in zip(self.factors, others.factors, strict=True)
-        ]
-        (a, c), first = pairs[0], pairs[0][0] - pairs[0][1]
+        factors = zip(self.factors, others.factors, strict=True)
+        (a, c), *more = [(ours.double(), theirs.double()) for ours, theirs in factors]
+        first = a - c
         if self.metric == "manhattan":
             return first.abs().sum(1)
-        if len(pairs) == 1:
+        if not more:
             return vector_norm(first, dim=1).square_()
-        b, second = pairs[1][0], pairs[1][0] - pairs[1][1]
+        ((b, d),) = more
+        second = b - d
         squares = vecdot(first, first) * vecdot(b, b) + vecdot(c, c) * vecdot(second, second)
         return (squares + 2 * vecdot(first, c) * vecdot(b, second)).clamp_(min=0)
 

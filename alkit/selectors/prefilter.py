@@ -42,10 +42,10 @@ class Prefilter(Selector):
         self.needs = self.then.needs | self.by.needs
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
-        size = math.ceil(self.factor * n - 1e-9)  # 1.1 * 10 is 11, not a little more
+        size = math.ceil(self.factor * n - 1e-9)  # 1.1 * 50 is 55, not a little more
         if size >= len(candidates):
             return self.then(candidates, n, generator).positions
-        listed = self.by(candidates.only(self.by.needs), size, generator).positions.msort()
+        listed = self.by(candidates.only(self.by.needs), size, generator).positions
         return listed[self.then(candidates.only(self.then.needs)[listed], n, generator).positions]
 
     def __repr__(self) -> str:

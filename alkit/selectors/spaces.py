@@ -152,7 +152,8 @@ def unit_rows(rows: Tensor) -> Tensor:
 
 def _projected(parts: list[Tensor], components: int) -> list[Tensor]:
     """All rows on their common principal components, from the covariance in float64."""
-    mean = sum(part.sum(0, dtype=torch.float64) for part in parts) / sum(map(len, parts))
+    sums = torch.stack([part.sum(0, dtype=torch.float64) for part in parts])
+    mean = sums.sum(0) / sum(map(len, parts))
 
     def centered(part: Tensor) -> Iterator[Tensor]:
         return ((block.double() - mean).to(part.dtype) for block in part.split(8192))

@@ -6,9 +6,13 @@ from alkit.strategies.adversarial import AdversarialStrategy
 from alkit.strategies.learner import ActiveLearner
 from alkit.strategies.papers import (
     badge,
+    cluster_margin,
     coral,
     coreset,
     power_margin,
+    probcover,
+    typiclust,
+    uherding,
 )
 from alkit.strategies.strategy import Strategy, UncertaintyStrategy, UniformStrategy
 
@@ -19,7 +23,11 @@ __all__ = [
     "UncertaintyStrategy",
     "UniformStrategy",
     "badge",
+    "cluster_margin",
     "coral",
     "coreset",
     "power_margin",
+    "probcover",
+    "typiclust",
+    "uherding",
 ]

@@ -12,11 +12,15 @@ from typing_extensions import Unpack
 from alkit.criteria import Margin
 from alkit.pool import ActiveLearningDataset
 from alkit.selectors import (
+    ClusterMargin,
     Coral,
     GradientEmbedding,
     KCenter,
     KMeansPlusPlus,
     Power,
+    ProbCover,
+    TypiClust,
+    UncertaintyHerding,
 )
 from alkit.strategies.strategy import Strategy, StrategyOptions
 
@@ -41,6 +45,50 @@ def coreset(
     approach", algorithm 1. Cost: see ``KCenter``.
     """
     return Strategy(classifier, train_pool, None, KCenter(), **options)
+
+
+def typiclust(
+    classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
+) -> Strategy:
+    """TypiClust: the most typical sample of each cluster that holds no label; for few labels.
+
+    Hacohen et al. 2022, "Active learning on a budget: opposite strategies suit high and low
+    budgets", algorithm 1; there the features are self-supervised. Cost: see ``TypiClust``.
+    """
+    return Strategy(classifier, train_pool, None, TypiClust(), **options)
+
+
+def probcover(
+    classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
+) -> Strategy:
+    """ProbCover: balls of one radius that cover as many samples as they can; for few labels.
+
+    Yehuda et al. 2022, "Active learning through a covering lens", algorithm 1; there the features
+    are self-supervised. Cost: see ``ProbCover``.
+    """
+    return Strategy(classifier, train_pool, None, ProbCover(), **options)
+
+
+def uherding(
+    classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
+) -> Strategy:
+    """Uncertainty herding: covers the features where the margin is small.
+
+    Bae et al. 2025, "Uncertainty herding: one active learning method for all label budgets".
+    Cost: see ``UncertaintyHerding``.
+    """
+    return Strategy(classifier, train_pool, Margin(), UncertaintyHerding(), **options)
+
+
+def cluster_margin(
+    classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
+) -> Strategy:
+    """Cluster-Margin: small margins, taken in turn from clusters of the features.
+
+    Citovsky et al. 2021, "Batch active learning at scale", algorithm 2. Cost: see
+    ``ClusterMargin``.
+    """
+    return Strategy(classifier, train_pool, Margin(), ClusterMargin(), **options)
 
 
 def coral(

@@ -56,9 +56,9 @@ def test_other_shares_with_every_class_there_are_a_note():
 
 @pytest.mark.parametrize(("n", "classes"), [(10, 4), (100, 4), (20, 50)])
 def test_random_picks_are_not_skewed(n, classes):
-    guessed = np.minimum(np.random.default_rng(0).geometric(3 / classes, 3000), classes) - 1
-    found = [verdict(guessed, np.random.default_rng(s).choice(3000, n, False)) for s in range(10)]
-    assert [finding.verdict for finding in found].count("ok") >= 9
+    guessed = np.minimum(np.random.default_rng(0).geometric(3 / classes, 900), classes) - 1
+    found = [verdict(guessed, np.random.default_rng(s).choice(900, n, False)) for s in range(6)]
+    assert [finding.verdict for finding in found].count("ok") >= 5
 
 
 def test_values_have_no_classes():
@@ -75,17 +75,17 @@ def agreement(query):
 
 
 def scored(function, n=20, selector=None, seed=0):
-    scores = torch.rand(2000, generator=torch.Generator().manual_seed(1))
+    scores = torch.rand(600, generator=torch.Generator().manual_seed(1))
     return al.select(
         n,
-        embeddings=torch.zeros(2000, 1),
+        embeddings=torch.zeros(600, 1),
         criterion=lambda prediction: function(scores),
         selector=selector,
         seed=seed,
     )
 
 
-@pytest.mark.parametrize("n", [1, 2, 20, 1500])
+@pytest.mark.parametrize("n", [1, 2, 20, 400])
 def test_the_highest_scores_do_not_look_like_chance(n):
     found = agreement(scored(lambda scores: scores, n))
     assert (found.verdict, found.value) == ("ok", 0)
@@ -112,8 +112,8 @@ def test_a_selector_that_ignores_the_scores_is_found_nineteen_times_in_twenty():
 
 def test_a_draw_of_known_probabilities_is_only_a_note_and_a_uniform_one_is_as_asked_for():
     def tempered(candidates, n, generator):
-        p = 1 / torch.arange(2000, 2000 - n, -1, dtype=torch.float64)
-        return al.Picks(torch.randperm(2000, generator=generator)[:n], p * 1.001)
+        p = 1 / torch.arange(600, 600 - n, -1, dtype=torch.float64)
+        return al.Picks(torch.randperm(600, generator=generator)[:n], p * 1.001)
 
     assert agreement(scored(lambda s: s, selector=tempered)).verdict == "note"
     uniform = agreement(scored(lambda s: s, selector=al.Random()))
@@ -122,7 +122,7 @@ def test_a_draw_of_known_probabilities_is_only_a_note_and_a_uniform_one_is_as_as
 
 def without_scores(rule, seed=0, n=12):
     generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(1200, 8, generator=generator)
+    x = torch.randn(500, 8, generator=generator)
 
     def selector(candidates, n, generator):
         return rule(candidates.features, n, generator)

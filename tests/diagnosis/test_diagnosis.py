@@ -134,10 +134,26 @@ def test_the_picks_are_those_without_any_evidence(selector):
     candidates = al.Candidates(check_scores(rule, rule(prediction), prediction), prediction)
     picks = selector(candidates, 40, generator(0, "select", pool.next_round))
     assert learner.query(40).indices.tolist() == ids[picks.positions].tolist()
+    state = torch.get_rng_state()
     alone = al.select(
         40, prediction=al.Prediction(logits), criterion=rule, selector=selector, round=1, seed=0
     )
     assert alone.indices.tolist() == picks.positions.tolist()
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_another_round_or_seed_sees_others():
+    x = torch.zeros(1500, 2)
+    seen = [
+        tuple(
+            al.select(
+                3, embeddings=x, selector=al.Random(), seed=seed, round=round
+            ).evidence.sample.prediction.ids.tolist()
+        )
+        for seed, round in ((0, 0), (0, 1), (1, 0), (0, 0))
+    ]
+    assert len(set(seen)) == 3
+    assert seen[0] == seen[3]
 
 
 def test_looking_changes_nothing_and_sees_the_same_again():

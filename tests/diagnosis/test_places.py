@@ -43,9 +43,13 @@ def test_a_pair_of_equal_samples_in_a_large_batch_is_a_note_and_a_near_pair_is_n
 
 def test_equal_inputs_are_equal_whatever_rounding_does():
     x = cloud() + 100
-    x[1] = x[0] * (1 + 1e-7)
+    x[1] = x[0] + 1e-5
     found = al.doctor(ask([0, 1, 7], embeddings=x))["near-duplicates"]
-    assert sorted(found.indices) == [0, 1]
+    assert (sorted(found.indices), "2 an equal one" in found.says) == ([0, 1], True)
+    x = cloud() + 1000  # wherever the cloud is
+    x[1] = x[0] + 1e-3
+    found = al.doctor(ask([0, 1, 7], embeddings=x))["near-duplicates"]
+    assert (sorted(found.indices), "equal" in found.says) == ([0, 1], False)
 
 
 def test_picks_apart_have_no_near_duplicates_though_the_pool_is_full_of_them():
@@ -77,22 +81,25 @@ def test_outliers_among_the_picks_are_found():
 @pytest.mark.parametrize("seed", range(3))
 def test_shares_are_those_of_nearest_neighbors_of_scikit_learn(seed):
     x = cloud(300, 3, seed).numpy()
-    rows = np.argsort(abs(x[:, 0] - 2))[:30]  # at the rim, and close together
-    diagnosis = al.doctor(ask(rows, embeddings=x))
     distances = NearestNeighbors(n_neighbors=11).fit(x).kneighbors(x)[0]
+    order = np.argsort(distances[:, 1])
+    rows = np.concatenate([order[:40], order[-10:]])  # the closest pairs, and the rim
+    diagnosis = al.doctor(ask(rows, embeddings=x))
     far = distances[rows, 10] > np.quantile(distances[:, 10], 0.99)
     assert diagnosis["outliers"].value == pytest.approx(far.mean())
     assert sorted(diagnosis["outliers"].indices) in (sorted(rows[far]), [])
     among = NearestNeighbors(n_neighbors=2).fit(x[rows]).kneighbors(x[rows])[0][:, 1]
     near = among < np.quantile(distances[:, 1], 0.01)
+    assert near.any()
+    assert far.any()
     assert diagnosis["near-duplicates"].value == pytest.approx(near.mean())
 
 
-@pytest.mark.parametrize("n", [20, 200])
+@pytest.mark.parametrize("n", [20, 100])
 def test_random_picks_of_a_large_pool_have_neither(n):
-    x = torch.cat([cloud(1500, 2), cloud(1500, 2) / 9 + 3])  # of two densities
+    x = torch.cat([cloud(700, 2), cloud(700, 2) / 9 + 3])  # of two densities
     for seed in range(5):
-        picked = torch.randperm(3000, generator=torch.Generator().manual_seed(seed))[:n]
+        picked = torch.randperm(1400, generator=torch.Generator().manual_seed(seed))[:n]
         diagnosis = al.doctor(ask(picked, embeddings=x))
         assert diagnosis["near-duplicates"].verdict == "ok"
         assert diagnosis["outliers"].verdict == "ok"

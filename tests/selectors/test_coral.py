@@ -51,6 +51,7 @@ def test_the_picks_have_the_highest_score_times_distance(known, block):
     points = Points((rows,)), None if centers is None else Points((centers,))
     picks = farthest_first(*points, 90, generator(), weights=scores, block=block).tolist()
     assert picks == textbook(scores, rows, centers, 90)
+    assert picks == select(scores, rows, centers, 90)
 
 
 def test_equal_scores_give_the_picks_of_k_center():

@@ -37,11 +37,11 @@ def test_the_last_word_has_the_second_among_the_best_of_the_first():
 
 
 @pytest.mark.parametrize(
-    ("factor", "n", "size"), [(1, 2, 2), (1.5, 2, 3), (1.2, 2, 3), (1.1, 10, 11), (5, 7, 20)]
+    ("factor", "n", "size"), [(1, 2, 2), (1.5, 2, 3), (1.2, 2, 3), (1.1, 50, 55), (5, 30, 100)]
 )
 def test_the_shortlist_is_rounded_up_and_no_longer_than_there_are_candidates(factor, n, size):
     seen = []
-    candidates = Candidates(torch.arange(20.0))
+    candidates = Candidates(torch.arange(100.0))
     assert len(Prefilter(factor, recording("scores", seen))(candidates, n, generator())) == n
     assert len(seen[0]) == size
 

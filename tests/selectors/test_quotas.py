@@ -4,7 +4,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import alkit as al
@@ -38,20 +38,14 @@ def splits(n, sizes):
 @pytest.mark.parametrize(
     "selector",
     [
-        PerGroup(torch.arange(100) % 3),
         PerGroup(lambda ids: ids % 2, al.Random()),
         PerGroup(np.array(["x", "y"] * 50), quotas={"x": 1, "y": 1}),
-        PerClass(),
-        PerClass(al.Random()),
-        Balanced(),
     ],
     ids=repr,
 )
-def test_the_laws_hold(selector):
+def test_the_laws_hold_with_a_function_and_with_quotas(selector):
     check_selector(selector)
 
-
-# --- turns ------------------------------------------------------------------------------------
 
 SIZES = st.lists(st.integers(0, 4), min_size=1, max_size=4).filter(any)
 
@@ -67,6 +61,7 @@ def test_turns_level_the_counts_as_far_as_the_groups_reach(sizes, n, held):
 
 
 @given(SIZES, st.integers(1, 16), st.lists(st.integers(1, 6), min_size=4, max_size=4))
+@example([4, 4], 4, [5, 1, 1, 1])
 def test_turns_come_as_close_to_the_proportions_as_whole_numbers_can(sizes, n, weights):
     n, weights = min(n, sum(sizes)), weights[: len(sizes)]
     counts = Counter(turns(n, sizes, [0] * len(sizes), weights, generator()))
@@ -91,21 +86,14 @@ def test_who_is_first_among_equal_groups_is_random_and_their_turns_alternate():
         order = turns(7, [5] * 3, [0] * 3, [1] * 3, generator(seed))
         assert set(order[:3]) == set(order[3:6]) == {0, 1, 2}
         firsts[order[0]] += 1
-    assert min(firsts.values()) > 70
+    assert min(firsts[group] for group in range(3)) > 70
 
 
-# --- groups -----------------------------------------------------------------------------------
-
-
-def test_every_group_gives_as_many_and_what_one_lacks_the_others_give():
-    candidates = Candidates(torch.arange(10.0))
+@pytest.mark.parametrize(("n", "expected"), [(6, "aabbcc"), (9, "aaaabbbcc")])
+def test_every_group_gives_as_many_and_what_one_lacks_the_others_give(n, expected):
     for seed in range(10):
-        assert Counter(groups_of(PerGroup(CAMERAS), candidates, 6, CAMERAS, seed)) == Counter(
-            a=2, b=2, c=2
-        )
-        assert Counter(groups_of(PerGroup(CAMERAS), candidates, 9, CAMERAS, seed)) == Counter(
-            a=4, b=3, c=2
-        )
+        picked = groups_of(PerGroup(CAMERAS), Candidates(torch.arange(10.0)), n, CAMERAS, seed)
+        assert sorted(picked) == list(expected)
 
 
 def test_inside_a_group_the_highest_scores_are_picked_first():
@@ -130,11 +118,6 @@ def test_groups_may_be_any_vector_or_a_function_and_are_looked_up_by_id(groups):
     for seed in range(5):
         positions = PerGroup(groups)(candidates, 2, generator(seed)).positions
         assert (positions < 2).sum() == 1
-
-
-def test_groups_without_candidates_get_no_turn():
-    candidates = Candidates(torch.zeros(5), ids=torch.arange(5))
-    assert len(PerGroup(CAMERAS)(candidates, 5, generator())) == 5
 
 
 def test_quotas_are_proportions():
@@ -196,9 +179,6 @@ def test_a_group_of_a_function_that_the_quotas_leave_out_raises():
         selector(Candidates(torch.zeros(5)), 2, generator())
 
 
-# --- classes ----------------------------------------------------------------------------------
-
-
 def test_every_guessed_class_gives_as_many():
     classes = [0] * 6 + [1] * 3 + [2]
     selector = PerClass()
@@ -237,11 +217,6 @@ def test_a_skewed_pool_is_leveled_rarest_first():
     picked = groups_of(Balanced(), guessed(classes, labels=labels), 9, classes)
     assert picked[:3] == [2, 2, 2]
     assert Counter(picked) == {2: 6, 1: 3}
-
-
-def test_nothing_annotated_is_balanced_from_zero():
-    classes = [0] * 6 + [1] * 3 + [2] * 3
-    assert Counter(groups_of(Balanced(), guessed(classes), 6, classes)) == {0: 2, 1: 2, 2: 2}
 
 
 @pytest.mark.parametrize("wrong", [3, -1])

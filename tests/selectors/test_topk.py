@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 import alkit as al
 from alkit.errors import EmptyPoolError, NonFiniteError, QuerySizeError, ScoreError
 from alkit.selectors import Candidates
-from alkit.selectors.topk import RunningTopK
+from alkit.selectors.topk import RunningTopK, _hashed
 
 VALUES = hnp.arrays(
     np.float32,
@@ -61,6 +61,18 @@ def test_ties_are_broken_alike_over_many_candidates_and_without_a_pattern_in_the
         counts = torch.bincount(ids.long() % period, minlength=period)
         assert scipy.stats.chisquare(counts).pvalue > 1e-4
     assert abs(np.corrcoef(ids[1:], ids[:-1])[0, 1]) < 0.03
+
+
+def test_keys_of_ties_are_those_of_splitmix64():
+    def published(index, seed, mask=2**64 - 1):
+        z = (seed + index * 0x9E3779B97F4A7C15) & mask
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+        return z ^ (z >> 31)
+
+    ids, seed = [*range(50), 2**40, 2**62], 2**62 + 12345
+    keys = _hashed(torch.tensor(ids), seed).tolist()
+    assert [key % 2**64 for key in keys] == [published(index, seed) for index in ids]
 
 
 def test_scores_without_ties_do_not_depend_on_the_generator():

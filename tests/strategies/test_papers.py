@@ -14,6 +14,10 @@ from alkit.testing import check_strategy
 PAPERS = {
     "badge": "KMeansPlusPlus(space=GradientEmbedding())",
     "coreset": "KCenter()",
+    "typiclust": "TypiClust()",
+    "probcover": "ProbCover()",
+    "uherding": "UncertaintyHerding() of Margin()",
+    "cluster_margin": "ClusterMargin() of Margin()",
     "coral": "Coral() of Margin()",
     "power_margin": "Power() of Margin()",
 }

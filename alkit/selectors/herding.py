@@ -1,0 +1,166 @@
+"""Herding: generalized coverage, of the whole pool or of what the model is uncertain about."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Generator, Tensor
+
+from alkit.errors import ScoreError
+from alkit.selectors.candidates import Candidates
+from alkit.selectors.greedy import SAMPLE, Coverage, blocks, greedy, sample
+from alkit.selectors.points import Points
+from alkit.selectors.selector import Selector, check_number
+from alkit.selectors.spaces import Features, Space, as_space
+
+# the features of the papers are of norm one
+DEFAULT = Features(normalize=True)
+
+
+class MaxHerding(Selector):
+    """Each time the candidate that raises the mean coverage of the pool the most.
+
+    A candidate x is covered by ``max_l exp(-(d(x, l) / bandwidth)^2)`` over all l annotated or
+    picked. Bae, Noh & Sutherland 2024, "Generalized coverage for more robust low-budget active
+    learning", section 3. At least ``1 - 1 / e`` of what any n picks could cover. For few labels.
+
+    The mean is over ``sample`` candidates drawn at random, exact where there are no more. Where
+    nothing is left to cover, picks are the farthest from all others, as of ``KCenter``.
+
+    Cost: O(N M D) multiply-adds for a sample of M, a few times that without the table. Memory: a
+    table of 4 N M bytes where there is room for it, at most 4 GiB, else O(N).
+
+    Args:
+        space: as what candidates are compared. Default: ``Features(normalize=True)``, where 1 is
+            a good bandwidth.
+        bandwidth: of the kernel, above 0, in the distance of the space.
+        sample: of how many candidates the mean is taken, at least 1; None: of all.
+
+    Raises:
+        ConfigurationError: a ``bandwidth`` that is not above 0, or a ``sample`` that is no
+            integer of at least 1.
+    """
+
+    def __init__(
+        self,
+        space: Space | None = None,
+        *,
+        bandwidth: float = 1.0,
+        sample: int | None = SAMPLE,
+    ) -> None:
+        check_number("bandwidth", bandwidth, "above 0", lambda value: value > 0)
+        check_sample(sample)
+        self.space = as_space(DEFAULT if space is None else space)
+        self.bandwidth, self.sample = bandwidth, sample
+        self.needs = self.space.needs | {"annotated"}
+
+    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
+        points, known = self.space(candidates)
+        rows = sample(points, self.sample, generator)
+        targets = None if rows is None else points[rows]
+        coverage = Coverage(partial(gaussian, self.bandwidth), points, targets, known=known)
+        return greedy(coverage, known, n, generator)
+
+    def __repr__(self) -> str:
+        return f"MaxHerding({_arguments(self.space, self.bandwidth, 1.0, self.sample)})"
+
+
+class UncertaintyHerding(Selector):
+    """``MaxHerding`` where each candidate counts as much as its score: what is uncertain.
+
+    The scores say how uncertain the model is of a candidate, most often ``Margin`` of a model
+    whose temperature was fitted; they must not be negative. The bandwidth adapts: it is the least
+    distance between two annotated samples, so that little is covered while these are few and
+    far apart, and only uncertainty counts once they are many. Equal samples are left out of it;
+    while fewer than two are annotated it is 1. Bae, Oliveira & Sutherland 2025, "Uncertainty
+    herding: one active learning method for all label budgets", section 3.
+
+    The weighted mean is over ``sample`` candidates drawn in proportion to their scores, exact
+    where there are no more. Where nothing is left to cover, or all scores are zero, picks are the
+    farthest from all others, as of ``KCenter``.
+
+    Cost: that of ``MaxHerding``, O(N M D) multiply-adds, and O(A^2 D) for A annotated samples.
+
+    Args:
+        space: as what candidates are compared. Default: ``Features(normalize=True)``.
+        bandwidth: of the kernel, above 0, in the distance of the space. Default: it adapts.
+        sample: of how many candidates the mean is taken, at least 1; None: of all.
+
+    Raises:
+        ConfigurationError: as of ``MaxHerding``.
+        ScoreError: a negative score.
+    """
+
+    def __init__(
+        self,
+        space: Space | None = None,
+        *,
+        bandwidth: float | None = None,
+        sample: int | None = SAMPLE,
+    ) -> None:
+        if bandwidth is not None:
+            check_number("bandwidth", bandwidth, "above 0", lambda value: value > 0)
+        check_sample(sample)
+        self.space = as_space(DEFAULT if space is None else space)
+        self.bandwidth, self.sample = bandwidth, sample
+        self.needs = self.space.needs | {"annotated", "scores"}
+
+    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
+        scores: Tensor = candidates.scores  # type: ignore[assignment]
+        if (scores < 0).any():
+            raise ScoreError(
+                f"{self!r} weights candidates by scores, which must not be negative: the lowest "
+                f"is {float(scores.min()):.3g}. Use al.Margin(), or al.MinMax(criterion)."
+            )
+        points, known = self.space(candidates)
+        bandwidth = self.bandwidth or least_distance(known) or 1.0
+        targets, weights = points, scores
+        if self.sample is not None and self.sample < len(points) and bool((scores > 0).any()):
+            rows, counts = _drawn(scores, self.sample, generator)
+            targets, weights = points[rows], counts
+        kernel = partial(gaussian, bandwidth)
+        coverage = Coverage(kernel, points, targets, weights, known)
+        return greedy(coverage, known, n, generator)
+
+    def __repr__(self) -> str:
+        return f"UncertaintyHerding({_arguments(self.space, self.bandwidth, None, self.sample)})"
+
+
+def gaussian(bandwidth: float, points: Points, others: Points) -> Tensor:
+    """``(N, M)`` ``exp(-(d / bandwidth)^2)``."""
+    return points.squared_distances(others).mul_(-1 / bandwidth**2).exp_()
+
+
+def least_distance(points: Points | None) -> float | None:
+    """The least distance between two points that differ; None where there are none."""
+    least = torch.inf
+    for rows in blocks(points) if points is not None else ():
+        for others in blocks(points, rows.start):  # type: ignore[arg-type]
+            squares = points[rows].squared_distances(points[others])  # type: ignore[index]
+            least = min(least, float(squares.where(squares > 0, torch.inf).amin()))
+    return least**0.5 if least < torch.inf else None
+
+
+def check_sample(sample: object) -> None:
+    """A ConfigurationError unless it is None, or an integer of at least 1."""
+    if sample is not None:
+        whole = "that is whole and at least 1, or None"
+        check_number("sample", sample, whole, lambda number: number >= 1 and number == int(number))
+
+
+def _drawn(weights: Tensor, number: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Which rows come how often in ``number`` draws with chances in proportion to the weights."""
+    sums = weights.double().cumsum(0)
+    chance = torch.rand(number, generator=generator, dtype=torch.float64).to(sums.device)
+    rows = torch.searchsorted(sums, chance * sums[-1], right=True).clamp_(max=len(sums) - 1)
+    return rows.unique(return_counts=True)
+
+
+def _arguments(
+    space: Space, bandwidth: float | None, default: float | None, sample: int | None
+) -> str:
+    parts = ["" if repr(space) == repr(DEFAULT) else f"space={space!r}"]
+    parts += [] if bandwidth == default else [f"bandwidth={bandwidth!r}"]
+    parts += [] if sample == SAMPLE else [f"sample={sample!r}"]
+    return ", ".join(filter(None, parts))

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+
+import torch
+from torch import Generator, Tensor
+
+from alkit.selectors.candidates import Candidates
+from alkit.selectors.clustering import kmeans, space_with_means
+from alkit.selectors.kmeans import completed
+from alkit.selectors.neighbors import densest
+from alkit.selectors.points import Points
+from alkit.selectors.selector import Selector, check_number
+from alkit.selectors.spaces import Features, Space
+
+MOST_CLUSTERS = 500
+SMALL = 5  # points of a cluster that counts as none
+
+# the features of the paper are of norm one
+DEFAULT = Features(normalize=True)
+
+
+class TypiClust(Selector):
+    """The most typical candidate of each of the largest clusters that nothing is annotated of.
+
+    A candidate is the more typical, the less its mean distance to its nearest neighbors in the
+    cluster. Candidates and the A annotated samples fall into ``min(A + n, 500)`` clusters by
+    k-means; each pick comes from one of those that hold the fewest annotated and picked samples,
+    the largest of them first, and clusters of 5 or fewer last. Hacohen, Dekel & Weinshall 2022,
+    "Active learning on a budget: opposite strategies suit high and low budgets", section 3.2. For
+    few labels: a hundred, not thousands.
+
+    Neighbors are the candidates of the cluster that are still free, at most half of them. Where a
+    cluster is used up the next one takes its turn.
+
+    Cost: O(N (A + n) (D + 320) + M^2 D) multiply-adds, M^2 the sum of the squared sizes of the
+    clusters that are picked from, about N^2 / (A + n); O(32 (N + A) + M D) memory.
+
+    Args:
+        space: as what candidates are compared: euclidean, or cosine. Default:
+            ``Features(normalize=True)``.
+        neighbors: how many nearest neighbors.
+
+    Raises:
+        ConfigurationError: a space of the manhattan distance; ``neighbors`` that are no integer
+            of at least 1.
+    """
+
+    def __init__(self, space: Space | None = None, *, neighbors: int = 20) -> None:
+        self.space = DEFAULT if space is None else space_with_means(space)
+        whole = "that is whole and at least 1"
+        check_number("neighbors", neighbors, whole, lambda k: k >= 1 and k == int(k))
+        self.neighbors = int(neighbors)
+        self.needs = self.space.needs | {"annotated"}
+
+    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
+        points, known = self.space(candidates)
+        if n == len(points):
+            return torch.randperm(n, generator=generator)
+        parts = [points] if known is None else [points, known]
+        clusters = kmeans(parts, min(n + candidates.num_annotated, MOST_CLUSTERS), generator)
+        theirs = clusters.labels[len(points) :]
+        free = list(clusters.members(len(points), generator))
+        held = torch.bincount(theirs, minlength=len(free)).tolist()
+        sizes = clusters.sizes().tolist()
+        queue = [(sizes[i] <= SMALL, held[i], -sizes[i], i) for i in range(len(free))]
+        heapify(queue)
+        picks: list[int] = []
+        while queue and len(picks) < n:
+            small, taken, size, i = heappop(queue)
+            if taken and taken == held[i]:  # its first turn, and some of it is annotated
+                free[i] = free[i][points[free[i]].reach(known[theirs == i]) > 0]  # type: ignore
+            if len(free[i]):
+                pick, free[i] = self._most_typical(points, free[i], generator)
+                picks.append(pick)
+                heappush(queue, (small, taken + 1, size, i))
+        return completed(torch.tensor(picks, dtype=torch.long), points, known, n, generator)
+
+    def _most_typical(
+        self, points: Points, members: Tensor, generator: Generator
+    ) -> tuple[int, Tensor]:
+        """One of the members of a cluster, and those that do not equal it."""
+        if len(members) == 1:
+            return int(members), members[:0]
+        inside = points[members]
+        k = max(min(self.neighbors, len(members) // 2), 1)
+        best = densest(inside, k, generator)
+        equal = inside.apart(inside[best : best + 1]) == 0
+        twins = members[equal]
+        return int(twins[torch.randint(len(twins), (), generator=generator)]), members[~equal]
+
+    def __repr__(self) -> str:
+        parts = ["" if repr(self.space) == repr(DEFAULT) else f"space={self.space!r}"]
+        parts += [] if self.neighbors == 20 else [f"neighbors={self.neighbors}"]
+        return f"TypiClust({', '.join(filter(None, parts))})"
