@@ -6,6 +6,7 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 import alkit as al
+from alkit.diagnosis.places import Distances
 
 
 def ask(rows, **arrays):
@@ -84,7 +85,11 @@ def test_shares_are_those_of_nearest_neighbors_of_scikit_learn(seed):
     distances = NearestNeighbors(n_neighbors=11).fit(x).kneighbors(x)[0]
     order = np.argsort(distances[:, 1])
     rows = np.concatenate([order[:40], order[-10:]])  # the closest pairs, and the rim
-    diagnosis = al.doctor(ask(rows, embeddings=x))
+    query = ask(rows, embeddings=x)
+    usual, ours = Distances.of(query.evidence).to_neighbor()
+    np.testing.assert_allclose(usual, distances[:, 10], rtol=1e-6)
+    np.testing.assert_allclose(ours, distances[np.sort(rows), 10], rtol=1e-6)
+    diagnosis = al.doctor(query)
     far = distances[rows, 10] > np.quantile(distances[:, 10], 0.99)
     assert diagnosis["outliers"].value == pytest.approx(far.mean())
     assert sorted(diagnosis["outliers"].indices) in (sorted(rows[far]), [])

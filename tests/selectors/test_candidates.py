@@ -117,6 +117,7 @@ def test_only_what_is_needed_is_kept_and_is_not_copied():
     assert part.head is head
     assert whole.only({"outputs", "features"}).prediction is whole.prediction
     assert whole.only({"features"}).annotated is None
+    assert whole.only({"outputs"}).prediction.features is None
 
 
 def test_probabilities_and_features_that_are_missing_say_how_to_get_them():

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.neighbors import NearestNeighbors
+
+from alkit.selectors import Points
+from alkit.selectors.neighbors import _bounds, densest
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def mean_distances(rows, k):
+    """Of float64 rows to their k nearest others, without the row itself."""
+    distances = NearestNeighbors(n_neighbors=k + 1).fit(rows).kneighbors(rows)[0]
+    return distances[:, 1:].mean(1)
+
+
+@pytest.mark.parametrize(("number", "k"), [(2, 1), (9, 4), (256, 20), (257, 1), (900, 20)])
+@pytest.mark.parametrize(("scale", "offset"), [(1, 0), (0.01, 5), (1, 100)])
+def test_it_is_the_point_with_the_least_mean_distance_to_its_neighbors(number, k, scale, offset):
+    rng = np.random.default_rng(number)
+    rows = (scale * rng.normal(size=(number, 6)) + offset).astype(np.float32)
+    means = mean_distances(rows.astype(np.float64), k)
+    found = densest(Points((torch.tensor(rows),)), k, generator())
+    assert means[found] < means.min() * (1 + 2e-4)
+
+
+def test_it_looks_at_distances_not_at_their_squares():
+    line = [0.0, 4, 8, 20, 25, 26, 100]  # 4, 4, 6 against 6, 5, 1 from 25
+    rows = torch.tensor(line)[:, None]
+    distances = (rows - rows.T).abs()
+    first = [float(values.sort().values[1:4].mean()) for values in distances]
+    squares = [float(values.sort().values[1:4].square().mean()) for values in distances]
+    assert np.argmin(first) != np.argmin(squares)
+    assert densest(Points((rows,)), 3, generator()) == np.argmin(first)
+
+
+def test_the_cosine_distance_and_outer_products_are_compared_as_they_are():
+    rows = torch.nn.functional.normalize(torch.randn(500, 4, generator=generator(1)), dim=1)
+    cosine = 1 - rows.double() @ rows.double().T
+    means = cosine.fill_diagonal_(9).topk(5, largest=False).values.mean(1)
+    assert densest(Points((rows,), "cosine"), 5, generator()) == means.argmin()
+    a, b = torch.randn(500, 2, generator=generator(2)), torch.randn(500, 3, generator=generator(3))
+    flat = (a[:, :, None] * b[:, None, :]).flatten(1)
+    means = mean_distances(flat.double().numpy(), 5)
+    assert means[densest(Points((a, b)), 5, generator())] < means.min() * (1 + 2e-4)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 1.5])
+@pytest.mark.parametrize("tight", [0, 40])
+def test_the_bounds_are_never_above_the_mean_distances(factor, tight):
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(600, 8))
+    rows[:tight] = rows[0] + 1e-4 * rng.normal(size=(tight, 8))
+    rows = rows.astype(np.float32)
+    means = mean_distances(rows.astype(np.float64), 20)
+    bounds = _bounds(Points((torch.tensor(rows),)), 20, factor * float(np.median(means)))
+    assert (bounds.numpy() <= means).all()
+
+
+def test_the_bound_at_the_edge_of_its_own_neighborhood_is_tight():
+    rows = np.random.default_rng(1).normal(size=(300, 8)).astype(np.float32)
+    distances = NearestNeighbors(n_neighbors=21).fit(rows).kneighbors(rows)[0]
+    bounds = _bounds(Points((torch.tensor(rows),)), 20, float(distances[7, -1]))
+    assert bounds[7] == pytest.approx(distances[7, 1:].mean(), rel=1e-2)
+
+
+def test_points_that_are_equally_dense_have_equal_chances():
+    square = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1], [30, 30]])
+    found = [densest(Points((square,)), 2, generator(seed)) for seed in range(200)]
+    assert np.bincount(found, minlength=5)[:4].min() > 25
+    assert 4 not in found
+
+
+def test_a_group_of_duplicates_is_the_densest():
+    rows = torch.randn(700, 4, generator=generator(3)) * 100
+    rows[-30:] = rows[0]
+    assert densest(Points((rows,)), 20, generator()) in {0, *range(670, 700)}
