@@ -26,13 +26,14 @@ _MODULES = {
         "Thompson UpperConfidenceBound Variance VariationRatio ZScore"
     ),
     "alkit.selectors": (
-        "ALFAMix Balanced Candidates ClusterMargin Coral DropQuery Falcun Features "
-        "GradientEmbedding KCenter KMeans KMeansPlusPlus MaxHerding Mix PerClass PerGroup "
-        "Picks Power Prefilter ProbCover Probabilities Random Selector SoftRank Softmax "
-        "Space TopK TypiClust UncertaintyHerding"
+        "ALFAMix Balanced Candidates ClusterMargin Coral DropQuery FacilityLocation "
+        "FacilityLocationMutualInformation Falcun Features GradientEmbedding KCenter "
+        "KMeans KMeansPlusPlus MaxHerding Mix PerClass PerGroup Picks Power Prefilter "
+        "ProbCover Probabilities Random Selector SoftRank Softmax Space TopK TypiClust "
+        "UncertaintyHerding"
     ),
     "alkit.selection": "select",
-    "alkit.diagnosis": "doctor",
+    "alkit.diagnosis": "Diagnosis Finding doctor",
     "alkit.applications": (
         "Application BinaryClassifier CategoricalClassifier Classifier Regressor"
     ),

@@ -56,37 +56,36 @@ class Prediction:
         n = len(torch.as_tensor(rows))
         self._set("ids", _checked_ids(self.ids, n))
         if self.outputs is not None:
-            self._set("outputs", _checked_outputs(self.outputs))
-            self._check_values()
+            outputs = _checked_outputs(self.outputs)
+            self._set("outputs", outputs)
+            self._check_values(outputs)
         if self.features is not None:
             self._set("features", self._checked_features(n))
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
-    def _check_values(self) -> None:
+    def _check_values(self, outputs: Tensor) -> None:
         """Finite, and probabilities where they are declared; one pass where all is well."""
-        outputs = self.outputs
         sums_to_one = self.kind in ("probabilities", "log_probabilities")
         p = outputs.exp() if self.kind == "log_probabilities" else outputs
         sums = p.sum(-1)
         if not sums_to_one:
             if not torch.isfinite(sums).all():
-                self._check_finite()
+                self._check_finite(outputs)
             return
         binary = p.shape[-1] == 1
         fits = sums <= 1 if binary else (sums - 1).abs() <= 1e-2  # False where it is NaN
         if bool(fits.all()) and not bool((p.amin() if len(p) else sums.sum()) < 0):
             return
-        self._check_finite()
+        self._check_finite(outputs)
         raise PredictionError(
             f"outputs declared as {self.kind} are negative or "
             f"{'above one' if binary else 'do not sum to one'}. "
             'Declare what the model returns: outputs="logits" for raw scores.'
         )
 
-    def _check_finite(self) -> None:
-        outputs = self.outputs
+    def _check_finite(self, outputs: Tensor) -> None:
         bad = outputs.isnan() | (outputs == torch.inf)
         if self.kind != "log_probabilities":
             bad |= outputs == -torch.inf

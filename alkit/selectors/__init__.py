@@ -7,6 +7,7 @@ from alkit.selectors.candidates import Candidates, Picks
 from alkit.selectors.clustermargin import ClusterMargin
 from alkit.selectors.coral import Coral
 from alkit.selectors.dropquery import DropQuery
+from alkit.selectors.facility import FacilityLocation, FacilityLocationMutualInformation
 from alkit.selectors.falcun import Falcun
 from alkit.selectors.herding import MaxHerding, UncertaintyHerding
 from alkit.selectors.kcenter import KCenter
@@ -31,6 +32,8 @@ __all__ = [
     "ClusterMargin",
     "Coral",
     "DropQuery",
+    "FacilityLocation",
+    "FacilityLocationMutualInformation",
     "Falcun",
     "Features",
     "GradientEmbedding",

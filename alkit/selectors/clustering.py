@@ -11,12 +11,10 @@ from torch import Generator, Tensor
 
 from alkit.errors import ConfigurationError
 from alkit.memory import check_memory
-from alkit.selectors.kmeanspp import d2_sampling
 from alkit.selectors.points import Points
 from alkit.selectors.spaces import Space, as_space
 
 SKETCH = 32  # principal directions that all iterations but the last look at
-RUNS = 3  # on the sample, of which the best is taken
 SAMPLE = 32  # points a cluster, at least, of the sample
 ITERATIONS = 10  # at most, on the sample, and again on all points
 TOLERANCE = 3e-3  # relative decrease of the inertia below which they end
@@ -76,12 +74,13 @@ def space_with_means(space: Space | None) -> Space:
 def kmeans(
     parts: Sequence[Points], k: int, generator: Generator, weights: Tensor | None = None
 ) -> Clusters:
-    """Lloyd's k-means (1982, "Least squares quantization in PCM") from k-means++ seeds.
+    """Lloyd's k-means (1982, "Least squares quantization in PCM") from k-means++.
 
-    The best of three runs on a sample, an eighth of the points or 32 a cluster, goes on with all of
-    them. These iterations look at the 32 principal directions of the points alone, in which groups
-    of features are apart; a last one looks at the points themselves. A cluster that loses its last
-    point starts afresh at the point farthest from its center.
+    It starts with a sample, an eighth of the points or 32 a cluster; for a few clusters, with the
+    best of up to 5 runs there. All iterations but the last look at the 32 principal directions of
+    the points alone, in which groups of features are apart; the last one looks at the points
+    themselves. A cluster that loses its last point starts afresh at the point farthest from its
+    center.
 
     Args:
         parts: the points, in one part or in several that stay apart in memory; not manhattan.
@@ -123,14 +122,30 @@ def _search(points: Points, k: int, generator: Generator, weights: Tensor | None
         sample = points[rows.to(points.device)]
     else:
         sample = points
-    # the best of some runs, unweighted: the sample has the weights
-    runs = [_lloyd(sample, _seeds(sample, k, generator), None) for _ in range(RUNS)]
+    # unweighted: the sample has the weights; chance matters most where there are few seeds
+    tries = max(1, min(5, 200 // k))
+    runs = [_lloyd(sample, _seeds(sample, k, generator), None) for _ in range(tries)]
     centers, labels, _ = min(runs, key=lambda run: run[2])
     return labels if sample is points else _lloyd(points, centers, weights)[1]
 
 
 def _seeds(points: Points, k: int, generator: Generator) -> Tensor:
-    return points.factors[0][d2_sampling(points, k, generator).to(points.device)]
+    """Greedy k-means++ (Arthur & Vassilvitskii 2007): of some draws the best is kept, each time."""
+    rows, trials = points.factors[0], 2 + int(math.log(k))
+    chance = torch.rand(k, trials, generator=generator, dtype=torch.float64).to(rows.device)
+    near = torch.ones_like(points.squared_norms)
+    seeds = []
+    for step in range(k):
+        sums = near.cumsum(0, dtype=torch.float64)
+        drawn = torch.searchsorted(sums, chance[step] * sums[-1], right=True)
+        others = points[drawn.clamp_(max=len(rows) - 1)]
+        left = torch.addmm(points.squared_norms, others.factors[0], rows.T, alpha=-2)
+        left.add_(others.squared_norms[:, None]).clamp_(min=0)
+        left = left.minimum(near) if step else left
+        best = left.sum(1).argmin()
+        near = left[best]
+        seeds.append(drawn[best])
+    return rows[torch.stack(seeds)]
 
 
 def _lloyd(points: Points, centers: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, float]:
@@ -143,9 +158,8 @@ def _lloyd(points: Points, centers: Tensor, weights: Tensor | None) -> tuple[Ten
         if len(empty):
             centers[empty] = points.factors[0][cost.topk(len(empty)).indices]
         inertia = float(cost.sum(dtype=torch.float64))
-        done = last - inertia <= TOLERANCE * inertia and not len(empty)
-        last = inertia
-        if done:
+        gain, last = last - inertia, inertia
+        if gain <= TOLERANCE * inertia and not len(empty):
             break
     return centers, labels, last  # pyright: ignore[reportPossiblyUnbound]
 

@@ -10,21 +10,23 @@ from torch import Generator, Tensor
 
 from alkit.selectors.kmeans import completed
 from alkit.selectors.points import Points
+from alkit.selectors.selector import check_number
 
 Kernel = Callable[[Points, Points], Tensor]  # how alike, (N, M): 1 among equals, and never more
 
 SAMPLE = 10_000  # points of which the mean coverage is taken, by default
 TABLE = 2**32  # bytes that all values of a kernel may take where they are kept
 FEW = 64  # bounds that are brought up to date first
+MANY = 512  # targets whose coverage has risen, from which on all bounds are brought up to date
 
 
 class Coverage:
     """By how much each candidate raises ``f(S) = sum_i w_i max(0, max_{j in S} k(j, i))``.
 
-    f is submodular: a gain never rises while S grows, so an old one is an upper bound. Where there
-    is room for a table of the kernel, only bounds that could be the highest gain are brought up
-    to date. Else all gains are kept exact, by what a pick changes: the kernel is computed once
-    more for those points alone that are more alike to it than to all earlier ones.
+    f is submodular: a gain never rises while S grows, so an old one is an upper bound, and only
+    bounds that could be the highest gain are brought up to date: by a table of the kernel where
+    there is room for it; else by the kernel, computed again for those targets alone whose coverage
+    has risen since all gains were exact. Once it has for many targets, all gains are made exact.
 
     Args:
         kernel: how alike two points are.
@@ -36,9 +38,9 @@ class Coverage:
         keep: whether there may be a table.
 
     Cost: N M D multiply-adds, half of them where the targets are the candidates; without a table
-    N D more for each target whenever a pick raises its coverage, at most N M D H(n) for n picks
-    and the harmonic number H. Memory: O(N + M), and with a table 4 N M bytes, at most 4 GiB and
-    half of what is free.
+    about N D more for each target whenever a pick raises its coverage, at most N M D H(n) for n
+    picks and the harmonic number H. Memory: O(N + M), and with a table 4 N M bytes, at most 4 GiB
+    and half of what is free.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Coverage:
         self.gains = ones.new_zeros(len(candidates), dtype=torch.float64)
         self.fresh = torch.ones_like(self.gains, dtype=torch.bool)
         self._start()
+        self.settled = self.best, self.gains.clone()  # when all gains were exact
 
     def highest(self) -> Tensor:
         """The candidates of the highest gain, up to rounding; none where no gain is left."""
@@ -78,19 +81,26 @@ class Coverage:
             rows = top.indices[top.values > limit]
             if not len(rows):
                 return (self.fresh & (self.gains > limit)).nonzero().flatten()
-            self._refresh(rows)
+            if 8 * len(rows) > len(stale):
+                self._settle()
+            else:
+                self._refresh(rows)
             number *= 2
 
     def take(self, pick: int) -> None:
-        """Put a candidate into S."""
+        """Put a candidate into S; its own gain is none from now on."""
+        self.drop(torch.tensor([pick], device=self.best.device))
         row = slice(pick, pick + 1)
-        if self.table is None:
-            best = self.best.maximum(self.kernel(self.candidates[row], self.targets)[0])
-            self._lower(best)
-        else:
-            best = self.best.maximum(self.table[pick])
-            self.fresh.zero_()
-        self.best = best
+        kept = self.table is not None  # type: ignore[index]
+        values = self.table[row] if kept else self.kernel(self.candidates[row], self.targets)
+        self.best = self.best.maximum(values[0])
+        self.fresh.zero_()
+        if not kept and int((self.best > self.settled[0]).sum()) > MANY:
+            self._settle()
+
+    def drop(self, rows: Tensor) -> None:
+        """Pick none of these."""
+        self.gains[rows] = self.settled[1][rows] = -torch.inf
 
     def _table(self) -> Tensor | None:
         shape = len(self.candidates), len(self.targets)
@@ -120,25 +130,29 @@ class Coverage:
         if self.bonus is not None:
             self.gains += self.bonus
 
+    def _settle(self) -> None:
+        """Make all gains exact."""
+        self._refresh((self.gains > -torch.inf).nonzero().flatten())
+        self.settled = self.best, self.gains.clone()
+
     def _refresh(self, rows: Tensor) -> None:
         """Bring some bounds up to date."""
-        for part in rows.split(FEW):
-            values = self.table[part].sub_(self.best).clamp_(min=0)  # type: ignore[index]
-            self.gains[part] = (values @ self.weights).double()
-            if self.bonus is not None:
-                self.gains[part] += self.bonus[part]
         self.fresh[rows] = True
-
-    def _lower(self, best: Tensor) -> None:
-        """Bring all gains down to what is left where coverage rises to ``best``."""
-        raised = (best > self.best).nonzero().flatten()
-        for columns in blocks(raised):
-            part = raised[columns]
-            targets, old, new = self.targets[part], self.best[part], best[part]
-            for rows in blocks(self.candidates, against=len(targets)):
-                values = self.kernel(self.candidates[rows], targets)
+        if self.table is not None:
+            for part in rows.split(FEW):
+                values = self.table[part].sub_(self.best).clamp_(min=0)
+                gains = (values @ self.weights).double()
+                self.gains[part] = gains if self.bonus is None else gains + self.bonus[part]
+            return
+        before, gains = self.settled
+        self.gains[rows] = gains[rows]
+        for columns in (self.best > before).nonzero().flatten().split(512):
+            targets, old, new = self.targets[columns], before[columns], self.best[columns]
+            for block in blocks(rows, against=len(columns)):
+                part = rows[block]
+                values = self.kernel(self.candidates[part], targets)
                 lost = (values - old).clamp_(min=0).sub_(values.sub_(new).clamp_(min=0))
-                self.gains[rows] -= lost @ self.weights[part]
+                self.gains[part] -= lost @ self.weights[columns]
 
 
 def greedy(coverage: Coverage, known: Points | None, n: int, generator: Generator) -> Tensor:
@@ -159,9 +173,7 @@ def greedy(coverage: Coverage, known: Points | None, n: int, generator: Generato
         picks.append(int(rows[luck[rows].argmin()]))
         if coverage.bonus is not None:  # that a twin would get again
             chosen = coverage.candidates[picks[-1] : picks[-1] + 1]
-            rows = rows[coverage.candidates[rows].apart(chosen) == 0]
-            coverage.gains[rows] = -torch.inf
-        coverage.gains[picks[-1]] = -torch.inf
+            coverage.drop(rows[coverage.candidates[rows].apart(chosen) == 0])
         if len(picks) < n:
             coverage.take(picks[-1])
     positions = torch.tensor(picks, dtype=torch.long)
@@ -183,6 +195,13 @@ def sample(points: Points, number: int | None, generator: Generator) -> Tensor |
         return None
     rows = torch.randperm(len(points), generator=generator)[:number]
     return rows.sort().values.to(points.device)
+
+
+def check_sample(sample: object) -> None:
+    """A ConfigurationError unless it is None, or an integer of at least 1."""
+    if sample is not None:
+        whole = "that is whole and at least 1, or None"
+        check_number("sample", sample, whole, lambda number: number >= 1 and number == int(number))
 
 
 def blocks(rows: Points | Tensor, start: int = 0, against: int = 512) -> Iterator[slice]:

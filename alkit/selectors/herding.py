@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from alkit.errors import ScoreError
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.greedy import SAMPLE, Coverage, blocks, greedy, sample
+from alkit.selectors.greedy import SAMPLE, Coverage, blocks, check_sample, greedy, sample
 from alkit.selectors.points import Points
 from alkit.selectors.selector import Selector, check_number
 from alkit.selectors.spaces import Features, Space, as_space
@@ -140,13 +140,6 @@ def least_distance(points: Points | None) -> float | None:
             squares = points[rows].squared_distances(points[others])  # type: ignore[index]
             least = min(least, float(squares.where(squares > 0, torch.inf).amin()))
     return least**0.5 if least < torch.inf else None
-
-
-def check_sample(sample: object) -> None:
-    """A ConfigurationError unless it is None, or an integer of at least 1."""
-    if sample is not None:
-        whole = "that is whole and at least 1, or None"
-        check_number("sample", sample, whole, lambda number: number >= 1 and number == int(number))
 
 
 def _drawn(weights: Tensor, number: int, generator: Generator) -> tuple[Tensor, Tensor]:

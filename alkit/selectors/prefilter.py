@@ -17,8 +17,8 @@ class Prefilter(Selector):
         al.Prefilter(10, al.KCenter())   # spread over the 10 n highest scores
 
     Where the shortlist takes in everyone, ``then`` alone decides. No probabilities are given, as
-    most candidates have none. Cost: that of ``by`` for N, and
-    of ``then`` for ``factor * n`` candidates, of which a copy is made.
+    most candidates have none. Cost: that of ``by`` for N candidates, O(N + m log m) where it is
+    ``TopK()``, and that of ``then`` for ``m = factor * n``, of which a copy is made.
 
     Args:
         factor: how many times n are on the shortlist, at least 1; rounded up.

@@ -179,11 +179,12 @@ class ActiveLearner(TrainedOnPool):
         """What was seen of the unannotated samples, and what the selector needs beside it."""
         needs, annotated, labels = self.selector.needs, None, None
         ids = pool.annotated_indices
-        if len(ids) and needs & {"annotated", "labels"}:
+        if len(ids) and "annotated" in needs:
             keep = needs & {"outputs", "features"} or {"outputs"}
             with closing(self.predictions(pool, ids)) as predictions:
                 annotated = gather(predictions, len(ids), keep=keep).prediction
-            labels = class_numbers(pool.labels_of(ids)) if "labels" in needs else None
+        if len(ids) and "labels" in needs:
+            labels = class_numbers(pool.labels_of(ids))
         head = self._reader.head_of(self.module) if "head" in needs else None
         return Candidates(None, seen.prediction, annotated, labels, head, seen.ids)
 

@@ -28,6 +28,11 @@ def test_scores_that_are_not_finite_raise_and_nothing_is_selected(bad):
         Candidates(torch.tensor([0.0, bad]))
 
 
+@pytest.mark.parametrize(("dtype", "high"), [(torch.float32, 3e38), (torch.float16, 6e4)])
+def test_finite_scores_whose_sum_overflows_are_fine(dtype, high):
+    assert len(Candidates(torch.full((3,), high, dtype=dtype))) == 3
+
+
 def test_scores_of_other_candidates_raise():
     with pytest.raises(ScoreError, match="3 scores came with 2 predictions"):
         Candidates(SCORES, prediction(2))

@@ -11,6 +11,8 @@ from alkit.testing import check_selector
 GROUPS = torch.arange(100) % 3  # of the kit's ids
 # name -> instances, of what needs arguments
 EXAMPLES = {
+    "FacilityLocation": lambda kind: [kind(), kind(avoided=[0])],
+    "FacilityLocationMutualInformation": lambda kind: [kind([0])],
     "Mix": lambda kind: [kind((0.3, al.Random()), (0.7, al.TopK()))],
     "PerGroup": lambda kind: [kind(GROUPS)],
     "Prefilter": lambda kind: [kind(2, al.Random())],

@@ -28,13 +28,11 @@ def test_it_is_the_point_with_the_least_mean_distance_to_its_neighbors(number, k
 
 
 def test_it_looks_at_distances_not_at_their_squares():
-    line = [0.0, 4, 8, 20, 25, 26, 100]  # 4, 4, 6 against 6, 5, 1 from 25
-    rows = torch.tensor(line)[:, None]
-    distances = (rows - rows.T).abs()
-    first = [float(values.sort().values[1:4].mean()) for values in distances]
-    squares = [float(values.sort().values[1:4].square().mean()) for values in distances]
-    assert np.argmin(first) != np.argmin(squares)
-    assert densest(Points((rows,)), 3, generator()) == np.argmin(first)
+    rows = torch.tensor([[0.0], [1], [10], [100], [106], [112]])
+    distances = (rows - rows.T).abs().sort().values[:, 1:3]
+    assert distances.mean(1).argmin() == 1  # 1 and 9
+    assert distances.square().mean(1).argmin() == 4  # 6 and 6
+    assert densest(Points((rows,)), 2, generator()) == 1
 
 
 def test_the_cosine_distance_and_outer_products_are_compared_as_they_are():
