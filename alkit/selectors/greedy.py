@@ -91,8 +91,8 @@ class Coverage:
         """Put a candidate into S; its own gain is none from now on."""
         self.drop(torch.tensor([pick], device=self.best.device))
         row = slice(pick, pick + 1)
-        kept = self.table is not None  # type: ignore[index]
-        values = self.table[row] if kept else self.kernel(self.candidates[row], self.targets)
+        table, kept = self.table, self.table is not None
+        values = self.kernel(self.candidates[row], self.targets) if table is None else table[row]
         self.best = self.best.maximum(values[0])
         self.fresh.zero_()
         if not kept and int((self.best > self.settled[0]).sum()) > MANY:

@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Generator, Tensor
+
+from alkit.memory import check_memory
+from alkit.prediction import Prediction
+from alkit.selectors.candidates import Candidates
+from alkit.selectors.kmeans import completed
+from alkit.selectors.points import Points
+from alkit.selectors.selector import Selector, check_number
+from alkit.selectors.spaces import as_float
+
+OVERSAMPLE = 2  # additions for each pick
+EQUAL = 1e-9  # share of a gain that rounding may change
+
+
+class BAIT(Selector):
+    """The batch after which the last layer would be the least uncertain about the whole pool.
+
+    It minimizes ``tr(M^-1 F)``, greedily. F is the Fisher information of the weights of the last
+    layer, ``(diag(p) - p p') x (e e')`` for probabilities p and features e, summed over all
+    samples; M is ``regularization`` times the identity, and the information of what is annotated
+    or picked. 2 n candidates are added one by one, of which all but n are then removed one by one.
+    Ash, Goel, Krishnamurthy & Kakade 2021, "Gone fishing: neural active learning with Fisher
+    embeddings", Algorithm 1. What equals an annotated sample or a pick comes last.
+
+    Both matrices have a row for each weight. So features are projected onto their ``pca``
+    principal directions; and the information of a candidate may be that of its most probable
+    ``classes`` alone, as in Huseljic, Hahn, Herde, Rauch & Sick 2024, "Fast fishing: approximating
+    BAIT for efficient and scalable deep active image classification".
+
+    Cost: with d directions and k of C classes, O(N D^2 + N C^2 d^2 + C^3 d^3) multiply-adds, and
+    O(N k (C d + C k)) for each of 2 n additions; O(N (d + C k) + C^2 d^2) memory, in float64.
+
+    Args:
+        pca: how many principal directions of the features about the origin; None: all D, as in
+            the paper.
+        classes: the information about how many of its most probable classes a candidate gives;
+            None: about all, as in the paper.
+        regularization: above 0; the larger it is, the less what is annotated counts.
+
+    Raises:
+        ConfigurationError: ``pca`` or ``classes`` that are no integer of at least 1, or a
+            ``regularization`` that is not above 0.
+        NotEnoughMemoryError: too many directions, classes or candidates.
+    """
+
+    needs = frozenset({"features", "outputs", "annotated"})
+
+    def __init__(
+        self,
+        *,
+        pca: int | None = 64,
+        classes: int | None = None,
+        regularization: float = 1.0,
+    ) -> None:
+        for name, value in (("pca", pca), ("classes", classes)):
+            if value is not None:
+                whole = "that is whole and at least 1, or None"
+                check_number(name, value, whole, lambda k: k >= 1 and k == int(k))
+        check_number("regularization", regularization, "above 0", lambda value: value > 0)
+        self.pca, self.classes, self.regularization = pca, classes, regularization
+
+    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
+        parts = [candidates.prediction, candidates.annotated]
+        parts = [part for part in parts if part is not None and len(part)]
+        points, *known = (Points((as_float(part.features),)) for part in parts)
+        known = known[0] if known else None
+        p = [part.mean_probabilities.double() for part in parts]
+        self._check_memory(points, p[0].shape[1])
+        rows = _projected(points, known, self.pca)
+        fisher = [_information(*pair) for pair in zip(rows, p, strict=True)]
+        prior = self.regularization * torch.eye(len(fisher[0])).to(fisher[0])
+        prior = sum(fisher[1:], start=prior)
+        trace = _Trace(rows[0], _roots(p[0], self.classes), prior, sum(fisher))  # type: ignore
+        luck = torch.randperm(len(points), generator=generator).to(points.device)
+        picks = _added(trace, points, known, min(OVERSAMPLE * n, len(points)), luck)
+        picks = _kept(trace, picks, n, luck)
+        return completed(torch.tensor(picks, dtype=torch.long), points, known, n, generator)
+
+    def _check_memory(self, points: Points, classes: int) -> None:
+        width = points.factors[0].shape[1]
+        d = min(self.pca or width, width)
+        kept = min(self.classes or classes, classes)
+        nbytes = 8 * (6 * (classes * d) ** 2 + len(points) * (d + kept * (classes + 2 * kept)))
+        what = f"{self!r} of {len(points):,} candidates, {classes:,} classes and {d:,} directions"
+        instead = "Keep fewer directions, such as pca=16, and the information about classes=2."
+        check_memory(nbytes, points.device, what, instead)
+
+    def __repr__(self) -> str:
+        parts = [] if self.pca == 64 else [f"pca={self.pca!r}"]
+        parts += [] if self.classes is None else [f"classes={self.classes!r}"]
+        parts += [] if self.regularization == 1 else [f"regularization={self.regularization!r}"]
+        return f"BAIT({', '.join(parts)})"
+
+
+class _Trace:
+    """``tr(M^-1 F)``, and how much it changes with each candidate that is added to M or removed.
+
+    The information of a candidate is V V', V its root times its row. With ``G = V' M^-1 V`` and
+    ``H = V' M^-1 F M^-1 V``, ``(N, k, k)``, by Woodbury the trace falls by
+    ``tr((I + G)^-1 H)`` where it is added, and rises by ``tr((I - G)^-1 H)`` where it is removed.
+
+    Args:
+        rows: ``(N, d)``.
+        roots: ``(N, C, k)``.
+        prior: M from the start, ``(C d, C d)``, class by class.
+        fisher: F.
+    """
+
+    def __init__(self, rows: Tensor, roots: Tensor, prior: Tensor, fisher: Tensor) -> None:
+        self.rows, self.roots, self.prior, self.fisher = rows, roots, prior, fisher
+        self.inverse = torch.cholesky_inverse(torch.linalg.cholesky(prior))
+        self.middle = self.inverse @ fisher @ self.inverse
+        self.g, self.h = self._within(self.inverse), self._within(self.middle)
+
+    def among(self, members: list[int]) -> _Trace:
+        """The same after all members were added, of these alone; free of gathered rounding."""
+        prior = self.prior.clone()
+        for member in members:
+            embedding = self._embedding(member)
+            prior += embedding @ embedding.T
+        return _Trace(self.rows[members], self.roots[members], prior, self.fisher)
+
+    def change(self, sign: int) -> Tensor:
+        """``(N,)`` by how much the trace falls (sign 1), or rises (-1), with each candidate."""
+        identity = torch.eye(self.g.shape[1]).to(self.g)
+        found = [
+            torch.linalg.solve(identity + sign * self.g[part], self.h[part])
+            .diagonal(dim1=1, dim2=2)
+            .sum(1)
+            for part in _parts(self.g)
+        ]
+        return torch.cat(found)
+
+    def move(self, position: int, sign: int) -> None:
+        """Add a candidate to M (sign 1), or remove it (-1)."""
+        embedding = self._embedding(position)
+        near, far = self.inverse @ embedding, self.middle @ embedding
+        h = self.h[position].clone()
+        k = torch.linalg.inv(torch.eye(len(h)).to(h) + sign * self.g[position])
+        for part in _parts(self.rows):
+            a, b = self._across(part, near), self._across(part, far)
+            u = a @ k
+            c = u @ (b - sign / 2 * u @ h).mT
+            self.g[part] -= sign * u @ a.mT
+            self.h[part] -= sign * (c + c.mT)
+        u = near @ k
+        c = u @ (far - sign / 2 * u @ h).T
+        self.inverse -= sign * u @ near.T
+        self.middle -= sign * (c + c.T)
+
+    def _embedding(self, position: int) -> Tensor:
+        """``(C d, k)`` V of a candidate."""
+        return (self.roots[position, :, None] * self.rows[position, :, None]).flatten(0, 1)
+
+    def _across(self, part: slice, right: Tensor) -> Tensor:
+        """``V' right``, ``(B, k, k)``, for some candidates and one matrix ``(C d, k)``."""
+        classes, width = self.roots.shape[1], self.rows.shape[1]
+        right = right.view(classes, width, -1).transpose(0, 1)
+        inner = (self.rows[part] @ right.flatten(1)).view(-1, *right.shape[1:])
+        return self.roots[part].mT @ inner
+
+    def _within(self, matrix: Tensor) -> Tensor:
+        """``V' matrix V``, ``(N, k, k)``, for all candidates and a matrix ``(C d, C d)``."""
+        (n, classes, kept), width = self.roots.shape, self.rows.shape[1]
+        result = matrix.new_empty(n, kept, kept)
+        blocks = matrix.view(classes, width, classes, width)
+        for part in _parts(self.rows, classes * width):
+            rows, roots = self.rows[part], self.roots[part]
+            inner = [  # (B, C): e' M_ij e for all j
+                torch.einsum("bjd,bd->bj", (rows @ block.flatten(1)).view(-1, classes, width), rows)
+                for block in blocks
+            ]
+            result[part] = roots.mT @ torch.stack(inner, dim=1) @ roots
+        return result
+
+
+def _added(
+    trace: _Trace, points: Points, known: Points | None, number: int, luck: Tensor
+) -> list[int]:
+    """At most so many candidates, each the one of the largest gain; no two are equal."""
+    free = torch.ones(len(points), dtype=torch.bool, device=points.device)
+    if known is not None:
+        free &= points.reach(known) > 0
+    picks: list[int] = []
+    while len(picks) < number and bool(free.any()):
+        gains = trace.change(1).where(free, -torch.inf)
+        tied = (gains >= gains.amax() - EQUAL * gains.amax().abs()).nonzero().flatten()
+        pick = int(tied[luck[tied].argmin()])
+        free[tied[points[tied].apart(points[pick : pick + 1]) == 0]] = False
+        picks.append(pick)
+        if len(picks) < number:
+            trace.move(pick, 1)
+    return picks
+
+
+def _kept(trace: _Trace, picks: list[int], n: int, luck: Tensor) -> list[int]:
+    """The picks, in order, without those that the trace rises the least with."""
+    if len(picks) <= n:
+        return picks
+    trace = trace.among(picks)
+    free = torch.ones(len(picks), dtype=torch.bool, device=luck.device)
+    for _ in range(len(picks) - n):
+        losses = trace.change(-1).where(free, torch.inf)
+        tied = (losses <= losses.amin() + EQUAL * losses.amin().abs()).nonzero().flatten()
+        worst = int(tied[luck[picks][tied].argmin()])
+        trace.move(worst, -1)
+        free[worst] = False
+    return [pick for pick, stays in zip(picks, free.tolist(), strict=True) if stays]
+
+
+def _information(rows: Tensor, p: Tensor) -> Tensor:
+    """``(C d, C d)`` the sum of ``(diag(p) - p p') x (e e')``."""
+    classes, width = p.shape[1], rows.shape[1]
+    total = rows.new_zeros(classes, width, classes, width)
+    flat = total.view(classes * width, -1)
+    for part in _parts(rows, classes * width):
+        e, q = rows[part], p[part]
+        joint = (q[:, :, None] * e[:, None]).flatten(1)
+        flat.addmm_(joint.T, joint, alpha=-1)
+        for i in range(classes):
+            total[i, :, i] += e.T @ (q[:, i, None] * e)
+    return flat
+
+
+def _roots(p: Tensor, classes: int | None) -> Tensor:
+    """``(N, C, k)`` whose product with itself is ``diag(p) - p p'``, where k is C."""
+    best = p.topk(min(classes or p.shape[1], p.shape[1]), dim=1)
+    roots = -p[:, :, None] * best.values.sqrt()[:, None]
+    return roots.scatter_add_(1, best.indices[:, None], best.values.sqrt()[:, None])
+
+
+def _projected(points: Points, known: Points | None, directions: int | None) -> list[Tensor]:
+    """All rows on their common principal directions about the origin, in float64."""
+    parts = [part.factors[0] for part in (points, known) if part is not None]
+    width = parts[0].shape[1]
+    if directions is None or directions >= width:
+        return [part.double() for part in parts]
+    moment = parts[0].new_zeros(width, width, dtype=torch.float64)
+    for part in parts:
+        for rows in part.split(8192):
+            moment += rows.double().T @ rows.double()
+    axes = torch.linalg.eigh(moment).eigenvectors[:, -directions:]
+    return [torch.cat([rows.double() @ axes for rows in part.split(8192)]) for part in parts]
+
+
+def _parts(rows: Tensor, values: int = 64) -> Iterator[slice]:
+    """Blocks of rows of so many values each."""
+    size = max(1, 2**18 // values)
+    for start in range(0, len(rows), size):
+        yield slice(start, start + size)
