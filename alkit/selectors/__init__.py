@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alkit.selectors.alfamix import ALFAMix
+from alkit.selectors.bait import BAIT
 from alkit.selectors.candidates import Candidates, Picks
 from alkit.selectors.clustermargin import ClusterMargin
 from alkit.selectors.coral import Coral
@@ -26,6 +27,7 @@ from alkit.selectors.topk import RunningTopK, TopK
 from alkit.selectors.typiclust import TypiClust
 
 __all__ = [
+    "BAIT",
     "ALFAMix",
     "Balanced",
     "Candidates",

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Generator, Tensor
 
 from alkit.memory import check_memory
-from alkit.prediction import Prediction
 from alkit.selectors.candidates import Candidates
+from alkit.selectors.fisher import Trace, information, roots
 from alkit.selectors.kmeans import completed
 from alkit.selectors.points import Points
 from alkit.selectors.selector import Selector, check_number
@@ -72,10 +70,10 @@ class BAIT(Selector):
         p = [part.mean_probabilities.double() for part in parts]
         self._check_memory(points, p[0].shape[1])
         rows = _projected(points, known, self.pca)
-        fisher = [_information(*pair) for pair in zip(rows, p, strict=True)]
+        fisher = [information(*pair) for pair in zip(rows, p, strict=True)]
         prior = self.regularization * torch.eye(len(fisher[0])).to(fisher[0])
         prior = sum(fisher[1:], start=prior)
-        trace = _Trace(rows[0], _roots(p[0], self.classes), prior, sum(fisher))  # type: ignore
+        trace = Trace(rows[0], roots(p[0], self.classes), prior, sum(fisher))  # type: ignore
         luck = torch.randperm(len(points), generator=generator).to(points.device)
         picks = _added(trace, points, known, min(OVERSAMPLE * n, len(points)), luck)
         picks = _kept(trace, picks, n, luck)
@@ -97,90 +95,8 @@ class BAIT(Selector):
         return f"BAIT({', '.join(parts)})"
 
 
-class _Trace:
-    """``tr(M^-1 F)``, and how much it changes with each candidate that is added to M or removed.
-
-    The information of a candidate is V V', V its root times its row. With ``G = V' M^-1 V`` and
-    ``H = V' M^-1 F M^-1 V``, ``(N, k, k)``, by Woodbury the trace falls by
-    ``tr((I + G)^-1 H)`` where it is added, and rises by ``tr((I - G)^-1 H)`` where it is removed.
-
-    Args:
-        rows: ``(N, d)``.
-        roots: ``(N, C, k)``.
-        prior: M from the start, ``(C d, C d)``, class by class.
-        fisher: F.
-    """
-
-    def __init__(self, rows: Tensor, roots: Tensor, prior: Tensor, fisher: Tensor) -> None:
-        self.rows, self.roots, self.prior, self.fisher = rows, roots, prior, fisher
-        self.inverse = torch.cholesky_inverse(torch.linalg.cholesky(prior))
-        self.middle = self.inverse @ fisher @ self.inverse
-        self.g, self.h = self._within(self.inverse), self._within(self.middle)
-
-    def among(self, members: list[int]) -> _Trace:
-        """The same after all members were added, of these alone; free of gathered rounding."""
-        prior = self.prior.clone()
-        for member in members:
-            embedding = self._embedding(member)
-            prior += embedding @ embedding.T
-        return _Trace(self.rows[members], self.roots[members], prior, self.fisher)
-
-    def change(self, sign: int) -> Tensor:
-        """``(N,)`` by how much the trace falls (sign 1), or rises (-1), with each candidate."""
-        identity = torch.eye(self.g.shape[1]).to(self.g)
-        found = [
-            torch.linalg.solve(identity + sign * self.g[part], self.h[part])
-            .diagonal(dim1=1, dim2=2)
-            .sum(1)
-            for part in _parts(self.g)
-        ]
-        return torch.cat(found)
-
-    def move(self, position: int, sign: int) -> None:
-        """Add a candidate to M (sign 1), or remove it (-1)."""
-        embedding = self._embedding(position)
-        near, far = self.inverse @ embedding, self.middle @ embedding
-        h = self.h[position].clone()
-        k = torch.linalg.inv(torch.eye(len(h)).to(h) + sign * self.g[position])
-        for part in _parts(self.rows):
-            a, b = self._across(part, near), self._across(part, far)
-            u = a @ k
-            c = u @ (b - sign / 2 * u @ h).mT
-            self.g[part] -= sign * u @ a.mT
-            self.h[part] -= sign * (c + c.mT)
-        u = near @ k
-        c = u @ (far - sign / 2 * u @ h).T
-        self.inverse -= sign * u @ near.T
-        self.middle -= sign * (c + c.T)
-
-    def _embedding(self, position: int) -> Tensor:
-        """``(C d, k)`` V of a candidate."""
-        return (self.roots[position, :, None] * self.rows[position, :, None]).flatten(0, 1)
-
-    def _across(self, part: slice, right: Tensor) -> Tensor:
-        """``V' right``, ``(B, k, k)``, for some candidates and one matrix ``(C d, k)``."""
-        classes, width = self.roots.shape[1], self.rows.shape[1]
-        right = right.view(classes, width, -1).transpose(0, 1)
-        inner = (self.rows[part] @ right.flatten(1)).view(-1, *right.shape[1:])
-        return self.roots[part].mT @ inner
-
-    def _within(self, matrix: Tensor) -> Tensor:
-        """``V' matrix V``, ``(N, k, k)``, for all candidates and a matrix ``(C d, C d)``."""
-        (n, classes, kept), width = self.roots.shape, self.rows.shape[1]
-        result = matrix.new_empty(n, kept, kept)
-        blocks = matrix.view(classes, width, classes, width)
-        for part in _parts(self.rows, classes * width):
-            rows, roots = self.rows[part], self.roots[part]
-            inner = [  # (B, C): e' M_ij e for all j
-                torch.einsum("bjd,bd->bj", (rows @ block.flatten(1)).view(-1, classes, width), rows)
-                for block in blocks
-            ]
-            result[part] = roots.mT @ torch.stack(inner, dim=1) @ roots
-        return result
-
-
 def _added(
-    trace: _Trace, points: Points, known: Points | None, number: int, luck: Tensor
+    trace: Trace, points: Points, known: Points | None, number: int, luck: Tensor
 ) -> list[int]:
     """At most so many candidates, each the one of the largest gain; no two are equal."""
     free = torch.ones(len(points), dtype=torch.bool, device=points.device)
@@ -198,7 +114,7 @@ def _added(
     return picks
 
 
-def _kept(trace: _Trace, picks: list[int], n: int, luck: Tensor) -> list[int]:
+def _kept(trace: Trace, picks: list[int], n: int, luck: Tensor) -> list[int]:
     """The picks, in order, without those that the trace rises the least with."""
     if len(picks) <= n:
         return picks
@@ -213,27 +129,6 @@ def _kept(trace: _Trace, picks: list[int], n: int, luck: Tensor) -> list[int]:
     return [pick for pick, stays in zip(picks, free.tolist(), strict=True) if stays]
 
 
-def _information(rows: Tensor, p: Tensor) -> Tensor:
-    """``(C d, C d)`` the sum of ``(diag(p) - p p') x (e e')``."""
-    classes, width = p.shape[1], rows.shape[1]
-    total = rows.new_zeros(classes, width, classes, width)
-    flat = total.view(classes * width, -1)
-    for part in _parts(rows, classes * width):
-        e, q = rows[part], p[part]
-        joint = (q[:, :, None] * e[:, None]).flatten(1)
-        flat.addmm_(joint.T, joint, alpha=-1)
-        for i in range(classes):
-            total[i, :, i] += e.T @ (q[:, i, None] * e)
-    return flat
-
-
-def _roots(p: Tensor, classes: int | None) -> Tensor:
-    """``(N, C, k)`` whose product with itself is ``diag(p) - p p'``, where k is C."""
-    best = p.topk(min(classes or p.shape[1], p.shape[1]), dim=1)
-    roots = -p[:, :, None] * best.values.sqrt()[:, None]
-    return roots.scatter_add_(1, best.indices[:, None], best.values.sqrt()[:, None])
-
-
 def _projected(points: Points, known: Points | None, directions: int | None) -> list[Tensor]:
     """All rows on their common principal directions about the origin, in float64."""
     parts = [part.factors[0] for part in (points, known) if part is not None]
@@ -246,10 +141,3 @@ def _projected(points: Points, known: Points | None, directions: int | None) -> 
             moment += rows.double().T @ rows.double()
     axes = torch.linalg.eigh(moment).eigenvectors[:, -directions:]
     return [torch.cat([rows.double() @ axes for rows in part.split(8192)]) for part in parts]
-
-
-def _parts(rows: Tensor, values: int = 64) -> Iterator[slice]:
-    """Blocks of rows of so many values each."""
-    size = max(1, 2**18 // values)
-    for start in range(0, len(rows), size):
-        yield slice(start, start + size)

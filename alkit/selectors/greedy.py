@@ -91,11 +91,11 @@ class Coverage:
         """Put a candidate into S; its own gain is none from now on."""
         self.drop(torch.tensor([pick], device=self.best.device))
         row = slice(pick, pick + 1)
-        table, kept = self.table, self.table is not None
+        table = self.table
         values = self.kernel(self.candidates[row], self.targets) if table is None else table[row]
         self.best = self.best.maximum(values[0])
         self.fresh.zero_()
-        if not kept and int((self.best > self.settled[0]).sum()) > MANY:
+        if table is None and int((self.best > self.settled[0]).sum()) > MANY:
             self._settle()
 
     def drop(self, rows: Tensor) -> None:
@@ -146,7 +146,8 @@ class Coverage:
             return
         before, gains = self.settled
         self.gains[rows] = gains[rows]
-        for columns in (self.best > before).nonzero().flatten().split(512):
+        raised = (self.best > before).nonzero().flatten()
+        for columns in map(raised.__getitem__, blocks(raised)):
             targets, old, new = self.targets[columns], before[columns], self.best[columns]
             for block in blocks(rows, against=len(columns)):
                 part = rows[block]
