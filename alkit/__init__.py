@@ -29,7 +29,7 @@ _MODULES = {
         "ALFAMix BAIT Balanced Candidates ClusterMargin Coral DropQuery FacilityLocation "
         "FacilityLocationMutualInformation Falcun Features GradientEmbedding KCenter "
         "KMeans KMeansPlusPlus MaxHerding Mix PerClass PerGroup Picks Power Prefilter "
-        "ProbCover Probabilities Random Selector SoftRank Softmax Space TopK TypiClust "
+        "ProbCover Probabilities Random RunningTopK Selector SoftRank Softmax Space TopK TypiClust "
         "UncertaintyHerding"
     ),
     "alkit.selection": "select",

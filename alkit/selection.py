@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.annotations import check_query_size
-from alkit.criteria import BALD, Criterion, Margin, MeanStd, Variance, as_criterion, check_scores
+from alkit.criteria import BALD, Criterion, Margin, MeanStd, Variance, as_criterion
 from alkit.errors import ConfigurationError, SampleIndexError
 from alkit.evidence import Evidence, Seen, drawn, see
 from alkit.prediction import Prediction
@@ -87,8 +87,7 @@ def select(
         head=head,
     )
     rule = as_criterion(Margin() if criterion is None else criterion).at(round)
-    terms = rule.terms if "scores" in chosen.needs else ()
-    scores = [check_scores(term, term.score(ours), ours) for term in terms]
+    scores = rule.term_scores(ours) if "scores" in chosen.needs else []
     seed = fresh_seed() if seed is None else seed
     watched = derive(seed, "doctor", round)
     sample = see(ours, drawn(torch.arange(len(ours)), watched))
