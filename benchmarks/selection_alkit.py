@@ -53,6 +53,6 @@ METHODS = {
     "k-means medoids": {"alkit": on_features(lambda: al.KMeans())},
     "TypiClust": {"alkit": on_features(lambda: al.TypiClust())},
     "ProbCover": {"alkit": on_features(lambda: al.ProbCover(radius=RADIUS))},
-    "MaxHerding": {"alkit": on_features(lambda: al.MaxHerding(width=WIDTH))},
+    "MaxHerding": {"alkit": on_features(lambda: al.MaxHerding(bandwidth=WIDTH))},
     "facility location": {"alkit": on_features(lambda: al.FacilityLocation())},
 }

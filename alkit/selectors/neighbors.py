@@ -9,6 +9,7 @@ from alkit.selectors.points import Points
 
 FEW = 256  # points that are all compared with all
 FIRST = 32  # points that tell how dense is dense, before the others are looked at
+TINY = torch.finfo(torch.float64).tiny  # added, so that luck decides between distances of zero too
 
 
 def densest(points: Points, k: int, generator: Generator) -> int:
@@ -30,13 +31,13 @@ def densest(points: Points, k: int, generator: Generator) -> int:
     rows = torch.arange(len(points) if len(points) <= FEW else FIRST, device=points.device)
     means, edges = _nearest(points, rows, k)
     found = torch.full_like(luck, torch.inf)
-    found[rows] = means * luck[rows]
+    found[rows] = (means + TINY) * luck[rows]
     if len(rows) < len(points):
         bounds = _bounds(points, k, float(edges[means.argmin()]))
         bounds[rows] = torch.inf
         while len(rows := (bounds <= found.amin()).nonzero().flatten()):
             rows = rows[bounds[rows].argsort()[:FEW]]
-            found[rows] = _nearest(points, rows, k)[0] * luck[rows]
+            found[rows] = (_nearest(points, rows, k)[0] + TINY) * luck[rows]
             bounds[rows] = torch.inf
     return int(found.argmin())
 

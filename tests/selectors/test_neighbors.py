@@ -76,3 +76,9 @@ def test_a_group_of_duplicates_is_the_densest():
     rows = torch.randn(700, 4, generator=generator(3)) * 100
     rows[-30:] = rows[0]
     assert densest(Points((rows,)), 20, generator()) in {0, *range(670, 700)}
+
+
+def test_of_a_cloud_of_duplicates_each_is_as_likely():
+    found = {densest(Points((torch.ones(600, 2),)), 20, generator(seed)) for seed in range(20)}
+    assert min(found) < 200
+    assert max(found) > 400
