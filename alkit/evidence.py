@@ -59,11 +59,13 @@ class Evidence:
     drift: float | None = None
 
 
-def drawn(ids: np.ndarray | Tensor, seed: int) -> Tensor:
-    """At most 1,000 of these, uniformly, in random order. Cost: O(1,000), or O(N) below 50,000."""
+def drawn(total: int, seed: int) -> Tensor:
+    """At most 1,000 of so many rows, uniformly, in random order.
+
+    Cost: O(1,000), or O(N) below 50,000.
+    """
     rng = np.random.default_rng(seed)
-    rows = rng.choice(len(ids), size=min(ROWS, len(ids)), replace=False)
-    return torch.as_tensor(ids)[torch.from_numpy(rows)]
+    return torch.from_numpy(rng.choice(total, size=min(ROWS, total), replace=False))
 
 
 def see(prediction: Prediction, rows: Tensor) -> Seen:

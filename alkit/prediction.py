@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -14,6 +15,9 @@ from alkit.errors import NonFiniteError, PredictionError
 OutputKind = Literal["logits", "probabilities", "log_probabilities", "values"]
 
 KINDS: tuple[str, ...] = ("logits", "probabilities", "log_probabilities", "values")
+
+CACHE = 2**18  # outputs a chunk and thread: 1 MB of float32
+MEMORY = 2**26  # outputs a chunk on an accelerator: 256 MB of float32, and few launches
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,24 +70,23 @@ class Prediction:
         object.__setattr__(self, name, value)
 
     def _check_values(self, outputs: Tensor) -> None:
-        """Finite, and probabilities where they are declared; one pass where all is well."""
+        """Finite, and probabilities where they are declared; chunk by chunk where all is well."""
         sums_to_one = self.kind in ("probabilities", "log_probabilities")
-        p = outputs.exp() if self.kind == "log_probabilities" else outputs
-        sums = p.sum(-1)
-        if not sums_to_one:
-            if not torch.isfinite(sums).all():
-                self._check_finite(outputs)
-            return
-        binary = p.shape[-1] == 1
-        fits = sums <= 1 if binary else (sums - 1).abs() <= 1e-2  # False where it is NaN
-        if bool(fits.all()) and not bool((p.amin() if len(p) else sums.sum()) < 0):
+        check = self._are_probabilities if sums_to_one else are_finite
+        if not outputs.numel() or all(map(check, outputs.split(_rows_of_a_chunk(outputs)))):
             return
         self._check_finite(outputs)
         raise PredictionError(
             f"outputs declared as {self.kind} are negative or "
-            f"{'above one' if binary else 'do not sum to one'}. "
+            f"{'above one' if outputs.shape[-1] == 1 else 'do not sum to one'}. "
             'Declare what the model returns: outputs="logits" for raw scores.'
         )
+
+    def _are_probabilities(self, outputs: Tensor) -> bool:
+        p = outputs.exp() if self.kind == "log_probabilities" else outputs
+        low, high = torch.mv(p.flatten(0, 1), p.new_ones(p.shape[-1])).aminmax()  # NaN fits nothing
+        fits = high <= 1 if p.shape[-1] == 1 else (low >= 0.99) & (high <= 1.01)
+        return bool(fits & (p.amin() >= 0))
 
     def _check_finite(self, outputs: Tensor) -> None:
         bad = outputs.isnan() | (outputs == torch.inf)
@@ -143,6 +146,19 @@ class Prediction:
             )
         return self.outputs
 
+    def chunks(self) -> Iterator[Prediction]:
+        """Consecutive chunks of rows whose temporaries stay in a processor's cache; at least one.
+
+        What looks at one row at a time gives the same, whatever the size of a chunk.
+        """
+        held = self.features if self.outputs is None else self.outputs
+        rows = _rows_of_a_chunk(held)  # type: ignore[arg-type]  # one of them is there
+        if len(self) <= rows:
+            yield self
+            return
+        for start in range(0, len(self), rows):
+            yield self[start : start + rows]
+
     def __getitem__(self, rows: Tensor | slice) -> Prediction:
         """The prediction of some rows (positions, a boolean mask or a slice), not checked again."""
         ids = self.ids[rows]
@@ -155,6 +171,16 @@ class Prediction:
             value = getattr(self, name)
             part._set(name, None if value is None else value[rows])
         return part
+
+
+def _rows_of_a_chunk(held: Tensor) -> int:
+    size = CACHE * torch.get_num_threads() if held.device.type == "cpu" else MEMORY
+    return max(size // max(held[:1].numel(), 1), 1)
+
+
+def are_finite(values: Tensor) -> bool:
+    """Whether none is NaN or infinite. One pass, and nothing of their size is allocated."""
+    return not values.numel() or all(bool(bound.isfinite()) for bound in values.aminmax())
 
 
 def _softmax(logits: Tensor) -> Tensor:

@@ -78,8 +78,8 @@ def select(
         prediction = Prediction(outputs, kind=prediction.kind, features=features)
     chosen = as_selector(TopK() if selector is None else selector)
     known, free = _split(annotated, len(prediction))
-    check_query_size(n, len(free))
-    ours = prediction[free] if len(known) else prediction
+    check_query_size(n, len(prediction) - len(known))
+    ours = prediction if free is None else prediction[free]
     candidates = Candidates(
         prediction=ours,
         annotated=prediction[known] if len(known) else None,
@@ -90,10 +90,10 @@ def select(
     scores = rule.term_scores(ours) if "scores" in chosen.needs else []
     seed = fresh_seed() if seed is None else seed
     watched = derive(seed, "doctor", round)
-    sample = see(ours, drawn(torch.arange(len(ours)), watched))
+    sample = see(ours, drawn(len(ours), watched))
     query = ask(n, candidates, rule, scores, chosen, generator(seed, "select", round), sample)
     picked = torch.from_numpy(query.indices)
-    evidence = replace(query.evidence, picks=see(prediction, drawn(picked, watched)))  # type: ignore[type-var]
+    evidence = replace(query.evidence, picks=see(prediction, picked[drawn(n, watched)]))  # type: ignore[type-var]
     guesses = None
     if prediction.outputs is not None:
         guesses = prediction[picked].guesses.cpu().numpy()
@@ -170,11 +170,11 @@ def _tensor(rows: Any) -> Tensor | None:
     return None if rows is None else torch.as_tensor(rows)
 
 
-def _split(annotated: Any, total: int) -> tuple[Tensor, Tensor]:
-    """The annotated rows as given, and the others, ascending; on the CPU."""
+def _split(annotated: Any, total: int) -> tuple[Tensor, Tensor | None]:
+    """The annotated rows as given, and the others, ascending; on the CPU. None: all of them."""
     known = torch.as_tensor(annotated).flatten().cpu()
     if not len(known):
-        return known.long(), torch.arange(total)
+        return known.long(), None
     if known.is_floating_point() or known.dtype == torch.bool:
         raise SampleIndexError(f"annotated must be row numbers, got {known.dtype}.")
     known = known.long()

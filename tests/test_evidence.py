@@ -56,9 +56,9 @@ def test_posterior_samples_are_averaged_and_their_spread_is_kept():
 
 def test_nothing_large_is_kept_alive():
     whole = al.Prediction(torch.randn(5000, 3), features=torch.randn(5000, 2))
-    watch = Watch(drawn(whole.ids, 0))
+    watch = Watch(drawn(len(whole), 0))
     watch.look(whole)
-    for seen in (see(whole, drawn(whole.ids, 0)), watch.seen):
+    for seen in (see(whole, drawn(len(whole), 0)), watch.seen):
         assert len(seen.prediction) == 1000
         for rows in (seen.prediction.outputs, seen.prediction.features, seen.prediction.ids):
             assert rows.untyped_storage().nbytes() <= 1000 * 8 * 3
@@ -66,7 +66,7 @@ def test_nothing_large_is_kept_alive():
 
 def test_of_wide_rows_fewer_are_kept_and_they_are_still_drawn():
     wide = al.Prediction(features=torch.zeros(200, 10, 6000, dtype=torch.float64).flatten(1))
-    order = drawn(wide.ids, 0)
+    order = drawn(len(wide), 0)
     watch = Watch(order)
     watch.look(wide[:150])
     watch.look(wide[150:])
@@ -79,15 +79,14 @@ def test_of_wide_rows_fewer_are_kept_and_they_are_still_drawn():
 
 @pytest.mark.parametrize("n", [1200, 60_000])
 def test_every_candidate_is_equally_likely_to_be_seen(n):
-    ids = np.arange(n) + 7
-    draws = [drawn(ids, seed).numpy() for seed in range(20)]
+    draws = [drawn(n, seed).numpy() for seed in range(20)]
     assert all(len(set(draw.tolist())) == 1000 for draw in draws)
-    parts = np.histogram(np.concatenate(draws), bins=20, range=(7, n + 7))[0]
+    parts = np.histogram(np.concatenate(draws), bins=20, range=(0, n))[0]
     assert chisquare(parts).pvalue > 1e-4
-    first = np.histogram([draw[:100] for draw in draws], bins=20, range=(7, n + 7))[0]
+    first = np.histogram([draw[:100] for draw in draws], bins=20, range=(0, n))[0]
     assert chisquare(first).pvalue > 1e-4  # a part of them is as uniform
-    assert drawn(ids, 3).tolist() == drawn(ids, 3).tolist()
-    assert drawn(ids[:5], 3).sort().values.tolist() == [7, 8, 9, 10, 11]
+    assert drawn(n, 3).tolist() == drawn(n, 3).tolist()
+    assert drawn(5, 3).sort().values.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_a_difference_is_a_share_of_the_range():

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import alkit as al
+from alkit import prediction as module
 from alkit.errors import NonFiniteError, PredictionError
 
 NAN, INF = float("nan"), float("inf")
@@ -159,3 +160,42 @@ def test_features_that_are_not_finite_raise():
 def test_a_prediction_cannot_be_changed_by_assignment():
     with pytest.raises(AttributeError):
         al.Prediction(torch.zeros(1, 2)).ids = torch.tensor([3])
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(0, [0]), (1, [1]), (7, [7]), (8, [7, 1]), (14, [7, 7])])
+def test_chunks_hold_each_row_once_and_in_order(n, sizes, monkeypatch):
+    monkeypatch.setattr(module, "CACHE", 7 * 2 * 3)
+    prediction = al.Prediction(torch.randn(n, 2, 3), torch.arange(n).flip(0) + 5)
+    parts = list(prediction.chunks())
+    assert [len(part) for part in parts] == sizes
+    assert torch.cat([part.ids for part in parts]).equal(prediction.ids)
+    assert torch.cat([part.outputs for part in parts]).equal(prediction.outputs)
+
+
+def test_a_row_that_is_larger_than_the_cache_is_a_chunk(monkeypatch):
+    monkeypatch.setattr(module, "CACHE", 4)
+    assert [len(part) for part in al.Prediction(torch.randn(3, 5)).chunks()] == [1, 1, 1]
+
+
+def test_features_alone_come_in_chunks_too(monkeypatch):
+    monkeypatch.setattr(module, "CACHE", 8)
+    parts = list(al.Prediction(features=torch.randn(5, 4)).chunks())
+    assert [len(part) for part in parts] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("kind", ["logits", "probabilities", "log_probabilities", "values"])
+@pytest.mark.parametrize("row", [0, 4, 9])
+def test_what_is_no_number_is_found_in_every_chunk(row, kind, monkeypatch):
+    monkeypatch.setattr(module, "CACHE", 3 * 2)
+    outputs = torch.full((10, 2), 0.5)
+    if kind == "log_probabilities":
+        outputs = outputs.log()
+    al.Prediction(outputs, kind=kind)
+    outputs[row, 1] = NAN
+    with pytest.raises(NonFiniteError, match=f"sample {row}"):
+        al.Prediction(outputs, kind=kind)
+
+
+def test_finite_logits_may_be_as_large_as_floats_are():
+    largest = torch.finfo(torch.float32).max
+    assert al.Prediction(torch.tensor([[largest, largest], [0, -largest]])).guesses[1] == 0

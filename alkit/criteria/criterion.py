@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alkit.criteria.chunks import chunks
 from alkit.criteria.scores import check_scores, count_bad
 from alkit.errors import ConfigurationError, NonFiniteError
-from alkit.prediction import Prediction
+from alkit.prediction import Prediction, are_finite
 
 
 class Criterion:
@@ -81,7 +80,7 @@ class Criterion:
         """Each term's checked scores ``(N,)``, computed in chunks of rows that fit the cache."""
         terms = self.terms
         columns: list[list[Tensor]] = [[] for _ in terms]
-        for number, chunk in enumerate(chunks(prediction)):
+        for number, chunk in enumerate(prediction.chunks()):
             for term, column in zip(terms, columns, strict=True):
                 if term.in_chunks or number == 0:
                     rows = chunk if term.in_chunks else prediction
@@ -160,7 +159,7 @@ class Composite(Criterion):
         combined = self.apply(
             *(part.combine(*(next(left) for _ in part.terms)) for part in self.parts)
         )
-        if not torch.isfinite(combined).all():
+        if not are_finite(combined):
             raise NonFiniteError(
                 f"{self!r} is NaN or infinite for {count_bad(combined)} of {combined.numel()} "
                 "samples, though its terms are finite: a division by zero, or an overflow. "

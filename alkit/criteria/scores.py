@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from alkit.errors import NonFiniteError, ScoreError
-from alkit.prediction import Prediction
+from alkit.prediction import Prediction, are_finite
 
 
 def check_scores(term: object, scores: Tensor, prediction: Prediction) -> Tensor:
@@ -24,9 +24,8 @@ def check_scores(term: object, scores: Tensor, prediction: Prediction) -> Tensor
     if scores.dtype not in (torch.float32, torch.float64):
         raise ScoreError(f"{expected}, got {scores.dtype}: call .float() on it.")
     scores = scores.detach()
-    finite = torch.isfinite(scores)
-    if not finite.all():
-        first = int(prediction.ids.cpu()[~finite.cpu()][0])
+    if not are_finite(scores):
+        first = int(prediction.ids.cpu()[~torch.isfinite(scores).cpu()][0])
         raise NonFiniteError(
             f"{term!r} is NaN or infinite for {count_bad(scores)} of {len(scores)} samples (the "
             f"first: sample {first}). Nothing was selected. Use formulas that are finite at "

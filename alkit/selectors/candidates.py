@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from alkit.errors import NonFiniteError, PredictionError, ScoreError
-from alkit.prediction import Prediction
+from alkit.prediction import Prediction, are_finite
 
 HOW_TO_GET_FEATURES = (
     'say which layer gives them, features="layer.path" of the strategy, '
@@ -177,8 +177,7 @@ def _checked(scores: Tensor, prediction: Prediction | None) -> Tensor:
 
 def check_finite(scores: Tensor) -> None:
     """A NonFiniteError where a score is NaN or infinite."""
-    # a finite sum has finite terms, and is many times faster to find out
-    if not torch.isfinite(scores.sum()) and not torch.isfinite(scores).all():
+    if not are_finite(scores):
         raise NonFiniteError("The scores contain NaN or infinity. Nothing was selected.")
 
 

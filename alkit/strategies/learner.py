@@ -163,13 +163,13 @@ class ActiveLearner(TrainedOnPool):
         if keep or terms:
             self._check_features()
             with closing(self.predictions(pool, ids)) as predictions:
-                watch = drawn(ids, watched)
+                watch = torch.from_numpy(ids)[drawn(len(ids), watched)]
                 seen = gather(predictions, len(ids), terms=terms, keep=keep, watch=watch)
         candidates = self._candidates(pool, seen)
         scored = time.perf_counter()
         query = ask(n, candidates, rule, seen.scores, self.selector, rng, seen.watched)
         seconds = {"score": scored - started, "select": time.perf_counter() - scored}
-        watch = drawn(query.indices, watched)
+        watch = torch.from_numpy(query.indices)[drawn(n, watched)]
         with closing(self.predictions(pool, query.indices)) as predictions:
             again = gather(predictions, n, terms=terms, keep=keep, guesses=True, watch=watch)
         names = None if pool.names is None else [str(pool.names[i]) for i in query.indices]

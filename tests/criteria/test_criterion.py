@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import alkit as al
+from alkit import criteria
+from alkit import prediction as module
 from alkit.errors import AlkitError, ConfigurationError, NonFiniteError
 
 NAMES = vars(al.criteria)
@@ -193,3 +195,55 @@ def test_probabilities_of_a_regression_raise(prediction):
 def test_a_formula_goes_through_pickle(prediction):
     formula = al.Rank(al.Margin()) - 0.5 * al.Entropy()
     assert pickle.loads(pickle.dumps(formula))(prediction).equal(formula(prediction))
+
+
+ROW_BY_ROW = [
+    criteria.Margin(),
+    criteria.Ratio(),
+    criteria.Entropy(),
+    criteria.LeastConfidence(),
+    criteria.Energy(),
+    criteria.BALD(),
+    criteria.MeanStd(),
+    criteria.VariationRatio(),
+    criteria.ExpectedGradientLength(),
+]
+
+
+@pytest.mark.parametrize("outputs", [(101, 3, 10), (101, 2, 2), (101, 1, 50)])
+@pytest.mark.parametrize("criterion", ROW_BY_ROW, ids=repr)
+def test_scores_are_the_same_to_the_bit_whatever_the_size_of_a_chunk(
+    criterion, outputs, monkeypatch
+):
+    z = 3 * torch.randn(outputs, generator=torch.Generator().manual_seed(5))
+    features = torch.randn(101, 6, generator=torch.Generator().manual_seed(6))
+    prediction = al.Prediction(z, features=features)
+    whole = criterion(prediction)
+    for rows in (1, 3, 17, 100):
+        monkeypatch.setattr(module, "CACHE", rows * z[0].numel())
+        assert criterion(prediction[:]).equal(whole)
+
+
+def test_what_looks_at_other_rows_is_computed_once_over_all_chunks(monkeypatch):
+    prediction = al.Prediction(torch.randn(50, 4, generator=torch.Generator().manual_seed(2)))
+    formula = criteria.Rank(criteria.Margin()) + criteria.ZScore(criteria.Entropy())
+    whole = formula(prediction)
+    monkeypatch.setattr(module, "CACHE", 12)
+    assert formula(prediction[:]).equal(whole)
+    margin, entropy = formula.term_scores(prediction)
+    assert margin.equal(criteria.Margin()(prediction))
+    assert entropy.equal(criteria.Entropy()(prediction))
+
+
+def test_a_plain_function_is_given_all_rows_at_once(monkeypatch):
+    monkeypatch.setattr(module, "CACHE", 12)
+    scores, asked = torch.arange(50.0), []
+
+    def mine(prediction):
+        asked.append(len(prediction))
+        return scores
+
+    prediction = al.Prediction(torch.randn(50, 4))
+    both = criteria.Margin() + criteria.as_criterion(mine)
+    assert both(prediction).equal(criteria.Margin()(prediction) + scores)
+    assert asked == [50]
