@@ -37,6 +37,16 @@ def test_the_highest_scores_come_in_descending_order(values, n, seed):
     assert len(set(picks.tolist())) == min(n, len(values))
 
 
+@pytest.mark.parametrize("n", [1, 5, 40])
+@pytest.mark.parametrize("N", [255, 256, 3001])
+@pytest.mark.parametrize("levels", [1, 7, 10**6])
+def test_the_highest_of_many_are_those_of_sorting_them(N, n, levels):
+    scores = torch.randint(levels, (N,), generator=generator(N)).float()
+    picks = topk(scores, n)
+    assert scores[picks].tolist() == sorted(scores.tolist(), reverse=True)[:n]
+    assert len(set(picks.tolist())) == n
+
+
 def test_tied_candidates_at_the_threshold_are_all_equally_likely_and_so_are_their_orders():
     scores, counts = torch.tensor([0.0, 1, 5, 1, 1]), Counter()
     for seed in range(1200):
