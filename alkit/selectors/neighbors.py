@@ -46,8 +46,7 @@ def _nearest(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The mean distance of each of these rows to its k nearest others, and that to the k-th."""
     means, edges = [], []
     for part in rows.split(max(2**22 // len(points), 16)):
-        distances = points[part].distances(points)
-        distances[torch.arange(len(part), device=part.device), part] = torch.inf
+        distances = points[part].distances(points, own=part)
         nearest = distances.topk(k, largest=False, sorted=False).values
         means.append(nearest.mean(1, dtype=torch.float64))
         edges.append(nearest.amax(1))

@@ -80,16 +80,23 @@ class Points:
             product *= ours @ theirs.T
         return product
 
-    def squared_distances(self, others: Points) -> Tensor:
+    def squared_distances(self, others: Points, own: Tensor | None = None) -> Tensor:
         """``(N, M)`` squared distances of the metric, never negative, zero between equal rows.
 
         Within 1 % of the true ones, far closer but for pairs that are next to each other. Cost:
         N M D multiply-adds, O(N M) memory. Pairs too close for the GEMM form to tell how far apart
         they are, are compared once more, difference by difference.
+
+        Args:
+            others: M points.
+            own: ``(N,)`` which of the others each point itself is; infinitely far, it counts as
+                no neighbor of its own.
         """
         result = self.factors[0].new_empty(len(self), len(others))
         for rows, block, moved in self._blocks(others):
             raw = block._raw(moved)
+            if own is not None:
+                raw.scatter_(1, own[rows, None], torch.inf)
             if self.metric != "manhattan":
                 block._mend(raw, moved, self[rows], others)
             result[rows] = raw
@@ -97,9 +104,9 @@ class Points:
             return result
         return (result.mul_(0.5) if self.metric == "cosine" else result).square_()
 
-    def distances(self, others: Points) -> Tensor:
+    def distances(self, others: Points, own: Tensor | None = None) -> Tensor:
         """``(N, M)`` distances of the metric; see ``squared_distances``."""
-        return self.squared_distances(others).sqrt_()
+        return self.squared_distances(others, own).sqrt_()
 
     def apart(self, others: Points) -> Tensor:
         """``(N,)`` float64 distances row by row, to as many others or to one.

@@ -51,6 +51,17 @@ def test_distances_are_those_of_scipy(metric, shape):
     np.testing.assert_allclose(one, expected[:, 0], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_point_is_infinitely_far_from_itself_but_not_from_its_twin(metric):
+    rows = torch.cat([gaussian(6, 3)] * 2)
+    ours, own = points(rows, metric), torch.tensor([9, 0, 3])
+    expected = reference(rows[own], rows, metric)
+    expected[[0, 1, 2], own] = np.inf
+    found = ours[own].distances(ours, own)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+    assert found.amin(1).tolist() == [0, 0, 0]
+
+
 def test_outer_products_that_are_never_formed_are_as_far_apart_as_those_that_are():
     ours, others = gradients(50, 0), gradients(30, 5)
     expected = cdist(outer(ours), outer(others))
