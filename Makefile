@@ -1,4 +1,4 @@
-.PHONY: test lint types docs bench bench-mnist
+.PHONY: test lint types docs bench bench-mnist bench-selection
 
 test:
 	pytest
@@ -22,3 +22,6 @@ bench:
 
 bench-mnist:
 	python benchmarks/mnist_protocol.py --out benchmarks/results/mnist_protocol.json
+
+bench-selection:
+	python benchmarks/selection.py --out benchmarks/results/selection.json

@@ -56,7 +56,7 @@ def features(data_dir: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=6)
-    parser.add_argument("--methods", default=",".join(METHODS), help="comma-separated")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     default_data = Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--data-dir", default=os.environ.get("ALKIT_DATA", default_data))
     args = parser.parse_args()
@@ -73,12 +73,14 @@ def main() -> None:
             seed=seed,
         )
         rows = pool[np.asarray(query)]
+        if len(np.unique(y[rows])) == 1:
+            return float((y_test == y[rows[0]]).mean())
         model = LogisticRegression(C=10, max_iter=1000).fit(x[rows], y[rows])
         return float(model.score(x_test, y_test))
 
     found: dict[str, np.ndarray] = {}
     print(f"{'method':20s} " + "".join(f"{n:3d} labels (ref)  " for n in BUDGETS))
-    for name in ["random", *(name for name in args.methods.split(",") if name != "random")]:
+    for name in dict.fromkeys(["random", *args.methods]):
         runs = [[accuracy(name, n, seed) for seed in range(args.seeds)] for n in BUDGETS]
         found[name] = np.mean(runs, axis=1)
         reference = REFERENCE.get(name, ("    ",) * 3)
