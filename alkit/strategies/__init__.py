@@ -6,9 +6,11 @@ from alkit.strategies.adversarial import AdversarialStrategy
 from alkit.strategies.learner import ActiveLearner
 from alkit.strategies.papers import (
     badge,
+    bald,
     cluster_margin,
     coral,
     coreset,
+    power_bald,
     power_margin,
     probcover,
     typiclust,
@@ -23,9 +25,11 @@ __all__ = [
     "UncertaintyStrategy",
     "UniformStrategy",
     "badge",
+    "bald",
     "cluster_margin",
     "coral",
     "coreset",
+    "power_bald",
     "power_margin",
     "probcover",
     "typiclust",
