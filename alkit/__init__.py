@@ -26,7 +26,7 @@ _MODULES = {
         "Thompson UpperConfidenceBound Variance VariationRatio ZScore"
     ),
     "alkit.selectors": (
-        "ALFAMix BAIT Balanced Candidates ClusterMargin Coral DropQuery FacilityLocation "
+        "ALFAMix BAIT Balanced BatchBALD Candidates ClusterMargin Coral DropQuery FacilityLocation "
         "FacilityLocationMutualInformation Falcun Features GradientEmbedding KCenter "
         "KMeans KMeansPlusPlus MaxHerding Mix PerClass PerGroup Picks Power Prefilter "
         "ProbCover Probabilities Random RunningTopK Selector SoftRank Softmax Space TopK TypiClust "
