@@ -19,11 +19,12 @@ _MODULES = {
     "alkit.optimizers": "Adam AdamW Optimizer RMSprop SGD",
     "alkit.prediction": "Prediction",
     "alkit.query": "Query",
+    "alkit.calibration": "Temperature fit_temperature",
     "alkit.pool": "ActiveLearningDataset",
     "alkit.criteria": (
-        "BALD Constant Criterion Energy Entropy ExpectedGradientLength ExpectedImprovement "
+        "BALD Constant Criterion EPIG Energy Entropy ExpectedGradientLength ExpectedImprovement "
         "HeadScore LeastConfidence Margin Maximum MeanStd MinMax Minimum Rank Ratio Schedule "
-        "Thompson UpperConfidenceBound Variance VariationRatio ZScore"
+        "Tempered Thompson UpperConfidenceBound Variance VariationRatio VoteEntropy ZScore"
     ),
     "alkit.selectors": (
         "ALFAMix BAIT Balanced BatchBALD Candidates ClusterMargin Coral DropQuery FacilityLocation "
@@ -41,7 +42,7 @@ _MODULES = {
     "torch.utils.data": "DataLoader",
     "alkit.history": "History",
     "alkit.strategies": (
-        "ActiveLearner AdversarialStrategy Strategy UncertaintyStrategy UniformStrategy "
+        "ActiveLearner AdversarialStrategy CalibratedStrategy EPIGStrategy Strategy UncertaintyStrategy UniformStrategy "
         "badge cluster_margin coral coreset power_margin probcover typiclust uherding"
     ),
     "alkit.loop": "ActiveLearningLoop RoundRecord",

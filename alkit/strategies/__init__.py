@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from alkit.strategies.adversarial import AdversarialStrategy
+from alkit.strategies.calibrated import CalibratedStrategy
+from alkit.strategies.epig import EPIGStrategy
 from alkit.strategies.learner import ActiveLearner
 from alkit.strategies.papers import (
     badge,
@@ -19,6 +21,8 @@ from alkit.strategies.strategy import Strategy, UncertaintyStrategy, UniformStra
 __all__ = [
     "ActiveLearner",
     "AdversarialStrategy",
+    "CalibratedStrategy",
+    "EPIGStrategy",
     "Strategy",
     "UncertaintyStrategy",
     "UniformStrategy",
