@@ -42,7 +42,8 @@ _MODULES = {
     "torch.utils.data": "DataLoader",
     "alkit.history": "History",
     "alkit.strategies": (
-        "ActiveLearner AdversarialStrategy CalibratedStrategy EPIGStrategy Strategy UncertaintyStrategy UniformStrategy "
+        "ActiveLearner AdversarialStrategy CalibratedStrategy EPIGStrategy Strategy "
+        "UncertaintyStrategy UniformStrategy "
         "badge cluster_margin coral coreset power_margin probcover typiclust uherding"
     ),
     "alkit.loop": "ActiveLearningLoop RoundRecord",

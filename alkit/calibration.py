@@ -92,7 +92,7 @@ def fit_temperature(prediction: Prediction, labels: Any) -> Temperature:
         return float(-true.logsumexp(1).sum()) + log * log / 2
 
     found = minimize_scalar(loss, bounds=(-WIDEST, WIDEST), method="bounded")
-    fitted = Temperature(math.exp(found.x))
+    fitted = Temperature(math.exp(found.x))  # type: ignore[attr-defined]
     before, after = (_calibration_error(part, y) for part in (prediction, fitted(prediction)))
     return Temperature(fitted.value, before, after, len(y))
 
