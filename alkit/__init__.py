@@ -13,8 +13,8 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "alkit.blocks": (
-        "Add Block Cat Conv2dBlock ConvolutionalNeuralNetwork DeeplayModule Discriminator Layer "
-        "LayerList LinearBlock MultiLayerPerceptron Sequential"
+        "Add Block Cat Conv2dBlock ConvolutionalNeuralNetwork DeeplayModule Discriminator "
+        "Ensemble Layer LayerList LinearBlock MCDropout MultiLayerPerceptron Sequential"
     ),
     "alkit.optimizers": "Adam AdamW Optimizer RMSprop SGD",
     "alkit.prediction": "Prediction",
@@ -44,7 +44,8 @@ _MODULES = {
     "alkit.strategies": (
         "ActiveLearner AdversarialStrategy CalibratedStrategy EPIGStrategy Strategy "
         "UncertaintyStrategy UniformStrategy "
-        "badge cluster_margin coral coreset power_margin probcover typiclust uherding"
+        "badge bald cluster_margin coral coreset power_bald power_margin probcover typiclust "
+        "uherding"
     ),
     "alkit.loop": "ActiveLearningLoop RoundRecord",
     "alkit.experiment": "Result compare",

@@ -11,6 +11,7 @@ from torchmetrics import Metric
 
 from alkit.applications.batches import as_classes, as_values, split_batch
 from alkit.applications.metrics import Metrics, named_metrics
+from alkit.applications.posterior import averaged, has_samples
 from alkit.blocks import Block
 from alkit.errors import ConfigurationError, LabelError, UnbuiltError
 from alkit.optimizers import Adam, as_optimizer
@@ -46,6 +47,9 @@ class Application(Block, lightning.LightningModule):
     class name of the metric, for every step and epoch: Lightning's names are then
     `train_loss_step`, `train_loss_epoch`, `testMulticlassAccuracy_epoch`.
 
+    A model that gives K posterior samples (N, K, C) in eval mode (`MCDropout`, `Ensemble`) is
+    validated and tested by the mean of their probabilities, or of their values.
+
     Args:
         loss: takes the model's output and the targets, and returns a scalar.
         optimizer: an `alkit.optimizers` recipe, a torch optimizer class, or a function of the
@@ -60,6 +64,7 @@ class Application(Block, lightning.LightningModule):
 
     model: nn.Module
     _paired = False  # are outputs and targets of one shape, where the loss does not tell?
+    _kind: OutputKind | None = None  # what the model returns, where the loss does not tell
 
     def __init__(
         self,
@@ -153,6 +158,8 @@ class Application(Block, lightning.LightningModule):
 
     def step_loss(self, kind: str, y_hat: Any, y: Any) -> Tensor:
         """The loss of a batch of `kind` ("train", "val" or "test"), logged with its metrics."""
+        if kind != "train":
+            y_hat = self._averaged(y_hat, y)
         y = self.targets(y_hat, y)
         loss = self.compute_loss(y_hat, y)
         parts = loss if isinstance(loss, dict) else {}
@@ -172,6 +179,14 @@ class Application(Block, lightning.LightningModule):
             )
         self.log_metrics(kind, y_hat.detach() if isinstance(y_hat, Tensor) else y_hat, y)
         return total
+
+    def _averaged(self, y_hat: Any, y: Any) -> Any:
+        """K posterior samples (N, K, C) as one output (N, C); anything else as it is."""
+        kind = self.outputs or self._kind
+        classes = self.outputs is None or isinstance(self.loss, _CLASS_LOSSES)
+        if kind is None or not has_samples(y_hat, y, classes):
+            return y_hat
+        return averaged(y_hat, kind)
 
     def _measure(self, metric: Metric) -> None:
         """Add a metric to every kind that has none of its class."""

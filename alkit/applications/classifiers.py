@@ -23,6 +23,8 @@ class CategoricalClassifier(Application):
         metrics: `metrics`, `train_metrics`, `val_metrics`, `test_metrics` of `Application`.
     """
 
+    _kind = "logits"
+
     def __init__(
         self,
         model: nn.Module,

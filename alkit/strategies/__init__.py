@@ -8,9 +8,11 @@ from alkit.strategies.epig import EPIGStrategy
 from alkit.strategies.learner import ActiveLearner
 from alkit.strategies.papers import (
     badge,
+    bald,
     cluster_margin,
     coral,
     coreset,
+    power_bald,
     power_margin,
     probcover,
     typiclust,
@@ -27,9 +29,11 @@ __all__ = [
     "UncertaintyStrategy",
     "UniformStrategy",
     "badge",
+    "bald",
     "cluster_margin",
     "coral",
     "coreset",
+    "power_bald",
     "power_margin",
     "probcover",
     "typiclust",

@@ -6,10 +6,13 @@ where the candidates are compared, by default what goes into the last part of a 
 
 from __future__ import annotations
 
+import lightning as L
 from torch import nn
 from typing_extensions import Unpack
 
-from alkit.criteria import Margin
+from alkit.blocks import MCDropout
+from alkit.criteria import BALD, Margin
+from alkit.errors import ConfigurationError
 from alkit.pool import ActiveLearningDataset
 from alkit.selectors import (
     ClusterMargin,
@@ -34,6 +37,21 @@ def badge(
     algorithm 1. Cost: see ``KMeansPlusPlus``.
     """
     return Strategy(classifier, train_pool, None, KMeansPlusPlus(GradientEmbedding()), **options)
+
+
+def bald(
+    classifier: nn.Module,
+    train_pool: ActiveLearningDataset,
+    samples: int = 20,
+    **options: Unpack[StrategyOptions],
+) -> Strategy:
+    """BALD: what the label would tell of the model, by the masks of its dropout layers.
+
+    Gal, Islam and Ghahramani 2017, "Deep Bayesian active learning with image data", section 3.
+    One by one the picks are the best; as a batch they repeat each other, see ``power_bald``.
+    Cost: see ``MCDropout``, which is put around the network.
+    """
+    return Strategy(_with_dropout(classifier, samples), train_pool, BALD(), **options)
 
 
 def coreset(
@@ -113,3 +131,28 @@ def power_margin(
     learning", section 3. The probability of each pick is in the query. Cost: see ``Power``.
     """
     return Strategy(classifier, train_pool, Margin(), Power(beta), **options)
+
+
+def power_bald(
+    classifier: nn.Module,
+    train_pool: ActiveLearningDataset,
+    samples: int = 20,
+    beta: float = 8.0,
+    **options: Unpack[StrategyOptions],
+) -> Strategy:
+    """Power-BALD: BALD to the power ``beta`` as the weights of a draw; no repeats by chance.
+
+    Kirsch et al. 2023, "Stochastic batch acquisition: a simple baseline for deep active
+    learning", section 3. The probability of each pick is in the query. Cost: see ``MCDropout``,
+    which is put around the network, and ``Power``.
+    """
+    return Strategy(_with_dropout(classifier, samples), train_pool, BALD(), Power(beta), **options)
+
+
+def _with_dropout(classifier: nn.Module, samples: int) -> MCDropout:
+    if isinstance(classifier, L.LightningModule):
+        raise ConfigurationError(
+            f"{type(classifier).__name__} is a LightningModule: put MCDropout(network, samples) "
+            "around the network in it, and give it to Strategy with the criterion BALD()."
+        )
+    return MCDropout(classifier, samples)

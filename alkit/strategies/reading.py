@@ -10,7 +10,8 @@ import torch
 from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor, nn
 
-from alkit.blocks import MultiLayerPerceptron, Sequential
+from alkit.blocks import MCDropout, MultiLayerPerceptron, Sequential
+from alkit.blocks.sampled import mean_of_samples
 from alkit.errors import ConfigurationError, ModelOutputError, PredictionError
 from alkit.modes import evaluating
 from alkit.prediction import KINDS, OutputKind, Prediction
@@ -26,7 +27,8 @@ class Reader:
             tuple, or a function of the batch; None where the batch is the input.
         outputs: the declared kind of the model's outputs; None: not declared by anyone.
         features: path of the submodule whose output is the features. Default: where the module's
-            ``model`` is a Sequential or MultiLayerPerceptron, what goes into its last part.
+            ``model`` is a Sequential or MultiLayerPerceptron (in an MCDropout or not), what goes
+            into its last part. Within an MCDropout they are the mean over its samples.
         head: path of the submodule that makes logits of the features. Default: that last part.
     """
 
@@ -72,7 +74,9 @@ class Reader:
         with evaluating(module, device), torch.no_grad(), self._captured(module) as captured:
             for ids, batch in loader:
                 outputs = module(self._input(move_data_to_device(batch, device)))
-                yield self._prediction(outputs, ids, captured.pop() if captured else None)
+                features = mean_of_samples(captured, len(ids)) if captured else None
+                captured.clear()
+                yield self._prediction(outputs, ids, features)
 
     def _input(self, batch: Any) -> Any:
         if isinstance(batch, Mapping):
@@ -129,7 +133,14 @@ class Reader:
             yield captured
             return
         layer = _part(module, "features", path)
-        hook = layer.register_forward_hook(lambda *call: captured.append(call[-1].flatten(1)))
+        sampled = any(isinstance(part, MCDropout) for part in module.modules())
+
+        def capture(*call: Any) -> None:
+            if not sampled:
+                captured.clear()  # of a layer that is called several times, the last output
+            captured.append(call[-1].flatten(1))
+
+        hook = layer.register_forward_hook(capture)
         try:
             yield captured
         finally:
@@ -149,8 +160,10 @@ def _part(module: nn.Module, argument: str, path: str) -> nn.Module:
 def _last_parts(module: nn.Module) -> tuple[str, str] | tuple[None, None]:
     """The paths of what gives the features and of the head, in a plain stack of parts."""
     model, path = getattr(module, "model", None), "model"
+    if isinstance(model, MCDropout):
+        model, path = model.model, "model.model"
     if isinstance(model, MultiLayerPerceptron):
-        model, path = model.blocks, "model.blocks"
+        model, path = model.blocks, f"{path}.blocks"
     elif not isinstance(model, Sequential | nn.Sequential):
         return None, None
     names = [name for name, _ in model.named_children()]

@@ -1,0 +1,41 @@
+"""One output out of K posterior samples, for the loss and the metrics of an evaluation."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from alkit.prediction import OutputKind
+
+
+def has_samples(y_hat: Any, y: Any, classes: bool) -> bool:
+    """Whether the outputs are (N, K, C) where the targets are of (N, C).
+
+    Args:
+        y_hat, y: outputs and targets of a batch.
+        classes: whether integer targets are classes; a dense prediction is (N, C, L) for (N, L).
+    """
+    if not isinstance(y_hat, Tensor) or not isinstance(y, Tensor) or y_hat.ndim != 3:
+        return False
+    n, _, width = y_hat.shape
+    if classes and not y.is_floating_point():
+        return y.shape == (n,) or (y.shape == (n, 1) and width > 1)
+    fits = _long_axes((n, width)) == _long_axes(y.shape)
+    return fits and _long_axes(y_hat.shape) != _long_axes(y.shape)
+
+
+def averaged(y_hat: Tensor, kind: OutputKind) -> Tensor:
+    """(N, K, C) as (N, C): the mean of values or probabilities; logits of the mean probability."""
+    if kind in ("values", "probabilities"):
+        return y_hat.mean(1)
+    if kind == "logits" and y_hat.shape[2] == 1:  # of p and 1 - p, each where it is exact
+        return logsigmoid(y_hat).logsumexp(1) - logsigmoid(-y_hat).logsumexp(1)
+    logs = y_hat.log_softmax(2) if kind == "logits" else y_hat
+    return logs.logsumexp(1) - math.log(y_hat.shape[1])
+
+
+def _long_axes(shape: Any) -> list[int]:
+    return [n for n in shape if n != 1]

@@ -1,0 +1,123 @@
+"""What a dropout layer drops in the k-th posterior sample: the same of every row, from a seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from alkit.errors import ConfigurationError
+from alkit.seeds import generator
+
+DROPOUTS = (
+    nn.Dropout,
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.Dropout3d,
+    nn.AlphaDropout,
+    nn.FeatureAlphaDropout,
+)
+_OF_CHANNELS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.FeatureAlphaDropout)
+_ALPHA = (nn.AlphaDropout, nn.FeatureAlphaDropout)
+_AXES = {nn.Dropout1d: (3,), nn.Dropout2d: (3, 4), nn.Dropout3d: (5,)}
+_FLOOR = 1.7580993408473766  # where SELU ends for large negative inputs, with the other sign
+
+
+def dropouts(model: nn.Module) -> dict[str, nn.Module]:
+    """The dropout layers of a model by path; not those of a class that drops in its own way."""
+    return {
+        name: layer
+        for name, layer in model.named_modules()
+        if isinstance(layer, DROPOUTS)
+        and any(type(layer).forward is kind.forward for kind in DROPOUTS)
+    }
+
+
+class Masks:
+    """The masks of K samples, each a function of seed, layer, call, k and the shape of a row.
+
+    Drawn when they are first asked for, and kept: one byte a unit, layer and sample.
+    """
+
+    def __init__(self, seed: int, samples: int) -> None:
+        self.seed = seed
+        self.samples = samples
+        self._drawn: dict[tuple, list[Tensor]] = {}
+
+    def keep(self, path: str, call: int, layer: nn.Module, x: Tensor) -> list[Tensor]:
+        """Of each sample, what stays of a row of ``x`` (N, ...): bool, to be broadcast over N.
+
+        Args:
+            path, layer: of the dropout.
+            call: how often this layer was called before in this pass; each call has its own.
+            x: its input.
+        """
+        shape, rate = mask_shape(layer, x), float(layer.p)  # type: ignore[arg-type]
+        key = (path, call, shape, rate, x.device)
+        if key not in self._drawn:
+            self._drawn[key] = [
+                (torch.rand(shape, generator=generator(self.seed, path, call, k)) >= rate).to(
+                    x.device
+                )
+                for k in range(self.samples)
+            ]
+        return self._drawn[key]
+
+    def __reduce__(self) -> tuple:
+        return Masks, (self.seed, self.samples)  # what was drawn can be drawn again
+
+
+def mask_shape(layer: nn.Module, x: Tensor) -> tuple[int, ...]:
+    """The shape of a mask for one row: of every unit, or of the channels, axis 1."""
+    axes = next((axes for kind, axes in _AXES.items() if isinstance(layer, kind)), None)
+    if axes is not None and x.ndim not in axes:
+        raise ConfigurationError(
+            f"{type(layer).__name__} got an input of shape {tuple(x.shape)}, where MCDropout "
+            f"expects a batch (N, C, ...) of {' or '.join(map(str, axes))} axes: without rows "
+            "there are no masks that all rows share."
+        )
+    return (x.shape[1], *[1] * (x.ndim - 2)) if of_channels(layer) else tuple(x.shape[1:])
+
+
+def of_channels(layer: nn.Module) -> bool:
+    """Whether the layer drops whole channels, axis 1."""
+    return isinstance(layer, _OF_CHANNELS)
+
+
+def zeroing(layer: nn.Module) -> bool:
+    """Whether what the layer drops is zero, and what stays is scaled by 1 / (1 - p)."""
+    return not isinstance(layer, _ALPHA)
+
+
+def scale(layer: nn.Module) -> float:
+    """What remains is multiplied by this."""
+    return 1 / (1 - layer.p) if layer.p < 1 else 0.0  # type: ignore[operator, return-value]
+
+
+def masked(layer: nn.Module, x: Tensor, keep: Tensor) -> Tensor:
+    """The output of a dropout layer that keeps the units ``keep``; as torch computes it."""
+    keep = keep.to(x.dtype)
+    if zeroing(layer):
+        return x * (keep * scale(layer))
+    rate = float(layer.p)  # type: ignore[arg-type]
+    if rate == 1:
+        return torch.zeros_like(x)
+    a = 1 / math.sqrt((1 + _FLOOR**2 * rate) * (1 - rate))
+    return x * (keep * a) + ((keep - 1) * (_FLOOR * a) + _FLOOR * a * rate)
+
+
+def check_rows(layer: nn.Module, path: str, x: Tensor, rows: int | None) -> None:
+    """Raise a ConfigurationError where axis 0 cannot be the batch (several rows a sample may)."""
+    if x.ndim < 2 or (rows and x.shape[0] % rows):
+        raise ConfigurationError(
+            f"The dropout {path!r} ({type(layer).__name__}) got an input of shape "
+            f"{tuple(x.shape)} for {rows} samples: its first axis must be the batch (N, ...), so "
+            "that all samples share a mask. Use batch_first=True, or put the batch first."
+        )
+
+
+def spreading(layers: Sequence[nn.Module]) -> bool:
+    """Whether one of the layers drops at random: a rate above 0 and below 1."""
+    return any(0 < layer.p < 1 for layer in layers)  # type: ignore[operator]

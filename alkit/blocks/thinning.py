@@ -1,0 +1,225 @@
+"""K tensors that differ by what a dropout dropped, held so that no dropped channel is computed.
+
+Three forms of the same thing, a value (N, C, ...) for each of K samples:
+
+    Values    K tensors
+    Channels  the channels that were kept, of each sample; the others are zero
+    Product   a linear layer or convolution that waits for the next dropout, which says which
+              of its outputs are needed; meanwhile it takes up functions of single channels
+
+Forms never change. ``values()`` gives the K tensors whatever the form.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+HOMOGENEOUS = {"relu", "leaky_relu"} | {
+    f"{pool}_pool{n}d" for pool in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2, 3)
+}
+"""Functions of single channels with f(a x) = a f(x) for a > 0, and so f(0) = 0."""
+
+ZERO_AT_ZERO = HOMOGENEOUS | {"tanh", "gelu", "silu", "elu"}
+"""Functions of single channels with f(0) = 0."""
+
+
+VIEWS = {"flatten", "view", "reshape"}
+
+
+class Values:
+    """One tensor (N, ...) for each sample."""
+
+    def __init__(self, tensors: list[Tensor]) -> None:
+        self.tensors = tensors
+        self.shape, self.dtype, self.device = _like(tensors[0])
+
+    def values(self) -> list[Tensor]:
+        return self.tensors
+
+
+class Channels:
+    """The channels (axis 1) that a dropout kept in each sample, of ``size``; the rest is zero.
+
+    Args:
+        base: all channels before the dropout, one tensor for all samples; or for each sample its
+            kept channels alone.
+        kept: for each sample the channels that it keeps, ascending.
+        size: number of channels.
+        scale: what is kept is to be multiplied by this.
+    """
+
+    def __init__(
+        self, base: Tensor | list[Tensor], kept: list[Tensor], size: int, scale: float
+    ) -> None:
+        self.base, self.kept, self.size, self.scale = base, kept, size, scale
+        first = base if isinstance(base, Tensor) else base[0]
+        self.shape, self.dtype, self.device = _like(first)
+        self.shape = (self.shape[0], size, *self.shape[2:])
+
+    def compact(self) -> list[Tensor]:
+        """The kept channels of each sample, not multiplied yet."""
+        if not isinstance(self.base, Tensor):
+            return self.base
+        base = self.base.contiguous()  # slices are cut from planes, and then laid out anew
+        return [_laid_out(base.index_select(1, kept)) for kept in self.kept]
+
+    def values(self) -> list[Tensor]:
+        return [
+            channels.new_zeros(self.shape).index_copy_(1, kept, channels * self.scale)
+            for channels, kept in zip(self.compact(), self.kept, strict=True)
+        ]
+
+    def through(self, name: str, function: Callable[[Tensor], Tensor]) -> Channels:
+        """A function of single channels that is zero at zero."""
+        if name in HOMOGENEOUS:
+            shared = isinstance(self.base, Tensor)
+            base = function(self.base) if shared else [function(x) for x in self.base]  # type: ignore
+            return Channels(base, self.kept, self.size, self.scale)
+        base = [function(channels * self.scale) for channels in self.compact()]
+        return Channels(base, self.kept, self.size, 1.0)
+
+    def flattened(self) -> Channels:
+        """(N, C, ...) as (N, C * ...)."""
+        inside = math.prod(self.shape[2:])
+        places = torch.arange(inside, device=self.device)
+        kept = [(channels[:, None] * inside + places).flatten() for channels in self.kept]
+        shared = isinstance(self.base, Tensor)
+        base = self.base.flatten(1) if shared else [x.flatten(1) for x in self.base]  # type: ignore
+        return Channels(base, kept, self.size * inside, self.scale)
+
+
+class Product:
+    """A linear layer or convolution of ``source``, computed when it is known what is needed."""
+
+    def __init__(
+        self,
+        source: Values | Channels,
+        function: Callable[..., Tensor],
+        weight: Tensor,
+        bias: Tensor | None,
+        options: tuple[Any, ...] = (),
+        after: Sequence[Callable[[Tensor], Tensor]] = (),
+    ) -> None:
+        self.source, self.function, self.options, self.after = source, function, options, after
+        self.weight, self.bias = weight, bias
+        self.dtype, self.device = source.dtype, source.device
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        if not self.options and not self.after:  # linear
+            return (self.source.shape[0], self.weight.shape[0])
+        x = torch.empty(self.source.shape, dtype=self.dtype, device="meta")
+        bias = None if self.bias is None else self.bias.to("meta")
+        x = self.function(x, self.weight.to("meta"), bias, *self.options)
+        for function in self.after:
+            x = function(x)
+        return tuple(x.shape)
+
+    def through(self, name: str, function: Callable[[Tensor], Tensor]) -> Product:
+        """A function of single channels: it waits as well."""
+        source, after = self.source, [*self.after, function]
+        return Product(source, self.function, self.weight, self.bias, self.options, after)
+
+    @cached_property
+    def _values(self) -> list[Tensor]:
+        return self.channels(None)
+
+    def values(self) -> list[Tensor]:
+        return self._values
+
+    def channels(self, kept: list[Tensor] | None) -> list[Tensor]:
+        """Of each sample, these output channels alone."""
+        source = self.source
+        inputs = source.compact() if isinstance(source, Channels) else source.values()
+        outputs = []
+        for k, x in enumerate(inputs):
+            weight, bias = self.weight, self.bias
+            if kept is not None:
+                weight = weight.index_select(0, kept[k])
+                bias = None if bias is None else bias.index_select(0, kept[k])
+            if isinstance(source, Channels):
+                weight = weight.index_select(1, source.kept[k])
+                weight = weight if source.scale == 1 else weight * source.scale
+            x = self.function(x, weight, bias, *self.options)
+            for function in self.after:
+                x = function(x)
+            outputs.append(x)
+        return outputs
+
+
+Held = Values | Channels | Product
+
+
+def dropped(x: Tensor | Held, keep: list[Tensor], scale: float) -> Channels | None:
+    """``x`` (N, C, ...) after a dropout of channels; None where a sample would keep none.
+
+    Args:
+        x: one tensor for all samples, or what the samples hold.
+        keep: of each sample which channels stay, bool ``(C, 1, ...)``.
+        scale: what stays is multiplied by this.
+    """
+    kept = [mask.flatten().nonzero()[:, 0] for mask in keep]
+    if not all(map(len, kept)):
+        return None
+    size = x.shape[1]
+    if isinstance(x, Tensor):  # a copy, in case that it is changed in place afterwards
+        base = _laid_out(x.clone())
+    elif isinstance(x, Product):
+        base = x.channels(kept)
+    else:
+        base = [v.index_select(1, channels) for v, channels in zip(x.values(), kept, strict=True)]
+    return Channels(base, kept, size, scale)
+
+
+def followed(
+    held: Held, name: str, func: Callable[..., Any], args: tuple, kwargs: dict
+) -> Held | None:
+    """``func(held, *args, **kwargs)`` where that can be said without K full tensors, else None."""
+    if isinstance(held, Values | Channels) and (
+        product := _product(held, name, func, args, kwargs)
+    ):
+        return product
+    if isinstance(held, Values):
+        return None
+    if name in ZERO_AT_ZERO and not kwargs.get("return_indices"):
+        dimensions = name[-2:-1] if name.endswith("d") else ""
+        if dimensions and len(held.shape) != int(dimensions) + 2:
+            return None  # one sample without a batch: axis 1 is no channel
+        return held.through(name, lambda x: func(x, *args, **kwargs))
+    if isinstance(held, Channels) and name in VIEWS and torch.dtype not in map(type, args):
+        flat = (held.shape[0], math.prod(held.shape[1:]))
+        shape = func(torch.empty(held.shape, device="meta"), *args, **kwargs).shape
+        return held.flattened() if tuple(shape) == flat else None
+    return None
+
+
+def _product(
+    held: Values | Channels, name: str, func: Callable[..., Any], args: tuple, kwargs: dict
+) -> Product | None:
+    if kwargs or not args or not isinstance(args[0], Tensor):
+        return None
+    weight, bias, options = args[0], args[1] if len(args) > 1 else None, args[2:]
+    if name == "linear":
+        fits = len(held.shape) == 2
+    else:
+        one_group = len(options) < 4 or options[3] == 1
+        fits = name in ("conv1d", "conv2d", "conv3d") and one_group
+        fits = fits and len(held.shape) == weight.ndim
+    fits = fits and held.shape[1] == weight.shape[1]
+    return Product(held, func, weight, bias, options) if fits else None
+
+
+def _laid_out(x: Tensor) -> Tensor:
+    """On a CPU with the channels of images last: pools, and slices of odd numbers, are faster."""
+    images = x.ndim == 4 and x.device.type == "cpu"
+    return x.contiguous(memory_format=torch.channels_last) if images else x
+
+
+def _like(x: Tensor) -> tuple[tuple[int, ...], torch.dtype, torch.device]:
+    return tuple(x.shape), x.dtype, x.device
