@@ -44,8 +44,8 @@ _MODULES = {
     "alkit.strategies": (
         "ActiveLearner AdversarialStrategy CalibratedStrategy EPIGStrategy Strategy "
         "UncertaintyStrategy UniformStrategy "
-        "badge bald cluster_margin coral coreset power_bald power_margin probcover typiclust "
-        "uherding"
+        "badge bald batchbald cluster_margin committee coral coreset epig power_bald power_margin "
+        "probcover typiclust uherding"
     ),
     "alkit.loop": "ActiveLearningLoop RoundRecord",
     "alkit.experiment": "Result compare",

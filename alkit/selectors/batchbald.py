@@ -60,8 +60,9 @@ class BatchBALD(Selector):
         p: Tensor = candidates.prediction.probabilities  # type: ignore[union-attr]
         luck = torch.randperm(len(p), generator=generator).to(p.device)
         gains, joint = _Gains(p), Joint.empty(p.shape[1], p.device)
+        columns = p.shape[0] * p.shape[2]
         picks: list[int] = []
-        while len(rows := gains.highest(_levels(joint))):
+        while len(rows := gains.highest(_levels(joint, columns))):
             picks.append(int(rows[luck[rows].argmin()]))
             if len(picks) == n:
                 return torch.tensor(picks)
@@ -85,11 +86,15 @@ class BatchBALD(Selector):
         return f"BatchBALD({shown})"
 
 
-def _levels(joint: Joint) -> list[Joint]:
-    """The same labels in ever more configurations, the last exact."""
+def _levels(joint: Joint, columns: int) -> list[Joint]:
+    """The same labels in ever more configurations, the last exact.
+
+    Merging costs a few times as many comparisons as there are groups, and is left out where the
+    ``N C`` columns of all candidates are not many more.
+    """
     levels = [joint]
     for size in reversed(LEVELS):
-        if len(joint) >= 4 * size:
+        if len(joint) >= 4 * size and columns >= 8 * size:
             levels.insert(0, levels[0].merged(size))
     return levels
 

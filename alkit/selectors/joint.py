@@ -109,23 +109,23 @@ def thinned(weights: Tensor, number: int, generator: Generator) -> tuple[Tensor,
 
     Args:
         weights: ``(M,)``, above zero.
-        number: how many are to stay, fewer than M.
+        number: how many are to stay, fewer than M; where rounding draws one twice, one less.
         generator: of the one random number that is drawn.
     """
-    ordered = weights.sort(descending=True).values
+    ordered = weights.topk(number + 1).values
     counts = torch.arange(number, device=weights.device)  # of heavy ones
     light = (weights.sum() - (ordered.cumsum(0) - ordered)[:number]).clamp_(min=0)
     heavy = ordered[:number] * (number - counts) > light
     threshold = ordered[int(heavy.cumprod(0).sum())]
-    stay = (weights > threshold).nonzero().flatten()
     rest = (weights <= threshold).nonzero().flatten()
-    left = number - len(stay)
+    left = number - len(weights) + len(rest)
     shares = weights[rest].cumsum(0)
     steps = torch.arange(left, device=weights.device) + float(torch.rand((), generator=generator))
     drawn = torch.searchsorted(shares, steps / left * shares[-1]).clamp_(max=len(rest) - 1)
-    rows, order = torch.cat([stay, rest[drawn]]).sort()
     even = (shares[-1:] / left).expand(left)
-    return rows, torch.cat([weights[stay], even])[order]
+    new = weights.index_fill(0, rest, 0.0).index_add_(0, rest[drawn], even)
+    rows = (new > 0).nonzero().flatten()
+    return rows, new[rows]
 
 
 def _parts(rows: Tensor, width: int) -> Iterator[Tensor]:

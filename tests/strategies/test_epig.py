@@ -5,7 +5,6 @@ from torch import nn
 
 import alkit as al
 from alkit.errors import ConfigurationError
-from alkit.testing import check_strategy
 
 
 class Committee(nn.Module):
@@ -62,14 +61,6 @@ def test_targets_are_drawn_anew_each_round_and_the_same_for_a_seed(pool):
     )
     strategy.query_and_update(3)
     assert not strategy.acquisition.targets.equal(first)
-
-
-def test_it_keeps_the_laws_of_a_strategy():
-    check_strategy(
-        lambda pool, test: al.EPIGStrategy(
-            Committee(), pool, test=test, seed=3, batch_size=8
-        ).build()
-    )
 
 
 def test_one_sample_of_the_posterior_tells_nothing_and_the_doctor_says_so(pool, net):
