@@ -19,14 +19,15 @@ _MODULES = {
     "alkit.optimizers": "Adam AdamW Optimizer RMSprop SGD",
     "alkit.prediction": "Prediction",
     "alkit.query": "Query",
+    "alkit.calibration": "Temperature fit_temperature",
     "alkit.pool": "ActiveLearningDataset",
     "alkit.criteria": (
-        "BALD Constant Criterion Energy Entropy ExpectedGradientLength ExpectedImprovement "
+        "BALD Constant Criterion EPIG Energy Entropy ExpectedGradientLength ExpectedImprovement "
         "HeadScore LeastConfidence Margin Maximum MeanStd MinMax Minimum Rank Ratio Schedule "
-        "Thompson UpperConfidenceBound Variance VariationRatio ZScore"
+        "Tempered Thompson UpperConfidenceBound Variance VariationRatio VoteEntropy ZScore"
     ),
     "alkit.selectors": (
-        "ALFAMix BAIT Balanced Candidates ClusterMargin Coral DropQuery FacilityLocation "
+        "ALFAMix BAIT Balanced BatchBALD Candidates ClusterMargin Coral DropQuery FacilityLocation "
         "FacilityLocationMutualInformation Falcun Features GradientEmbedding KCenter "
         "KMeans KMeansPlusPlus MaxHerding Mix PerClass PerGroup Picks Power Prefilter "
         "ProbCover Probabilities Random RunningTopK Selector SoftRank Softmax Space TopK TypiClust "
@@ -41,9 +42,10 @@ _MODULES = {
     "torch.utils.data": "DataLoader",
     "alkit.history": "History",
     "alkit.strategies": (
-        "ActiveLearner AdversarialStrategy Strategy UncertaintyStrategy UniformStrategy "
-        "badge bald cluster_margin coral coreset power_bald power_margin probcover typiclust "
-        "uherding"
+        "ActiveLearner AdversarialStrategy CalibratedStrategy EPIGStrategy Strategy "
+        "UncertaintyStrategy UniformStrategy "
+        "badge bald batchbald cluster_margin committee coral coreset epig power_bald power_margin "
+        "probcover typiclust uherding"
     ),
     "alkit.loop": "ActiveLearningLoop RoundRecord",
     "alkit.experiment": "Result compare",

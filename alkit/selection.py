@@ -10,7 +10,16 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.annotations import check_query_size
-from alkit.criteria import BALD, Criterion, Margin, MeanStd, Variance, as_criterion
+from alkit.criteria import (
+    BALD,
+    EPIG,
+    Criterion,
+    Margin,
+    MeanStd,
+    Variance,
+    VoteEntropy,
+    as_criterion,
+)
 from alkit.errors import ConfigurationError, SampleIndexError
 from alkit.evidence import Evidence, Seen, drawn, see
 from alkit.prediction import Prediction
@@ -18,7 +27,13 @@ from alkit.query import Query
 from alkit.seeds import derive, fresh_seed, generator
 from alkit.selectors import Candidates, Selector, TopK, as_selector
 
-DISAGREEMENT = (BALD, MeanStd, Variance)  # of posterior samples: 0 where there is only one
+DISAGREEMENT = (
+    BALD,
+    EPIG,
+    MeanStd,
+    Variance,
+    VoteEntropy,
+)  # of posterior samples: 0 where there is only one
 
 
 def select(

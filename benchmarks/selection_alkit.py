@@ -44,12 +44,19 @@ def badge(arrays: Arrays, n: int) -> Work:
     )
 
 
+def batchbald(arrays: Arrays, n: int) -> Work:
+    return lambda: np.asarray(
+        al.select(n, probabilities=arrays.probabilities, selector=al.BatchBALD(), seed=0)
+    )
+
+
 METHODS = {
     "margin": {"alkit": scored(lambda: al.Margin())},
     "least confidence": {"alkit": scored(lambda: al.LeastConfidence())},
     "entropy": {"alkit": scored(lambda: al.Entropy())},
     "k-center": {"alkit": on_features(lambda: al.KCenter())},
     "BADGE": {"alkit": badge},
+    "BatchBALD": {"alkit": batchbald},
     "k-means medoids": {"alkit": on_features(lambda: al.KMeans())},
     "TypiClust": {"alkit": on_features(lambda: al.TypiClust())},
     "ProbCover": {"alkit": on_features(lambda: al.ProbCover(radius=RADIUS))},

@@ -12,13 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import selection_joint as joint
 import selection_peers_scored as scored
 from selection_workloads import RADIUS, WIDTH, Arrays
 
 Work = Callable[[], np.ndarray]
 DISTRIBUTIONS = (
-    "scikit-activeml", "baal", "small-text", "modAL-python", "scikit-learn", "faiss-cpu",
-    "submodlib-py", "apricot-select", "numpy", "torch",
+    "scikit-activeml", "baal", "batchbald-redux", "small-text", "modAL-python", "scikit-learn",
+    "faiss-cpu", "submodlib-py", "apricot-select", "numpy", "torch",
 )  # fmt: skip
 
 
@@ -163,6 +164,7 @@ METHODS: dict[str, dict[str, Callable[[Arrays, int], Work]]] = {
     **scored.METHODS,
     "k-center": {"scikit-activeml": kcenter_skactiveml, "small-text": kcenter_small_text},
     "BADGE": {"scikit-activeml": badge_skactiveml},
+    "BatchBALD": joint.PEERS,
     "k-means medoids": {
         "scikit-learn MiniBatchKMeans": kmeans_sklearn("MiniBatchKMeans"),
         "scikit-learn KMeans": kmeans_sklearn("KMeans"),

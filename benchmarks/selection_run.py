@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from selection_workloads import WORKLOADS, Arrays, Size
 
-TINY = Size(300, 5, D=16, C=4, A=10)
+TINY = Size(300, 5, D=16, C=4, A=10, K=6)
 
 
 def cpu_seconds() -> float:
@@ -58,7 +58,8 @@ def measure(task: dict[str, Any]) -> dict[str, Any]:
     try:
         module = importlib.import_module(f"selection_{task['library']}")
         method = module.METHODS[task["workload"]][task["method"]]
-        tiny = Arrays.make(replace(TINY, D=TINY.D if size.D else 0, C=TINY.C if size.C else 0))
+        axes = {name: vars(TINY)[name] * (vars(size)[name] > 0) for name in "DCK"}
+        tiny = Arrays.make(replace(TINY, **axes))
         method(tiny.unit() if workload.unit else tiny, TINY.n)()
     except ImportError as error:
         return {"status": f"not installed ({error.name})"}

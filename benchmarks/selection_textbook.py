@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from selection_joint import batchbald
 from selection_workloads import (
     LLOYD,
     RADIUS,
@@ -188,6 +189,7 @@ METHODS = {
     "entropy": {"textbook": entropy},
     "k-center": {"textbook": kcenter},
     "BADGE": {"textbook": badge},
+    "BatchBALD": {"textbook": batchbald},
     "k-means medoids": {"textbook": kmeans},
     "TypiClust": {"textbook": typiclust},
     "ProbCover": {"textbook": probcover},

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from selection_joint import information
 from torch import Tensor
 
 WIDTH = 1.0  # of the kernel exp(-(d / WIDTH)^2) of MaxHerding, on rows of norm one
+SPREAD = 0.5  # of the heads of posterior samples, about one of deviation 2
 RADIUS = 0.5  # of ProbCover's balls, on rows of norm one
 LLOYD = 10  # passes of k-means that the limits reckon with
 
@@ -29,6 +31,7 @@ class Size:
     D: int = 0
     C: int = 0
     A: int = 0
+    K: int = 0
 
     def within(self, other: Size) -> bool:
         """Is this no larger than the other in any number?"""
@@ -43,7 +46,7 @@ class Arrays:
     """Inputs of a workload, float32. The last ``annotated`` rows of ``rows`` are annotated."""
 
     rows: np.ndarray  # (N + A, D)
-    probabilities: np.ndarray  # (N, C)
+    probabilities: np.ndarray  # (N, C), or (N, K, C)
     annotated: int
 
     @property
@@ -58,18 +61,21 @@ class Arrays:
         centers = rng.standard_normal((50, latent)) * spectrum * 2
         layer = rng.standard_normal((latent, size.D)) / np.sqrt(latent)
         head = rng.standard_normal((latent, size.C)) * 2
+        shape = (size.K, size.C) if size.K else (size.C,)
+        if size.K:  # one head for each posterior sample
+            head = head[:, None] + SPREAD * rng.standard_normal((latent, *shape))
         total = size.N + size.A
         rows = np.empty((total, size.D), np.float32)
-        probabilities = np.empty((size.N, size.C), np.float32)
+        probabilities = np.empty((size.N, *shape), np.float32)
         for start in range(0, total, 20_000):
             stop = min(start + 20_000, total)
             z = centers[rng.integers(50, size=stop - start)]
             z = z + rng.standard_normal(z.shape) * spectrum
             rows[start:stop] = np.maximum(z @ layer + 0.1, 0)
-            logits = (z @ head)[: max(0, size.N - start)]
-            logits -= logits.max(1, keepdims=True) if size.C else 0
+            logits = np.tensordot(z, head, 1)[: max(0, size.N - start)]
+            logits -= logits.max(-1, keepdims=True) if size.C else 0
             p = np.exp(logits)
-            probabilities[start : min(stop, size.N)] = p / p.sum(1, keepdims=True)
+            probabilities[start : min(stop, size.N)] = p / p.sum(-1, keepdims=True)
         return cls(rows, probabilities, size.A)
 
     def unit(self) -> Arrays:
@@ -197,6 +203,15 @@ WORKLOADS: dict[str, Workload] = {
         objective=_potential,
         work=lambda s: (4.0 * s.N * (s.D + s.C), float(s.N) * s.n * (s.D + s.C)),
         picks_compared=False,
+    ),
+    "BatchBALD": Workload(
+        sizes=(Size(2000, 10, C=10, K=20),)
+        + tuple(Size(10_000, n, C=10, K=K) for K in (20, 100) for n in (5, 10)),
+        small=(Size(1000, 5, C=4, K=10),),
+        objective=lambda a, p: information(a.probabilities[p]),
+        work=lambda s: (4.0 * s.N * s.K * s.C, 0.0),
+        higher=True,
+        grows=(10_000, 30_000, 100_000),
     ),
     "k-means medoids": Workload(
         objective=lambda a, p: float(_to_picks(a, p).mean()),

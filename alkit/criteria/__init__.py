@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from alkit.criteria.algebra import Maximum, Minimum, Schedule
 from alkit.criteria.criterion import Composite, Criterion
+from alkit.criteria.epig import EPIG
 from alkit.criteria.function import as_criterion
 from alkit.criteria.gradient import ExpectedGradientLength
 from alkit.criteria.heads import HeadScore
-from alkit.criteria.posterior import BALD, MeanStd, VariationRatio
+from alkit.criteria.posterior import BALD, MeanStd, VariationRatio, VoteEntropy
 from alkit.criteria.regression import (
     ExpectedImprovement,
     Thompson,
@@ -15,11 +16,13 @@ from alkit.criteria.regression import (
     Variance,
 )
 from alkit.criteria.scores import check_scores
+from alkit.criteria.tempered import Tempered
 from alkit.criteria.transforms import MinMax, Rank, Transform, ZScore
 from alkit.criteria.uncertainty import Constant, Energy, Entropy, LeastConfidence, Margin, Ratio
 
 __all__ = [
     "BALD",
+    "EPIG",
     "Composite",
     "Constant",
     "Criterion",
@@ -37,11 +40,13 @@ __all__ = [
     "Rank",
     "Ratio",
     "Schedule",
+    "Tempered",
     "Thompson",
     "Transform",
     "UpperConfidenceBound",
     "Variance",
     "VariationRatio",
+    "VoteEntropy",
     "ZScore",
     "as_criterion",
     "check_scores",

@@ -1,11 +1,18 @@
 """Disagreement of posterior samples: functions of the probabilities p_k, over the K axis.
 
 The samples are passes of a network with dropout, members of an ensemble, or draws from any other
-posterior. From one sample (K = 1), ``BALD`` and ``MeanStd`` are zero for every candidate.
+posterior. From one sample (K = 1), ``BALD``, ``VoteEntropy`` and ``MeanStd`` are zero for every
+candidate.
+
+Of a committee, two criteria are here under other names. Consensus entropy, that of the members'
+mean, is ``Entropy`` (also known as soft vote entropy). The divergence of the members from their
+consensus, ``mean_k KL(p_k, mean_j p_j)`` of McCallum & Nigam 1998, "Employing EM and pool-based
+active learning for text classification", equals ``BALD``.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from alkit.criteria.criterion import Criterion
@@ -18,7 +25,8 @@ class BALD(Criterion):
 
     What the label would tell of the model (mutual information): high where the samples are
     certain and contradict each other, zero where they agree, however uncertain they are. What
-    rounding makes negative is zero.
+    rounding makes negative is zero. Of a committee it is the divergence of its members from their
+    consensus, ``mean_k KL(p_k, mean_j p_j)``.
 
     Paper: Houlsby, Huszár, Ghahramani & Lengyel 2011, "Bayesian active learning for
     classification and preference learning", eq. 2; with dropout Gal, Islam & Ghahramani 2017.
@@ -43,6 +51,24 @@ class VariationRatio(Criterion):
 
     def score(self, prediction: Prediction) -> Tensor:
         return 1 - prediction.mean_probabilities.amax(-1)
+
+
+class VoteEntropy(Criterion):
+    """``-sum_c v_c log v_c`` of the shares v of the votes, in [0, log min(K, C)], in nats.
+
+    Each sample votes for its likeliest class, the first of equal ones. It has few values for a
+    small committee, so that many candidates are tied; ``Entropy`` counts how sure each vote is.
+
+    Paper: Dagan & Engelson 1995, "Committee-based sampling for training probabilistic
+    classifiers", section 4 (not divided by log K). Cost: O(N K C).
+    """
+
+    def score(self, prediction: Prediction) -> Tensor:
+        p = prediction.probabilities
+        votes = p.argmax(-1)  # (N, K)
+        counts = p.new_zeros(len(p), p.shape[2])
+        counts.scatter_add_(1, votes, torch.ones_like(votes, dtype=p.dtype))
+        return entropy(counts / p.shape[1]).clamp_min(0)
 
 
 class MeanStd(Criterion):

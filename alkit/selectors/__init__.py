@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alkit.selectors.alfamix import ALFAMix
 from alkit.selectors.bait import BAIT
+from alkit.selectors.batchbald import BatchBALD
 from alkit.selectors.candidates import Candidates, Picks
 from alkit.selectors.clustermargin import ClusterMargin
 from alkit.selectors.coral import Coral
@@ -30,6 +31,7 @@ __all__ = [
     "BAIT",
     "ALFAMix",
     "Balanced",
+    "BatchBALD",
     "Candidates",
     "ClusterMargin",
     "Coral",

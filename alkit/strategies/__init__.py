@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from alkit.strategies.adversarial import AdversarialStrategy
+from alkit.strategies.calibrated import CalibratedStrategy
+from alkit.strategies.epig import EPIGStrategy
 from alkit.strategies.learner import ActiveLearner
 from alkit.strategies.papers import (
     badge,
     bald,
+    batchbald,
     cluster_margin,
+    committee,
     coral,
     coreset,
+    epig,
     power_bald,
     power_margin,
     probcover,
@@ -21,14 +26,19 @@ from alkit.strategies.strategy import Strategy, UncertaintyStrategy, UniformStra
 __all__ = [
     "ActiveLearner",
     "AdversarialStrategy",
+    "CalibratedStrategy",
+    "EPIGStrategy",
     "Strategy",
     "UncertaintyStrategy",
     "UniformStrategy",
     "badge",
     "bald",
+    "batchbald",
     "cluster_margin",
+    "committee",
     "coral",
     "coreset",
+    "epig",
     "power_bald",
     "power_margin",
     "probcover",

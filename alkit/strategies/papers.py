@@ -6,15 +6,18 @@ where the candidates are compared, by default what goes into the last part of a 
 
 from __future__ import annotations
 
+from typing import Any
+
 import lightning as L
 from torch import nn
 from typing_extensions import Unpack
 
-from alkit.blocks import MCDropout
-from alkit.criteria import BALD, Margin
+from alkit.blocks import Ensemble, MCDropout
+from alkit.criteria import BALD, Criterion, Margin
 from alkit.errors import ConfigurationError
 from alkit.pool import ActiveLearningDataset
 from alkit.selectors import (
+    BatchBALD,
     ClusterMargin,
     Coral,
     GradientEmbedding,
@@ -25,6 +28,7 @@ from alkit.selectors import (
     TypiClust,
     UncertaintyHerding,
 )
+from alkit.strategies.epig import EPIGStrategy
 from alkit.strategies.strategy import Strategy, StrategyOptions
 
 
@@ -54,6 +58,45 @@ def bald(
     return Strategy(_with_dropout(classifier, samples), train_pool, BALD(), **options)
 
 
+def batchbald(
+    classifier: nn.Module,
+    train_pool: ActiveLearningDataset,
+    samples: int = 20,
+    **options: Unpack[StrategyOptions],
+) -> Strategy:
+    """BatchBALD: what the labels of the batch would tell together of the model.
+
+    Kirsch, van Amersfoort and Gal 2019, "BatchBALD: Efficient and diverse batch acquisition for
+    deep Bayesian active learning", section 3. For batches of up to about 10: with more, all that
+    ``samples`` can differ in is soon told, see ``power_bald``. Cost: see ``MCDropout``, which is
+    put around the network, and ``BatchBALD``.
+    """
+    return Strategy(_with_dropout(classifier, samples), train_pool, None, BatchBALD(), **options)
+
+
+def committee(
+    classifier: nn.Module,
+    train_pool: ActiveLearningDataset,
+    members: int = 5,
+    criterion: Criterion | None = None,
+    **options: Unpack[StrategyOptions],
+) -> Strategy:
+    """Query by committee: where networks that were trained apart contradict each other.
+
+    By default in their divergence from their consensus, which is ``BALD()``: McCallum and Nigam
+    1998, "Employing EM and pool-based active learning for text classification". ``VoteEntropy()``
+    and, for consensus entropy, ``Entropy()`` are others. Steps of training are shared among the
+    members. Cost: see ``Ensemble``, which is made of the network.
+    """
+    if isinstance(classifier, L.LightningModule):
+        raise ConfigurationError(
+            f"{type(classifier).__name__} is a LightningModule: make Ensemble(network, members) of "
+            "the network in it, and give it to Strategy with the criterion BALD()."
+        )
+    rule = BALD() if criterion is None else criterion
+    return Strategy(Ensemble(classifier, members), train_pool, rule, **options)
+
+
 def coreset(
     classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
 ) -> Strategy:
@@ -63,6 +106,23 @@ def coreset(
     approach", algorithm 1. Cost: see ``KCenter``.
     """
     return Strategy(classifier, train_pool, None, KCenter(), **options)
+
+
+def epig(
+    classifier: nn.Module,
+    train_pool: ActiveLearningDataset,
+    samples: int = 20,
+    targets: Any = None,
+    **options: Unpack[StrategyOptions],
+) -> EPIGStrategy:
+    """EPIG: what the label would tell of the predictions for other inputs, the targets.
+
+    Bickford Smith et al. 2023, "Prediction-oriented Bayesian active learning", eq. 5. Targets are
+    a dataset of inputs that matter, labeled or not; by default the unannotated samples. Cost: see
+    ``MCDropout``, which is put around the network, and ``EPIGStrategy``.
+    """
+    network = _with_dropout(classifier, samples)
+    return EPIGStrategy(network, train_pool, targets=targets, **options)
 
 
 def typiclust(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import alkit as al
-from alkit.criteria import BALD, Entropy, LeastConfidence, MeanStd, VariationRatio
+from alkit.criteria import BALD, Entropy, LeastConfidence, MeanStd, VariationRatio, VoteEntropy
 from alkit.errors import PredictionError
 
 logits = hnp.arrays(
@@ -48,11 +48,28 @@ def test_variation_ratio_and_mean_std_are_numpys(outputs):
 
 
 @given(logits)
+def test_vote_entropy_is_that_of_the_counted_votes(outputs):
+    expected = [
+        scipy.stats.entropy(np.bincount(row.argmax(-1), minlength=row.shape[-1]))
+        for row in softmax(outputs)
+    ]
+    scores = VoteEntropy()(al.Prediction(torch.tensor(outputs))).numpy()
+    np.testing.assert_allclose(scores, expected, atol=1e-12)
+
+
+def test_votes_count_alike_however_sure_they_are():
+    sure, unsure = torch.tensor([[1.0, 0], [0, 1]]), torch.tensor([[0.6, 0.4], [0.4, 0.6]])
+    scores = VoteEntropy()(samples(sure, unsure, sure[[0, 0]]))
+    assert scores.tolist() == pytest.approx([math.log(2), math.log(2), 0])
+
+
+@given(logits)
 def test_scores_stay_in_their_range(outputs):
     prediction = al.Prediction(torch.tensor(outputs).float())
     _, samples, classes = outputs.shape
     tops = {
         BALD(): math.log(min(samples, classes)),
+        VoteEntropy(): math.log(min(samples, classes)),
         VariationRatio(): 1 - 1 / classes,
         MeanStd(): 0.5,
     }
@@ -84,13 +101,13 @@ def test_bald_of_samples_that_agree_is_never_below_zero():
     assert scores.max() < 1e-5
 
 
-@pytest.mark.parametrize("criterion", [BALD(), MeanStd()])
+@pytest.mark.parametrize("criterion", [BALD(), VoteEntropy(), MeanStd()])
 def test_one_sample_disagrees_with_nobody(criterion):
     prediction = al.Prediction(torch.randn(500, 1, 10, generator=torch.Generator().manual_seed(1)))
     assert not criterion(prediction).any()
 
 
-@pytest.mark.parametrize("criterion", [BALD(), VariationRatio(), MeanStd()])
+@pytest.mark.parametrize("criterion", [BALD(), VoteEntropy(), VariationRatio(), MeanStd()])
 def test_neither_the_order_of_samples_nor_that_of_classes_matters(criterion):
     z = torch.randn(30, 6, 4, generator=torch.Generator().manual_seed(2))
     scores = criterion(al.Prediction(z))
@@ -106,11 +123,11 @@ def test_the_variation_ratio_is_the_least_confidence_of_the_mean():
 def test_one_column_is_the_binary_case():
     z = torch.randn(9, 5, 1, generator=torch.Generator().manual_seed(4))
     pair = al.Prediction(torch.cat([torch.zeros_like(z), z], dim=-1))
-    for criterion in (BALD(), VariationRatio(), MeanStd()):
+    for criterion in (BALD(), VoteEntropy(), VariationRatio(), MeanStd()):
         torch.testing.assert_close(criterion(al.Prediction(z)), criterion(pair))
 
 
-@pytest.mark.parametrize("criterion", [BALD(), VariationRatio(), MeanStd()])
+@pytest.mark.parametrize("criterion", [BALD(), VoteEntropy(), VariationRatio(), MeanStd()])
 def test_values_have_no_probabilities(criterion):
     with pytest.raises(PredictionError, match="values"):
         criterion(al.Prediction(torch.randn(4, 3, 1), kind="values"))

@@ -22,7 +22,18 @@ PAPERS = {
     "coral": "Coral() of Margin()",
     "power_bald": "Power(beta=8.0) of BALD()",
     "power_margin": "Power() of Margin()",
+    "bald": "TopK() of BALD()",
+    "power_bald": "Power(beta=8.0) of BALD()",
+    "batchbald": "BatchBALD()",
+    "committee": "TopK() of BALD()",
+    "epig": "TopK() of EPIG(36 targets)",
 }
+
+
+@pytest.fixture
+def net(net):
+    """Makes a network with a dropout, for the papers that sample by it."""
+    return lambda: net().insert(3, nn.Dropout(0.5))
 
 
 def test_every_paper_is_at_the_top_level():
@@ -67,7 +78,7 @@ def test_a_strategy_chooses_as_select_does_on_the_arrays_of_its_model(pool, net)
     model = strategy.module.model.eval()
     x = pool._samples.dataset.tensors[0]
     with torch.no_grad():
-        p, features = model(x).softmax(1), model[:3](x)
+        p, features = model(x).softmax(1), model[:4](x)
     left = pool.unannotated_indices
     seen = []
 
@@ -84,7 +95,7 @@ def test_a_strategy_chooses_as_select_does_on_the_arrays_of_its_model(pool, net)
     known = pool.annotated_indices
     torch.testing.assert_close(candidates.annotated.features, features[known])
     assert candidates.labels.tolist() == [int(pool[i][1]) for i in known]
-    torch.testing.assert_close(candidates.head(features[:5]), model[3](features[:5]))
+    torch.testing.assert_close(candidates.head(features[:5]), model[4](features[:5]))
     assert strategy.query(4).probabilities is None
 
 
@@ -93,6 +104,33 @@ def test_power_margin_tells_the_probability_of_each_pick(pool, net):
     assert query.why == "Power(beta=2) of Margin()"
     assert query.probabilities.shape == (6,)
     assert ((query.probabilities > 0) & (query.probabilities < 1)).all()
+
+
+def test_targets_may_be_other_inputs_than_the_pool(pool, blobs, net):
+    query = al.epig(net(), pool, samples=4, targets=blobs(25, seed=3), seed=0).build().query(3)
+    assert query.why == "TopK() of EPIG(25 targets)"
+
+
+def test_samples_and_members_are_as_many_as_asked_for(pool, net):
+    for name, options in (
+        ("batchbald", {"samples": 7}),
+        ("epig", {"samples": 7}),
+        ("committee", {"members": 3}),
+    ):
+        strategy = getattr(al, name)(net(), pool, seed=0, **options).build()
+        (prediction,) = strategy.predictions(pool, [0, 1])
+        assert prediction.outputs.shape == (2, *options.values(), 3)
+
+
+def test_a_committee_may_vote(pool, net):
+    strategy = al.committee(net(), pool, criterion=al.VoteEntropy(), seed=0).build()
+    assert strategy.query(3).why == "TopK() of VoteEntropy()"
+
+
+@pytest.mark.parametrize("name", ["batchbald", "committee", "epig"])
+def test_a_lightning_module_is_told_where_the_samples_go(name, pool, net):
+    with pytest.raises(ValueError, match=r"(MCDropout|Ensemble)\(network"):
+        getattr(al, name)(al.CategoricalClassifier(net()), pool)
 
 
 def test_features_may_be_named(pool):

@@ -1,0 +1,118 @@
+"""Calibration: probabilities that say how often the model is right."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alkit.errors import ConfigurationError, LabelError
+from alkit.prediction import Prediction
+
+BINS = 15  # of the calibration error, as in the paper
+WIDEST = 5.0  # of log T, either way
+TINY = 1e-300  # stands for a probability of zero
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """Logits divided by a number T: above 1 the model becomes less sure, its guesses stay.
+
+    Called on a prediction it gives the prediction so tempered, each posterior sample by itself.
+
+    Attributes:
+        value: T, above 0.
+        ece_before: expected calibration error on the labels that T was fitted to, 15 bins; how
+            far confidence is from accuracy. NaN where T was given.
+        ece_after: the same with T.
+        labels: how many there were.
+
+    Raises:
+        ConfigurationError: a value that is no number above 0.
+    """
+
+    value: float = 1.0
+    ece_before: float = math.nan
+    ece_after: float = math.nan
+    labels: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.value, (int, float)) or not 0 < self.value < math.inf:
+            raise ConfigurationError(f"a temperature is a number above 0, got {self.value!r}.")
+
+    def __call__(self, prediction: Prediction) -> Prediction:
+        """The same rows: logits stay logits, (log-)probabilities become log-probabilities.
+
+        Raises:
+            PredictionError: values of a regression, or no outputs.
+        """
+        if self.value == 1:
+            return prediction
+        if prediction.kind == "logits" and prediction.outputs is not None:
+            return replace(prediction, outputs=prediction.outputs / self.value)
+        logs = (prediction.probabilities.log() / self.value).log_softmax(-1)
+        return replace(prediction, outputs=logs, kind="log_probabilities")
+
+
+def fit_temperature(prediction: Prediction, labels: Any) -> Temperature:
+    """The temperature under which labels that the model was not trained on are the likeliest.
+
+        temperature = al.fit_temperature(prediction_of_held_out, labels)
+        query = al.select(20, prediction=temperature(prediction), criterion=al.Entropy())
+
+    Guo, Pleiss, Sun & Weinberger 2017, "On calibration of modern neural networks", section 4.2,
+    with a weak prior: log T is normal around 0 with deviation 1, which weighs as much as a label
+    or two, so that a few labels that are all right do not make the model certain of everything.
+    Of K posterior samples it is the mean of the tempered ones that has to be right. The result is
+    the same each time. Cost: about 30 passes over ``(N, K, C)``, in float64.
+
+    Args:
+        prediction: what the model says of N samples that it was not trained on; some held out of
+            what is annotated, drawn at random.
+        labels: their class numbers, ``(N,)``.
+
+    Raises:
+        LabelError: labels that are not one class number a row, or none.
+        PredictionError: values of a regression, or no outputs.
+    """
+    from scipy.optimize import minimize_scalar  # slow to import, and seldom needed
+
+    y = _checked(labels, prediction)
+    z = prediction.probabilities.double().clamp_min(TINY).log()
+    if prediction.kind == "logits" and (outputs := prediction.outputs) is not None:
+        z = outputs.double()  # of which no probability has underflowed
+        z = torch.cat([torch.zeros_like(z), z], -1) if z.shape[-1] == 1 else z
+    rows = torch.arange(len(y), device=z.device)
+
+    def loss(log: float) -> float:
+        true = (z / math.exp(log)).log_softmax(-1)[rows, :, y]  # (N, K)
+        return float(-true.logsumexp(1).sum()) + log * log / 2
+
+    found = minimize_scalar(loss, bounds=(-WIDEST, WIDEST), method="bounded")
+    fitted = Temperature(math.exp(found.x))  # type: ignore[attr-defined]
+    before, after = (_calibration_error(part, y) for part in (prediction, fitted(prediction)))
+    return Temperature(fitted.value, before, after, len(y))
+
+
+def _checked(labels: Any, prediction: Prediction) -> Tensor:
+    p = prediction.mean_probabilities
+    y = torch.as_tensor(labels)
+    if not len(p) or y.shape != (len(p),) or y.is_floating_point() or y.dtype == torch.bool:
+        raise LabelError(
+            f"a temperature is fitted to one class number a row, ({len(p)},) and at least one, got "
+            f"{y.dtype} of the shape {tuple(y.shape)}."
+        )
+    outside = y[(y < 0) | (y >= p.shape[1])]
+    if len(outside):
+        raise LabelError(f"classes run from 0 to {p.shape[1] - 1}, got {int(outside[0])}.")
+    return y.to(p.device).long()
+
+
+def _calibration_error(prediction: Prediction, labels: Tensor) -> float:
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
+    p = prediction.mean_probabilities.clamp(0, 1)
+    return float(multiclass_calibration_error(p, labels, p.shape[1], n_bins=BINS))
