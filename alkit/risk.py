@@ -48,8 +48,8 @@ class Risk:
         says = []
         if self.degenerate:
             says.append(
-                f"few labels decide, {self.labels} count as {self.effective:.1f}: lower beta, or "
-                "raise uniform, of the selector"
+                f"few labels decide, {self.labels} count as {self.effective:.1f}: lower the "
+                "selector's beta, raise its uniform share, or draw by ranks, al.Rank(criterion)"
             )
         if self.unreachable:
             says.append(
@@ -89,8 +89,8 @@ def estimate_risk(
 
     The interval is Wilson's, for a variable that is either 0 or of one size, with the mean and
     mean square of the weighted losses; .03 errors of typical weight are added to these mean
-    squares, since few labels seldom hold the heaviest. See ``benchmarks/monitor.py`` for how often
-    it holds the truth: 90 to 94 of 100 times, at 10 to 50 labels.
+    squares, since few labels seldom hold the heaviest. In ``benchmarks/monitor.py`` 90 % intervals
+    hold the truth 87 to 94 of 100 times, where the estimates do not call themselves degenerate.
 
     Args:
         losses: ``(M,)`` at least 0, or booleans: whether the model was wrong. In the order of the
@@ -182,9 +182,11 @@ def _wilson(share: float, spread: float, level: float) -> tuple[float, float]:
 
 
 def _row(name: str, values: Any) -> np.ndarray:
-    row = torch.as_tensor(values).detach().cpu().double().numpy()
+    values = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values
+    try:
+        row = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):  # of different lengths, or no numbers
+        row = np.asarray(np.nan)
     if row.ndim != 1 or not np.isfinite(row).all():
-        raise ConfigurationError(
-            f"{name} must be finite numbers (M,), one a pick, got the shape {row.shape}."
-        )
+        raise ConfigurationError(f"{name} must be finite numbers (M,), one a pick, got {values!r}.")
     return row

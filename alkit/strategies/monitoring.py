@@ -64,15 +64,17 @@ class Answer:
 class Monitor:
     """The error of the model on the unannotated samples, round by round, at no label's cost.
 
-        strategy = al.Strategy(net, pool, al.Margin(), al.Power(beta=2, uniform=0.1))
+        strategy = al.Strategy(net, pool, al.Rank(al.Margin()), al.Power(beta=2, uniform=0.1))
         ...
-        strategy.monitor.estimate()          # of the model that asked last, for those labels
+        print(strategy.monitor)              # a line a round
+        strategy.monitor.estimate()          # of the model that asked last
         strategy.monitor.estimate(rounds=3)  # the mean over the last three models: smoother
 
     Before it is trained on them, the picks of a query test the model that asked for them. Where
     the selector draws with known probabilities (``Power``, ``Softmax``, ``SoftRank``, ``Random``,
     a ``Mix`` of these) the estimate is unbiased: see ``alkit.estimate_risk``. A low beta (at most
-    2) and a uniform share (0.1) keep the weights even.
+    2) and a uniform share (0.1) keep the weights even; for a network that is often sure where it
+    is wrong, take ranks: ``al.Rank(al.Margin())``. An estimate says when its weights degenerate.
 
     What the model guessed is remembered with each ``query``; labels are looked up in the pool when
     an estimate is asked for, so they may come later, in parts, or be corrected. Of a query that is
