@@ -34,6 +34,7 @@ _MODULES = {
         "UncertaintyHerding"
     ),
     "alkit.selection": "select",
+    "alkit.risk": "Risk estimate_risk",
     "alkit.diagnosis": "Diagnosis Finding doctor",
     "alkit.applications": (
         "Application BinaryClassifier CategoricalClassifier Classifier Regressor"

@@ -47,6 +47,7 @@ class Evidence:
         drift: the picks were predicted twice, in different batches: the largest difference
             between the two, as a share of the range over all candidates. None where they were
             not.
+        unreachable: candidates that had no chance to be picked, by a selector that draws.
     """
 
     candidates: int = 0
@@ -57,6 +58,7 @@ class Evidence:
     constant: tuple[str, ...] = ()
     disagreement: tuple[str, ...] = ()
     drift: float | None = None
+    unreachable: int = 0
 
 
 def drawn(total: int, seed: int) -> Tensor:

@@ -132,7 +132,7 @@ def ask(
     if scores or criterion.terms == ():
         candidates = candidates.with_scores(criterion.combine(*scores))
     picks = selector(candidates, n, rng)
-    evidence = Evidence(len(candidates), sample)
+    evidence = Evidence(len(candidates), sample, unreachable=picks.unreachable)
     if "scores" not in selector.needs or candidates.scores is None:
         why, shares, values = repr(selector), {}, None
     else:

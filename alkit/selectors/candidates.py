@@ -145,10 +145,13 @@ class Picks:
         positions: ``(n,)`` distinct positions among the candidates, long, most wanted first.
         probabilities: ``(n,)`` float64, the probability with which each was picked among what was
             left when its turn came; None where the choice is not one of known probabilities.
+        unreachable: how many candidates had a probability of zero at some turn; estimates by the
+            probabilities know nothing of these.
     """
 
     positions: Tensor
     probabilities: Tensor | None = None
+    unreachable: int = 0
 
     def __len__(self) -> int:
         return len(self.positions)

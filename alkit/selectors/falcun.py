@@ -39,9 +39,10 @@ class Falcun(Selector):
         unsure = 1 - (first - second)
         nearest, rows = unsure.clone(), torch.arange(len(p), device=p.device)
         draws = torch.rand(n, dtype=torch.float64, generator=generator).to(p.device)
-        picked, chances = [], []
+        picked, chances, excluded = [], [], []
         for draw in draws.split(1):
             weights = _relevance(unsure, nearest).pow_(self.gamma)
+            excluded.append((weights == 0).sum())
             sums = weights.cumsum(0, dtype=torch.float64)
             pick = torch.searchsorted(sums, draw * sums[-1], right=True)
             picked.append(rows[pick])
@@ -50,7 +51,8 @@ class Falcun(Selector):
             for known in (p, unsure, nearest, rows):
                 known[pick] = known[-1:].clone()  # the last one moves up into the gap
             p, unsure, nearest, rows = p[:-1], unsure[:-1], nearest[:-1], rows[:-1]
-        return Picks(torch.cat(picked), torch.cat(chances))
+        unreachable = int(torch.stack(excluded).amax())
+        return Picks(torch.cat(picked), torch.cat(chances), unreachable)
 
     def __repr__(self) -> str:
         return "Falcun()" if self.gamma == 10 else f"Falcun(gamma={self.gamma})"

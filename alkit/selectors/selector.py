@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -71,7 +72,7 @@ class Selector:
             raise PredictionError("ids must be distinct: a candidate came twice.")
         picked = self.select(candidates[order], n, generator)
         picks = _checked_picks(self, picked, n, len(ids))
-        return Picks(order.cpu()[picks.positions], picks.probabilities)
+        return replace(picks, positions=order.cpu()[picks.positions])
 
     def _check_needs(self, candidates: Candidates) -> None:
         if "scores" in self.needs and candidates.scores is None:
@@ -189,4 +190,4 @@ def _checked_picks(selector: Selector, picked: Any, n: int, candidates: int) -> 
     p = torch.as_tensor(p).detach().cpu().double()
     if p.shape != (n,) or not bool(((p > 0) & (p <= 1 + 1e-9)).all()):
         raise PicksError(f"{selector!r} must return {n} probabilities in (0, 1], got {p}.")
-    return Picks(picks, p)
+    return Picks(picks, p, picked.unreachable)

@@ -115,8 +115,9 @@ def drawn(logs: Tensor, n: int, generator: Generator) -> Picks:
     left = torch.cat([others[None], logs[first].flip(0)]).logcumsumexp(0)[1:].flip(0)
     chances = (logs[first] - left).exp().clamp(max=1)
     if n <= possible:
-        return Picks(first, chances)
+        return Picks(first, chances, len(logs) - possible)
     never = (logs == -torch.inf).nonzero().flatten()
     last = never[gumbel[never].topk(n - possible).indices]
     even = 1 / torch.arange(len(never), len(never) - len(last), -1, dtype=torch.float64)
-    return Picks(torch.cat([first, last]), torch.cat([chances, even.to(chances.device)]))
+    chances = torch.cat([chances, even.to(chances.device)])
+    return Picks(torch.cat([first, last]), chances, len(never))

@@ -10,6 +10,8 @@ import torch
 
 from alkit.errors import ConfigurationError, PicksError, SampleIndexError
 from alkit.pool import ActiveLearningDataset
+from alkit.selectors import Selector
+from alkit.selectors.candidates import HOW_TO_GET_FEATURES
 
 
 def check_arguments(module: Any, train_pool: Any, val_pool: Any, val_share: float) -> None:
@@ -44,6 +46,14 @@ def check_budget(max_steps: int | None, max_epochs: int | None) -> None:
             "annotated samples)."
         )
     check_counts(max_steps=max_steps, max_epochs=max_epochs)
+
+
+def check_features(selector: Selector, path: str | None) -> None:
+    """Raise a ConfigurationError if features are needed, and no part of the model gives them."""
+    if path is None and "features" in selector.needs:
+        raise ConfigurationError(
+            f"{selector!r} needs features of the candidates: {HOW_TO_GET_FEATURES}"
+        )
 
 
 def checked_picks(picks: Any, n: int, pool: ActiveLearningDataset) -> np.ndarray:

@@ -24,12 +24,19 @@ from alkit.query import Query
 from alkit.seeds import derive, fresh_seed, generator
 from alkit.selection import ask
 from alkit.selectors import Candidates, Selector, TopK, as_selector
-from alkit.selectors.candidates import HOW_TO_GET_FEATURES
-from alkit.strategies.checking import check_arguments, check_counts, checked_picks, class_numbers
+from alkit.strategies.checking import (
+    check_arguments,
+    check_counts,
+    check_features,
+    checked_picks,
+    class_numbers,
+)
 from alkit.strategies.loading import scoring_loader
+from alkit.strategies.monitoring import Asked, Monitor
 from alkit.strategies.reading import Inputs, Reader
 from alkit.strategies.scoring import Gathered, gather, reviewed
 from alkit.strategies.training import TrainedOnPool
+from alkit.strategies.validating import validation_query
 
 ScoreFunction = Callable[[Prediction], Tensor]
 Oracle = Callable[[np.ndarray], Any]
@@ -131,7 +138,7 @@ class ActiveLearner(TrainedOnPool):
 
         Works before any training, after it, and without a Trainer. The same state of the pool
         and model gives the same query. With a ``val_pool``, a share of ``n`` is in
-        ``query.validation``.
+        ``query.validation``. ``monitor`` remembers what the model said of the picks.
 
         Cost: one forward pass over the unannotated samples, in batches of ``test_batch_size``
         (none where the selector uses no scores).
@@ -140,15 +147,17 @@ class ActiveLearner(TrainedOnPool):
             QuerySizeError: ``n`` is no positive integer, or more than is left.
             NonFiniteError, ScoreError, PicksError: outputs, scores or picks that are not valid.
         """
-        n = check_query_size(n, len(self.train_pool.unannotated_indices))
+        pool = self.train_pool
+        n = check_query_size(n, len(pool.unannotated_indices))
         self.check_built("query")
-        validation = self._validation_query(n)
+        validation = validation_query(self.val_pool, n, self.val_share, self.seed, pool.next_round)
         size = n - (0 if validation is None else len(validation))
-        picked = self.query_strategy(self.train_pool, size)
-        indices = checked_picks(picked, size, self.train_pool)
+        picked = self.query_strategy(pool, size)
+        indices = checked_picks(picked, size, pool)
         query = picked if isinstance(picked, Query) else Query(indices, why=type(self).__name__)
-        round = self.train_pool.next_round
-        return replace(query, indices=indices, round=round, validation=validation)
+        query = replace(query, indices=indices, round=pool.next_round, validation=validation)
+        self.monitor.record(query, len(pool.unannotated_indices))
+        return query
 
     def query_strategy(self, pool: ActiveLearningDataset, n: int) -> Any:
         """Which ``n`` samples of the pool to annotate: their dataset indices, or a Query.
@@ -161,7 +170,7 @@ class ActiveLearner(TrainedOnPool):
         seen, watched = Gathered(torch.from_numpy(ids), []), derive(self.seed, "doctor", round)
         started = time.perf_counter()
         if keep or terms:
-            self._check_features()
+            check_features(self.selector, self._reader.features_of(self.module))
             with closing(self.predictions(pool, ids)) as predictions:
                 watch = torch.from_numpy(ids)[drawn(len(ids), watched)]
                 seen = gather(predictions, len(ids), terms=terms, keep=keep, watch=watch)
@@ -188,13 +197,6 @@ class ActiveLearner(TrainedOnPool):
         head = self._reader.head_of(self.module) if "head" in needs else None
         return Candidates(None, seen.prediction, annotated, labels, head, seen.ids)
 
-    def _check_features(self) -> None:
-        missing = self._reader.features_of(self.module) is None
-        if missing and "features" in self.selector.needs:
-            raise ConfigurationError(
-                f"{self.selector!r} needs features of the candidates: {HOW_TO_GET_FEATURES}"
-            )
-
     def score(self, prediction: Prediction) -> Tensor:
         """How much each candidate is wanted, ``(N,)``, higher sooner: the criterion.
 
@@ -212,8 +214,7 @@ class ActiveLearner(TrainedOnPool):
                 The samples of ``val_pool`` always get their dataset's own labels.
         """
         query = self.query(n)
-        labels = None if oracle is None else oracle(query.indices)
-        self.train_pool.annotate(query, labels)
+        self.train_pool.annotate(query, None if oracle is None else oracle(query.indices))
         if query.validation is not None and self.val_pool is not None:
             try:
                 self.val_pool.annotate(query.validation)
@@ -233,16 +234,14 @@ class ActiveLearner(TrainedOnPool):
         loader = scoring_loader(view, self.test_batch_size, **self.loader)
         yield from self._reader.predictions(self.module, loader, self._fit_device or self.device)
 
-    def _validation_query(self, n: int) -> Query | None:
-        if self.val_pool is None:
-            return None
-        left = self.val_pool.unannotated_indices
-        size = min(round(n * self.val_share), n - 1, len(left))
-        if size < 1:
-            return None
-        rng = np.random.default_rng(derive(self.seed, "validate", self.train_pool.next_round))
-        drawn = rng.choice(left, size=size, replace=False)
-        return Query(drawn, self.train_pool.next_round, why="Random()")
+    def forget_training(self) -> None:
+        super().forget_training()
+        self._asked: list[Asked] = []
+
+    @property
+    def monitor(self) -> Monitor:
+        """The model's error on the unannotated samples, by the labels of stochastic queries."""
+        return Monitor(self.train_pool, self._asked)
 
     @property
     def acquisition(self) -> Criterion:

@@ -97,3 +97,9 @@ def test_a_gamma_out_of_range_raises(gamma):
 def test_it_prints_as_it_is_made():
     assert repr(Falcun(3)) == "Falcun(gamma=3)"
     assert repr(Falcun()) == "Falcun()"
+
+
+def test_candidates_without_any_chance_are_counted():
+    p = [[0.5, 0.5, 0], [0.4, 0.3, 0.3], [1, 0, 0], [0, 1, 0], [0.6, 0.2, 0.2]]
+    assert Falcun()(candidates(p), 2, generator()).unreachable == 2
+    assert Falcun()(candidates(p[:2] + p[4:]), 1, generator()).unreachable == 0

@@ -194,3 +194,13 @@ def test_a_selection_from_plain_arrays_carries_the_probabilities():
     probabilities = torch.tensor([[0.5, 0.5], [0.9, 0.1], [0.6, 0.4]])
     query = al.select(2, probabilities=probabilities, selector=Power(4, uniform=0.1), seed=0)
     assert query.probabilities.shape == (2,)
+
+
+@pytest.mark.parametrize("n", [2, 5])
+def test_candidates_of_weight_zero_are_counted(n):
+    scores = [0.0, 0.5, 0.0, 1.0, 0.25, 0.0]
+    assert draw(Power(), scores, n).unreachable == 3
+    assert draw(Power(uniform=0.1), scores, n).unreachable == 0
+    assert draw(Softmax(), scores, n).unreachable == 0
+    mixed = al.Mix((0.5, al.Random()), (0.5, Power()))
+    assert draw(mixed, [0.0] * 4 + [1.0] * 8, 4).unreachable in range(2, 5)
