@@ -14,11 +14,13 @@ from alkit.strategies.papers import (
     typiclust,
     uherding,
 )
+from alkit.strategies.semisupervised import SemiSupervisedStrategy
 from alkit.strategies.strategy import Strategy, UncertaintyStrategy, UniformStrategy
 
 __all__ = [
     "ActiveLearner",
     "AdversarialStrategy",
+    "SemiSupervisedStrategy",
     "Strategy",
     "UncertaintyStrategy",
     "UniformStrategy",
