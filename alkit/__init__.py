@@ -41,9 +41,9 @@ _MODULES = {
     "torch.utils.data": "DataLoader",
     "alkit.history": "History",
     "alkit.strategies": (
-        "ActiveLearner AdversarialStrategy SemiSupervisedStrategy Strategy UncertaintyStrategy "
-        "UniformStrategy badge cluster_margin coral coreset power_margin probcover typiclust "
-        "uherding"
+        "ActiveLearner AdversarialStrategy LearningLossStrategy SemiSupervisedStrategy Strategy "
+        "UncertaintyStrategy UniformStrategy badge cluster_margin coral coreset power_margin "
+        "probcover typiclust uherding"
     ),
     "alkit.loop": "ActiveLearningLoop RoundRecord",
     "alkit.experiment": "Result compare",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alkit.strategies.adversarial import AdversarialStrategy
 from alkit.strategies.learner import ActiveLearner
+from alkit.strategies.losslearning import LearningLossStrategy
 from alkit.strategies.papers import (
     badge,
     cluster_margin,
@@ -20,6 +21,7 @@ from alkit.strategies.strategy import Strategy, UncertaintyStrategy, UniformStra
 __all__ = [
     "ActiveLearner",
     "AdversarialStrategy",
+    "LearningLossStrategy",
     "SemiSupervisedStrategy",
     "Strategy",
     "UncertaintyStrategy",
