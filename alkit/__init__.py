@@ -43,8 +43,8 @@ _MODULES = {
     "torch.utils.data": "DataLoader",
     "alkit.history": "History",
     "alkit.strategies": (
-        "ActiveLearner AdversarialStrategy CalibratedStrategy EPIGStrategy Strategy "
-        "UncertaintyStrategy UniformStrategy "
+        "ActiveLearner AdversarialStrategy CalibratedStrategy EPIGStrategy LearningLossStrategy "
+        "SemiSupervisedStrategy Strategy UncertaintyStrategy UniformStrategy "
         "badge bald batchbald cluster_margin committee coral coreset epig power_bald power_margin "
         "probcover typiclust uherding"
     ),

@@ -6,10 +6,12 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import cache, wraps
+from importlib.metadata import entry_points
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import lightning
+from lightning.fabric.utilities import registry
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar, Timer, TQDMProgressBar
 from lightning.pytorch.utilities.rank_zero import rank_zero_module  # type: ignore[attr-defined]
 
@@ -58,6 +60,27 @@ def _quiet() -> Iterator[None]:
                 logger.removeFilter(is_news)
 
 
+@contextmanager
+def _plugins_known() -> Iterator[None]:
+    """While the block runs, Lightning looks for plug-ins among packages that were listed before.
+
+    It lists the entry points of all installed packages for each Trainer, half the time that one
+    takes to make; here they are listed once a process, and loaded each time as ever.
+    """
+    looks_up = getattr(registry, "entry_points", None)
+    if looks_up is not entry_points:  # another Lightning, or another Trainer is being made
+        yield
+        return
+    registry.entry_points = _entry_points  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        registry.entry_points = looks_up
+
+
+_entry_points = cache(entry_points)
+
+
 def _quietly(
     method: Callable[Concatenate[Any, P], R],
 ) -> Callable[Concatenate[Any, P], R]:
@@ -100,7 +123,7 @@ class Trainer(lightning.Trainer):
             callbacks.append(History())
         if not kwargs.get("barebones"):  # which takes none of these
             _set_defaults(kwargs, callbacks)
-        with _quiet():
+        with _quiet(), _plugins_known():
             super().__init__(callbacks=callbacks, **kwargs)
 
     @property

@@ -6,6 +6,7 @@ from alkit.strategies.adversarial import AdversarialStrategy
 from alkit.strategies.calibrated import CalibratedStrategy
 from alkit.strategies.epig import EPIGStrategy
 from alkit.strategies.learner import ActiveLearner
+from alkit.strategies.losslearning import LearningLossStrategy
 from alkit.strategies.papers import (
     badge,
     bald,
@@ -21,6 +22,7 @@ from alkit.strategies.papers import (
     typiclust,
     uherding,
 )
+from alkit.strategies.semisupervised import SemiSupervisedStrategy
 from alkit.strategies.strategy import Strategy, UncertaintyStrategy, UniformStrategy
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "AdversarialStrategy",
     "CalibratedStrategy",
     "EPIGStrategy",
+    "LearningLossStrategy",
+    "SemiSupervisedStrategy",
     "Strategy",
     "UncertaintyStrategy",
     "UniformStrategy",

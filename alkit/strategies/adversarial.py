@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from lightning.pytorch.utilities import CombinedLoader
 from torch import Tensor, nn
-from torch.utils.data import RandomSampler
 from typing_extensions import Unpack
 
 from alkit.applications import Classifier
@@ -17,8 +15,8 @@ from alkit.blocks import Block, Sequential
 from alkit.criteria import Criterion, HeadScore, Rank
 from alkit.pool import ActiveLearningDataset
 from alkit.strategies.learner import ScoreFunction
-from alkit.strategies.loading import train_loader
-from alkit.strategies.strategy import Strategy, StrategyOptions, TrainingOptions
+from alkit.strategies.loading import beside_unannotated
+from alkit.strategies.strategy import Strategy, StrategyOptions, training_options
 
 
 class AdversarialClassifier(Classifier):
@@ -141,11 +139,7 @@ class AdversarialStrategy(Strategy):
         unlabeled_batch_size: int | None = None,
         **options: Unpack[StrategyOptions],
     ) -> None:
-        training = {
-            name: options.pop(name)  # type: ignore[misc]
-            for name in TrainingOptions.__annotations__
-            if name in options
-        }
+        training, rest = training_options(options)
         module = AdversarialClassifier(
             backbone,
             classification_head,
@@ -154,7 +148,7 @@ class AdversarialStrategy(Strategy):
             gradient_penalty_weight=gradient_penalty_weight,
             **training,
         )
-        super().__init__(module, train_pool, criterion, features="model.0", **options)  # type: ignore[misc]
+        super().__init__(module, train_pool, criterion, features="model.0", **rest)
         self.uncertainty_weight = uncertainty_weight
         self.discriminator_weight = discriminator_weight
         self.unlabeled_batch_size = unlabeled_batch_size or self.batch_size
@@ -172,18 +166,13 @@ class AdversarialStrategy(Strategy):
         others = self.train_pool.unannotated
         self.module.unannotated_share = len(others) / len(self.train_pool)
         self.module.rng = self.generator("between")
-        if not len(others):
-            return CombinedLoader({"annotated": annotated}, "min_size")
-        drawn = RandomSampler(
+        return beside_unannotated(
+            annotated,
             others,
-            replacement=True,  # an item costs O(1), whatever the size of the pool
-            num_samples=len(annotated) * self.unlabeled_batch_size,
-            generator=self.generator("unannotated"),
+            self.unlabeled_batch_size,
+            self.generator("unannotated"),
+            **self.loader,
         )
-        beside = train_loader(
-            others, self.unlabeled_batch_size, drawn, self.steps_per_epoch, **self.loader
-        )
-        return CombinedLoader({"annotated": annotated, "unannotated": beside}, "min_size")
 
 
 def _as_block(part: nn.Module) -> Block:

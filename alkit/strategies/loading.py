@@ -10,7 +10,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, default_collate
+from lightning.pytorch.utilities import CombinedLoader
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    RandomSampler,
+    Sampler,
+    default_collate,
+)
 
 from alkit.samples import PoolView
 
@@ -77,6 +85,28 @@ def train_loader(
     batches = EvenBatches(shuffled, batch_size, drop_last, length)
     own = torch.Generator()  # a loader draws from it at each start
     return DataLoader(samples, batch_sampler=batches, generator=own, **options)
+
+
+def beside_unannotated(
+    annotated: DataLoader,
+    others: PoolView,
+    batch_size: int,
+    generator: torch.Generator,
+    **options: Any,
+) -> CombinedLoader:
+    """Batches ``{"annotated": (x, y), "unannotated": u}``, as many as of the annotated alone.
+
+    The second is drawn with replacement, so that a batch costs the same whatever the size of the
+    pool, and is loaded when it is needed. It is missing where nothing is left unannotated.
+    """
+    if not len(others):
+        return CombinedLoader({"annotated": annotated}, "min_size")
+    count = len(annotated)
+    drawn = RandomSampler(
+        others, replacement=True, num_samples=count * batch_size, generator=generator
+    )
+    beside = train_loader(others, batch_size, drawn, count, **options)
+    return CombinedLoader({"annotated": annotated, "unannotated": beside}, "min_size")
 
 
 def eval_loader(

@@ -140,6 +140,13 @@ class UncertaintyStrategy(Strategy):
         super().__init__(classifier, train_pool, criterion, TopK(), **options)
 
 
+def training_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of a strategy, parted into those of the training and the others."""
+    names = TrainingOptions.__annotations__
+    training = {name: value for name, value in options.items() if name in names}
+    return training, {name: value for name, value in options.items() if name not in names}
+
+
 def _trained(classifier: nn.Module, training: dict[str, Any]) -> L.LightningModule:
     """The network as a LightningModule that trains it."""
     if not isinstance(classifier, L.LightningModule):

@@ -49,6 +49,12 @@ class Wrapper(L.LightningModule):
         if "module" in self._modules:
             self.module.__dict__["_current_fx_name"] = name  # a Block would look for an edit
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "_current_fx_name":  # set twice a hook, some fifty times a step
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
 
 _HOOKS = [
     name

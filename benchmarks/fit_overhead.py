@@ -1,0 +1,151 @@
+"""What ``strategy.fit`` costs beside a bare torch loop, on 120 annotated MNIST images.
+
+The same network, optimizer, batch size, weights and number of steps, three ways, in turns:
+
+    bare        tensors in memory, a permutation a pass, forward, backward, step: nothing else
+    alkit       ``strategy.fit(max_steps=...)``: a pool of these tensors, a history of every loss
+    lightning   the same strategy in Lightning's Trainer with its defaults (logger, checkpoint)
+
+Given are CPU seconds, as the median over the repeats and as the minimum; the ratios are to the
+bare loop, by minima. Everything is warm: one fit of each comes first, and is printed as the cold
+one.
+
+    python benchmarks/fit_overhead.py
+
+Ends with exit code 1 where alkit is above ``--limit`` (1.1). Machine: any; about 2 minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import logging
+import os
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import lightning
+import torch
+import torchvision
+from torch import nn
+from torch.utils.data import TensorDataset
+
+import alkit as al
+
+LABELS = 120
+
+
+def network(widths: list[int], latent: int) -> al.Block:
+    """The course's CNN (see mnist_protocol.py) at any width."""
+    backbone = al.ConvolutionalNeuralNetwork(1, widths, latent)
+    backbone.blocks[1:].pool.configure(nn.MaxPool2d, kernel_size=2)
+    backbone.blocks[-1].append(al.Layer(nn.AdaptiveAvgPool2d, output_size=1))
+    backbone.blocks[-1].append(al.Layer(nn.Flatten))
+    return al.Sequential(backbone, al.MultiLayerPerceptron(latent, [], 10))
+
+
+NETWORKS = {
+    "course": lambda: network([64] * 4, 128),  # 186,570 parameters
+    "small": lambda: network([16, 32], 64),
+}
+
+
+def bare(net: nn.Module, x: torch.Tensor, y: torch.Tensor, steps: int, batch_size: int) -> None:
+    """The loop that everybody writes by hand."""
+    net.train()
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+    parts = -(-len(x) // batch_size)
+    done = 0
+    while done < steps:
+        for batch in torch.randperm(len(x)).tensor_split(parts):
+            loss = nn.functional.cross_entropy(net(x[batch]), y[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            done += 1
+            if done == steps:
+                return
+
+
+def cpu_seconds(run: Callable[[], object]) -> float:
+    started = time.process_time()
+    run()
+    return time.process_time() - started
+
+
+def measure(name: str, steps: int, batch_size: int, repeats: int, data: TensorDataset) -> float:
+    """Print a table of the three ways; returns alkit's ratio to the bare loop."""
+    pool = al.ActiveLearningDataset(data)
+    annotated = pool.annotate_random(LABELS, seed=0)
+    x, y = (tensor[annotated] for tensor in data.tensors)
+    torch.manual_seed(0)
+    strategy = al.UniformStrategy(
+        NETWORKS[name](), pool, batch_size=batch_size, optimizer=al.Adam(lr=1e-3), seed=0
+    ).build()
+
+    def default_trainer() -> None:
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+            lightning.Trainer(max_steps=steps, default_root_dir=folder).fit(strategy)
+
+    ways = {
+        "bare": lambda: bare(strategy.module.model, x, y, steps, batch_size),
+        "alkit": lambda: strategy.fit(max_steps=steps, enable_progress_bar=False),
+        "lightning": default_trainer,
+    }
+    spent: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(repeats + 1):
+        for way, run in ways.items():
+            strategy.reset_model()
+            spent[way].append(cpu_seconds(run))
+    ratio = 1.0
+    for way, seconds in spent.items():
+        cold, *warm = seconds
+        best = min(warm)
+        ratio = best / min(spent["bare"][1:])
+        print(
+            f"{name:8s} batch {batch_size:4d}  {steps:4d} steps  {way:10s} "
+            f"cold {cold:7.3f} s  median {statistics.median(warm):7.3f} s  min {best:7.3f} s  "
+            f"ratio {ratio:5.2f}",
+            flush=True,
+        )
+        if way == "alkit":
+            alkit = ratio
+    return alkit
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--networks", default=",".join(NETWORKS))
+    parser.add_argument("--steps", default="10,100")
+    parser.add_argument("--batch-sizes", default="128,32")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--limit", type=float, default=1.1)
+    default_data = Path(__file__).parents[2] / "shared" / "data"
+    parser.add_argument("--data-dir", default=os.environ.get("ALKIT_DATA", default_data))
+    args = parser.parse_args()
+
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore")
+    for logger in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
+    mnist = torchvision.datasets.MNIST(args.data_dir, train=True)
+    data = TensorDataset(mnist.data[:, None] / 255, mnist.targets)
+    missed = []
+    for name in args.networks.split(","):
+        for batch_size in map(int, args.batch_sizes.split(",")):
+            for steps in map(int, args.steps.split(",")):
+                ratio = measure(name, steps, batch_size, args.repeats, data)
+                if ratio > args.limit:
+                    missed.append(f"{name}, batch {batch_size}, {steps} steps: {ratio:.2f}")
+    if missed:
+        sys.exit(f"above {args.limit}: " + "; ".join(missed))
+
+
+if __name__ == "__main__":
+    main()
