@@ -25,6 +25,7 @@ EXAMPLES = {
         criteria.ExpectedImprovement(0.5, maximize=False),
     ],
     "UpperConfidenceBound": [criteria.UpperConfidenceBound(2)],
+    "Tempered": [criteria.Tempered(criteria.Entropy(), 2.0)],
     "Thompson": [criteria.Thompson(), criteria.Thompson(4)],
     "HeadScore": [
         criteria.HeadScore(torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 1)))
