@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -42,9 +43,10 @@ class MCDropout(Block):
     function of ``seed``, the layer, k and the shape of one row of the layer's input, so it is the
     same of every row, batch and round: sample k is one thinned network, for the whole pool. Only
     dropout layers are switched; BatchNorm and all else stay in eval mode, and the global random
-    state is left alone.
+    state is left alone. An application is validated and tested by the mean of the K samples'
+    probabilities.
 
-        strategy = al.Strategy(al.MCDropout(net, samples=20), pool, criterion=al.BALD())
+        strategy = al.Strategy(al.MCDropout(net, samples=20), pool, al.BALD()).build()
 
     Paper: Gal & Ghahramani 2016, "Dropout as a Bayesian approximation", section 4; with masks
     held fixed over the pool Kirsch, van Amersfoort & Gal 2019, "BatchBALD", section 3.
@@ -154,7 +156,8 @@ def _chunks(inputs: tuple[Any, ...], samples: int) -> list[tuple[Any, ...]]:
     if len(inputs) > 1 or not isinstance(x, Tensor) or not x.ndim:
         return [inputs]
     rows = ROWS if x.device.type == "cpu" else 8 * ROWS
-    return [(chunk,) for chunk in x.split(max(1, rows // samples))]
+    parts = math.ceil(len(x) / max(1, rows // samples))
+    return [(chunk,) for chunk in x.tensor_split(max(1, parts))]
 
 
 @contextmanager
