@@ -13,7 +13,7 @@ from alkit.applications.batches import as_classes, as_values, split_batch
 from alkit.applications.metrics import Metrics, named_metrics
 from alkit.applications.posterior import averaged, has_samples
 from alkit.blocks import Block
-from alkit.errors import ConfigurationError, LabelError, UnbuiltError
+from alkit.errors import ConfigurationError, LabelError, ModelOutputError, UnbuiltError
 from alkit.optimizers import Adam, as_optimizer
 from alkit.prediction import OutputKind
 
@@ -158,8 +158,7 @@ class Application(Block, lightning.LightningModule):
 
     def step_loss(self, kind: str, y_hat: Any, y: Any) -> Tensor:
         """The loss of a batch of `kind` ("train", "val" or "test"), logged with its metrics."""
-        if kind != "train":
-            y_hat = self._averaged(y_hat, y)
+        y_hat = self._averaged(kind, y_hat, y)
         y = self.targets(y_hat, y)
         loss = self.compute_loss(y_hat, y)
         parts = loss if isinstance(loss, dict) else {}
@@ -180,13 +179,18 @@ class Application(Block, lightning.LightningModule):
         self.log_metrics(kind, y_hat.detach() if isinstance(y_hat, Tensor) else y_hat, y)
         return total
 
-    def _averaged(self, y_hat: Any, y: Any) -> Any:
+    def _averaged(self, kind: str, y_hat: Any, y: Any) -> Any:
         """K posterior samples (N, K, C) as one output (N, C); anything else as it is."""
-        kind = self.outputs or self._kind
+        returned = self.outputs or self._kind
         classes = self.outputs is None or isinstance(self.loss, _CLASS_LOSSES)
-        if kind is None or not has_samples(y_hat, y, classes):
+        if returned is None or not has_samples(y_hat, y, classes):
             return y_hat
-        return averaged(y_hat, kind)
+        if kind == "train":
+            raise ModelOutputError(
+                f"In training the model returned posterior samples {tuple(y_hat.shape)}. Was it "
+                "left in eval mode? Call .train() on it before the fit."
+            )
+        return averaged(y_hat, returned)
 
     def _measure(self, metric: Metric) -> None:
         """Add a metric to every kind that has none of its class."""

@@ -30,7 +30,8 @@ from alkit.errors import ConfigurationError
 from alkit.modes import evaluating
 
 ROWS = 1024
-"""Rows times samples that are held at once, where the input is one tensor."""
+"""Rows times samples that are held at once, where the input is one tensor; 8 times as many on
+devices that are fast on large pieces alone."""
 
 
 class MCDropout(Block):
@@ -108,10 +109,8 @@ class MCDropout(Block):
             return self.model(*inputs)
         if (self._masks.seed, self._masks.samples) != (self.seed, self.samples):
             self._masks = Masks(self.seed, self.samples)
-        (x, *more), size = inputs, max(1, ROWS // self.samples)
-        chunks = [inputs] if more or not isinstance(x, Tensor) else [(c,) for c in x.split(size)]
         with evaluating(self.model), _layer_by_layer(self.model):
-            outputs = torch.cat([self._posterior(layers, chunk) for chunk in chunks])
+            outputs = self._posterior(layers, inputs)
         if len(outputs) > 1 and self.samples > 1 and bool((outputs == outputs[:, :1]).all()):
             raise ConfigurationError(
                 f"The {self.samples} samples of MCDropout agree on every row: what its dropout "
@@ -120,30 +119,42 @@ class MCDropout(Block):
         return outputs
 
     def _posterior(self, layers: dict[str, nn.Module], inputs: tuple[Any, ...]) -> Tensor:
-        if not self._at_once or torch.is_grad_enabled():
-            return self._pass_by_pass(layers, inputs)
-        try:
-            with _dropping(layers, self._masks, inputs, _all_samples):
-                output = self.model(*inputs)
-            values = output.held.values() if isinstance(output, Sampled) else None
-        except ConfigurationError:
-            raise
-        except Exception:  # a shortcut must not fail where the long way does not
-            outputs = self._pass_by_pass(layers, inputs)
-            self._at_once = False
-            return outputs
-        return stacked([output] * self.samples if values is None else values, "MCDropout")
+        if self._at_once and not torch.is_grad_enabled():
+            try:
+                chunks = _chunks(inputs, self.samples)
+                return torch.cat([self._in_one_pass(layers, chunk) for chunk in chunks])
+            except ConfigurationError:
+                raise
+            except Exception:  # a shortcut must not fail where the long way does not
+                outputs = self._pass_by_pass(layers, inputs)
+                self._at_once = False
+                return outputs
+        return self._pass_by_pass(layers, inputs)
+
+    def _in_one_pass(self, layers: dict[str, nn.Module], inputs: tuple[Any, ...]) -> Tensor:
+        with _dropping(layers, self._masks, inputs, _all_samples):
+            output = self.model(*inputs)
+        several = isinstance(output, Sampled)
+        return stacked(output.held.values() if several else [output] * self.samples, "MCDropout")
 
     def _pass_by_pass(self, layers: dict[str, nn.Module], inputs: tuple[Any, ...]) -> Tensor:
         outputs = []
         for k in range(self.samples):
-            one = partial(_one_sample, k)
-            with _dropping(layers, self._masks, inputs, one):
+            with _dropping(layers, self._masks, inputs, partial(_one_sample, k)):
                 outputs.append(self.model(*inputs))
         return stacked(outputs, "MCDropout")
 
     def extra_repr(self) -> str:
         return f"samples={self.samples}, seed={self.seed}"
+
+
+def _chunks(inputs: tuple[Any, ...], samples: int) -> list[tuple[Any, ...]]:
+    """Rows of one input in chunks whose samples are held at once; several inputs as they are."""
+    x = inputs[0]
+    if len(inputs) > 1 or not isinstance(x, Tensor) or not x.ndim:
+        return [inputs]
+    rows = ROWS if x.device.type == "cpu" else 8 * ROWS
+    return [(chunk,) for chunk in x.split(max(1, rows // samples))]
 
 
 @contextmanager

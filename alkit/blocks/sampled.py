@@ -81,16 +81,16 @@ def _call(func: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
     if func in _METADATA:
         return func(*args, **kwargs)
     name = getattr(func, "__name__", "")
-    if getattr(func, "__module__", None) not in _TORCH:
-        name = ""
-    if name in _DROPOUTS and not kwargs.get("training", True):
+    known = getattr(func, "__module__", None) in _TORCH
+    if known and name in _DROPOUTS and not kwargs.get("training", True):
         return args[0]
     first = args[0] if args and isinstance(args[0], Sampled) else None
-    if "out" in kwargs:
+    if kwargs.get("out") is not None:
         raise NotUnderstood(f"{name} writes into a tensor that is given.")
     if kwargs.get("inplace") or name in _WRITES or (name[-1:] == "_" and name[-2:] != "__"):
         return _in_place(func, name, first, args, kwargs)
-    if first is not None and not _any(Sampled, [args[1:], kwargs]) and not _autocast(first):
+    alone = first is not None and not _any_sampled([args[1:], kwargs])
+    if alone and known and not torch.is_autocast_enabled(first.device.type):
         held = followed(first.held, name, func, args[1:], kwargs)
         if held is not None:
             result = Sampled(held)
@@ -104,7 +104,6 @@ def _in_place(func: Any, name: str, target: Sampled | None, args: tuple, kwargs:
     """Compute it beside, and let the target hold the result."""
     if target is None or target.aliased:
         raise NotUnderstood(f"{name} changes a tensor in place that others may look at.")
-    held = None
     if name == "relu_" or kwargs.get("inplace"):
         function = torch.relu if name == "relu_" else func
         kwargs = {**kwargs, "inplace": False} if "inplace" in kwargs else kwargs
@@ -112,9 +111,11 @@ def _in_place(func: Any, name: str, target: Sampled | None, args: tuple, kwargs:
         if held is None:
             held = _each(function, args, kwargs).held
     else:
-        copies = Sampled(Values([value.clone() for value in target.held.values()]))
-        _each(func, (copies, *args[1:]), kwargs)
-        held = copies.held
+        copies = [value.clone() for value in target.held.values()]
+        _each(func, (Sampled(Values(copies)), *args[1:]), kwargs)
+        held = Values(copies)
+    if (held.shape, held.dtype) != (target.held.shape, target.held.dtype):
+        raise NotUnderstood(f"{name} changes what kind of tensor this is.")
     target.held = held
     return None if name == "__setitem__" else target
 
@@ -172,8 +173,8 @@ def _tensors(value: Any) -> list[Tensor]:
     )
 
 
-def _any(kind: type, value: Any) -> bool:
-    return any(isinstance(x, kind) for x in _tensors(value))
+def _any_sampled(value: Any) -> bool:
+    return any(isinstance(x, Sampled) for x in _tensors(value))
 
 
 def _kth(value: Any, values: dict[int, list[Tensor]], k: int) -> Any:
@@ -186,7 +187,3 @@ def _kth(value: Any, values: dict[int, list[Tensor]], k: int) -> Any:
     if type(value) in (list, tuple):
         return type(value)(_kth(part, values, k) for part in value)
     return value
-
-
-def _autocast(x: Sampled) -> bool:
-    return torch.is_autocast_enabled(x.device.type)

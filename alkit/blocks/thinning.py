@@ -112,7 +112,7 @@ class Product:
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
-        if not self.options and not self.after:  # linear
+        if self.weight.ndim == 2 and not self.after:
             return (self.source.shape[0], self.weight.shape[0])
         x = torch.empty(self.source.shape, dtype=self.dtype, device="meta")
         bias = None if self.bias is None else self.bias.to("meta")

@@ -13,12 +13,14 @@ from alkit.testing import check_strategy
 
 PAPERS = {
     "badge": "KMeansPlusPlus(space=GradientEmbedding())",
+    "bald": "TopK() of BALD()",
     "coreset": "KCenter()",
     "typiclust": "TypiClust()",
     "probcover": "ProbCover()",
     "uherding": "UncertaintyHerding() of Margin()",
     "cluster_margin": "ClusterMargin() of Margin()",
     "coral": "Coral() of Margin()",
+    "power_bald": "Power(beta=8.0) of BALD()",
     "power_margin": "Power() of Margin()",
     "bald": "TopK() of BALD()",
     "power_bald": "Power(beta=8.0) of BALD()",
@@ -39,6 +41,17 @@ def test_every_paper_is_at_the_top_level():
     own = {function.__name__ for function in functions if function.__module__ == papers.__name__}
     assert {name for name in own if not name.startswith("_")} == set(PAPERS)
     assert all(getattr(al, name) is getattr(papers, name) for name in PAPERS)
+
+
+@pytest.fixture
+def net(net):
+    """The network of these tests, with a dropout for the papers that need one."""
+
+    def make():
+        first, *others = net()
+        return nn.Sequential(nn.Sequential(first, nn.Dropout(0.3)), *others)
+
+    return make
 
 
 @pytest.mark.parametrize("name", PAPERS)
