@@ -84,11 +84,8 @@ class Joint:
         steps = torch.arange(number, device=self.weights.device) + 0.5
         shares = self.weights.cumsum(0)
         starts = torch.searchsorted(shares, steps / number * shares[-1]).clamp_(max=len(self) - 1)
-        weights, centers, roots = (
-            self.weights[starts],
-            self.posteriors[starts],
-            self.posteriors.sqrt(),
-        )
+        weights, centers = self.weights[starts], self.posteriors[starts]
+        roots = self.posteriors.sqrt()
         weighted = self.posteriors * self.weights[:, None]
         for _ in range(PASSES):
             ends = centers.sqrt().T

@@ -24,6 +24,10 @@ EXAMPLES = {
         criteria.ExpectedImprovement(0.5),
         criteria.ExpectedImprovement(0.5, maximize=False),
     ],
+    "Tempered": [
+        criteria.Tempered(criteria.Entropy(), 2.5),
+        criteria.Tempered(criteria.Margin() + criteria.Rank(criteria.Ratio()), 0.5),
+    ],
     "UpperConfidenceBound": [criteria.UpperConfidenceBound(2)],
     "Tempered": [criteria.Tempered(criteria.Entropy(), 2.0)],
     "Thompson": [criteria.Thompson(), criteria.Thompson(4)],

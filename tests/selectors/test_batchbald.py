@@ -109,6 +109,13 @@ def test_where_nothing_is_gained_the_rest_is_random_but_for_repeats(K):
     assert len({picks[0] for picks in first}) > 10
 
 
+def test_ties_are_broken_by_the_generator():
+    p = samples(1, 5, 3)
+    turned = torch.cat([p, p.roll(1, -1), p.roll(2, -1)])  # they tell the same, and are no twins
+    first = [picks_of(turned, 3, seed)[0] for seed in range(60)]
+    assert min(first.count(row) for row in range(3)) > 8
+
+
 def test_what_tells_something_comes_before_what_does_not():
     nothing, some = samples(8, 1, 3).repeat(1, 5, 1), samples(3, 5, 3, seed=1)
     picks = picks_of(torch.cat([nothing, some]), 6)
