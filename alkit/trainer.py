@@ -75,7 +75,7 @@ def _plugins_known() -> Iterator[None]:
     try:
         yield
     finally:
-        registry.entry_points = looks_up
+        registry.entry_points = looks_up  # type: ignore[assignment]
 
 
 _entry_points = cache(entry_points)

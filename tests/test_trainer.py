@@ -1,3 +1,5 @@
+import functools
+import importlib.metadata
 import logging
 import re
 import warnings
@@ -5,6 +7,7 @@ import warnings
 import lightning
 import pytest
 import torch
+from lightning.fabric.utilities import registry
 from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar, Timer, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader, TensorDataset
@@ -327,3 +330,24 @@ def test_testing_and_predicting_do_not_end_a_trainer():
     trainer.predict(model, loader())
     trainer.fit(model, loader())
     assert trainer.global_step == 2
+
+
+def test_packages_are_listed_once_for_all_trainers_and_plug_ins_loaded_for_each(monkeypatch):
+    listed = []
+
+    class PlugIn:
+        name = "a package's callback"
+
+        def load(self):
+            return lightning.Callback
+
+    def listing(group):
+        listed.append(group)
+        return [PlugIn()] if group == "lightning.pytorch.callbacks_factory" else []
+
+    monkeypatch.setattr(alkit.trainer, "_entry_points", functools.cache(listing))
+    for _ in range(3):
+        trainer = Trainer(accelerator="cpu", enable_progress_bar=False)
+        assert any(type(callback) is lightning.Callback for callback in trainer.callbacks)
+    assert listed == ["lightning.pytorch.callbacks_factory"]
+    assert registry.entry_points is importlib.metadata.entry_points  # as others see it
