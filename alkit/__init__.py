@@ -42,8 +42,9 @@ _MODULES = {
     "torch.utils.data": "DataLoader",
     "alkit.history": "History",
     "alkit.strategies": (
-        "ActiveLearner AdversarialStrategy Strategy UncertaintyStrategy UniformStrategy "
-        "badge cluster_margin coral coreset power_margin probcover typiclust uherding"
+        "ActiveLearner AdversarialStrategy AutoStrategy Strategy UncertaintyStrategy "
+        "UniformStrategy auto badge cluster_margin coral coreset power_margin probcover "
+        "typiclust uherding"
     ),
     "alkit.loop": "ActiveLearningLoop RoundRecord",
     "alkit.experiment": "Result compare",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alkit.strategies.adversarial import AdversarialStrategy
+from alkit.strategies.automatic import AutoStrategy, auto
 from alkit.strategies.learner import ActiveLearner
 from alkit.strategies.papers import (
     badge,
@@ -19,9 +20,11 @@ from alkit.strategies.strategy import Strategy, UncertaintyStrategy, UniformStra
 __all__ = [
     "ActiveLearner",
     "AdversarialStrategy",
+    "AutoStrategy",
     "Strategy",
     "UncertaintyStrategy",
     "UniformStrategy",
+    "auto",
     "badge",
     "cluster_margin",
     "coral",
