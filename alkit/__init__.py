@@ -43,10 +43,10 @@ _MODULES = {
     "torch.utils.data": "DataLoader",
     "alkit.history": "History",
     "alkit.strategies": (
-        "ActiveLearner AdversarialStrategy CalibratedStrategy EPIGStrategy LearningLossStrategy "
-        "SemiSupervisedStrategy Strategy UncertaintyStrategy UniformStrategy "
-        "badge bald batchbald cluster_margin committee coral coreset epig power_bald power_margin "
-        "probcover typiclust uherding"
+        "ActiveLearner AdversarialStrategy AutoStrategy CalibratedStrategy EPIGStrategy "
+        "LearningLossStrategy SemiSupervisedStrategy Strategy UncertaintyStrategy UniformStrategy "
+        "auto badge bald batchbald cluster_margin committee coral coreset epig power_bald "
+        "power_margin probcover typiclust uherding"
     ),
     "alkit.loop": "ActiveLearningLoop RoundRecord",
     "alkit.experiment": "Result compare",

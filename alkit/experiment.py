@@ -33,8 +33,8 @@ class Result:
     Attributes:
         rows: dicts with ``strategy``, ``seed``, ``round``, ``annotated`` (labels that the tested
             model was trained on), ``steps``, the test metrics by name, ``seconds_train``,
-            ``seconds_test``, ``seconds_score``, ``seconds_select``, and ``picked`` (dataset
-            indices asked for after the test).
+            ``seconds_test``, ``seconds_score``, ``seconds_select``, ``picked`` (dataset indices
+            asked for after the test) and ``why``, the rule that chose them.
         protocol: how it was made: sizes, seeds, versions.
     """
 
@@ -223,4 +223,5 @@ def _row(strategy: str, seed: int, record: RoundRecord) -> Row:
         **record.metrics,
         **{f"seconds_{phase}": round(value, 4) for phase, value in record.seconds.items()},
         "picked": [] if record.query is None else record.query.indices.tolist(),
+        "why": "" if record.query is None else record.query.why,
     }

@@ -84,8 +84,22 @@ def page(result: Result) -> str:
         body=body,
         legend=escape(legend(result)),
         figure=_figure(result),
+        choices=_choices(result),
         facts=facts,
     )
+
+
+def _choices(result: Result) -> str:
+    """Why each query was chosen as it was, where that changed from round to round."""
+    text = ""
+    for name in result.strategies:
+        seed = next(row["seed"] for row in result.rows if row["strategy"] == name)
+        rows = [row for row in result.rows if (row["strategy"], row["seed"]) == (name, seed)]
+        reasons = [(row["annotated"], row["why"]) for row in rows if row.get("why")]
+        if len({why for _, why in reasons}) > 1:
+            items = "".join(f"<li value={n}>{escape(why)}</li>" for n, why in reasons)
+            text += f"<h2>{escape(name)}: why, by labels spent (first trial)</h2><ol>{items}</ol>"
+    return text
 
 
 def _figure(result: Result) -> str:
@@ -119,6 +133,7 @@ _PAGE = """<!doctype html>
   th, td {{ padding: .35rem .8rem; text-align: right; border-bottom: 1px solid #ddd; }}
   th:first-child, td:first-child {{ text-align: left; padding-left: 0; }}
   img {{ max-width: 100%; height: auto; }}
+  ol {{ padding-left: 3.5rem; font-size: .88rem; }}
   dl {{ display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; gap: .2rem 1rem; }}
   dt {{ color: #555; }}
   dd {{ margin: 0; overflow-wrap: anywhere; }}
@@ -131,6 +146,7 @@ _PAGE = """<!doctype html>
 <p class="legend">{legend}</p>
 <h2>Learning curves</h2>
 {figure}
+{choices}
 <h2>Protocol</h2>
 <p>All strategies of a trial share the initial annotated set, the initial weights and the order
 of the data. The weights are reset every round. The numbers are in <code>records.csv</code>.</p>

@@ -75,6 +75,18 @@ def test_the_page_opens_on_its_own(tmp_path):
     assert "viewport" in (tmp_path / "report.html").read_text()
 
 
+def test_the_page_tells_why_where_the_choice_changes():
+    changing = result()
+    for row in changing.rows:
+        row["why"] = "TopK()" if row["strategy"] == "uniform" else f"Power() <{row['round']}>"
+    page = Page()
+    page.feed(report.page(changing))
+    assert page.open == []
+    assert "a<b: why, by labels spent (first trial)" in page.text
+    assert page.text.count("Power() <0>") == page.text.count("Power() <1>") == 1
+    assert "TopK()" not in page.text
+
+
 def test_the_page_shows_table_and_protocol_and_escapes_names():
     page = Page()
     page.feed(report.page(result()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alkit.strategies.adversarial import AdversarialStrategy
+from alkit.strategies.automatic import AutoStrategy, auto
 from alkit.strategies.calibrated import CalibratedStrategy
 from alkit.strategies.epig import EPIGStrategy
 from alkit.strategies.learner import ActiveLearner
@@ -28,6 +29,7 @@ from alkit.strategies.strategy import Strategy, UncertaintyStrategy, UniformStra
 __all__ = [
     "ActiveLearner",
     "AdversarialStrategy",
+    "AutoStrategy",
     "CalibratedStrategy",
     "EPIGStrategy",
     "LearningLossStrategy",
@@ -35,6 +37,7 @@ __all__ = [
     "Strategy",
     "UncertaintyStrategy",
     "UniformStrategy",
+    "auto",
     "badge",
     "bald",
     "batchbald",
