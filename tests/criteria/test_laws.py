@@ -29,7 +29,6 @@ EXAMPLES = {
         criteria.Tempered(criteria.Margin() + criteria.Rank(criteria.Ratio()), 0.5),
     ],
     "UpperConfidenceBound": [criteria.UpperConfidenceBound(2)],
-    "Tempered": [criteria.Tempered(criteria.Entropy(), 2.0)],
     "Thompson": [criteria.Thompson(), criteria.Thompson(4)],
     "HeadScore": [
         criteria.HeadScore(torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 1)))
