@@ -19,6 +19,7 @@ bench:
 	python benchmarks/pool_items.py
 	python benchmarks/digits.py
 	python benchmarks/cold_start.py
+	python benchmarks/mc_dropout.py
 
 bench-mnist:
 	python benchmarks/mnist_protocol.py --out benchmarks/results/mnist_protocol.json

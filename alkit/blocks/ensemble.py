@@ -26,7 +26,7 @@ class Ensemble(Block):
     member. Give M times the steps to train each as long as a network alone; a learning-rate
     schedule runs over the total.
 
-        strategy = al.Strategy(al.Ensemble(net, members=5), pool, criterion=al.BALD()).build()
+        strategy = al.Strategy(al.Ensemble(net, members=5), pool, al.BALD()).build()
 
     Paper: Lakshminarayanan, Pritzel & Blundell 2017, "Simple and scalable predictive uncertainty
     estimation using deep ensembles", section 2.4; as a committee Beluch et al. 2018, "The power

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -42,9 +43,10 @@ class MCDropout(Block):
     function of ``seed``, the layer, k and the shape of one row of the layer's input, so it is the
     same of every row, batch and round: sample k is one thinned network, for the whole pool. Only
     dropout layers are switched; BatchNorm and all else stay in eval mode, and the global random
-    state is left alone.
+    state is left alone. An application is validated and tested by the mean of the K samples'
+    probabilities.
 
-        strategy = al.Strategy(al.MCDropout(net, samples=20), pool, criterion=al.BALD())
+        strategy = al.Strategy(al.MCDropout(net, samples=20), pool, al.BALD()).build()
 
     Paper: Gal & Ghahramani 2016, "Dropout as a Bayesian approximation", section 4; with masks
     held fixed over the pool Kirsch, van Amersfoort & Gal 2019, "BatchBALD", section 3.
@@ -109,7 +111,7 @@ class MCDropout(Block):
             return self.model(*inputs)
         if (self._masks.seed, self._masks.samples) != (self.seed, self.samples):
             self._masks = Masks(self.seed, self.samples)
-        with evaluating(self.model), _layer_by_layer(self.model):
+        with evaluating(self.model):
             outputs = self._posterior(layers, inputs)
         if len(outputs) > 1 and self.samples > 1 and bool((outputs == outputs[:, :1]).all()):
             raise ConfigurationError(
@@ -154,7 +156,8 @@ def _chunks(inputs: tuple[Any, ...], samples: int) -> list[tuple[Any, ...]]:
     if len(inputs) > 1 or not isinstance(x, Tensor) or not x.ndim:
         return [inputs]
     rows = ROWS if x.device.type == "cpu" else 8 * ROWS
-    return [(chunk,) for chunk in x.split(max(1, rows // samples))]
+    parts = math.ceil(len(x) / max(1, rows // samples))
+    return [(chunk,) for chunk in x.tensor_split(max(1, parts))]
 
 
 @contextmanager
@@ -175,7 +178,7 @@ def _dropping(
         check_rows(layer, path, x, rows)
         return drop(layer, x, masks.keep(path, next(calls), layer, x))
 
-    handles = [
+    handles = [  # these also keep torch from fusing transformer layers, past their dropouts
         layer.register_forward_hook(partial(hook, path, count()), prepend=True)
         for path, layer in layers.items()
     ]
@@ -204,18 +207,3 @@ def _all_samples(layer: nn.Module, x: Tensor, keep: list[Tensor]) -> Tensor:
     values = [x] * len(keep) if isinstance(held, Tensor) else held.values()
     pairs = zip(values, keep, strict=True)
     return Sampled(Values([masked(layer, value, mask) for value, mask in pairs]))
-
-
-@contextmanager
-def _layer_by_layer(model: nn.Module) -> Iterator[None]:
-    """Keep torch from fusing a transformer's layers in eval mode, past their dropouts."""
-    mha = torch.backends.mha
-    fused = mha.get_fastpath_enabled()
-    if not fused or not any(isinstance(m, nn.TransformerEncoderLayer) for m in model.modules()):
-        yield
-        return
-    mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        mha.set_fastpath_enabled(fused)

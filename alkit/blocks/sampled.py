@@ -89,8 +89,8 @@ def _call(func: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
         raise NotUnderstood(f"{name} writes into a tensor that is given.")
     if kwargs.get("inplace") or name in _WRITES or (name[-1:] == "_" and name[-2:] != "__"):
         return _in_place(func, name, first, args, kwargs)
-    alone = first is not None and not _any_sampled([args[1:], kwargs])
-    if alone and known and not torch.is_autocast_enabled(first.device.type):
+    alone = known and not any(isinstance(x, Sampled) for x in _tensors([args[1:], kwargs]))
+    if first is not None and alone and not torch.is_autocast_enabled(first.device.type):
         held = followed(first.held, name, func, args[1:], kwargs)
         if held is not None:
             result = Sampled(held)
@@ -171,10 +171,6 @@ def _tensors(value: Any) -> list[Tensor]:
         if isinstance(value, dict | list | tuple)
         else []
     )
-
-
-def _any_sampled(value: Any) -> bool:
-    return any(isinstance(x, Sampled) for x in _tensors(value))
 
 
 def _kth(value: Any, values: dict[int, list[Tensor]], k: int) -> Any:

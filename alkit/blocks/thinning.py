@@ -112,14 +112,12 @@ class Product:
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
-        if self.weight.ndim == 2 and not self.after:
-            return (self.source.shape[0], self.weight.shape[0])
-        x = torch.empty(self.source.shape, dtype=self.dtype, device="meta")
-        bias = None if self.bias is None else self.bias.to("meta")
-        x = self.function(x, self.weight.to("meta"), bias, *self.options)
+        rows, *row = self.source.shape
+        x = torch.empty(0, *row, dtype=self.dtype, device=self.device)
+        x = self.function(x, self.weight, self.bias, *self.options)  # of no rows
         for function in self.after:
             x = function(x)
-        return tuple(x.shape)
+        return (rows, *x.shape[1:])
 
     def through(self, name: str, function: Callable[[Tensor], Tensor]) -> Product:
         """A function of single channels: it waits as well."""
@@ -208,10 +206,8 @@ def _product(
     if name == "linear":
         fits = len(held.shape) == 2
     else:
-        one_group = len(options) < 4 or options[3] == 1
-        fits = name in ("conv1d", "conv2d", "conv3d") and one_group
-        fits = fits and len(held.shape) == weight.ndim
-    fits = fits and held.shape[1] == weight.shape[1]
+        fits = name in ("conv1d", "conv2d", "conv3d") and len(held.shape) == weight.ndim
+    fits = fits and held.shape[1] == weight.shape[1]  # not so where a convolution has groups
     return Product(held, func, weight, bias, options) if fits else None
 
 

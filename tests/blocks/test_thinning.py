@@ -126,7 +126,7 @@ def test_a_product_is_computed_for_the_channels_that_are_needed():
     widths = []
 
     def conv2d(x, weight, *rest):
-        if x.device.type != "meta":
+        if len(x):
             widths.append(tuple(weight.shape[:2]))
         return F.conv2d(x, weight, *rest)
 
