@@ -14,7 +14,7 @@ CPU seconds. ``*``: not run, as a smaller size ended so. Then the growth of alki
     python benchmarks/selection.py --only k-center,BADGE --no-peers
 
 Machine: 24 GB of memory for the full sizes, 3 GB of disk in the temporary folder. The last results
-stand in ``benchmarks/results/selection.json``.
+stand in ``benchmarks/results/selection.json``, those of BatchBALD in ``batchbald.json`` beside it.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class MCDropout(Block):
             return self.model(*inputs)
         if (self._masks.seed, self._masks.samples) != (self.seed, self.samples):
             self._masks = Masks(self.seed, self.samples)
-        with evaluating(self.model), _layer_by_layer(self.model):
+        with evaluating(self.model):
             outputs = self._posterior(layers, inputs)
         if len(outputs) > 1 and self.samples > 1 and bool((outputs == outputs[:, :1]).all()):
             raise ConfigurationError(
@@ -178,7 +178,7 @@ def _dropping(
         check_rows(layer, path, x, rows)
         return drop(layer, x, masks.keep(path, next(calls), layer, x))
 
-    handles = [
+    handles = [  # these also keep torch from fusing transformer layers, past their dropouts
         layer.register_forward_hook(partial(hook, path, count()), prepend=True)
         for path, layer in layers.items()
     ]
@@ -207,18 +207,3 @@ def _all_samples(layer: nn.Module, x: Tensor, keep: list[Tensor]) -> Tensor:
     values = [x] * len(keep) if isinstance(held, Tensor) else held.values()
     pairs = zip(values, keep, strict=True)
     return Sampled(Values([masked(layer, value, mask) for value, mask in pairs]))
-
-
-@contextmanager
-def _layer_by_layer(model: nn.Module) -> Iterator[None]:
-    """Keep torch from fusing a transformer's layers in eval mode, past their dropouts."""
-    mha = torch.backends.mha
-    fused = mha.get_fastpath_enabled()
-    if not fused or not any(isinstance(m, nn.TransformerEncoderLayer) for m in model.modules()):
-        yield
-        return
-    mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        mha.set_fastpath_enabled(fused)

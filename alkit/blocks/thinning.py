@@ -206,10 +206,8 @@ def _product(
     if name == "linear":
         fits = len(held.shape) == 2
     else:
-        one_group = len(options) < 4 or options[3] == 1
-        fits = name in ("conv1d", "conv2d", "conv3d") and one_group
-        fits = fits and len(held.shape) == weight.ndim
-    fits = fits and held.shape[1] == weight.shape[1]
+        fits = name in ("conv1d", "conv2d", "conv3d") and len(held.shape) == weight.ndim
+    fits = fits and held.shape[1] == weight.shape[1]  # not so where a convolution has groups
     return Product(held, func, weight, bias, options) if fits else None
 
 
