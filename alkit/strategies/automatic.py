@@ -161,7 +161,8 @@ class AutoStrategy(Strategy):
         before = torch.from_numpy(pool.rounds[known] < round)
         if not bool(before.any()) or not len(left):
             return None
-        some = drawn(left, derive(self.seed, "coverage", pool.next_round)).sort().values.numpy()
+        rows = drawn(len(left), derive(self.seed, "coverage", pool.next_round)).sort().values
+        some = left[rows.numpy()]
         ours, theirs = (self._features(ids) for ids in (some, known))
         points, centers = Features(normalize=True)(Candidates(prediction=ours, annotated=theirs))
         former = points.nearest(centers[before.to(points.device)]).mean()  # type: ignore[index]
