@@ -16,7 +16,7 @@ def derive(seed: int, *purpose: str | int) -> int:
     """
     words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in purpose]
     sequence = np.random.SeedSequence(seed, spawn_key=words)
-    return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
+    return int(sequence.generate_state(1, np.uint64)[0]) >> 1
 
 
 def generator(seed: int, *purpose: str | int) -> torch.Generator:

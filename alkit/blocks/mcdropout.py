@@ -65,7 +65,7 @@ class MCDropout(Block):
 
     Raises:
         ConfigurationError: no dropout layer, none that drops at random, none that is called, or
-            samples that agree on every row.
+            samples that agree on every row, while rows differ.
     """
 
     def __init__(self, model: nn.Module, samples: int = 20, seed: int = 0) -> None:
@@ -113,7 +113,7 @@ class MCDropout(Block):
             self._masks = Masks(self.seed, self.samples)
         with evaluating(self.model):
             outputs = self._posterior(layers, inputs)
-        if len(outputs) > 1 and self.samples > 1 and bool((outputs == outputs[:, :1]).all()):
+        if self.samples > 1 and _agree_on_every_row(outputs):
             raise ConfigurationError(
                 f"The {self.samples} samples of MCDropout agree on every row: what its dropout "
                 "layers drop does not reach the output. Place one before layers with weights."
@@ -148,6 +148,12 @@ class MCDropout(Block):
 
     def extra_repr(self) -> str:
         return f"samples={self.samples}, seed={self.seed}"
+
+
+def _agree_on_every_row(outputs: Tensor) -> bool:
+    """Whether the samples are equal; not so of a constant, as of a last layer that starts at 0."""
+    same = bool((outputs == outputs[:, :1]).all())
+    return same and not bool((outputs == outputs[:1]).all())
 
 
 def _chunks(inputs: tuple[Any, ...], samples: int) -> list[tuple[Any, ...]]:

@@ -372,8 +372,26 @@ def test_a_kept_none_and_a_rate_of_one():
     torch.testing.assert_close(outputs, naive(net, x, 8, 0))
     assert (outputs == net[2].bias).all(2).all(0).any()  # a sample that keeps nothing
     net = nn.Sequential(nn.Dropout(0.5), nn.Linear(6, 2), nn.Dropout(1.0), nn.Linear(2, 3))
-    with pytest.raises(ConfigurationError, match="does not reach the output"):
-        al.MCDropout(net).build().predict(x)
+    outputs = al.MCDropout(net, samples=2).build().predict(x)
+    torch.testing.assert_close(outputs, net[3].bias.expand(4, 2, 3))
+
+
+def test_a_last_layer_that_starts_at_zero_is_no_error():
+    net = nn.Sequential(nn.Linear(6, 4), nn.Dropout(0.5), nn.Linear(4, 3))
+    nn.init.zeros_(net[2].weight)
+    assert al.MCDropout(net, samples=3).build().predict(torch.randn(4, 6)).unique().numel() <= 3
+
+
+class Discarded(nn.Module):
+    """What was dropped is not used."""
+
+    def __init__(self):
+        super().__init__()
+        self.drop, self.head = nn.Dropout(0.5), nn.Linear(6, 3)
+
+    def forward(self, x):
+        self.drop(x)
+        return self.head(x)
 
 
 class Own(nn.Dropout):
@@ -425,8 +443,7 @@ def test_a_model_that_cannot_spread_is_refused_at_once(model, message):
         (nn.Sequential(nn.Linear(6, 3), nn.BatchNorm1d(3), nn.Dropout(0.5), Own()), None),
         (nn.Sequential(nn.Flatten(0), nn.Dropout(0.5), nn.Unflatten(0, (-1, 6))), "first axis"),
         (nn.Sequential(nn.Dropout1d(0.5), nn.Linear(6, 3)), "batch .N, C, .... of 3 axes"),
-        (nn.Sequential(nn.Dropout(0.5), nn.Linear(6, 3), nn.Threshold(99.0, 0.0)),
-         "agree on every row"),
+        (Discarded(), "agree on every row"),
     ],
 )  # fmt: skip
 def test_what_shows_in_a_forward_pass_is_refused_there(model, message):
