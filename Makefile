@@ -20,6 +20,7 @@ bench:
 	python benchmarks/digits.py
 	python benchmarks/cold_start.py
 	python benchmarks/monitor.py
+	python benchmarks/auto.py
 
 bench-mnist:
 	python benchmarks/mnist_protocol.py --out benchmarks/results/mnist_protocol.json
