@@ -21,6 +21,7 @@ bench:
 	python benchmarks/cold_start.py
 	python benchmarks/monitor.py
 	python benchmarks/mc_dropout.py
+	python benchmarks/auto.py
 
 bench-mnist:
 	python benchmarks/mnist_protocol.py --out benchmarks/results/mnist_protocol.json
