@@ -118,12 +118,12 @@ class ActiveLearningDataset(Dataset):
     @property
     def annotated(self) -> PoolView:
         """The annotated samples as they are now, with their labels, for training. O(1)."""
-        return PoolView(self._known.annotated, partial(self._read, self._transform, True))
+        return self._view(self._known.annotated, self._transform, True)
 
     @property
     def unannotated(self) -> PoolView:
         """The unannotated samples as they are now, without a label. O(1)."""
-        return PoolView(self._known.unannotated, partial(self._read, self._transform, False))
+        return self._view(self._known.unannotated, self._transform, False)
 
     def view(self, indices: Any, *, labels: bool, scoring: bool = False) -> PoolView:
         """Chosen samples, read lazily: with labels (all must be annotated) or without.
@@ -132,7 +132,11 @@ class ActiveLearningDataset(Dataset):
         """
         ids = self._known.check(indices, annotated=True if labels else None)
         transform = self._scoring_transform if scoring else self._transform
-        return PoolView(ids, partial(self._read, transform, labels))
+        return self._view(ids, transform, labels)
+
+    def _view(self, ids: np.ndarray, transform: Transform | None, labels: bool) -> PoolView:
+        read, stack = (partial(how, transform, labels) for how in (self._read, self._stack))
+        return PoolView(ids, read, stack)
 
     def _read(self, transform: Transform | None, labels: bool, index: int) -> Any:
         if labels and not self._known.is_annotated(index):
@@ -143,10 +147,18 @@ class ActiveLearningDataset(Dataset):
             return x
         return self._samples.join(x, self._known.label(index, label))
 
+    def _stack(self, transform: Transform | None, labels: bool, indices: np.ndarray) -> Any:
+        """A batch as a loader would collate it, where that takes one read; else None."""
+        one_by_one = transform is not None or (labels and self._known.labels)
+        if one_by_one or (labels and (self._known.rounds[indices] < 0).any()):
+            return None  # what is not annotated any more is named when it is read
+        batch = self._samples.stacked(indices)
+        return batch if batch is None else list(batch) if labels else batch[0]
+
     # --- annotating ---------------------------------------------------------------------------
 
     def annotate(self, indices: Any, labels: Any = None, *, round: int | None = None) -> np.ndarray:
-        """Mark samples as annotated. Everything is checked before anything is changed.
+        """Mark samples as annotated, and return their dataset indices; all or none of them.
 
         Args:
             indices: dataset indices (list, array, tensor, a Query), or the path of a CSV file
@@ -155,9 +167,6 @@ class ActiveLearningDataset(Dataset):
             labels: one label an index. Default: those of the dataset, read once to see them.
             round: the round that these annotations belong to. Default: that of the query or the
                 file, else ``next_round``.
-
-        Returns:
-            The dataset indices that were annotated.
 
         Raises:
             SampleIndexError: out of range, no integers, or repeated.
@@ -185,10 +194,7 @@ class ActiveLearningDataset(Dataset):
     def annotate_random(self, n: int, seed: int | np.random.Generator | None = None) -> np.ndarray:
         """Annotate ``n`` of the unannotated samples, drawn uniformly, with the dataset's labels.
 
-        Without a seed the draw differs from call to call.
-
-        Returns:
-            The dataset indices that were annotated.
+        Without a seed the draw differs from call to call. Returns their dataset indices.
 
         Raises:
             QuerySizeError: ``n`` is no positive integer, or more than is left.

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, TensorDataset
 
 from alkit.errors import ConfigurationError, LabelError
 from alkit.labels import ABSENT
@@ -79,6 +80,18 @@ class Samples:
         x = {name: value for name, value in item.items() if name != key}
         return x, ABSENT if item[key] is None else item[key]
 
+    def stacked(self, indices: np.ndarray) -> tuple[Tensor, ...] | None:
+        """Inputs and labels of a TensorDataset as a loader would collate them, in one read.
+
+        None where the items are to be read one by one.
+        """
+        if type(self.dataset) is not TensorDataset or len(self.dataset.tensors) > 2:
+            return None
+        if not all(tensor.is_contiguous() for tensor in self.dataset.tensors):
+            return None  # single items would be laid out anew
+        rows = torch.from_numpy(indices)
+        return tuple(tensor[rows.to(tensor.device)] for tensor in self.dataset.tensors)
+
     def join(self, x: Any, label: Any) -> Any:
         """An input and its label in the form of the items: a pair, or a dict."""
         return {**x, self.label_key or "label": label} if isinstance(x, dict) else (x, label)
@@ -102,14 +115,27 @@ def _nbytes(item: Any) -> int:
 
 
 class PoolView(Dataset):
-    """Some samples of a pool in a fixed order, read when asked for; ``indices`` are theirs."""
+    """Some samples of a pool in a fixed order, read when asked for; ``indices`` are theirs.
 
-    def __init__(self, indices: np.ndarray, read: Callable[[int], Any]) -> None:
+    ``stacked(positions)`` is what a loader would collate of them, where that takes one read;
+    else None.
+    """
+
+    def __init__(
+        self,
+        indices: np.ndarray,
+        read: Callable[[int], Any],
+        stack: Callable[[np.ndarray], Any],
+    ) -> None:
         self.indices = indices
         self._read = read
+        self._stack = stack
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, position: int) -> Any:
         return self._read(self.indices.item(position))
+
+    def stacked(self, positions: list[int]) -> Any:
+        return self._stack(self.indices[positions])

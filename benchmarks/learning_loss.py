@@ -6,12 +6,17 @@ the area under the budget curve, and the mean difference of areas to Uniform ove
 
     python benchmarks/learning_loss.py
 
-RESULT
+Five seeds, 180 labels at the end (accuracy, area): Uniform 0.851, 0.780; Margin 0.887, 0.817,
+ahead of Uniform in 5 of 5; learning loss 0.709, 0.591, behind in 5 of 5. It does not help here: the
+highest predicted losses are of one or two classes, again and again, and the ranking loss takes
+from the accuracy too (0.77 for 0.83 with 180 random labels). Drawn by ``SoftRank`` instead of
+taken from the top: 0.790, 0.696. With ``loss_weight=0.1`` the top is worse: 0.377, 0.429.
 """
 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 import numpy as np
 import torch
@@ -26,6 +31,7 @@ STRATEGIES = {
     "uniform": al.UniformStrategy,
     "margin": al.Strategy,
     "learning loss": al.LearningLossStrategy,
+    "..., drawn": partial(al.LearningLossStrategy, selector=al.SoftRank()),
 }
 
 

@@ -84,6 +84,8 @@ def train_loader(
     """
     batches = EvenBatches(shuffled, batch_size, drop_last, length)
     own = torch.Generator()  # a loader draws from it at each start
+    if isinstance(samples, PoolView) and options.get("collate_fn") is None:
+        samples, options = _InOneRead(samples), {**options, "collate_fn": _collated}
     return DataLoader(samples, batch_sampler=batches, generator=own, **options)
 
 
@@ -127,6 +129,32 @@ def scoring_loader(
 def _collate(collate: Callable, items: list[tuple[int, Any]]) -> tuple[torch.Tensor, Any]:
     ids, inputs = zip(*items, strict=True)
     return torch.tensor(ids), collate(list(inputs))
+
+
+class _InOneRead(Dataset):
+    """Gives ``_collated`` whole batches where a view has them, else items."""
+
+    def __init__(self, view: PoolView) -> None:
+        self._view = view
+
+    def __len__(self) -> int:
+        return len(self._view)
+
+    def __getitem__(self, position: int) -> Any:
+        return self._view[position]
+
+    def __getitems__(self, positions: list[int]) -> Any:
+        batch = self._view.stacked(positions)
+        return [self._view[k] for k in positions] if batch is None else _Stacked(batch)
+
+
+class _Stacked:
+    def __init__(self, batch: Any) -> None:
+        self.batch = batch
+
+
+def _collated(items: Any) -> Any:
+    return items.batch if isinstance(items, _Stacked) else default_collate(items)
 
 
 class _WithIds(Dataset):

@@ -7,9 +7,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    RandomSampler,
+    SequentialSampler,
+    TensorDataset,
+    default_collate,
+)
 
 import alkit as al
+from alkit.errors import AnnotationError
 from alkit.strategies.loading import EvenBatches, eval_loader, scoring_loader, train_loader
 
 
@@ -81,3 +88,59 @@ def test_ids_stand_beside_the_inputs_and_a_collate_function_sees_inputs_alone():
     ((ids, total),) = scoring_loader(pool.unannotated, 9, collate_fn=lambda xs: float(sum(xs)))
     assert ids.tolist() == pool.unannotated_indices.tolist()
     assert total == np.sum(ids.tolist())
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("outside", [True, False])
+@pytest.mark.parametrize("transform", [None, lambda x: x + 1])
+def test_whole_batches_of_tensors_are_what_single_items_make(layout, outside, transform):
+    x = torch.rand(40, 2, 3, 4).to(memory_format=layout)
+    pool = al.ActiveLearningDataset(TensorDataset(x, torch.arange(40) % 3), transform=transform)
+    pool.annotate(range(10, 25))
+    if outside:
+        pool.relabel([12], [2])
+    for view in pool.annotated, pool.unannotated:
+        ids = order(len(view))
+        came = list(train_loader(view, 6, ids))
+        order_again = EvenBatches(order(len(view)), 6)
+        expected = [default_collate([view[k] for k in batch]) for batch in order_again]
+        assert len(came) == len(expected)
+        for ours, theirs in zip(came, expected, strict=True):
+            assert type(ours) is type(theirs)
+            pairs = [(ours, theirs)] if torch.is_tensor(ours) else zip(ours, theirs, strict=True)
+            for a, b in pairs:
+                assert torch.equal(a, b)
+                assert a.dtype == b.dtype
+                assert a.stride() == b.stride()
+
+
+def test_tensors_are_read_in_one_go_only_where_nothing_is_lost():
+    data = TensorDataset(torch.rand(9, 2), torch.arange(9))
+    pool = al.ActiveLearningDataset(data)
+    pool.annotate([1, 5, 7])
+    view = pool.annotated
+    x, y = view.stacked([2, 0])
+    assert torch.equal(x, data.tensors[0][[7, 1]])
+    assert y.tolist() == [7, 1]
+    assert torch.equal(pool.unannotated.stacked([0]), data.tensors[0][:1])
+    pool.undo()
+    with pytest.raises(AnnotationError, match="not annotated any more"):
+        list(train_loader(view, 2, order(3)))
+    for other in [(1.0, 2)] * 3, Padded(torch.rand(3, 2), torch.arange(3)):
+        assert al.ActiveLearningDataset(other).unannotated.stacked([0, 1]) is None
+
+
+class Padded(TensorDataset):
+    """Its items are not the rows of its tensors."""
+
+    def __getitem__(self, index):
+        x, y = super().__getitem__(index)
+        return torch.nn.functional.pad(x, (1, 1)), y
+
+
+def test_a_collate_function_of_the_users_sees_items():
+    pool = al.ActiveLearningDataset(TensorDataset(torch.rand(6, 2), torch.arange(6)))
+    pool.annotate(range(4))
+    (batch,) = train_loader(pool.annotated, 4, order(4), collate_fn=list)
+    assert len(batch) == 4
+    assert isinstance(batch[0], tuple)
