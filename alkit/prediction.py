@@ -102,7 +102,7 @@ class Prediction:
             )
         if not features.is_floating_point():
             raise PredictionError(f"features must be floating point, got {features.dtype}.")
-        if not torch.isfinite(features.sum(-1, dtype=torch.float32)).all():
+        if not are_finite(features):
             _raise_for(~torch.isfinite(features).all(1), self.ids, "features")
         return features
 

@@ -94,7 +94,7 @@ def select(
     chosen = as_selector(TopK() if selector is None else selector)
     known, free = _split(annotated, len(prediction))
     check_query_size(n, len(prediction) - len(known))
-    ours = prediction if free is None else prediction[free]
+    ours = prediction[free]
     candidates = Candidates(
         prediction=ours,
         annotated=prediction[known] if len(known) else None,
@@ -185,11 +185,14 @@ def _tensor(rows: Any) -> Tensor | None:
     return None if rows is None else torch.as_tensor(rows)
 
 
-def _split(annotated: Any, total: int) -> tuple[Tensor, Tensor | None]:
-    """The annotated rows as given, and the others, ascending; on the CPU. None: all of them."""
+def _split(annotated: Any, total: int) -> tuple[Tensor, Tensor | slice]:
+    """The annotated rows as given, and the others, ascending; on the CPU.
+
+    A slice, which copies nothing, where the others stand together.
+    """
     known = torch.as_tensor(annotated).flatten().cpu()
     if not len(known):
-        return known.long(), None
+        return known.long(), slice(None)
     if known.is_floating_point() or known.dtype == torch.bool:
         raise SampleIndexError(f"annotated must be row numbers, got {known.dtype}.")
     known = known.long()
@@ -200,4 +203,6 @@ def _split(annotated: Any, total: int) -> tuple[Tensor, Tensor | None]:
     free[known] = False
     if int(free.sum()) != total - len(known):
         raise SampleIndexError("annotated rows must be distinct: a row came twice.")
-    return known, free.nonzero().flatten()
+    rows = free.nonzero().flatten()
+    together = len(rows) and int(rows[-1] - rows[0]) == len(rows) - 1
+    return known, slice(int(rows[0]), int(rows[-1]) + 1) if together else rows
