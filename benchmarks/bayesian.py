@@ -141,8 +141,8 @@ def run(trial: Trial, rule: Rule, sets: Sets, protocol: Protocol, record: Record
             now = loop.acquire(now)
         record.add(
             trial, round=round, annotated=now.annotated,
-            accuracy=now.metrics["testMulticlassAccuracy"],
-            seconds={phase: round_to(value) for phase, value in now.seconds.items()},
+            accuracy=round_off(now.metrics["testMulticlassAccuracy"]),
+            seconds={phase: round_off(value) for phase, value in now.seconds.items()},
             picked=[] if now.query is None else now.query.indices.tolist(),
         )  # fmt: skip
         row = record.rows(method, seed)[-1]
@@ -154,8 +154,9 @@ def run(trial: Trial, rule: Rule, sets: Sets, protocol: Protocol, record: Record
         )
 
 
-def round_to(seconds: float) -> float:
-    return float(f"{seconds:.4g}")  # a selection of a millisecond keeps its digits
+def round_off(number: float) -> float:
+    """To 5 digits: 0.9 of float32 is below 0.9, and a selection of a millisecond keeps its own."""
+    return float(f"{number:.5g}")
 
 
 def labels_to(rows: list[Row], level: float) -> float:

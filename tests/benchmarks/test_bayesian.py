@@ -71,6 +71,49 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_never_was(bayesian, protocol, t
     assert bayesian.Record(path, protocol).seeds({"power": rule}, protocol.rounds) == [1]
 
 
+def test_an_accuracy_of_exactly_the_level_reaches_it(bayesian):
+    for level in (0.9, 0.95):
+        assert bayesian.round_off(float(torch.tensor(level))) >= level
+
+
+def filled(bayesian, protocol, curves, seconds):
+    record = bayesian.Record(None, protocol)
+    for seed in range(5):
+        for method, accuracies in curves.items():
+            for round, accuracy in enumerate(accuracies):
+                record.add(
+                    (method, seed), round=round, annotated=20 + 10 * round, accuracy=accuracy,
+                    seconds={"select": seconds.get(method, 0.001)}, picked=[0],
+                )  # fmt: skip
+    return record
+
+
+def test_batchbald_is_judged_by_labels_and_by_time(bayesian, protocol, tmp_path, capsys):
+    script = import_module("batchbald_mnist")
+    good = {method: [0.5, 0.92, 0.96] for method in script.METHODS}
+    seconds = {"BatchBALD": 0.1}
+    record = filled(bayesian, protocol, good, seconds)
+    assert script.judged(record, list(range(5)), tmp_path) == []
+    assert "1/100 of the time" in capsys.readouterr().out
+
+    poor = {**good, "BALD": [0.5] * 3, "power-entropy": [0.5, 0.5, 0.96]}
+    record = filled(bayesian, protocol, poor, {"BatchBALD": 0.04})
+    missed = script.judged(record, list(range(5)), tmp_path)
+    assert [line.split(":")[0] for line in missed] == [
+        "BALD to 90%", "BALD to 95%", "selection of power-entropy",
+    ]  # fmt: skip
+
+
+def test_redundancy_is_judged_by_the_gain_in_area(bayesian, protocol, capsys):
+    script = import_module("redundancy")
+    good = {"Random": [0.5, 0.7], "BALD": [0.5, 0.6], "power-BALD": [0.6, 0.7]}
+    record = filled(bayesian, protocol, good, {})
+    assert script.area(record, "BALD", [0, 1]) == pytest.approx([0.55, 0.55])
+    assert script.judged(record, list(range(5))) == []
+    poor = {"Random": [0.5, 0.7], "BALD": [0.5, 0.71], "power-BALD": [0.5, 0.74]}
+    assert len(script.judged(filled(bayesian, protocol, poor, {}), list(range(5)))) == 2
+
+
 def test_a_record_of_another_protocol_is_refused(bayesian, protocol, tmp_path):
     path = tmp_path / "r.jsonl"
     bayesian.Record(path, protocol).add(("BALD", 0), round=0, annotated=20, accuracy=0.5)
