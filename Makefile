@@ -1,4 +1,4 @@
-.PHONY: test lint types docs bench bench-mnist bench-selection
+.PHONY: test lint types docs bench bench-bayesian bench-mnist bench-selection
 
 test:
 	pytest
@@ -22,6 +22,10 @@ bench:
 	python benchmarks/monitor.py
 	python benchmarks/mc_dropout.py
 	python benchmarks/auto.py
+
+bench-bayesian:
+	python benchmarks/batchbald_mnist.py --out benchmarks/results/batchbald_mnist.jsonl
+	python benchmarks/redundancy.py --out benchmarks/results/redundancy.jsonl
 
 bench-mnist:
 	python benchmarks/mnist_protocol.py --out benchmarks/results/mnist_protocol.json

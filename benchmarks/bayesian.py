@@ -1,0 +1,210 @@
+"""What ``batchbald_mnist.py`` and ``redundancy.py`` share: network, loop with resume, record.
+
+A record is a file of JSON lines, one for each finished round, appended at once. A run that was
+stopped goes on from it: the picks of the record are annotated again, and as all randomness of a
+round comes from its seed, the rounds to come are those of a run that was never stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+from torchmetrics import Accuracy
+
+import alkit as al
+from alkit.seeds import derive
+
+Row = dict[str, Any]
+Trial = tuple[str, int]  # method and seed
+Rule = tuple[al.Criterion, al.Selector]
+Sets = Callable[[int], tuple[TensorDataset, TensorDataset]]  # pool and test data of a seed
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What all trials of a record have in common."""
+
+    labels: int = 300
+    initial: int = 20
+    query_size: int = 10
+    steps: int = 800
+    batch_size: int = 64
+    samples: int = 50
+    images: int = 20_000
+    tested: int = 10_000
+
+    @property
+    def rounds(self) -> int:
+        return (self.labels - self.initial) // self.query_size + 1
+
+    def smoke(self) -> Protocol:
+        return replace(self, labels=self.initial + 10, steps=20, samples=5, images=500, tested=500)
+
+
+class Record:
+    """The rounds that are finished, by trial and in order.
+
+    A last line that was cut off is left out, and written over. Several processes may add to one
+    file, as long as each has seeds of its own.
+    """
+
+    def __init__(self, path: Path | None, protocol: Protocol) -> None:
+        self.path, self.settings = path, asdict(protocol)
+        self.trials: dict[Trial, list[Row]] = {}
+        if path is None or not path.exists():
+            return
+        whole, _, cut = path.read_text().rpartition("\n")
+        if cut:
+            os.truncate(path, path.stat().st_size - len(cut.encode()))
+        for row in map(json.loads, whole.splitlines()):
+            if row["settings"] != self.settings:
+                raise SystemExit(f"{path} was made by {row['settings']}, not {self.settings}.")
+            self.trials.setdefault((row["method"], row["seed"]), []).append(row)
+
+    def add(self, trial: Trial, **row: Any) -> None:
+        row = {"method": trial[0], "seed": trial[1], **row, "settings": self.settings}
+        self.trials.setdefault(trial, []).append(row)
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+
+    def seeds(self, methods: Mapping[str, Any], rounds: int) -> list[int]:
+        """Seeds of which all trials are complete."""
+        seeds = sorted({seed for _, seed in self.trials})
+        return [s for s in seeds if all(len(self.rows(m, s)) >= rounds for m in methods)]
+
+    def rows(self, method: str, seed: int) -> list[Row]:
+        return self.trials.get((method, seed), [])
+
+
+def network() -> nn.Module:
+    """BatchBALD's CNN (Kirsch et al. 2019, section 4.2), of weights from torch's generator."""
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 5), nn.Dropout2d(), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Conv2d(32, 64, 5), nn.Dropout2d(), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten(),
+        nn.Linear(1024, 128), nn.ReLU(), nn.Dropout(), nn.Linear(128, 10),
+    )  # fmt: skip
+
+
+def mnist(data_dir: str | Path, train: bool) -> tuple[Tensor, Tensor]:
+    """Standardized images and labels."""
+    data = torchvision.datasets.MNIST(data_dir, train=train)
+    return (data.data[:, None].float() / 255 - 0.1307) / 0.3081, data.targets
+
+
+def balanced(labels: Tensor, n: int, seed: int) -> np.ndarray:
+    """``n`` samples, as many of each of the ten classes."""
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(len(labels)))
+    return np.concatenate([order[labels[order] == c][: n // 10].numpy() for c in range(10)])
+
+
+def run(trial: Trial, rule: Rule, sets: Sets, protocol: Protocol, record: Record) -> None:
+    """The rounds of a trial that its record lacks; everything but the rule is the seed's."""
+    method, seed = trial
+    done = list(record.rows(method, seed))
+    if len(done) >= protocol.rounds:
+        return
+    train, test = sets(seed)
+    pool = al.ActiveLearningDataset(train)
+    pool.annotate(balanced(train.tensors[1], protocol.initial, derive(seed, "initial")))
+    for row in done:
+        pool.annotate(row["picked"])
+    torch.manual_seed(derive(seed, "weights"))
+    strategy = al.Strategy(
+        al.MCDropout(network(), protocol.samples, seed), pool, *rule,
+        test=test, test_metrics=[Accuracy(task="multiclass", num_classes=10)],
+        batch_size=protocol.batch_size, test_batch_size=512, steps_per_epoch=protocol.steps,
+        optimizer=al.Adam(lr=1e-3), seed=seed,
+    ).build()  # fmt: skip
+    strategy._fits = len(done)  # the order of the data is that of the round
+    loop = al.ActiveLearningLoop(
+        strategy, protocol.query_size, protocol.rounds, max_steps=protocol.steps
+    )
+    for round in range(len(done), protocol.rounds):
+        torch.manual_seed(derive(seed, "training", round))
+        now = loop.evaluate(round)
+        if round < protocol.rounds - 1:
+            now = loop.acquire(now)
+        record.add(
+            trial, round=round, annotated=now.annotated,
+            accuracy=round_off(now.metrics["testMulticlassAccuracy"]),
+            seconds={phase: round_off(value) for phase, value in now.seconds.items()},
+            picked=[] if now.query is None else now.query.indices.tolist(),
+        )  # fmt: skip
+        row = record.rows(method, seed)[-1]
+        seconds = " ".join(f"{phase} {value:.3g}" for phase, value in row["seconds"].items())
+        print(
+            f"{time.strftime('%H:%M')} {method:14s} seed {seed} labels {now.annotated:4d}  "
+            f"accuracy {row['accuracy']:.4f}  {seconds} s",
+            flush=True,
+        )
+
+
+def round_off(number: float) -> float:
+    """To 5 digits: 0.9 of float32 is below 0.9, and a selection of a millisecond keeps its own."""
+    return float(f"{number:.5g}")
+
+
+def labels_to(rows: list[Row], level: float) -> float:
+    """Labels of the first model that reaches an accuracy; infinite if none does."""
+    return next((row["annotated"] for row in rows if row["accuracy"] >= level), float("inf"))
+
+
+def median_labels_to(trials: list[list[Row]], level: float) -> float:
+    """Median over trials; one that never reaches the accuracy counts as infinitely many."""
+    return statistics.median([labels_to(rows, level) for rows in trials])
+
+
+def shown(labels: float) -> str:
+    return "not reached" if labels == float("inf") else f"{labels:g}"
+
+
+def arguments(description: str, protocol: Protocol) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--trials", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0, help="of the first trial")
+    parser.add_argument("--labels", type=int, default=protocol.labels, help="at the end")
+    parser.add_argument("--steps", type=int, default=protocol.steps, help="a round")
+    parser.add_argument("--samples", type=int, default=protocol.samples)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--smoke", action="store_true", help="one tiny trial, not judged")
+    parser.add_argument("--out", type=Path, help="JSON lines; a run goes on from what it holds")
+    default_data = Path(__file__).parents[2] / "shared" / "data"
+    parser.add_argument("--data-dir", default=os.environ.get("ALKIT_DATA", default_data))
+    return parser
+
+
+def collect(
+    args: argparse.Namespace, protocol: Protocol, methods: Mapping[str, Rule], sets: Sets
+) -> tuple[Record, list[int]]:
+    """Run what is missing, seed by seed, so that trials are paired whenever a run is stopped.
+
+    Returns the record and the seeds of which all trials are complete.
+    """
+    torch.set_num_threads(args.threads)
+    record = Record(args.out, protocol)
+    for seed in range(args.seed, args.seed + args.trials):
+        for method, rule in methods.items():
+            run((method, seed), rule, sets, protocol, record)
+    return record, record.seeds(methods, protocol.rounds)
+
+
+def protocol_of(args: argparse.Namespace, protocol: Protocol) -> Protocol:
+    protocol = replace(protocol, labels=args.labels, steps=args.steps, samples=args.samples)
+    if args.smoke:
+        args.trials, protocol = 1, protocol.smoke()
+    return protocol
