@@ -28,6 +28,17 @@ PAPERS = {
 }
 
 
+@pytest.fixture
+def net(net):
+    """The network of these tests, with a dropout for the papers that sample by it."""
+
+    def make():
+        first, *others = net()
+        return nn.Sequential(nn.Sequential(first, nn.Dropout(0.3)), *others)
+
+    return make
+
+
 def test_every_paper_is_at_the_top_level():
     functions = [value for value in vars(papers).values() if inspect.isfunction(value)]
     own = {function.__name__ for function in functions if function.__module__ == papers.__name__}
