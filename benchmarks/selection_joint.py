@@ -1,4 +1,4 @@
-"""BatchBALD in ``selection.py``: what a batch tells, the textbook's way, and other libraries.
+"""BatchBALD in ``selection.py``: the textbook's way, and other libraries.
 
 All hold at most ``CONFIGURATIONS`` joint labels: exact as long as there are no more, then drawn.
 """
@@ -6,31 +6,15 @@ All hold at most ``CONFIGURATIONS`` joint labels: exact as long as there are no 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from selection_workloads import Arrays
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from selection_workloads import Arrays
 
 Work = Callable[[], np.ndarray]
 CONFIGURATIONS = 10_000
-DRAWS = 400_000  # of the objective
-
-
-def information(p: np.ndarray) -> float:
-    """Mutual information of n labels ``(n, K, C)`` and the samples, in nats, from drawn labels."""
-    rng, K = np.random.default_rng(0), p.shape[1]
-    samples = np.arange(DRAWS) % K
-    logs = np.zeros((DRAWS, K), np.float32)
-    for row in p.astype(np.float64):
-        shares = row.cumsum(1)[samples]
-        labels = (rng.random((DRAWS, 1)) * shares[:, -1:] > shares).sum(1)
-        logs += np.log(np.maximum(row.T, 1e-30)).astype(np.float32)[labels]
-    own = logs[np.arange(DRAWS), samples, None]
-    return float(-np.log(np.exp(logs - own).mean(1)).mean())
 
 
 def batchbald(arrays: Arrays, n: int, seed: int = 0) -> Work:

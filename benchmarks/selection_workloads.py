@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from selection_joint import information
+from selection_information import information
 from torch import Tensor
 
 WIDTH = 1.0  # of the kernel exp(-(d / WIDTH)^2) of MaxHerding, on rows of norm one

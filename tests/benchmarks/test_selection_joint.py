@@ -33,7 +33,7 @@ def test_posterior_samples_are_probabilities_that_differ(arrays):
 
 def test_the_objective_is_the_mutual_information(part, arrays):
     p = arrays.probabilities[:4].astype(np.float64)
-    assert part("joint").information(p) == pytest.approx(information(p), abs=0.005)
+    assert part("information").information(p) == pytest.approx(information(p), abs=0.005)
 
 
 def test_the_textbook_batchbald_is_the_brute_force_greedy(part, arrays):
