@@ -170,7 +170,7 @@ def _with_scores(
     return replace(
         evidence,
         scores=sample,
-        tied=int((final == lowest).sum()),
+        tied=int((final == lowest).count_nonzero()),
         constant=tuple(dict.fromkeys(constant)),
         disagreement=tuple(repr(term) for term in terms if isinstance(term, DISAGREEMENT)),
     )

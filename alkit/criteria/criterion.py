@@ -78,14 +78,16 @@ class Criterion:
 
     def term_scores(self, prediction: Prediction) -> list[Tensor]:
         """Each term's checked scores ``(N,)``, computed in chunks of rows that fit the cache."""
-        terms = self.terms
-        columns: list[list[Tensor]] = [[] for _ in terms]
-        for number, chunk in enumerate(prediction.chunks()):
-            for term, column in zip(terms, columns, strict=True):
-                if term.in_chunks or number == 0:
+        terms, start = self.terms, 0
+        columns: list[Tensor | None] = [None] * len(terms)
+        for chunk in prediction.chunks():
+            for k, term in enumerate(terms):
+                if term.in_chunks or not start:
                     rows = chunk if term.in_chunks else prediction
-                    column.append(check_scores(term, term.score(rows), rows))
-        return [torch.cat(column) for column in columns]
+                    scores = check_scores(term, term.score(rows), rows)
+                    columns[k] = _written(columns[k], scores, start, len(prediction))
+            start += len(chunk)
+        return columns  # type: ignore[return-value]  # there is a chunk, also of no rows
 
     def __call__(self, prediction: Prediction) -> Tensor:
         """The checked scores ``(N,)`` of the candidates, detached, on the prediction's device.
@@ -192,6 +194,15 @@ def as_number(value: Any) -> float | None:
     if not math.isfinite(value):
         raise ConfigurationError(f"expected a finite number, got {value!r}.")
     return value
+
+
+def _written(column: Tensor | None, scores: Tensor, start: int, total: int) -> Tensor:
+    """The column with the scores of some rows; one of its own, as memory that is fresh is slow."""
+    if len(scores) == total:
+        return scores
+    column = scores.new_empty(total) if column is None else column
+    column[start : start + len(scores)] = scores
+    return column
 
 
 def _operation(symbol: str, left: Any, right: Any) -> Criterion:
