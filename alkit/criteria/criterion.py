@@ -7,7 +7,6 @@ import math
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from alkit.criteria.scores import check_scores, count_bad
