@@ -8,7 +8,7 @@ signed-rank test over the pairs. Entropy with the sign wrong shows what an inver
     python benchmarks/digits.py
 
 Exits with 1 unless margin beats random by at least 0.02 with p < 1e-3, and some method reaches
-0.905. Takes two minutes on one core.
+0.905. Takes about three minutes on one core.
 """
 
 from __future__ import annotations

@@ -59,9 +59,9 @@ def supervised(record, train, test, annotated, steps, seed):
     return strategy.test()["testMulticlassAccuracy"]
 
 
-def test_with_forty_labels_it_beats_supervised_training_on_the_same_ones(record, digits, capsys):
+def test_with_forty_labels_it_beats_supervised_training_on_the_same_ones(record, digits):
     train, test = digits
-    gains = []
+    gains, reached = [], []
     for seed in range(2):
         with torch.random.fork_rng():
             result = record.run("active", seed, record.Recipe(**SMALL), train, test)
@@ -71,11 +71,12 @@ def test_with_forty_labels_it_beats_supervised_training_on_the_same_ones(record,
         assert not result["out_of_time"]
         plain = supervised(record, train, test, result["annotated"], 240, seed)
         gains.append(result["accuracy"] - plain)
-        print("gain", result["accuracy"], plain)
+        reached.append(result["accuracy"])
     assert np.mean(gains) > 0.03
+    assert np.mean(reached) > 0.9
 
 
-def test_random_labels_take_as_many_steps_and_time_that_is_up_is_recorded(record, digits, capsys):
+def test_random_labels_take_as_many_steps_and_time_that_is_up_is_recorded(record, digits):
     small = {**SMALL, "explore": 4, "steps": 6}
     result = record.run("random", 0, record.Recipe(**small), *digits)
     assert [row["steps"] for row in result["rounds"]] == [10]
