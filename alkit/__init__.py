@@ -49,7 +49,8 @@ _MODULES = {
         "power_margin probcover typiclust uherding"
     ),
     "alkit.loop": "ActiveLearningLoop RoundRecord",
-    "alkit.experiment": "Result compare",
+    "alkit.result": "Result",
+    "alkit.experiment": "compare",
 }
 _ORIGIN = {name: module for module, names in _MODULES.items() for name in names.split()}
 _SUBMODULES = ["blocks", "criteria", "errors", "initializers", "models", "optimizers", "plots"]

@@ -2,108 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from tqdm.auto import tqdm
 
 from alkit.errors import ConfigurationError
 from alkit.loop import ActiveLearningLoop, RoundRecord
 from alkit.pool import ActiveLearningDataset
+from alkit.records import Row
+from alkit.result import Result
 from alkit.seeds import derive
 from alkit.strategies.learner import ActiveLearner
 
 Factory = Callable[[ActiveLearningDataset, int], ActiveLearner]
-Row = dict[str, Any]
-
-
-@dataclass
-class Result:
-    """The records of a comparison: one row a strategy, seed and round, in plain values.
-
-    Attributes:
-        rows: dicts with ``strategy``, ``seed``, ``round``, ``annotated`` (labels that the tested
-            model was trained on), ``steps``, the test metrics by name, ``seconds_train``,
-            ``seconds_test``, ``seconds_score``, ``seconds_select``, ``picked`` (dataset indices
-            asked for after the test) and ``why``, the rule that chose them.
-        protocol: how it was made: sizes, seeds, versions.
-    """
-
-    rows: list[Row] = field(default_factory=list)
-    protocol: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def strategies(self) -> list[str]:
-        """The names of the strategies, in the order in which they were given."""
-        return list(dict.fromkeys(row["strategy"] for row in self.rows))
-
-    @property
-    def metric(self) -> str:
-        """The name of the result that curves show: the first test metric that is no loss."""
-        names = [name for name in self.rows[0] if name.startswith("test") and "loss" not in name]
-        return min(names, key=lambda name: name.endswith("_epoch")) if names else "test_loss_epoch"
-
-    def curves(self, strategy: str) -> tuple[np.ndarray, np.ndarray]:
-        """Annotated samples ``(R,)`` and results ``(T, R)`` of each trial of a strategy."""
-        rows = [row for row in self.rows if row["strategy"] == strategy]
-        seeds = list(dict.fromkeys(row["seed"] for row in rows))
-        values = [[row[self.metric] for row in rows if row["seed"] == seed] for seed in seeds]
-        annotated = [row["annotated"] for row in rows if row["seed"] == seeds[0]]
-        return np.array(annotated), np.array(values)
-
-    def summary(self) -> list[Row]:
-        """One row a strategy: mean result at the end, area under the curve, gain, seconds.
-
-        The area is the mean result over the labels spent (trapezoids). The gain is the mean
-        difference of areas to the first strategy, trial by trial, with the trials in which it is
-        above zero.
-        """
-        reference = areas(*self.curves(self.strategies[0]))
-        table = []
-        for name in self.strategies:
-            annotated, values = self.curves(name)
-            area = areas(annotated, values)
-            gains = area - reference
-            timed = [row for row in self.rows if row["strategy"] == name]
-            seconds = [sum(v for k, v in row.items() if k.startswith("seconds")) for row in timed]
-            table.append(
-                {
-                    "strategy": name,
-                    "labels": int(annotated[-1]),
-                    "final": float(values[:, -1].mean()),
-                    "final_low": float(values[:, -1].min()),
-                    "final_high": float(values[:, -1].max()),
-                    "area": float(area.mean()),
-                    "gain": float(gains.mean()),
-                    "trials_ahead": int((gains > 0).sum()),
-                    "trials": len(values),
-                    "steps": timed[-1]["steps"],
-                    "seconds_a_round": float(np.mean(seconds)),
-                }
-            )
-        return table
-
-    def save(self, folder: str | Path) -> None:
-        """Write ``records.csv`` and ``protocol.json``; the folder is made if it is missing."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        columns = list(dict.fromkeys(name for row in self.rows for name in row))
-        with open(folder / "records.csv", "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            for row in self.rows:
-                writer.writerow({**row, "picked": " ".join(map(str, row["picked"]))})
-        text = json.dumps(self.protocol, indent=2)
-        (folder / "protocol.json").write_text(text + "\n", encoding="utf-8")
 
 
 def compare(
@@ -193,14 +109,6 @@ def run_trial(
             yield record  # labels that no model is trained on would be wasted
             return
         yield loop.acquire(record)
-
-
-def areas(annotated: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Mean result over the labels spent, by trapezoids: ``(R,)`` and ``(T, R)`` to ``(T,)``."""
-    if len(annotated) < 2:
-        return values.mean(1)
-    between = (values[:, 1:] + values[:, :-1]) / 2
-    return between @ np.diff(annotated) / (annotated[-1] - annotated[0])
 
 
 @contextmanager

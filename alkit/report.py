@@ -8,15 +8,16 @@ from html import escape
 from pathlib import Path
 
 from alkit import plots
-from alkit.experiment import Result
+from alkit.records import Records
+from alkit.summary import summary
 
 HEADINGS = ("strategy", "at the end", "worst to best", "area", "gain", "ahead", "s/round")
 
 
-def table(result: Result) -> list[list[str]]:
+def table(records: Records) -> list[list[str]]:
     """The summary as text, a row a strategy, in the order of ``HEADINGS``."""
     rows = []
-    for k, row in enumerate(result.summary()):
+    for k, row in enumerate(summary(records)):
         first = k == 0  # what the others are compared with
         rows.append(
             [
@@ -32,9 +33,9 @@ def table(result: Result) -> list[list[str]]:
     return rows
 
 
-def legend(result: Result) -> str:
+def legend(records: Records) -> str:
     """What the columns of the table mean, and how far to trust them."""
-    row = result.summary()[0]
+    row = summary(records)[0]
     trials = row["trials"]
     caution = (
         f" {trials} trial{'s' * (trials > 1)} cannot rank strategies that are close: differences "
@@ -43,16 +44,16 @@ def legend(result: Result) -> str:
         else ""
     )
     return (
-        f"at the end: {plots.title(result.metric)} with {row['labels']} labels, mean of "
+        f"at the end: {plots.title(records.metric)} with {row['labels']} labels, mean of "
         f"{trials} trial{'s' * (trials > 1)}; area: mean over the labels spent; gain: of area over "
         f"{row['strategy']}, trial by trial; ahead: trials in which the gain is above zero; every "
         f"model was trained for {row['steps']} gradient steps a round.{caution}"
     )
 
 
-def as_text(result: Result) -> str:
+def as_text(records: Records) -> str:
     """The table in columns, for a terminal."""
-    lines = [list(HEADINGS), *table(result)]
+    lines = [list(HEADINGS), *table(records)]
     widths = [max(len(line[k]) for line in lines) for k in range(len(HEADINGS))]
     text = [
         "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
@@ -61,40 +62,40 @@ def as_text(result: Result) -> str:
     return "\n".join([text[0], "-" * (sum(widths) + 2 * (len(widths) - 1)), *text[1:]])
 
 
-def save(result: Result, path: str | Path) -> None:
+def save(records: Records, path: str | Path) -> None:
     """Write the comparison as one HTML page without outside files: table, curves, protocol."""
-    Path(path).write_text(page(result), encoding="utf-8")
+    Path(path).write_text(page(records), encoding="utf-8")
 
 
-def page(result: Result) -> str:
+def page(records: Records) -> str:
     """The page as HTML."""
     head = "".join(f"<th>{escape(name)}</th>" for name in HEADINGS)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in table(result)
+        for row in table(records)
     )
     facts = "".join(
         f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(_plain(value))}</dd>"
-        for name, value in result.protocol.items()
+        for name, value in records.protocol.items()
     )
     return _PAGE.format(
-        dataset=escape(str(result.protocol.get("dataset", "comparison"))),
-        names=escape(", ".join(result.strategies)),
+        dataset=escape(str(records.protocol.get("dataset", "comparison"))),
+        names=escape(", ".join(records.strategies)),
         head=head,
         body=body,
-        legend=escape(legend(result)),
-        figure=_figure(result),
-        choices=_choices(result),
+        legend=escape(legend(records)),
+        figure=_figure(records),
+        choices=_choices(records),
         facts=facts,
     )
 
 
-def _choices(result: Result) -> str:
+def _choices(records: Records) -> str:
     """Why each query was chosen as it was, where that changed from round to round."""
     text = ""
-    for name in result.strategies:
-        seed = next(row["seed"] for row in result.rows if row["strategy"] == name)
-        rows = [row for row in result.rows if (row["strategy"], row["seed"]) == (name, seed)]
+    for name in records.strategies:
+        seed = next(row["seed"] for row in records.rows if row["strategy"] == name)
+        rows = [row for row in records.rows if (row["strategy"], row["seed"]) == (name, seed)]
         reasons = [(row["annotated"], row["why"]) for row in rows if row.get("why")]
         if len({why for _, why in reasons}) > 1:
             items = "".join(f"<li value={n}>{escape(why)}</li>" for n, why in reasons)
@@ -102,11 +103,11 @@ def _choices(result: Result) -> str:
     return text
 
 
-def _figure(result: Result) -> str:
+def _figure(records: Records) -> str:
     image = io.BytesIO()
-    plots.save(plots.learning_curves(result), image, format="png")
+    plots.save(plots.learning_curves(records), image, format="png")
     data = base64.b64encode(image.getvalue()).decode("ascii")
-    words = f"Learning curves of {', '.join(result.strategies)}"
+    words = f"Learning curves of {', '.join(records.strategies)}"
     return f'<img alt="{escape(words)}" src="data:image/png;base64,{data}">'
 
 

@@ -22,8 +22,8 @@ from bayesian import Protocol, Record, arguments, collect, mnist, protocol_of
 from torch.utils.data import TensorDataset
 
 import alkit as al
-from alkit.experiment import areas
 from alkit.seeds import derive, generator
+from alkit.statistics import areas
 
 METHODS = {
     "Random": (al.Constant(), al.Random()),

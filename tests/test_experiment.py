@@ -11,8 +11,9 @@ from torch.utils.data import TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
 
 import alkit as al
-from alkit.experiment import Result, areas
+from alkit.result import Result
 from alkit.seeds import derive
+from alkit.statistics import areas
 
 X = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
 Y = (X[:, 0] > 0).long() + (X[:, 1] > 0).long()

@@ -7,7 +7,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from alkit import plots
-from alkit.experiment import Result
+from alkit.result import Result
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 from alkit import report
-from alkit.experiment import Result
+from alkit.result import Result
 
 
 def result(trials=2):

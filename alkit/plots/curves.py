@@ -1,11 +1,11 @@
-"""Pictures of records, with matplotlib."""
+"""Learning curves."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from alkit.experiment import Result
+from alkit.records import Records
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
-def learning_curves(result: Result, ax: Axes | None = None) -> Axes:
+def learning_curves(records: Records, ax: Axes | None = None) -> Axes:
     """The result on the test data against the annotated samples, a line a strategy.
 
     The line is the mean over the trials, the band reaches from the worst to the best of them.
 
     Args:
-        result: the records.
+        records: of a comparison.
         ax: where to draw. Default: a new figure.
 
     Returns:
@@ -30,18 +30,18 @@ def learning_curves(result: Result, ax: Axes | None = None) -> Axes:
         import matplotlib.pyplot as plt
 
         ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1]
-    for k, name in enumerate(result.strategies):
-        annotated, values = result.curves(name)
+    for k, name in enumerate(records.strategies):
+        annotated, values = records.curves(name)
         color = COLORS[k % len(COLORS)]
         ax.fill_between(annotated, values.min(0), values.max(0), color=color, alpha=0.15, lw=0)
         ax.plot(annotated, values.mean(0), color=color, marker="o", ms=4, lw=1.8, label=name)
     ax.set_xlabel("annotated samples")
-    ax.set_ylabel(title(result.metric))
+    ax.set_ylabel(title(records.metric))
     ax.grid(axis="y", color="0.9", lw=0.8)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False)
-    trials = len(result.protocol.get("seeds", [])) or 1
+    trials = len(records.protocol.get("seeds", [])) or 1
     note = "band: worst to best trial" if trials > 1 else "one trial"
     ax.set_title(f"{trials} trials, {note}" if trials > 1 else note, loc="left", fontsize=9)
     return ax
