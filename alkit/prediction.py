@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,6 +59,8 @@ class Prediction:
             raise PredictionError("a prediction needs outputs (N, K, C), or features (N, D).")
         rows = self.features if self.outputs is None else self.outputs
         n = len(torch.as_tensor(rows))
+        if self.ids is None:
+            self._set("ascending", True)
         self._set("ids", _checked_ids(self.ids, n))
         if self.outputs is not None:
             outputs = _checked_outputs(self.outputs)
@@ -84,9 +87,9 @@ class Prediction:
 
     def _are_probabilities(self, outputs: Tensor) -> bool:
         p = outputs.exp() if self.kind == "log_probabilities" else outputs
-        low, high = torch.mv(p.flatten(0, 1), p.new_ones(p.shape[-1])).aminmax()  # NaN fits nothing
-        fits = high <= 1 if p.shape[-1] == 1 else (low >= 0.99) & (high <= 1.01)
-        return bool(fits & (p.amin() >= 0))
+        low, high = map(float, torch.mv(p.flatten(0, 1), p.new_ones(p.shape[-1])).aminmax())
+        fits = high <= 1 if p.shape[-1] == 1 else low >= 0.99 and high <= 1.01  # NaN fits nothing
+        return fits and float(p.amin()) >= 0
 
     def _check_finite(self, outputs: Tensor) -> None:
         bad = outputs.isnan() | (outputs == torch.inf)
@@ -108,6 +111,11 @@ class Prediction:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @cached_property
+    def ascending(self) -> bool:
+        """Whether each id is above the one before it."""
+        return bool((self.ids[1:] > self.ids[:-1]).all())
 
     @cached_property
     def probabilities(self) -> Tensor:
@@ -167,6 +175,8 @@ class Prediction:
         part = object.__new__(Prediction)
         part._set("ids", ids)
         part._set("kind", self.kind)
+        if isinstance(rows, slice) and self.__dict__.get("ascending"):
+            part._set("ascending", True)  # no slice of a tensor runs backwards
         for name in ("outputs", "features"):
             value = getattr(self, name)
             part._set(name, None if value is None else value[rows])
@@ -180,7 +190,7 @@ def _rows_of_a_chunk(held: Tensor) -> int:
 
 def are_finite(values: Tensor) -> bool:
     """Whether none is NaN or infinite. One pass, and nothing of their size is allocated."""
-    return not values.numel() or all(bool(bound.isfinite()) for bound in values.aminmax())
+    return not values.numel() or all(math.isfinite(bound) for bound in values.detach().aminmax())
 
 
 def _softmax(logits: Tensor) -> Tensor:

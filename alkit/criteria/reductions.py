@@ -20,6 +20,11 @@ def entropy(p: Tensor) -> Tensor:
     return -logs.mul_(p).sum(-1)
 
 
+def largest(p: Tensor) -> Tensor:
+    """The largest of each row of ``(N, C)``: ``(N,)``. Cost: O(N C)."""
+    return _columns(p).amax(0) if p.shape[1] <= FEW_COLUMNS else p.amax(1)
+
+
 def top_two(p: Tensor) -> tuple[Tensor, Tensor]:
     """The largest and the second largest of each row of ``(N, C)``: two tensors ``(N,)``.
 
@@ -30,7 +35,7 @@ def top_two(p: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _column_by_column(p: Tensor) -> tuple[Tensor, Tensor]:
-    columns = p.t().contiguous()
+    columns = _columns(p)
     first = torch.maximum(columns[0], columns[1])
     second = torch.minimum(columns[0], columns[1])
     lower = torch.empty_like(first)
@@ -38,6 +43,21 @@ def _column_by_column(p: Tensor) -> tuple[Tensor, Tensor]:
         torch.maximum(second, torch.minimum(first, column, out=lower), out=second)
         torch.maximum(first, column, out=first)
     return first, second
+
+
+def _columns(p: Tensor) -> Tensor:
+    """``(C, N)``, each column in one piece.
+
+    A product with the identity is the same numbers in two thirds of the time of a copy, wherever
+    products are made in full precision: this is looked up, and seen in some of the rows.
+    """
+    many = p.device.type == "cpu" and len(p) >= 1024
+    if many and torch.get_float32_matmul_precision() == "highest":
+        columns = torch.mm(torch.eye(p.shape[1], dtype=p.dtype), p.t())
+        step = len(p) // 32
+        if columns.dtype == p.dtype and columns[:, ::step].equal(p[::step].t()):
+            return columns
+    return p.t().contiguous()
 
 
 def _group_by_group(p: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from alkit.criteria import needs
 from alkit.criteria.criterion import Criterion, as_number
-from alkit.criteria.reductions import entropy, top_two
+from alkit.criteria.reductions import entropy, largest, top_two
 from alkit.errors import ConfigurationError
 from alkit.prediction import Prediction
 
@@ -48,7 +48,7 @@ class LeastConfidence(Criterion):
     """
 
     def score(self, prediction: Prediction) -> Tensor:
-        return 1 - prediction.mean_probabilities.amax(-1)
+        return 1 - largest(prediction.mean_probabilities)
 
 
 class Entropy(Criterion):

@@ -62,6 +62,13 @@ class Candidates:
         return len(self.ids)
 
     @property
+    def ascending(self) -> bool:
+        """Whether each id is above the one before it."""
+        if self.prediction is not None and self.ids is self.prediction.ids:
+            return self.prediction.ascending
+        return bool((self.ids[1:] > self.ids[:-1]).all())
+
+    @property
     def num_annotated(self) -> int:
         """How many annotated samples are known here."""
         known = self.labels if self.annotated is None else self.annotated

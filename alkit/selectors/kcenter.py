@@ -10,7 +10,7 @@ from alkit.selectors.points import Points
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Space, as_space, shown
 
-FIRST = 32  # known centers that every candidate is compared with
+FIRST = 192  # known centers that every candidate is compared with
 RUNNERS = 256  # candidates whose distances are kept exact while picks are made
 TINY = torch.finfo(torch.float64).tiny
 
@@ -48,7 +48,7 @@ def farthest_first(
     n: int,
     generator: Generator,
     weights: Tensor | None = None,
-    block: int = 1024,
+    block: int = 2048,
 ) -> Tensor:
     """``n`` positions, each time the one whose weight times distance to the centers is highest.
 
@@ -96,34 +96,43 @@ class _Centers:
     def __len__(self) -> int:
         return len(self.picked) + (0 if self.known is None else len(self.known))
 
-    def since(self, start: int) -> Iterator[Points]:
-        """All centers but the first so many."""
+    def between(self, start: int, end: int) -> Iterator[Points]:
+        """The centers from one number to another, in the order in which they came."""
         known = len(self) - len(self.picked)
         if self.known is not None and start < known:
-            yield self.known[start:]
-        if missed := self.picked[max(0, start - known) :]:
+            yield self.known[start:end]
+        if missed := self.picked[max(0, start - known) : max(0, end - known)]:
             yield self.points[torch.tensor(missed, device=self.points.device)]
 
     def update(self, rows: Tensor) -> None:
-        """Bring bounds up to date; rows that missed about as many centers go together."""
+        """Lower bounds by as many more centers as they know already, or by all that they missed.
+
+        Most rows then need no more; those that missed about as many centers go together.
+        """
         for part in rows[self.seen[rows].argsort()].split(512):
-            points, bounds = self.points[part], self.bounds[part]
-            for centers in self.since(int(self.seen[part[0]])):
+            points, bounds, seen = self.points[part], self.bounds[part], self.seen[part]
+            end = min(2 * int(seen[-1]), len(self))
+            for centers in self.between(int(seen[0]), end):
                 bounds = torch.minimum(bounds, points.reach(centers))
-            self.bounds[part], self.seen[part] = bounds, len(self)
+            self.bounds[part], self.seen[part] = bounds, end
 
     def exact(self, rows: Tensor) -> Tensor:
         """The distances themselves."""
         points = self.points[rows]
-        return torch.stack([points.nearest(centers) for centers in self.since(0)]).amin(0)
+        return torch.stack(
+            [points.nearest(centers) for centers in self.between(0, len(self))]
+        ).amin(0)
 
 
 def _race(centers: _Centers, keys: Tensor, heights: Tensor, n: int, block: int) -> None:
     """Bring the highest bounds up to date, and pick while the best is above all the others."""
     rows, outside = _highest(heights, block)
-    centers.update(rows)
-    heights = keys[rows] * centers.bounds[rows]
-    rows, heights = rows[heights >= outside], heights[heights >= outside]
+    stale = rows
+    while len(stale):
+        centers.update(stale)
+        heights = keys[rows] * centers.bounds[rows]
+        rows, heights = rows[heights >= outside], heights[heights >= outside]
+        stale = rows[centers.seen[rows] < len(centers)]
     if not len(rows):
         return
     runners, limit = _highest(heights, RUNNERS)

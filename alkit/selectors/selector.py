@@ -65,7 +65,7 @@ class Selector:
         self._check_needs(candidates)
         n = min(n, len(candidates))
         ids = candidates.ids
-        if bool((ids[1:] > ids[:-1]).all()):
+        if candidates.ascending:
             return _checked_picks(self, self.select(candidates, n, generator), n, len(ids))
         order = ids.argsort()
         if bool((ids[order].diff() == 0).any()):

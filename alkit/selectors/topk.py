@@ -95,14 +95,18 @@ def _best(scores: Tensor, ids: Tensor, n: int, seed: int) -> Tensor:
 
 
 def _highest(scores: Tensor, number: int) -> tuple[Tensor, Tensor]:
-    """As ``topk``, of the few that are no lower than the best of so many groups."""
-    size = len(scores) // (8 * number)
-    if size < 8:
+    """As ``topk``, of the groups of 64 whose best are the highest, and of what is in no group."""
+    size = 64
+    if len(scores) < 4 * size * number:
         return scores.topk(number)
-    groups = scores[: len(scores) // size * size].view(-1, size).amax(1)
-    rows = (scores >= groups.topk(number).values[-1]).nonzero().flatten()
-    values, best = scores[rows].topk(number)
-    return values, rows[best]
+    whole = len(scores) // size * size
+    groups = scores[:whole].view(-1, size)
+    found = groups.amax(1).topk(number, sorted=False).indices
+    left = torch.arange(whole, len(scores), device=scores.device)
+    values = torch.cat([groups[found].flatten(), scores[whole:]])
+    values, best = values.topk(number)
+    rows = found[:, None] * size + torch.arange(size, device=scores.device)
+    return values, torch.cat([rows.flatten(), left])[best]
 
 
 def _drawn(generator: Generator) -> int:
