@@ -7,7 +7,7 @@ section 3. Network and training as in ``batchbald_mnist.py``, with 20 samples of
 
     python benchmarks/redundancy.py --out benchmarks/results/redundancy.jsonl
 
-About 7 hours on one thread of a busy machine; resumable, as that is. Shown: the area under the
+About 5 hours on one thread; resumable, as that is. Shown: the area under the
 budget curve (AUBC, the mean accuracy over the labels spent). Exit code 1 where a target is missed,
 once 5 trials are complete.
 """

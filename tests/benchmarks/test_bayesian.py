@@ -61,14 +61,14 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_never_was(bayesian, protocol, t
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:2]) + lines[2][:30])
     again = bayesian.Record(path, protocol)
-    assert again.seeds({"power": rule}, protocol.rounds) == []
+    assert again.seeds({"power": rule}, protocol) == []
     bayesian.run(trial, rule, sets, protocol, again)
 
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     for row, expected in zip(rows, whole.rows(*trial), strict=True):
         for name in ("round", "annotated", "accuracy", "picked"):
             assert row[name] == expected[name]
-    assert bayesian.Record(path, protocol).seeds({"power": rule}, protocol.rounds) == [1]
+    assert bayesian.Record(path, protocol).seeds({"power": rule}, protocol) == [1]
 
 
 def test_an_accuracy_of_exactly_the_level_reaches_it(bayesian):
@@ -119,3 +119,12 @@ def test_a_record_of_another_protocol_is_refused(bayesian, protocol, tmp_path):
     bayesian.Record(path, protocol).add(("BALD", 0), round=0, annotated=20, accuracy=0.5)
     with pytest.raises(SystemExit, match="was made by"):
         bayesian.Record(path, replace(protocol, steps=4))
+
+
+def test_a_trial_ends_with_the_model_that_reaches_the_level(bayesian, protocol):
+    protocol, record = replace(protocol, stop=0.0), bayesian.Record(None, protocol)
+    bayesian.run(("power", 1), (al.BALD(), al.TopK()), sets, protocol, record)
+    (row,) = record.rows("power", 1)
+    assert row["picked"] == []
+    assert record.seeds({"power": None}, protocol) == [1]
+    assert record.seeds({"power": None}, replace(protocol, stop=1.1)) == []
