@@ -64,6 +64,11 @@ def parts() -> tuple[al.Block, al.Block]:
     return backbone, al.MultiLayerPerceptron(128, [], 10)
 
 
+def mnist(data_dir: str | Path, train: bool) -> torchvision.datasets.MNIST:
+    to_tensor = torchvision.transforms.ToTensor()
+    return torchvision.datasets.MNIST(data_dir, train=train, transform=to_tensor)
+
+
 def make(name: str, pool: al.ActiveLearningDataset, test, seed: int) -> al.ActiveLearner:
     backbone, head = parts()
     options = {
@@ -177,11 +182,7 @@ def main() -> None:
 
     keep_freed_memory()
     torch.set_num_threads(args.threads)
-    to_tensor = torchvision.transforms.ToTensor()
-    train, test = (
-        torchvision.datasets.MNIST(args.data_dir, train=part, transform=to_tensor)
-        for part in (True, False)
-    )
+    train, test = (mnist(args.data_dir, part) for part in (True, False))
     missed: list[str] = []
     results: list[dict] = []
     for name in args.strategies.split(","):

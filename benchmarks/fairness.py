@@ -1,0 +1,145 @@
+"""How much of a published gap is steps? The MNIST study of a course, both ways, in one table.
+
+The recorded run of the Deep Learning Crash Course's active learning study has Adversarial far ahead
+of Uniform and Margin. By its protocol these two train for 10 epochs over the annotated samples, 10
+to 140 gradient steps a round; Adversarial trains for 5 epochs over as many batches as the larger of
+the annotated and the unannotated part gives, 2,280 to 2,340 steps. Here the same three strategies
+run both ways: by that protocol, and with ``--steps`` gradient steps a round for each. In both, all
+share initial set, initial weights and data order, seed by seed; network, batches and optimizer are
+those of ``mnist_protocol.py``.
+
+    python benchmarks/fairness.py --out benchmarks/results/fairness.jsonl
+
+A step of Adversarial takes 0.1 to 0.2 s on one thread: a trial of ``--rounds`` 4 (480 labels)
+takes about 40 minutes, of all 14 rounds about 2 hours. What was stopped goes on from the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from mnist_protocol import PUBLISHED, keep_freed_memory, make, mnist
+
+import alkit as al
+from alkit.seeds import derive
+
+BATCH, QUERY = 128, 120
+WAYS = ("course", "equal")
+Row = dict[str, Any]
+
+
+def course_steps(name: str, annotated: int, unannotated: int) -> int:
+    """Gradient steps of a round by the course's epochs."""
+    epochs, samples = 10, annotated
+    if name == "adversarial":
+        epochs, samples = 5, max(annotated, unannotated)
+    return epochs * math.ceil(samples / BATCH)
+
+
+def run(way: str, name: str, seed: int, args: argparse.Namespace, train: Any, test: Any) -> None:
+    """The rounds of a trial that the record lacks."""
+    done = read(args.out, way, name, seed)
+    if len(done) >= args.rounds:
+        return
+    pool = al.ActiveLearningDataset(train, cache=True)
+    pool.annotate_random(QUERY, seed=derive(seed, "initial"))
+    for row in done:
+        pool.annotate(row["picked"])
+    strategy = make(name, pool, test, seed)
+    strategy._fits = len(done)  # the order of the data is that of the round
+    for round in range(len(done), args.rounds):
+        steps = args.steps
+        if way == "course":
+            annotated = pool.get_num_annotated()
+            steps = course_steps(name, annotated, len(pool) - annotated)
+        started = time.perf_counter()
+        torch.manual_seed(derive(seed, "training", round))
+        strategy.fit(max_steps=steps, enable_progress_bar=False, precision="bf16-mixed")
+        metrics = strategy.test(enable_progress_bar=False, precision="bf16-mixed")
+        row = {
+            "way": way, "strategy": name, "seed": seed, "annotated": pool.get_num_annotated(),
+            "steps": steps, "accuracy": round_off(metrics["testMulticlassAccuracy"]),
+            "seconds": round_off(time.perf_counter() - started),
+        }  # fmt: skip
+        picked: list[int] = []
+        if round < args.rounds - 1:
+            picked = strategy.query_and_update(QUERY).indices.tolist()
+            strategy.reset_model()
+        print(*row.values(), flush=True)
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        with args.out.open("a") as file:
+            file.write(json.dumps({**row, "picked": picked}) + "\n")
+
+
+def read(path: Path, way: str, name: str, seed: int) -> list[Row]:
+    """The finished rounds of a trial, in order."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    rows = map(json.loads, lines)
+    return [r for r in rows if (r["way"], r["strategy"], r["seed"]) == (way, name, seed)]
+
+
+def round_off(number: float) -> float:
+    return float(f"{number:.4g}")
+
+
+def table(path: Path, seeds: range, rounds: int) -> str:
+    """Published, by the course's protocol, and at equal steps: medians, with steps a round."""
+    names = list(PUBLISHED)
+    lines = [
+        "labels | published U, M, A    | course's protocol U, M, A (steps)"
+        "            | equal steps U, M, A (steps)  | of the gap A - U, steps are"
+    ]
+    for r in range(rounds):
+        cells, gaps = [], {}
+        for way in WAYS:
+            rows = [[read(path, way, name, seed)[r] for seed in seeds] for name in names]
+            found = [statistics.median(row["accuracy"] for row in trials) for trials in rows]
+            steps = sorted({trials[0]["steps"] for trials in rows})
+            cells.append(f"{numbers(found)} ({', '.join(f'{s:,}' for s in steps)})")
+            gaps[way] = found[names.index("adversarial")] - found[names.index("uniform")]
+        published = numbers([PUBLISHED[name][r] for name in names])
+        share = 1 - gaps["equal"] / gaps["course"] if gaps["course"] > 0 else math.nan
+        lines.append(
+            f"{QUERY * (r + 1):6d} | {published} | {cells[0]:45s} | {cells[1]:28s} | {share:.0%}"
+        )
+    return "\n".join(lines)
+
+
+def numbers(values: list[float]) -> str:
+    return "  ".join(f"{value:.3f}" for value in values)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=14)
+    parser.add_argument("--steps", type=int, default=300, help="a round, at equal steps")
+    parser.add_argument("--trials", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0, help="of the first trial")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--out", type=Path, default=Path("fairness.jsonl"), help="JSON lines")
+    default_data = Path(__file__).parents[2] / "shared" / "data"
+    parser.add_argument("--data-dir", default=os.environ.get("ALKIT_DATA", default_data))
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    keep_freed_memory()
+    train, test = (mnist(args.data_dir, part) for part in (True, False))
+    seeds = range(args.seed, args.seed + args.trials)
+    for seed in seeds:
+        for way in reversed(WAYS):
+            for name in PUBLISHED:
+                run(way, name, seed, args, train, test)
+    print(table(args.out, seeds, args.rounds))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
