@@ -152,8 +152,7 @@ class ActiveLearningDataset(Dataset):
         one_by_one = transform is not None or (labels and self._known.labels)
         if one_by_one or (labels and (self._known.rounds[indices] < 0).any()):
             return None  # what is not annotated any more is named when it is read
-        batch = self._samples.stacked(indices)
-        return batch if batch is None else list(batch) if labels else batch[0]
+        return self._samples.stacked(indices, labels)
 
     # --- annotating ---------------------------------------------------------------------------
 

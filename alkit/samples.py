@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, TensorDataset
+from torch.utils.data import Dataset, TensorDataset, default_collate
 
 from alkit.errors import ConfigurationError, LabelError
 from alkit.labels import ABSENT
@@ -43,12 +43,17 @@ class Samples:
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         """Input and label of one item; the label is ``ABSENT`` where the item has none."""
+        x, label = self._kept(index)
+        # a transform may change its input in place
+        return (x if self._cache is None else copy.deepcopy(x)), label
+
+    def _kept(self, index: int) -> tuple[Any, Any]:
+        """An item, from the cache if there is one, and kept there."""
         if self._cache is None:
             return self._split(index, self.dataset[index])
         if index not in self._cache:
             self._cache[index] = self._split(index, self.dataset[index])
-        x, label = self._cache[index]
-        return copy.deepcopy(x), label  # a transform may change its input in place
+        return self._cache[index]
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is cached: a copy, or a loader's worker, starts a cache of its own."""
@@ -80,17 +85,29 @@ class Samples:
         x = {name: value for name, value in item.items() if name != key}
         return x, ABSENT if item[key] is None else item[key]
 
-    def stacked(self, indices: np.ndarray) -> tuple[Tensor, ...] | None:
-        """Inputs and labels of a TensorDataset as a loader would collate them, in one read.
+    def stacked(self, indices: np.ndarray, labels: bool) -> Any:
+        """Inputs, with labels or without, as a loader would collate them, in one read.
 
-        None where the items are to be read one by one.
+        Of a TensorDataset, or of tensors that are kept in the cache; None where the items are to
+        be read one by one.
         """
         if type(self.dataset) is not TensorDataset or len(self.dataset.tensors) > 2:
-            return None
+            return None if self._cache is None else self._stacked_cache(indices, labels)
         if not all(tensor.is_contiguous() for tensor in self.dataset.tensors):
             return None  # single items would be laid out anew
         rows = torch.from_numpy(indices)
-        return tuple(tensor[rows.to(tensor.device)] for tensor in self.dataset.tensors)
+        tensors = self.dataset.tensors if labels else self.dataset.tensors[:1]
+        read = [tensor[rows.to(tensor.device)] for tensor in tensors]
+        return read if labels else read[0]
+
+    def _stacked_cache(self, indices: np.ndarray, labels: bool) -> Any:
+        inputs, found = zip(*map(self._kept, indices.tolist()), strict=True)
+        if not all(type(x) is Tensor for x in inputs) or (
+            labels and any(label is ABSENT for label in found)
+        ):
+            return None
+        batch = default_collate(list(inputs))
+        return [batch, default_collate(list(found))] if labels else batch
 
     def join(self, x: Any, label: Any) -> Any:
         """An input and its label in the form of the items: a pair, or a dict."""

@@ -122,13 +122,14 @@ def scoring_loader(
     view: PoolView, batch_size: int, *, collate_fn: Callable | None = None, **options: Any
 ) -> DataLoader:
     """``(ids, batch)`` of a view without labels; ``collate_fn`` is given the inputs alone."""
-    collate = partial(_collate, collate_fn or default_collate)
-    return eval_loader(_WithIds(view), batch_size, collate_fn=collate, **options)
+    samples = _InOneRead(view) if collate_fn is None else view
+    collate = partial(_with_ids, collate_fn or _collated)
+    return eval_loader(_WithIds(samples, view.indices), batch_size, collate_fn=collate, **options)
 
 
-def _collate(collate: Callable, items: list[tuple[int, Any]]) -> tuple[torch.Tensor, Any]:
-    ids, inputs = zip(*items, strict=True)
-    return torch.tensor(ids), collate(list(inputs))
+def _with_ids(collate: Callable, batch: tuple[np.ndarray, Any]) -> tuple[torch.Tensor, Any]:
+    ids, items = batch
+    return torch.from_numpy(ids), collate(items)
 
 
 class _InOneRead(Dataset):
@@ -158,13 +159,19 @@ def _collated(items: Any) -> Any:
 
 
 class _WithIds(Dataset):
-    """``(dataset index, input)`` for each sample of a view."""
+    """The dataset indices of whole batches beside their items."""
 
-    def __init__(self, view: PoolView) -> None:
-        self._view = view
+    def __init__(self, samples: Dataset, indices: np.ndarray) -> None:
+        self._samples = samples
+        self._indices = indices
 
     def __len__(self) -> int:
-        return len(self._view)
+        return len(self._indices)
 
-    def __getitem__(self, position: int) -> tuple[int, Any]:
-        return int(self._view.indices[position]), self._view[position]
+    def __getitems__(self, positions: list[int]) -> tuple[np.ndarray, Any]:
+        samples = self._samples
+        if isinstance(samples, _InOneRead):
+            items = samples.__getitems__(positions)
+        else:
+            items = [samples[k] for k in positions]
+        return self._indices[positions], items

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import (
     BatchSampler,
+    Dataset,
     RandomSampler,
     SequentialSampler,
     TensorDataset,
@@ -128,6 +129,42 @@ def test_tensors_are_read_in_one_go_only_where_nothing_is_lost():
         list(train_loader(view, 2, order(3)))
     for other in [(1.0, 2)] * 3, Padded(torch.rand(3, 2), torch.arange(3)):
         assert al.ActiveLearningDataset(other).unannotated.stacked([0, 1]) is None
+
+
+def test_cached_tensors_are_read_once_and_in_one_go():
+    read = []
+
+    class Items(Dataset):
+        def __len__(self):
+            return 6
+
+        def __getitem__(self, index):
+            read.append(index)
+            return torch.full((2,), float(index)), index
+
+    pool = al.ActiveLearningDataset(Items(), cache=True)
+    pool.annotate([1, 3, 5])
+    assert [part.tolist() for part in pool.annotated.stacked([1, 0])] == [[[3, 3], [1, 1]], [3, 1]]
+    batch = pool.unannotated.stacked([0, 1])
+    batch += 1  # the cache has its own
+    assert pool.unannotated.stacked([1, 0]).tolist() == [[2, 2], [0, 0]]
+    assert sorted(read) == [0, 1, 2, 3, 5]
+    words = al.ActiveLearningDataset([("a", 0)] * 3, cache=True)
+    assert words.unannotated.stacked([0]) is None
+
+
+@pytest.mark.parametrize("cache", [False, True])
+@pytest.mark.parametrize("collate", [None, lambda items: torch.stack(items) + 1])
+def test_scoring_loads_each_input_beside_its_index(cache, collate):
+    items = [(torch.full((2,), float(k)), k) for k in range(9)]
+    pool = al.ActiveLearningDataset(items, cache=cache)
+    pool.annotate([1, 3])
+    view = pool.view([8, 0, 5, 7, 2], labels=False)
+    for _ in range(2):
+        for ids, batch in scoring_loader(view, 2, collate_fn=collate):
+            assert (batch[:, 0] - int(collate is not None)).tolist() == ids.tolist()
+        ids = torch.cat([ids for ids, _ in scoring_loader(view, 2, collate_fn=collate)])
+        assert ids.tolist() == [8, 0, 5, 7, 2]
 
 
 class Padded(TensorDataset):
