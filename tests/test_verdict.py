@@ -177,3 +177,11 @@ def test_records_without_seconds_say_nothing_of_cost(make_records):
         for key in [key for key in row if key.startswith("seconds")]:
             del row[key]
     assert "a trial took" not in verdict(records)
+
+
+def test_the_ceiling_is_said_where_it_is_known(make_records):
+    records = make_records(
+        {"uniform": curves(), "margin": curves(seed=1)},
+        ceiling={"testMulticlassAccuracy": [0.91, 0.93], "test_loss_epoch": [0.1]},
+    )
+    assert "Trained on all labels, the model comes to 0.920." in verdict(records)

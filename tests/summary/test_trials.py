@@ -79,6 +79,9 @@ def test_a_strategy_without_a_finished_trial_is_not_there(make_records):
     records.rows = [r for r in records.rows if r["strategy"] == "margin" or r["round"] == 0]
     with pytest.raises(RecordsError, match=r"uniform, which .* no finished trial"):
         trials(records)
+    records = make_records({"margin": CURVES["margin"]}, reference="uniform")
+    with pytest.raises(RecordsError, match=r"uniform, which .* no finished trial"):
+        trials(records)  # nothing else takes its place
 
 
 def test_only_trials_of_the_same_seed_are_paired(make_records):
