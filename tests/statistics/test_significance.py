@@ -67,9 +67,7 @@ def test_the_signed_rank_test_is_exact_with_ties():
 
 
 def test_trials_without_a_difference_say_nothing():
-    differences = np.array([0.3, -0.1, 0.4, 0.2])
-    with_zeros = np.array([0, 0.3, -0.1, 0, 0.4, 0.2])
-    assert signed_rank_test(with_zeros) == signed_rank_test(differences)
+    assert signed_rank_test(np.array([0, 0.3, 0, 0.4, 0, 0.2])) == least_p(3)
     assert signed_rank_test(np.zeros(4)) == 1
 
 
