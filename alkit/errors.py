@@ -96,3 +96,14 @@ class ModelOutputError(AlkitError, TypeError):
 
 class DatasetMissingError(AlkitError, FileNotFoundError):
     """A data set that is not where it was looked for."""
+
+
+# --- comparisons ------------------------------------------------------------------------------
+
+
+class RecordsError(AlkitError, ValueError):
+    """Records that cannot answer the question: none yet, not paired, or no finite numbers."""
+
+
+class MissingPackageError(AlkitError, ImportError):
+    """A package that this one function needs, and that is not installed."""
