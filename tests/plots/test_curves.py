@@ -1,51 +1,57 @@
-import matplotlib
-
-matplotlib.use("Agg")
-
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from scipy.stats import bootstrap
 
 from alkit import plots
-from alkit.result import Result
+from alkit.records import Records
 
 
-@pytest.fixture
-def result():
-    rows = [
-        {
-            "strategy": name,
-            "seed": seed,
-            "round": r,
-            "annotated": 10 * (r + 1),
-            "steps": 1,
-            "testMulticlassAccuracy": 0.1 * r + 0.01 * seed + shift,
-            "seconds_train": 0.1,
-            "picked": [],
-        }
-        for name, shift in (("uniform", 0.0), ("margin", 0.05))
-        for seed in (0, 1, 2)
-        for r in range(4)
-    ]
-    return Result(rows, {"seeds": [0, 1, 2]})
-
-
-def test_learning_curves_show_the_mean_and_the_worst_and_best_trial(result):
+def test_learning_curves_show_the_mean_of_the_trials(result):
     ax = plots.learning_curves(result)
     line = ax.get_lines()[0]
     assert line.get_xdata().tolist() == [10, 20, 30, 40]
     assert np.allclose(line.get_ydata(), 0.1 * np.arange(4) + 0.01)
-    band = ax.collections[0].get_paths()[0].get_extents()
-    assert (band.y0, band.y1) == pytest.approx((0.0, 0.32))
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["uniform", "margin"]
     assert ax.get_ylabel() == "test accuracy"
-    plt.close(ax.figure)
+    assert "3 trials" in ax.get_title("left")
+
+
+def test_the_band_is_the_bootstrap_interval_of_the_mean():
+    values = np.random.default_rng(0).normal(0.8, 0.1, size=(8, 1))
+    rows = [
+        {"strategy": "a", "seed": k, "round": 0, "annotated": 5, "testAccuracy": float(value)}
+        for k, (value,) in enumerate(values)
+    ]
+    ax = plots.learning_curves(Records(rows))
+    band = ax.collections[0].get_paths()[0].get_extents()
+    rng = np.random.default_rng(1)
+    theirs = bootstrap(values.T, np.mean, method="percentile", rng=rng).confidence_interval
+    assert (band.y0, band.y1) == pytest.approx((theirs.low, theirs.high), abs=0.005)
+
+
+def test_one_trial_has_no_band_and_is_called_one_trial(result):
+    one = Records([row for row in result.rows if row["seed"] == 0], {})
+    ax = plots.learning_curves(one)
+    assert not ax.collections
+    assert ax.get_title("left") == "one trial"
+
+
+def test_lines_are_told_apart_without_color(result):
+    lines = plots.learning_curves(result).get_lines()
+    assert len({(line.get_marker(), line.get_linestyle()) for line in lines}) == len(lines)
+
+
+def test_the_ceiling_is_a_line_at_its_mean(result):
+    result.protocol["ceiling"] = {"testMulticlassAccuracy": [0.9, 1.0], "other": [0.1]}
+    ax = plots.learning_curves(result)
+    assert list(ax.get_lines()[-1].get_ydata()) == pytest.approx([0.95, 0.95])
+    assert ax.get_legend().get_texts()[-1].get_text() == "all labels: 0.950"
 
 
 def test_learning_curves_draw_on_the_axes_that_are_given(result):
-    figure, ax = plt.subplots()
+    ax = plt.subplots()[1]
     assert plots.learning_curves(result, ax) is ax
-    plt.close(figure)
 
 
 @pytest.mark.parametrize(
