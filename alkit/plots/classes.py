@@ -68,7 +68,7 @@ def queried_classes(
     ax.spines[:].set_visible(False)
     ax.set_xlabel("annotated samples before the query")
     ax.set_ylabel("class")
-    ax.set_title(f"{strategy}: labels bought a round, by class", loc="left", fontsize=9)
+    ax.set_title(f"{strategy}: labels bought a round, by class", loc="left", fontsize=9, wrap=True)
     return ax
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alkit.plots.style import axes, dress, look
+from alkit.plots.style import axes, dress, legend, look
 from alkit.records import Records
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def learning_curves(records: Records, ax: Axes | None = None) -> Axes:
         ax.axhline(mean, color="0.35", lw=1.2, ls=(0, (1, 2)), label=f"all labels: {mean:.3f}")
     ax.set_xlabel("annotated samples")
     ax.set_ylabel(title(records.metric))
-    ax.legend(frameon=False)
+    legend(ax)
     note = f"{trials} trials, band: 95 % interval of the mean" if trials > 1 else "one trial"
     return dress(ax, note)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alkit.plots.curves import title
-from alkit.plots.style import axes, dress, look
+from alkit.plots.style import axes, dress, legend, look
 from alkit.records import Records
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def labels_needed(records: Records, ax: Axes | None = None) -> Axes:
         ax.plot(reached, annotated, ms=4, lw=1.8, label=f"{name}, to {reached[-1]:.3f}", **look(k))
     ax.set_xlabel(title(records.metric))
     ax.set_ylabel("annotated samples needed")
-    ax.legend(frameon=False)
-    return dress(ax, "lower is better; a line ends where its strategy came no further")
+    legend(ax)
+    return dress(ax, "lower is better; a line ends at the best that was reached")
 
 
 def _rising(annotated: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

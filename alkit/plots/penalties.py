@@ -51,5 +51,7 @@ def penalty_matrix(matrix: Any, names: Sequence[str], ax: Axes | None = None) ->
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_xlabel("mean of the column: the penalty, lower is better")
-    ax.set_title("share of the rounds in which the row beat the column", loc="left", fontsize=9)
+    ax.set_title(
+        "share of the rounds in which the row beat the column", loc="left", fontsize=9, wrap=True
+    )
     return ax

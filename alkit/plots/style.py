@@ -33,7 +33,7 @@ def axes(ax: Axes | None, width: float = 6.4, height: float = 4.0) -> Axes:
 
 def dress(ax: Axes, title: str = "", grid: bool = True) -> Axes:
     """A note above, at the left, and no more lines than are read."""
-    ax.set_title(title, loc="left", fontsize=9)
+    ax.set_title(title, loc="left", fontsize=9, wrap=True)
     ax.spines[["top", "right"]].set_visible(False)
     if grid:
         ax.grid(axis="y", color="0.9", lw=0.8)
@@ -41,9 +41,20 @@ def dress(ax: Axes, title: str = "", grid: bool = True) -> Axes:
     return ax
 
 
+def legend(ax: Axes) -> None:
+    """Names of the lines, inside; below, where they are many or long."""
+    handles, names = ax.get_legend_handles_labels()
+    if len(names) <= 6 and max(map(len, names), default=0) <= 24:
+        ax.legend(handles, names, framealpha=0.85, edgecolor="none")
+    else:
+        columns = 2 if max(map(len, names)) <= 24 else 1
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2)}
+        ax.legend(handles, names, frameon=False, ncols=columns, **place)
+
+
 def bare(ax: Axes, title: str = "") -> Axes:
     """No axes at all, where places mean nothing: images, maps."""
-    ax.set_title(title, loc="left", fontsize=9)
+    ax.set_title(title, loc="left", fontsize=9, wrap=True)
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(False)
