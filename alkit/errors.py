@@ -96,3 +96,10 @@ class ModelOutputError(AlkitError, TypeError):
 
 class DatasetMissingError(AlkitError, FileNotFoundError):
     """A data set that is not where it was looked for."""
+
+
+# --- comparisons ------------------------------------------------------------------------------
+
+
+class MissingPackageError(AlkitError, ImportError):
+    """A package that this one function needs, and that is not installed."""
