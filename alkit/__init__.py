@@ -54,7 +54,7 @@ _MODULES = {
 }
 _ORIGIN = {name: module for module, names in _MODULES.items() for name in names.split()}
 _SUBMODULES = ["blocks", "criteria", "errors", "initializers", "models", "optimizers", "plots"]
-_SUBMODULES += ["selectors", "strategies", "testing"]
+_SUBMODULES += ["selectors", "statistics", "strategies", "summary", "testing", "verdict"]
 
 __all__ = sorted([*_ORIGIN, *_SUBMODULES])
 

@@ -101,5 +101,9 @@ class DatasetMissingError(AlkitError, FileNotFoundError):
 # --- comparisons ------------------------------------------------------------------------------
 
 
+class RecordsError(AlkitError, ValueError):
+    """Records that cannot answer the question: none yet, not paired, or no finite numbers."""
+
+
 class MissingPackageError(AlkitError, ImportError):
     """A package that this one function needs, and that is not installed."""

@@ -1,5 +1,28 @@
-"""Measures and tests of learning curves, on plain arrays."""
+"""Measures and tests of learning curves, on plain arrays: T trials, R rounds, S strategies."""
 
-from alkit.statistics.curves import areas
+from alkit.statistics.curves import areas, monotone
+from alkit.statistics.intervals import bootstrap_interval, t_interval
+from alkit.statistics.levels import Bounds, in_words, labels_needed, labels_saved, median_needed
+from alkit.statistics.penalties import checkpoints, penalties
+from alkit.statistics.power import power, trials_needed
+from alkit.statistics.significance import holm, least_p, signed_rank_test, t_test
 
-__all__ = ["areas"]
+__all__ = [
+    "Bounds",
+    "areas",
+    "bootstrap_interval",
+    "checkpoints",
+    "holm",
+    "in_words",
+    "labels_needed",
+    "labels_saved",
+    "least_p",
+    "median_needed",
+    "monotone",
+    "penalties",
+    "power",
+    "signed_rank_test",
+    "t_interval",
+    "t_test",
+    "trials_needed",
+]
