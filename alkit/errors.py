@@ -96,3 +96,16 @@ class ModelOutputError(AlkitError, TypeError):
 
 class DatasetMissingError(AlkitError, FileNotFoundError):
     """A data set that is not where it was looked for."""
+
+
+# --- comparisons ------------------------------------------------------------------------------
+
+
+class FolderError(AlkitError, OSError):
+    """A folder of results that cannot be used: another run's, in use, damaged, full, read-only."""
+
+
+class TrialError(AlkitError, RuntimeError):
+    """Trials of a comparison that failed in their workers: which ones, and what is kept."""
+
+    result: object = None  # what the trials gave before they failed
