@@ -56,6 +56,8 @@ class ActiveLearningLoop:
         oracle: from dataset indices to labels. Default: the dataset's own labels.
         max_steps: gradient steps a round, the same for every strategy of a fair comparison; or
         max_epochs: passes over the annotated samples a round.
+        warm_start: train on from the weights of the round before, with a new optimizer, in place
+            of the weights that the model was built with.
         trainer: further arguments of the Trainer of each round.
         logger: True writes scalars, histograms of the queries and precision-recall curves for
             TensorBoard, into ``lightning_logs``; a Lightning TensorBoardLogger says where
@@ -71,6 +73,7 @@ class ActiveLearningLoop:
         max_steps: int | None = None,
         *,
         max_epochs: int | None = None,
+        warm_start: bool = False,
         trainer: dict[str, Any] | None = None,
         logger: bool | TensorBoardLogger | None = None,
     ) -> None:
@@ -83,6 +86,7 @@ class ActiveLearningLoop:
         self.rounds = rounds
         self.oracle = oracle
         self.budget = {"max_steps": max_steps, "max_epochs": max_epochs}
+        self.warm_start = warm_start
         self.trainer = {"enable_progress_bar": False, **(trainer or {})}
         self.board = Board(logger) if logger else None
 
@@ -114,14 +118,15 @@ class ActiveLearningLoop:
         return RoundRecord(round, annotated, metrics, steps, seconds)
 
     def acquire(self, record: RoundRecord) -> RoundRecord:
-        """Query, annotate and reset; the record with its query."""
+        """Query, annotate and, unless it is a warm start, reset; the record with its query."""
         left = len(self.strategy.train_pool.unannotated_indices)
         query = None
         if left:
             query = self.strategy.query_and_update(min(self.query_size, left), self.oracle)
             if self.board is not None:
                 self.board.queried(self.strategy, record.annotated, query)
-        self.strategy.reset_model()
+        if not self.warm_start:
+            self.strategy.reset_model()
         seconds = {**record.seconds, **(query.seconds if query is not None else {})}
         return RoundRecord(
             record.round, record.annotated, record.metrics, record.steps, seconds, query
