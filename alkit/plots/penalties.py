@@ -51,7 +51,7 @@ def penalty_matrix(records: Records | Penalties, ax: Axes | None = None) -> Axes
             label.set(ha="right", rotation_mode="anchor")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set_xlabel("mean of the column: the penalty, lower is better")
+    ax.set_xlabel("penalty: mean of the column")
     rounds = len(found.annotated)
     note = f"share of {rounds} rounds in which the row won" if rounds > 1 else "of one round"
     ax.set_title(note, loc="left", fontsize=9, wrap=True)

@@ -38,7 +38,7 @@ def figures(records: Records) -> list[str]:
         except ConfigurationError:
             continue  # nothing was queried, or labels are no classes
         ax = plots.queried_classes(records, name, panel(min(1.1 + 0.26 * classes, 6.0)))
-        drawn.append((ax, "Classes bought", f"by {name}, round by round"))
+        drawn.append((ax, f"Classes bought by {name}", "round by round"))
     return [_figure(ax, title, more) for ax, title, more in drawn]
 
 

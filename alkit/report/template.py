@@ -33,10 +33,8 @@ PAGE = """<!doctype html>
   tbody th {{ font-weight: 600; }}
   td {{ white-space: nowrap; }}
   th:first-child {{ text-align: left; padding-left: 0; }}
-  .figures {{ display: grid; gap: 1.5rem;
-             grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); }}
-  figure {{ margin: 0; border: 1px solid var(--line); border-radius: 8px; padding: .75rem;
-           max-width: 36rem; }}
+  .figures {{ display: grid; gap: 1.5rem; grid-template-columns: repeat(2, minmax(0, 36rem)); }}
+  figure {{ margin: 0; border: 1px solid var(--line); border-radius: 8px; padding: .75rem; }}
   figcaption {{ font-weight: 600; margin-bottom: .4rem; }}
   img {{ display: block; width: 100%; height: auto; }}
   ol {{ padding-left: 3.5rem; font-size: .875rem; }}
@@ -45,7 +43,10 @@ PAGE = """<!doctype html>
   dl div {{ display: grid; grid-template-columns: 9rem 1fr; gap: .75rem; }}
   dt {{ color: var(--soft); }}
   dd {{ margin: 0; }}
-  @media (max-width: 44rem) {{ body {{ padding-top: 1.25rem; }} }}
+  @media (max-width: 44rem) {{
+    body {{ padding-top: 1.25rem; }}
+    .figures {{ grid-template-columns: minmax(0, 36rem); }}
+  }}
   @media (max-width: 60rem) {{ /* a card a row */
     table, tr, td, tbody th {{ display: block; }}
     tbody {{ display: grid; gap: .75rem;
