@@ -50,7 +50,7 @@ _MODULES = {
     ),
     "alkit.loop": "ActiveLearningLoop RoundRecord",
     "alkit.result": "Result",
-    "alkit.experiment": "compare",
+    "alkit.experiment": "ceiling compare load replay",
 }
 _ORIGIN = {name: module for module, names in _MODULES.items() for name in names.split()}
 _SUBMODULES = ["blocks", "criteria", "errors", "initializers", "models", "optimizers", "plots"]

@@ -107,3 +107,13 @@ class RecordsError(AlkitError, ValueError):
 
 class MissingPackageError(AlkitError, ImportError):
     """A package that this one function needs, and that is not installed."""
+
+
+class FolderError(AlkitError, OSError):
+    """A folder of results that cannot be used: another run's, in use, damaged, full, read-only."""
+
+
+class TrialError(AlkitError, RuntimeError):
+    """Trials of a comparison that failed in their workers: which ones, and what is kept."""
+
+    result: object = None  # what the trials gave before they failed

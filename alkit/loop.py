@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from lightning.pytorch.loggers import TensorBoardLogger
+
 from alkit.annotations import check_query_size
 from alkit.errors import ConfigurationError
 from alkit.query import Query
 from alkit.strategies.checking import check_budget
 from alkit.strategies.learner import ActiveLearner, Oracle
+from alkit.tensorboard import Board
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,12 @@ class ActiveLearningLoop:
         oracle: from dataset indices to labels. Default: the dataset's own labels.
         max_steps: gradient steps a round, the same for every strategy of a fair comparison; or
         max_epochs: passes over the annotated samples a round.
+        warm_start: train on from the weights of the round before, with a new optimizer, in place
+            of the weights that the model was built with.
         trainer: further arguments of the Trainer of each round.
+        logger: True writes scalars, histograms of the queries and precision-recall curves for
+            TensorBoard, into ``lightning_logs``; a Lightning TensorBoardLogger says where. Or a
+            ``Board``, where several loops are one run. The run itself is the same.
     """
 
     def __init__(
@@ -65,7 +73,9 @@ class ActiveLearningLoop:
         max_steps: int | None = None,
         *,
         max_epochs: int | None = None,
+        warm_start: bool = False,
         trainer: dict[str, Any] | None = None,
+        logger: bool | TensorBoardLogger | Board | None = None,
     ) -> None:
         strategy.check_built("loop over")
         if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
@@ -76,7 +86,9 @@ class ActiveLearningLoop:
         self.rounds = rounds
         self.oracle = oracle
         self.budget = {"max_steps": max_steps, "max_epochs": max_epochs}
+        self.warm_start = warm_start
         self.trainer = {"enable_progress_bar": False, **(trainer or {})}
+        self.board = logger if isinstance(logger, Board) else Board(logger) if logger else None
 
     def __len__(self) -> int:
         return self.rounds
@@ -95,19 +107,26 @@ class ActiveLearningLoop:
         strategy.fit(**self.budget, **self.trainer)  # type: ignore[arg-type]
         trained = time.perf_counter()
         steps = strategy.trainer.global_step
+        if self.board is not None:
+            self.board.trained(strategy)
         metrics = {} if strategy.test_data is None else strategy.test(**self.trainer)
         seconds = {"train": trained - started, "test": time.perf_counter() - trained}
         pools = (strategy.train_pool, strategy.val_pool)
         annotated = sum(pool.get_num_annotated() for pool in pools if pool is not None)
+        if self.board is not None:
+            self.board.tested(strategy, round, annotated, metrics)
         return RoundRecord(round, annotated, metrics, steps, seconds)
 
     def acquire(self, record: RoundRecord) -> RoundRecord:
-        """Query, annotate and reset; the record with its query."""
+        """Query, annotate and, unless it is a warm start, reset; the record with its query."""
         left = len(self.strategy.train_pool.unannotated_indices)
         query = None
         if left:
             query = self.strategy.query_and_update(min(self.query_size, left), self.oracle)
-        self.strategy.reset_model()
+            if self.board is not None:
+                self.board.queried(self.strategy, record.annotated, query)
+        if not self.warm_start:
+            self.strategy.reset_model()
         seconds = {**record.seconds, **(query.seconds if query is not None else {})}
         return RoundRecord(
             record.round, record.annotated, record.metrics, record.steps, seconds, query

@@ -27,6 +27,7 @@ _TIPS = (
     "LOCAL_RANK",
     "You are using a CUDA device",
     "`Trainer.fit` stopped: `max_",
+    "`Trainer(limit_test_batches=1)` was configured",
     "The following callbacks returned in `LightningModule.configure_callbacks`",
     "Using bfloat16 Automatic Mixed Precision",
     "\N{ELECTRIC LIGHT BULB} Tip",

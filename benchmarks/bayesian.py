@@ -136,7 +136,7 @@ def run(trial: Trial, rule: Rule, sets: Sets, protocol: Protocol, record: Record
         batch_size=protocol.batch_size, test_batch_size=512, steps_per_epoch=protocol.steps,
         optimizer=al.Adam(lr=1e-3), seed=seed,
     ).build()  # fmt: skip
-    strategy._fits = len(done)  # the order of the data is that of the round
+    strategy.fits = len(done)  # the order of the data is that of the round
     loop = al.ActiveLearningLoop(
         strategy, protocol.query_size, protocol.rounds, max_steps=protocol.steps
     )

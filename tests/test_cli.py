@@ -24,7 +24,7 @@ def test_compare_leaves_records_curves_and_a_report_and_prints_a_table(tmp_path,
     printed = capsys.readouterr()
     assert "uncertainty" in printed.out
     assert str(tmp_path / "out" / "report.html") in printed.out
-    assert "trial 2 of 2" in printed.err
+    assert "seed 1, round 2 of 2" in printed.err
 
 
 def test_the_options_do_what_they_say(tmp_path):

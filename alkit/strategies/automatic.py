@@ -136,7 +136,7 @@ class AutoStrategy(Strategy):
         )
 
     def _is_trained(self) -> bool:
-        state, initial = self.module.state_dict(), self._initial or {}
+        state, initial = self.module.state_dict(), self.initial_weights or {}
         return not all(
             name in initial and torch.equal(value.cpu(), initial[name])
             for name, value in state.items()

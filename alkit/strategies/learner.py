@@ -128,7 +128,7 @@ class ActiveLearner(TrainedOnPool):
         self.loader = dict(loader or {})
         self.seed = fresh_seed() if seed is None else seed
         kind = outputs if outputs is not None else getattr(module, "outputs", None)
-        self._reader = Reader(inputs, kind, features, head)
+        self.reader = Reader(inputs, kind, features, head)
         self.build_if_ready_made()
 
     # --- querying -----------------------------------------------------------------------------
@@ -170,7 +170,7 @@ class ActiveLearner(TrainedOnPool):
         seen, watched = Gathered(torch.from_numpy(ids), []), derive(self.seed, "doctor", round)
         started = time.perf_counter()
         if keep or terms:
-            check_features(self.selector, self._reader.features_of(self.module))
+            check_features(self.selector, self.reader.features_of(self.module))
             with closing(self.predictions(pool, ids)) as predictions:
                 watch = torch.from_numpy(ids)[drawn(len(ids), watched)]
                 seen = gather(predictions, len(ids), terms=terms, keep=keep, watch=watch)
@@ -194,7 +194,7 @@ class ActiveLearner(TrainedOnPool):
                 annotated = gather(predictions, len(ids), keep=keep).prediction
         if len(ids) and "labels" in needs:
             labels = class_numbers(pool.labels_of(ids))
-        head = self._reader.head_of(self.module) if "head" in needs else None
+        head = self.reader.head_of(self.module) if "head" in needs else None
         return Candidates(None, seen.prediction, annotated, labels, head, seen.ids)
 
     def score(self, prediction: Prediction) -> Tensor:
@@ -232,7 +232,7 @@ class ActiveLearner(TrainedOnPool):
         """
         view = pool.view(indices, labels=False, scoring=True)
         loader = scoring_loader(view, self.test_batch_size, **self.loader)
-        yield from self._reader.predictions(self.module, loader, self._fit_device or self.device)
+        yield from self.reader.predictions(self.module, loader, self._fit_device or self.device)
 
     def forget_training(self) -> None:
         super().forget_training()

@@ -56,8 +56,8 @@ class TrainedOnPool(Block, Wrapper):
     def forget_training(self) -> None:
         """Be as if never built and never fitted."""
         self.history = History()  # of all rounds
-        self._fits = 0  # each fit has a data order of its own
-        self._initial: dict[str, Tensor] | None = None
+        self.fits = 0  # done so far: each has a data order of its own
+        self.initial_weights: dict[str, Tensor] | None = None
         self._optimizers_are_new = True
         self._fit_device: torch.device | None = None
         self._ready_made = False  # built without a call of build()
@@ -109,7 +109,7 @@ class TrainedOnPool(Block, Wrapper):
             ConfigurationError: ``redraw`` of a module of which no part is an alkit Block.
         """
         self.check_built("reset")
-        self.module.load_state_dict(self._redrawn() if redraw else self._initial)  # type: ignore
+        self.module.load_state_dict(self._redrawn() if redraw else self.initial_weights)  # type: ignore
         self._optimizers_are_new = True
         return self
 
@@ -155,19 +155,19 @@ class TrainedOnPool(Block, Wrapper):
         Modules in it that came with their weights have those, not what training made of them.
         """
         twin = super().new()
-        if self._initial is not None:
-            twin.module.load_state_dict(self._initial, strict=False)
+        if self.initial_weights is not None:
+            twin.module.load_state_dict(self.initial_weights, strict=False)
         twin.forget_training()
         return twin
 
     def keep_initial_weights(self) -> None:
         """Remember the weights as they are now: ``reset_model`` goes back to them."""
         state = self.module.state_dict()
-        self._initial = {name: value.detach().cpu().clone() for name, value in state.items()}
+        self.initial_weights = {name: value.detach().cpu().clone() for name, value in state.items()}
 
     def check_built(self, use: str) -> None:
         """Raise an UnbuiltError if the model is not built yet."""
-        if self._initial is None:
+        if self.initial_weights is None:
             raise UnbuiltError(
                 f"{type(self).__name__} is not built: call .build() before you {use} it."
             )
@@ -209,7 +209,7 @@ class TrainedOnPool(Block, Wrapper):
 
     def generator(self, purpose: str) -> torch.Generator:
         """The random numbers of one purpose in the next fit; they depend on ``seed`` alone."""
-        return generator(self.seed, purpose, self._fits)
+        return generator(self.seed, purpose, self.fits)
 
     # --- hooks with a duty of their own, then the inner module's ------------------------------
 
@@ -239,5 +239,5 @@ class TrainedOnPool(Block, Wrapper):
         self.module.on_train_start()
 
     def on_train_end(self) -> None:
-        self._fits += 1
+        self.fits += 1
         self.module.on_train_end()

@@ -1,0 +1,89 @@
+"""The folder of a comparison: its protocol, its records, and a state for each trial."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from alkit import table
+from alkit.errors import FolderError
+from alkit.experiment.states import StateFiles
+from alkit.experiment.trial import State, Trial
+from alkit.files import append, write_whole
+from alkit.records import PROTOCOL, RECORDS, in_order
+from alkit.table import Row
+
+LATER = ("ceiling", "failures")  # of the protocol: what is known at the end
+PLACE = ("python", "torch_threads")  # of the protocol: what the records do not depend on
+
+
+class Folder:
+    """Where a comparison writes: ``protocol.json``, ``records.csv``, ``trials/``.
+
+    The states of the trials are what counts; ``records.csv`` repeats their rows for people and
+    other programs, by one append a round, and is made anew from them at each start.
+
+    Args:
+        path: of the folder, which is made if it is missing.
+        protocol: of the comparison.
+
+    Raises:
+        FolderError: the folder cannot be written, holds results of another configuration, or a
+            damaged file. Nothing is changed then.
+    """
+
+    def __init__(self, path: Path, protocol: Mapping[str, Any]) -> None:
+        self.path = path
+        self._columns: list[str] = []
+        self._check(protocol)
+        self.protocol = dict(protocol)
+
+    def _check(self, protocol: Mapping[str, Any]) -> None:
+        there = self.path / PROTOCOL
+        try:
+            before = json.loads(there.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            if (self.path / RECORDS).exists():
+                raise FolderError(
+                    f"{self.path} has a {RECORDS} and no {PROTOCOL}: alkit did not write it, or "
+                    "not all of it is there. Take another folder."
+                ) from None
+            return
+        except (OSError, ValueError) as error:
+            raise FolderError(f"{there} is damaged: {error}. Take another folder.") from error
+        now = json.loads(json.dumps(protocol, default=str))
+        names = [*dict.fromkeys([*before, *now])]
+        changed = [
+            f"{name} was {before.get(name)!r} and is {now.get(name)!r}"
+            for name in names
+            if name not in (*LATER, *PLACE) and before.get(name) != now.get(name)
+        ]
+        if changed:
+            raise FolderError(
+                f"{self.path} holds another comparison: {'; '.join(changed)}. Start it as it was, "
+                "or take another folder."
+            )
+
+    def files(self, trial: Trial) -> StateFiles:
+        """The files of a trial."""
+        name, seed = trial.key
+        return StateFiles(self.path / "trials" / f"{quote(name, safe=' ')}-{seed}")
+
+    def open(self, states: Iterable[State], **protocol: Any) -> None:
+        """Write the protocol, with what is added to it, and the records of these states."""
+        self.protocol.update(protocol)
+        text = json.dumps(self.protocol, indent=2, default=str)
+        write_whole(self.path / PROTOCOL, text + "\n")
+        rows = in_order([row for state in states for row in state.rows], self.protocol)
+        self._columns = table.columns(rows)
+        write_whole(self.path / RECORDS, table.as_text(rows))
+
+    def add(self, rows: list[Row], states: Iterable[State]) -> None:
+        """Append rows to the records; where they bring new columns, the table is made anew."""
+        if set(table.columns(rows)) <= set(self._columns):
+            append(self.path / RECORDS, "".join(table.line(row, self._columns) for row in rows))
+        elif rows:
+            self.open(states)

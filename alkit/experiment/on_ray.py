@@ -1,0 +1,95 @@
+"""Trials as tasks of Ray: on the cluster that is there, or on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+from alkit.errors import ConfigurationError
+from alkit.experiment.running import Event, Failure, Key, threads
+from alkit.experiment.trial import State, Trial
+
+TRIES = 3  # of a round: workers die of what has nothing to do with the trial, such as memory
+
+
+def on_ray(
+    trials: Sequence[Trial], states: Mapping[Key, State], cpus: int, gpus: float
+) -> Iterator[Event]:
+    """Each trial's states as its worker sends them; a worker that dies is replaced by another.
+
+    The next one goes on from the last state that came, so that a finished round is never lost.
+    Workers need no folder in common with this process. Where Ray was not started before, it is
+    for as long as this takes.
+
+    Args:
+        trials: those that are not finished.
+        states: what is known of them.
+        cpus: that a trial reserves, and its torch threads.
+        gpus: that a trial reserves.
+    """
+    try:
+        ray: Any = import_module("ray")
+    except ImportError as error:
+        raise ConfigurationError("executor=\"ray\" needs Ray: pip install 'alkit[ray]'.") from error
+    ours = not ray.is_initialized()
+    if ours:
+        ray.init(include_dashboard=False, log_to_driver=False)
+    running: dict[Any, Trial] = {}
+    try:
+        _check_resources(ray, cpus, gpus)
+        remote = ray.remote(_work).options(
+            num_returns="streaming", max_retries=0, num_cpus=cpus, num_gpus=gpus
+        )
+        data = ray.put(trials[0].dataset) if trials else None
+        last, failed = dict(states), dict.fromkeys((trial.key for trial in trials), 0)
+
+        def start(trial: Trial) -> None:
+            alone = replace(trial, dataset=None)  # which is sent once, not with each trial
+            running[remote.remote(alone, data, last.get(trial.key), cpus)] = trial
+
+        for trial in trials:
+            start(trial)
+        while running:
+            ready, _ = ray.wait(list(running), num_returns=1)
+            stream = ready[0]
+            trial = running[stream]
+            try:
+                state = ray.get(next(stream))
+            except StopIteration:
+                del running[stream]
+            except Exception as error:
+                del running[stream]
+                failed[trial.key] += 1
+                again = failed[trial.key] < TRIES
+                before = last.get(trial.key)
+                yield Failure(trial, 0 if before is None else len(before.rows), error, again)
+                if again:
+                    start(trial)
+            else:
+                failed[trial.key] = 0
+                known = last.get(trial.key)
+                kept = state.weights or (None if known is None else known.weights)
+                last[trial.key] = replace(state, weights=kept)
+                yield trial, state
+    finally:
+        for stream in running:
+            ray.cancel(stream, force=True)
+        if ours:
+            ray.shutdown()
+
+
+def _work(trial: Trial, dataset: Any, state: State | None, cpus: int) -> Iterator[State]:
+    with threads(cpus):
+        yield from replace(trial, dataset=dataset).run(state)
+
+
+def _check_resources(ray: Any, cpus: int, gpus: float) -> None:
+    there = ray.cluster_resources()
+    for name, needed in (("CPU", cpus), ("GPU", gpus)):
+        if needed > there.get(name, 0):
+            raise ConfigurationError(
+                f"a trial asks for {needed} {name}, and Ray has {there.get(name, 0):g}: it would "
+                f"wait forever. Ask for less, {name.lower()}s=, or start Ray with more."
+            )

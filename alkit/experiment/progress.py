@@ -1,0 +1,52 @@
+"""The bar that shows where a comparison is, in a terminal and in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from tqdm.auto import tqdm
+
+from alkit.records import main_metric
+from alkit.table import Row
+
+
+class Progress:
+    """Strategy, seed, round and result so far, and the time that is left.
+
+    Args:
+        total: rounds of all trials.
+        done: those that were finished before.
+        rounds: of a trial.
+        metric: the result to show; default: the main one.
+        shown: whether anything is.
+    """
+
+    def __init__(self, total: int, done: int, rounds: int, metric: str | None, shown: bool) -> None:
+        self._rounds, self._metric = rounds, metric
+        self._bar: Any = tqdm(
+            total=total, initial=done, disable=not shown, unit="round", dynamic_ncols=True
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: Any, where: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Rounds that were finished now."""
+        for row in rows:
+            value = row.get(self._metric or main_metric(row), float("nan"))
+            self._bar.set_description(
+                f"{row['strategy']}, seed {row['seed']}, round {row['round'] + 1} of {self._rounds}"
+            )
+            self._bar.set_postfix_str(f"{row['annotated']} labels: {value:.3f}")
+            self._bar.update()
+
+    def tell(self, text: str) -> None:
+        """A line above the bar."""
+        self._bar.write(text)

@@ -1,0 +1,67 @@
+"""From what a round gave to a row of plain values."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from alkit.experiment.measuring import Meter, peak_memory_mb
+from alkit.loop import RoundRecord
+from alkit.pool import ActiveLearningDataset
+from alkit.query import Query
+from alkit.records import main_metric
+from alkit.table import Row
+
+
+def row(
+    strategy: str,
+    seed: int,
+    record: RoundRecord,
+    meter: Meter,
+    validation: int,
+    pool: ActiveLearningDataset,
+) -> Row:
+    """One row of the records; its columns are described at ``Records``."""
+    query = record.query
+    metric = main_metric(record.metrics)
+    if "acc" not in metric.lower():
+        metric = "testAccuracy"  # what is said by class
+    return {
+        "strategy": strategy,
+        "seed": seed,
+        "round": record.round,
+        "annotated": record.annotated,
+        "validation": validation,
+        "steps": record.steps,
+        "samples_seen": meter.samples_seen,
+        **{name: float(value) for name, value in record.metrics.items()},
+        **{f"{metric}/{c}": value for c, value in meter.accuracies().items()},
+        **{f"seconds_{phase}": round(value, 4) for phase, value in record.seconds.items()},
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+        "queried_classes": [] if query is None else classes_of(query, pool, meter),
+        "picked": [] if query is None else query.indices.tolist(),
+        "scores": [] if query is None else _plain(query.scores, float),
+        "guesses": [] if query is None else _plain(query.guesses, int),
+        "why": "" if query is None else query.why,
+    }
+
+
+def classes_of(query: Query, pool: ActiveLearningDataset, meter: Meter) -> list[int]:
+    """How many labels of a query fell in each class; empty where labels are no classes."""
+    if meter.kind == "values":
+        return []
+    labels = np.asarray(pool.labels_of(query.indices))
+    if labels.ndim != 1 or labels.dtype.kind not in "iub" or (labels < 0).any():
+        return []
+    classes = max([*meter.tested, *labels.tolist()], default=-1) + 1
+    return np.bincount(labels, minlength=classes).tolist()
+
+
+def _plain(values: Any, kind: type) -> list[Any]:
+    """One number a pick; empty where there is none, or more than one."""
+    array = np.asarray(values) if values is not None else np.empty(0)
+    if array.ndim != 1 or (kind is int and array.dtype.kind not in "iub"):
+        return []
+    return [kind(v) for v in array.tolist() if v is not None and math.isfinite(v)]

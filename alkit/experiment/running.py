@@ -1,0 +1,126 @@
+"""Trials one after another, in the workers of an executor, or on Ray."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from alkit.errors import ConfigurationError
+from alkit.experiment.lock import locked
+from alkit.experiment.states import StateFiles
+from alkit.experiment.trial import State, Trial
+
+Key = tuple[str, int]
+LOOK = 0.2  # seconds between two looks at what the workers have written
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A trial that failed: in which round, why, and whether it is tried again."""
+
+    trial: Trial
+    round: int
+    error: BaseException
+    again: bool = False
+
+    def __str__(self) -> str:
+        name, seed = self.trial.key
+        what = f"{type(self.error).__name__}: {self.error}".strip().splitlines()[0]
+        return f"{name}, seed {seed}, failed in round {self.round + 1}: {what}"
+
+
+Event = tuple[Trial, State] | Failure
+
+
+def one_by_one(trials: Sequence[Trial], states: Mapping[Key, State]) -> Iterator[Event]:
+    """Each trial's states as they come; an error of a trial is raised as it is."""
+    for trial in trials:
+        for state in trial.run(states.get(trial.key)):
+            yield trial, state
+
+
+def in_executor(
+    executor: Executor, trials: Sequence[Trial], files: Callable[[Trial], StateFiles], cpus: int
+) -> Iterator[Event]:
+    """Trials as tasks of an executor, which write their states themselves.
+
+    Args:
+        executor: of this machine, or of others that have the same folders.
+        trials: those that are not finished.
+        files: of a trial.
+        cpus: torch threads of a trial, where its worker is another process.
+    """
+    if isinstance(executor, ProcessPoolExecutor):
+        _check_picklable(trials)
+    futures: dict[Future[None], Trial] = {}
+    seen: dict[Key, int] = {}
+    try:
+        for trial in trials:
+            at = files(trial)
+            seen[trial.key] = _changed(at)
+            futures[executor.submit(work, trial, at, cpus, os.getpid())] = trial
+        while futures:
+            time.sleep(LOOK)
+            ended = [future for future in futures if future.done()]
+            for trial in list(futures.values()):
+                at = files(trial)
+                if (changed := _changed(at)) != seen[trial.key]:
+                    seen[trial.key] = changed
+                    state = at.read(weights=False)
+                    if state is not None:
+                        yield trial, state
+            for future in ended:
+                trial = futures.pop(future)
+                if (error := future.exception()) is not None:
+                    state = files(trial).read(weights=False)
+                    yield Failure(trial, 0 if state is None else len(state.rows), error)
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def work(trial: Trial, files: StateFiles, cpus: int, caller: int) -> None:
+    """Run a trial to its end in a worker, and write every state."""
+    with locked(files.folder), threads(cpus if os.getpid() != caller else None):
+        for state in trial.run(files.read()):
+            files.write(state)
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """So many torch threads in this process, for a while; None: as many as there are."""
+    before = torch.get_num_threads()
+    try:
+        if count is not None:
+            torch.set_num_threads(count)
+        yield
+    finally:
+        if count is not None:
+            torch.set_num_threads(before)
+
+
+def _changed(files: StateFiles) -> int:
+    try:
+        return (files.folder / "state.json").stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _check_picklable(trials: Sequence[Trial]) -> None:
+    for trial in {trial.name: trial for trial in trials}.values():
+        for what, part in (("factory", trial.factory), ("dataset", trial.dataset)):
+            try:
+                pickle.dumps(part)
+            except Exception as error:
+                raise ConfigurationError(
+                    f"the {what} of {trial.name!r} cannot be sent to another process: {error}. "
+                    "Define it at the top level of a module (no lambda, no function in a "
+                    'function), or take executor="ray", or threads.'
+                ) from error

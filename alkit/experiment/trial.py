@@ -1,0 +1,190 @@
+"""One trial: a strategy on a seed, round by round, and all that is needed to go on with it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from alkit.experiment.measuring import Meter
+from alkit.experiment.rows import row
+from alkit.loop import ActiveLearningLoop
+from alkit.pool import ActiveLearningDataset
+from alkit.seeds import derive
+from alkit.strategies.learner import ActiveLearner
+from alkit.table import Row
+
+Factory = Callable[[ActiveLearningDataset, int], ActiveLearner]
+
+_TURN = threading.RLock()  # torch's own random numbers are one stream a process
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all trials of a comparison share; described at ``compare``."""
+
+    rounds: int
+    query_size: int
+    initial: int
+    max_steps: int
+    warm_start: bool = False
+
+
+@dataclass(frozen=True)
+class State:
+    """A trial after some of its rounds; with it, it goes on as if it had never stopped.
+
+    Random numbers are not in it: those of a round are made of the seed and of its number alone.
+
+    Attributes:
+        rows: of the finished rounds.
+        finished: whether no round is left.
+        fits: how many fits were done: each has a data order of its own.
+        pool, validation, monitor: ``state_dict`` of the pools, and of what the monitor remembers.
+        weights: by ``"initial"``, those that the model was built with, and by ``"model"``, those
+            that a warm start goes on from. None: as in the state before.
+    """
+
+    rows: list[Row]
+    finished: bool
+    fits: int
+    pool: dict[str, Any]
+    validation: dict[str, Any] | None
+    monitor: dict[str, Any]
+    weights: dict[str, dict[str, Any]] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A strategy on a seed.
+
+    Args:
+        name: of the strategy.
+        seed: of the trial.
+        factory: makes the strategy.
+        dataset: the samples, with labels.
+        plan: sizes and budgets.
+    """
+
+    name: str
+    seed: int
+    factory: Factory
+    dataset: Any
+    plan: Plan
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Which one of a comparison it is."""
+        return self.name, self.seed
+
+    def run(self, state: State | None = None) -> Iterator[State]:
+        """Its state before the first round, unless one is given, and then after each round.
+
+        What a round does depends on the state before it alone. When the trial ends, or is closed,
+        the model has the weights that it was built with, and validation is as it was found.
+        """
+        if state is not None and state.finished:
+            return
+        with _TURN:
+            strategy = self.begin()
+            found = None if strategy.val_pool is None else strategy.val_pool.state_dict()
+        try:
+            if state is None:
+                state = _state_of(strategy, [], weights={"initial": strategy.initial_weights})
+                yield state
+            else:
+                with _TURN:
+                    _restore(strategy, state)
+            while not state.finished:
+                with _TURN:
+                    state = self._next(strategy, state)
+                yield state
+        finally:
+            with _TURN:
+                strategy.reset_model()
+                if found is not None:
+                    strategy.val_pool.load_state_dict(found)  # type: ignore[union-attr]
+
+    def begin(self) -> ActiveLearner:
+        """The strategy, built, over a pool of its own with the initial set annotated."""
+        pool = ActiveLearningDataset(self.dataset)
+        pool.annotate_random(self.plan.initial, seed=derive(self.seed, "initial"))
+        seed = derive(self.seed, "strategy")
+        with randomness(derive(self.seed, "weights")):
+            strategy = self.factory(pool, seed)
+            if not strategy.built:
+                strategy.build()
+        strategy.seed = seed  # the order of the data is shared, also where a factory forgets it
+        return strategy
+
+    def _next(self, strategy: ActiveLearner, state: State) -> State:
+        plan, round = self.plan, len(state.rows)
+        pool, meter = strategy.train_pool, Meter(strategy.reader.outputs)
+        loop = ActiveLearningLoop(
+            strategy,
+            plan.query_size,
+            plan.rounds,
+            max_steps=plan.max_steps,
+            warm_start=plan.warm_start,
+            trainer={"callbacks": [meter]},
+        )
+        with randomness(derive(self.seed, "training", round)):
+            record = loop.evaluate(round)
+        last = round == plan.rounds - 1 or not len(pool.unannotated_indices)
+        weights = None
+        if plan.warm_start:
+            weights = {"initial": strategy.initial_weights, "model": strategy.module.state_dict()}
+        if not last:  # labels that no model is trained on would be wasted
+            with randomness(derive(self.seed, "selection", round)):
+                validation = annotated_for_validation(strategy)
+                record = loop.acquire(record)
+        else:
+            validation = annotated_for_validation(strategy)
+        rows = [*state.rows, row(self.name, self.seed, record, meter, validation, pool)]
+        return replace(_state_of(strategy, rows, weights), finished=last)
+
+
+@contextmanager
+def randomness(seed: int) -> Iterator[None]:
+    """Torch's own generators under a seed (weights, dropout), and restored afterwards."""
+    with torch.random.fork_rng():
+        torch.default_generator.manual_seed(seed)
+        if torch.cuda.is_available():
+            torch.cuda.manual_seed_all(seed)
+        yield
+
+
+def annotated_for_validation(strategy: ActiveLearner) -> int:
+    """How many samples of the validation pool are annotated."""
+    return 0 if strategy.val_pool is None else strategy.val_pool.get_num_annotated()
+
+
+def _state_of(strategy: ActiveLearner, rows: list[Row], weights: Any = None) -> State:
+    validation = None if strategy.val_pool is None else strategy.val_pool.state_dict()
+    return State(
+        rows,
+        False,
+        strategy.fits,
+        strategy.train_pool.state_dict(),
+        validation,
+        strategy.monitor.state_dict(),
+        weights,
+    )
+
+
+def _restore(strategy: ActiveLearner, state: State) -> None:
+    strategy.train_pool.load_state_dict(state.pool)
+    if state.validation is not None and strategy.val_pool is not None:
+        strategy.val_pool.load_state_dict(state.validation)
+    strategy.monitor.load_state_dict(state.monitor)
+    strategy.fits = state.fits
+    weights = state.weights or {}
+    if "initial" in weights:
+        strategy.module.load_state_dict(weights["initial"])
+        strategy.keep_initial_weights()
+    if "model" in weights:
+        strategy.module.load_state_dict(weights["model"])

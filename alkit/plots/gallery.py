@@ -1,0 +1,131 @@
+"""What was queried in a round, as images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alkit.errors import ConfigurationError
+from alkit.plots.style import axes, bare
+from alkit.query import Query
+from alkit.records import Records, Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+GAP = 0.12  # between images, as a share of their width
+TEXT = 0.62  # height of the three lines under an image, likewise
+
+
+def gallery(
+    queried: Query | Records,
+    dataset: Any,
+    ax: Axes | None = None,
+    *,
+    strategy: str | None = None,
+    seed: int | None = None,
+    round: int = 0,
+    columns: int = 8,
+    most: int = 32,
+) -> Axes:
+    """The samples of one query as images, most wanted first, with score, label and guess.
+
+    A guess that differs from the label is marked by a frame and "not".
+
+    Args:
+        queried: a query; or the records of a comparison, of which ``strategy``, ``seed`` (default:
+            the first ones) and ``round`` choose a query.
+        dataset: what the indices of the query count: items ``(image, label)`` or the image alone;
+            a pool shows the labels that it knows. Images are ``(H, W)``, ``(C, H, W)`` or
+            ``(H, W, C)`` with 1, 3 or 4 channels; each is drawn from its darkest to its
+            brightest value.
+        ax: where to draw. Default: a new figure.
+        columns: images a row.
+        most: images in all; the title says what was left out.
+
+    Returns:
+        The Axes.
+
+    Raises:
+        ConfigurationError: no such query in the records, or samples that are no images.
+    """
+    if isinstance(queried, Records):
+        row = _row(queried, strategy, seed, round)
+        name = f"{row['strategy']}, seed {row['seed']}, after round {round}"
+        queried = _query(row)
+    else:
+        name = f"round {queried.round}"
+    shown = min(len(queried), most)
+    columns = max(1, min(columns, shown))
+    lines = -(-shown // columns)
+    width, height = 1 + GAP, 1 + TEXT
+    ax = axes(ax, 1.05 * columns, 1.05 * lines * height + 0.3)
+    for k in range(shown):
+        x, label = _item(dataset, queried[k])
+        left, top = width * (k % columns), -height * (k // columns)
+        ax.imshow(_image(x), cmap="gray", extent=(left, left + 1, top - 1, top))
+        guess = None if queried.guesses is None else np.asarray(queried.guesses[k]).tolist()
+        wrong = None not in (guess, label) and guess != label
+        words = [] if label is None else [f"label {label}"]
+        words += [] if guess is None else [f"not {guess}" if wrong else f"guess {guess}"]
+        words += [] if queried.scores is None else [f"{float(queried.scores[k]):.3g}"]
+        ax.text(left + 0.5, top - 1.04, "\n".join(words), ha="center", va="top", fontsize=7)
+        if wrong:
+            ax.plot(
+                [left, left + 1, left + 1, left, left],
+                [top, top, top - 1, top - 1, top],
+                color="#D55E00",
+                lw=2,
+            )
+    ax.set_xlim(-GAP / 2, width * columns - GAP / 2)
+    ax.set_ylim(-height * lines, 0.05)
+    ax.set_aspect("equal")
+    part = f"{shown} of {len(queried)}, " if shown < len(queried) else ""
+    score = "" if queried.scores is None else ", with the score below"
+    return bare(ax, f"{name}: {part}most wanted first{score}")
+
+
+def _row(records: Records, strategy: str | None, seed: int | None, round: int) -> Row:
+    for row in records.rows:
+        wanted = strategy in (None, row["strategy"]) and seed in (None, row["seed"])
+        if wanted and row["round"] == round and len(row.get("picked") or ()):
+            return row
+    raise ConfigurationError(
+        f"nothing was queried after round {round} by strategy {strategy!r} with seed {seed!r}; "
+        f"there is {', '.join(records.strategies)}, and no query follows the last round."
+    )
+
+
+def _query(row: Row) -> Query:
+    scores, guesses = row.get("scores") or None, row.get("guesses") or None
+    return Query(
+        np.asarray(row["picked"], dtype=np.int64),
+        row["round"] + 1,
+        None if scores is None else np.asarray(scores),
+        None if guesses is None else np.asarray(guesses),
+    )
+
+
+def _item(dataset: Any, index: int) -> tuple[Any, Any]:
+    item = dataset[index]
+    if not isinstance(item, tuple | list):
+        return item, None
+    x, *rest = item
+    return x, np.asarray(rest[0]).tolist() if rest else None
+
+
+def _image(x: Any) -> np.ndarray:
+    """Pixels ``(H, W)`` or ``(H, W, 3 or 4)`` from 0 to 1."""
+    pixels = np.asarray(x, dtype=float)
+    if pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4):
+        pixels = pixels.transpose(1, 2, 0)
+    if pixels.ndim == 3 and pixels.shape[-1] == 1:
+        pixels = pixels[..., 0]
+    if pixels.ndim != 2 and (pixels.ndim != 3 or pixels.shape[-1] not in (3, 4)):
+        raise ConfigurationError(
+            "a gallery shows images (H, W), (C, H, W) or (H, W, C) of 1, 3 or 4 channels; a sample "
+            f"here has the shape {np.shape(x)}."
+        )
+    low, high = pixels.min(), pixels.max()
+    return (pixels - low) / (high - low) if high > low else np.zeros_like(pixels)

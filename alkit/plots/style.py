@@ -1,0 +1,71 @@
+"""How pictures look: colors, markers and lines that are told apart in print and by every eye."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito 2008: told apart with every kind of color vision
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")  # ten: digits have one each
+LINES = ("-", "--", "-.", ":")
+
+
+def look(k: int) -> dict[str, Any]:
+    """Color, marker and line style of the k-th strategy or class; the first 140 differ."""
+    return {
+        "color": COLORS[k % len(COLORS)],
+        "marker": MARKERS[k % len(MARKERS)],
+        "linestyle": LINES[k % len(LINES)],
+    }
+
+
+def axes(ax: Axes | None, width: float = 6.4, height: float = 4.0) -> Axes:
+    """The Axes that was given, or that of a new figure, in inches."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def dress(ax: Axes, title: str = "", grid: bool = True) -> Axes:
+    """A note above, at the left, and no more lines than are read."""
+    ax.set_title(title, loc="left", fontsize=9, wrap=True)
+    ax.spines[["top", "right"]].set_visible(False)
+    if grid:
+        ax.grid(axis="y", color="0.9", lw=0.8)
+        ax.set_axisbelow(True)
+    return ax
+
+
+def legend(ax: Axes) -> None:
+    """Names of the lines, inside; below, where they are many or long."""
+    handles, names = ax.get_legend_handles_labels()
+    if len(names) <= 6 and max(map(len, names), default=0) <= 24:
+        ax.legend(handles, names, framealpha=0.85, edgecolor="none")
+    else:
+        columns = 2 if max(map(len, names)) <= 24 else 1
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2)}
+        ax.legend(handles, names, frameon=False, ncols=columns, **place)
+
+
+def bare(ax: Axes, title: str = "") -> Axes:
+    """No axes at all, where places mean nothing: images, maps."""
+    ax.set_title(title, loc="left", fontsize=9, wrap=True)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def save(ax: Any, path: Any, dpi: int = 160, **options: Any) -> None:
+    """Write the figure of an Axes to a file, and let it go."""
+    figure = ax.figure
+    figure.savefig(path, dpi=dpi, **options)
+
+    import matplotlib.pyplot as plt
+
+    plt.close(figure)

@@ -1,0 +1,87 @@
+"""Rows of records as a CSV table that anything can read, and back."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+TEXTS = ("strategy", "why")
+NUMBERS = ("seed", "round", "annotated", "validation", "steps", "samples_seen")
+LISTS = ("queried_classes", "picked", "scores", "guesses")
+
+
+def columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The names of all columns, in the order in which they first appear."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    """The whole table, with its header. A list stands in one cell, separated by spaces."""
+    names = columns(rows)
+    return _line(names) + "".join(line(row, names) for row in rows) if names else ""
+
+
+def line(row: Row, names: Sequence[str]) -> str:
+    """One row under these columns; a cell is empty where the row has no such value."""
+    return _line([_cell(row[name]) if name in row else "" for name in names])
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a table; numbers are exactly those that were written.
+
+    A last row that was cut off while it was written is left out.
+
+    Raises:
+        ValueError: no table of records, or damaged before its last row.
+    """
+    text = path.read_text(encoding="utf-8")
+    reader = csv.reader(io.StringIO(text, newline=""))
+    lines = list(reader)
+    if not lines:
+        return []
+    names, cells = lines[0], lines[1:]
+    if cells and (not text.endswith("\n") or len(cells[-1]) != len(names)):
+        cells.pop()
+    if not {"strategy", "seed", "round"} <= set(names):
+        raise ValueError(f"{path.name} has no columns strategy, seed and round")
+    for k, row in enumerate(cells):
+        if len(row) != len(names):
+            raise ValueError(
+                f"{path.name}, row {k + 1}: {len(row)} cells under {len(names)} columns"
+            )
+    return [_row(names, row) for row in cells]
+
+
+def _row(names: Sequence[str], cells: Sequence[str]) -> Row:
+    kept = (*TEXTS, *LISTS)
+    return {n: _value(n, cell) for n, cell in zip(names, cells) if cell or n in kept}
+
+
+def _value(name: str, cell: str) -> Any:
+    if name in TEXTS:
+        return cell
+    if name in LISTS:
+        return [_number(part) for part in cell.split()]
+    return int(cell) if name in NUMBERS else float(cell)
+
+
+def _number(text: str) -> int | float:
+    return int(text) if text.lstrip("-").isdecimal() else float(text)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(map(_cell, value))
+    value = value.item() if hasattr(value, "item") else value  # of numpy
+    return value if isinstance(value, str) else repr(value)
+
+
+def _line(cells: Sequence[str]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
