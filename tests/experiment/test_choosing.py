@@ -75,7 +75,9 @@ def test_a_random_selector_alone_makes_no_uniform_strategy():
     assert chooses_uniformly(drawn)
     override = Own(network(), pool, selector=al.Random(), **options(0)).build()
     assert not chooses_uniformly(override)
-    assert chooses_uniformly(Uniform(own)(pool, 0).build())
+    made = Uniform(own)(pool, 0).build()
+    assert chooses_uniformly(made)
+    assert repr(made.acquisition) == repr(al.Constant())  # nothing is scored for nothing
 
 
 def test_each_sample_is_as_likely_as_another():
