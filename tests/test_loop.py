@@ -256,3 +256,16 @@ def test_an_unbuilt_strategy_cannot_loop():
     pool = al.ActiveLearningDataset(TensorDataset(torch.randn(4, 2), torch.arange(4) % 2))
     with pytest.raises(UnbuiltError):
         loop(al.UniformStrategy(nn.Linear(2, 2), pool))
+
+
+def test_a_warm_start_is_the_loop_by_hand_without_a_reset():
+    by_hand, looped = make(), make()
+    expected = []
+    for _ in range(3):
+        by_hand.fit(max_steps=5, **QUIET)
+        expected.append(by_hand.test(**CPU))
+        by_hand.query_and_update(4)
+    loop = al.ActiveLearningLoop(looped, 4, 3, max_steps=5, warm_start=True, trainer=CPU)
+    assert [record.metrics for record in loop] == expected
+    cold = al.ActiveLearningLoop(make(), 4, 3, max_steps=5, trainer=CPU)
+    assert [record.metrics for record in cold] != expected
