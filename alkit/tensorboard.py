@@ -41,11 +41,7 @@ class Board:
     """
 
     def __init__(self, logger: bool | TensorBoardLogger, steps: int = 0) -> None:
-        if find_spec("tensorboard") is None:
-            raise MissingPackageError(
-                "logger= writes for TensorBoard, which is not installed: "
-                "pip install 'alkit[tensorboard]'."
-            )
+        check_installed()
         if logger is not True and not isinstance(logger, TensorBoardLogger):
             raise ConfigurationError(
                 "logger must be True or a lightning.pytorch.loggers.TensorBoardLogger, got "
@@ -107,6 +103,15 @@ class Board:
             curves |= {f"class {c}": (true[:, c], p[:, c]) for c in range(p.shape[1])}
         for name, curve in curves.items():
             self.logger.experiment.add_pr_curve(f"precision-recall/{name}", *curve, annotated)
+
+
+def check_installed() -> None:
+    """Raise a MissingPackageError where there is no tensorboard."""
+    if find_spec("tensorboard") is None:
+        raise MissingPackageError(
+            "logger= writes for TensorBoard, which is not installed: "
+            "pip install 'alkit[tensorboard]'."
+        )
 
 
 def _predictions(strategy: ActiveLearner) -> Any:

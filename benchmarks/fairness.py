@@ -55,7 +55,7 @@ def run(way: str, name: str, seed: int, args: argparse.Namespace, train: Any, te
     for row in done:
         pool.annotate(row["picked"])
     strategy = make(name, pool, test, seed)
-    strategy._fits = len(done)  # the order of the data is that of the round
+    strategy.fits = len(done)  # the order of the data is that of the round
     for round in range(len(done), args.rounds):
         steps = args.steps
         if way == "course":

@@ -18,6 +18,7 @@ from alkit.experiment.driving import CEILING, ceiling_trials, run
 from alkit.experiment.trial import Factory, Plan, Trial
 from alkit.naming import likely
 from alkit.result import Result
+from alkit.tensorboard import check_installed
 
 UNIFORM = "uniform"
 PACKAGES = ("alkit", "torch", "lightning", "torchmetrics", "numpy")
@@ -40,6 +41,7 @@ def compare(
     executor: Executor | Literal["ray"] | None = None,
     cpus: int = 1,
     gpus: float = 0,
+    logger: bool = False,
     protocol: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> Result:
@@ -78,6 +80,8 @@ def compare(
             another. Threads take turns, since torch has one stream of random numbers a process.
         cpus: of a trial in another process: its torch threads, and what Ray reserves for it.
         gpus: what Ray reserves for a trial.
+        logger: write for TensorBoard too, each trial as a run of its own, into ``tensorboard`` in
+            the folder (or here, without one); see ``alkit.tensorboard.Board``.
         protocol: what else to say of how it was made.
         progress: show strategy, seed, round, result and the time that is left.
 
@@ -87,6 +91,7 @@ def compare(
             that cannot be sent to other processes.
         FolderError: the folder cannot be written, is in use, holds another comparison or a
             damaged file. What was finished stays there.
+        MissingPackageError: tensorboard is not installed, with ``logger``.
         TrialError: trials failed in their workers, after all others have finished.
     """
     seeds = check_seeds(seeds)
@@ -108,7 +113,13 @@ def compare(
         looks = {UNIFORM: look(Trial(UNIFORM, seeds[0], arms[UNIFORM], dataset, plan)), **looks}
     check_looks(looks, plan, len(dataset), metric)
     drawn = [name for name in arms if name == UNIFORM or looks[name].uniform]
-    trials = [Trial(name, seed, f, dataset, plan) for seed in seeds for name, f in arms.items()]
+    events = None
+    if logger:
+        check_installed()
+        events = str(Path(folder or ".") / "tensorboard")
+    trials = [
+        Trial(name, seed, f, dataset, plan, events) for seed in seeds for name, f in arms.items()
+    ]
     if ceiling is not None:
         trials += ceiling_trials(next(iter(arms.values())), dataset, seeds, ceiling)
     made = {

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from lightning.pytorch.loggers import TensorBoardLogger
 
 from alkit.errors import ConfigurationError
 from alkit.experiment.measuring import Meter
@@ -19,6 +20,7 @@ from alkit.pool import ActiveLearningDataset
 from alkit.seeds import derive
 from alkit.strategies.learner import ActiveLearner
 from alkit.table import Row
+from alkit.tensorboard import Board
 
 Factory = Callable[[ActiveLearningDataset, int], ActiveLearner]
 
@@ -70,6 +72,7 @@ class Trial:
         factory: makes the strategy.
         dataset: the samples, with labels.
         plan: sizes and budgets.
+        events: the folder of TensorBoard's events, or None for none.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Trial:
     factory: Factory
     dataset: Any
     plan: Plan
+    events: str | None = None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -94,6 +98,7 @@ class Trial:
         with _TURN:
             strategy = self.begin()
             found = None if strategy.val_pool is None else strategy.val_pool.state_dict()
+        board = self._board([] if state is None else state.rows)
         try:
             if state is None:
                 state = _state_of(strategy, [], weights={"initial": strategy.initial_weights})
@@ -103,9 +108,11 @@ class Trial:
                     _restore(strategy, state)
             while not state.finished:
                 with _TURN:
-                    state = self._next(strategy, state)
+                    state = self._next(strategy, state, board)
                 yield state
         finally:
+            if board is not None:
+                board.logger.experiment.close()
             with _TURN:
                 strategy.reset_model()
                 if found is not None:
@@ -132,7 +139,13 @@ class Trial:
         strategy.seed = seed  # the order of the data is shared, also where a factory forgets it
         return strategy
 
-    def _next(self, strategy: ActiveLearner, state: State) -> State:
+    def _board(self, done: list[Row]) -> Board | None:
+        if self.events is None:
+            return None
+        logger = TensorBoardLogger(self.events, self.name, f"seed_{self.seed}")
+        return Board(logger, steps=sum(row["steps"] for row in done))
+
+    def _next(self, strategy: ActiveLearner, state: State, board: Board | None) -> State:
         plan, round = self.plan, len(state.rows)
         pool, meter = strategy.train_pool, Meter(strategy.reader.outputs)
         loop = ActiveLearningLoop(
@@ -142,6 +155,7 @@ class Trial:
             max_steps=plan.max_steps,
             warm_start=plan.warm_start,
             trainer={"callbacks": [meter]},
+            logger=board,
         )
         with randomness(derive(self.seed, "training", round)), interruptible():
             record = loop.evaluate(round)

@@ -1,12 +1,15 @@
 import importlib.metadata
+import sys
 
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import auc
 from small import DATA, compare, lasting, margin, uniform
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import alkit as al
+from alkit.errors import MissingPackageError
 from alkit.result import Result
 from alkit.seeds import derive
 from alkit.statistics import areas
@@ -133,3 +136,23 @@ def test_the_protocol_says_how_it_was_made(result):
     assert result.protocol["max_steps"] == 4
     assert result.protocol["torch"] == importlib.metadata.version("torch")
     assert derive(3, "initial") != derive(4, "initial")
+
+
+def test_each_trial_is_a_run_in_tensorboard_and_the_records_are_the_same(result, tmp_path):
+    folder = tmp_path / "run"
+    again = compare(folder=folder, logger=True)
+    assert lasting(again.rows) == lasting(result.rows)
+    for name in again.strategies:
+        for seed in again.protocol["seeds"]:
+            board = EventAccumulator(str(folder / "tensorboard" / name / f"seed_{seed}")).Reload()
+            rows = [r for r in again.rows if (r["strategy"], r["seed"]) == (name, seed)]
+            told = [event.value for event in board.Scalars("annotated")]
+            assert told == [row["annotated"] for row in rows]
+            assert len(board.Scalars("train/loss")) == sum(row["steps"] for row in rows)
+    assert lasting(al.load(folder).rows) == lasting(result.rows)
+
+
+def test_without_tensorboard_a_logger_is_an_error_before_any_training(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(MissingPackageError, match="pip install"):
+        compare(logger=True)
