@@ -180,7 +180,8 @@ def _labels(found: Trials, test: Row, row: Row) -> str:
     fewer = "fewer"
     if most < 0:
         least, most, low, high, fewer = -most, -least, -high, -low, "more"
-    interval = f" ({in_words(low, high)})" if test["trials"] > 1 else ""
+    interval = in_words(low, high).replace("unknown", "an open interval: trials ended below it")
+    interval = f" ({interval})" if test["trials"] > 1 else ""
     return f"it reached {level}, with {in_words(least, most)} labels {fewer}{interval}"
 
 
