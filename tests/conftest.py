@@ -3,6 +3,7 @@ import warnings
 from pathlib import Path
 
 import hypothesis
+import numpy as np
 import pytest
 import torch
 
@@ -18,6 +19,37 @@ DATA = Path(os.environ.get("ALKIT_DATA", Path(__file__).parents[2] / "shared" / 
 def data_dir() -> Path:
     """The folder of the test data: MNIST in torchvision's layout, and more."""
     return DATA
+
+
+@pytest.fixture
+def make_records():
+    """A function from curves to records: a name and ``(T, R)`` results for each strategy."""
+
+    def make(curves, *, steps=7, metric="testMulticlassAccuracy", **protocol):
+        rows = [
+            {
+                "strategy": name,
+                "seed": seed,
+                "round": round,
+                "annotated": 10 * (round + 1),
+                "steps": steps[name] if isinstance(steps, dict) else steps,
+                metric: float(value),
+                "seconds_train": 1.0,
+                "seconds_test": 0.5,
+                "seconds_score": 0.25,
+                "seconds_select": 0.25,
+                "picked": [],
+                "why": "",
+            }
+            for name, values in curves.items()
+            for seed, curve in enumerate(np.asarray(values))
+            for round, value in enumerate(curve)
+        ]
+        from alkit.result import Result
+
+        return Result(rows, protocol)
+
+    return make
 
 
 @pytest.fixture(autouse=True)
