@@ -15,6 +15,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 import alkit as al
 from alkit.errors import ConfigurationError, MissingPackageError
+from alkit.tensorboard import Board
 
 X = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
 Y = (X[:, 0] > 0).long() + (X[:, 1] > 0).long()
@@ -130,6 +131,15 @@ def test_true_writes_into_lightning_logs_a_version_a_loop(tmp_path):
     for k in range(2):
         run(make(), logger=True, rounds=1)
         assert events(tmp_path / "lightning_logs" / f"version_{k}").Scalars("annotated")
+
+
+def test_a_run_that_goes_on_goes_on_in_its_steps(tmp_path):
+    strategy = make()
+    board = Board(TensorBoardLogger(tmp_path, "r", "a"), steps=8)
+    for _ in range(2):  # a loop a round, as a comparison that can be interrupted has
+        run(strategy, board, rounds=1)
+    written = events(tmp_path / "r" / "a").Scalars("train/loss")
+    assert [event.step for event in written] == list(range(9, 17))
 
 
 def test_without_a_logger_nothing_is_written(tmp_path):
