@@ -1,4 +1,4 @@
-.PHONY: test lint types docs bench bench-bayesian bench-mnist bench-selection
+.PHONY: test lint types tutorials notebooks docs bench bench-bayesian bench-mnist bench-selection
 
 test:
 	pytest
@@ -12,7 +12,21 @@ lint:
 types:
 	pyright
 
-docs:
+# students' versions, and those with outputs of the lessons that changed; -B executes them all
+LESSONS = $(patsubst tutorials/source/%.py, build/tutorials/%.ipynb, $(wildcard tutorials/source/*.py))
+
+tutorials: $(LESSONS)
+	python tutorials/build.py
+
+build/tutorials/%.ipynb: tutorials/source/%.py
+	python tutorials/execute.py $< --out build/tutorials
+
+notebooks:
+	python tutorials/execute.py $(wildcard notebooks/source/*.py) --out notebooks
+
+docs: tutorials
+	python tutorials/page.py $(LESSONS) --out docs/tutorials
+	python tutorials/page.py $(wildcard notebooks/*.ipynb) --out docs/notebooks
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 bench:

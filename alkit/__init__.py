@@ -53,8 +53,8 @@ _MODULES = {
     "alkit.experiment": "ceiling compare load replay",
 }
 _ORIGIN = {name: module for module, names in _MODULES.items() for name in names.split()}
-_SUBMODULES = ["blocks", "criteria", "errors", "initializers", "models", "optimizers", "plots"]
-_SUBMODULES += ["selectors", "statistics", "strategies", "summary", "testing", "verdict"]
+_SUBMODULES = ["blocks", "course", "criteria", "errors", "initializers", "models", "optimizers"]
+_SUBMODULES += ["plots", "selectors", "statistics", "strategies", "summary", "testing", "verdict"]
 
 __all__ = sorted([*_ORIGIN, *_SUBMODULES])
 

@@ -98,6 +98,13 @@ class DatasetMissingError(AlkitError, FileNotFoundError):
     """A data set that is not where it was looked for."""
 
 
+# --- the course -------------------------------------------------------------------------------
+
+
+class AnswerError(AlkitError, ValueError):
+    """An answer to an exercise that is not right yet: what is wrong, without the answer."""
+
+
 # --- comparisons ------------------------------------------------------------------------------
 
 
