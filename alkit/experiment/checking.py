@@ -50,13 +50,7 @@ def look(trial: Trial) -> Look:
         ConfigurationError: the factory returned no strategy over its pool, or one that cannot be
             tested.
     """
-    try:
-        strategy = trial.begin()
-    except AttributeError as error:
-        raise ConfigurationError(
-            f"the factory of {trial.name!r} must return a strategy over the pool that it is given: "
-            f"{error}"
-        ) from error
+    strategy = trial.begin()
     if strategy.test_data is None:
         raise ConfigurationError(
             f"{trial.name!r} has no test data, so there is nothing to compare: give test=dataset "

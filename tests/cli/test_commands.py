@@ -1,10 +1,15 @@
 import csv
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 from alkit.cli import main
+from alkit.records import Records
 
 SMALL = ["compare", "--rounds", "2", "--query-size", "10", "--trials", "2", "--max-steps", "5"]
 
@@ -17,7 +22,8 @@ def records(folder):
 def test_compare_leaves_records_curves_and_a_report_and_prints_a_table(tmp_path, capsys):
     assert main([*SMALL, "--out", str(tmp_path / "out")]) == 0
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"records.csv", "learning_curves.png", "report.html", "protocol.json"}
+    results = {"records.csv", "learning_curves.png", "report.html", "protocol.json"}
+    assert names == {*results, "trials", ".lock"}
     rows = records(tmp_path / "out")
     assert {row["strategy"] for row in rows} == {"uniform", "uncertainty", "adversarial"}
     assert len(rows) == 3 * 2 * 2
@@ -66,9 +72,89 @@ def test_a_missing_dataset_says_where_it_looked_and_how_to_get_it(tmp_path, caps
     assert "Traceback" not in message
 
 
-def test_an_unknown_strategy_is_named(capsys):
-    assert main(["compare", "--strategies", "uniform,margn"]) == 2
-    assert "margn" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--strategies", "uniform,uncertanty", "Did you mean 'uncertainty'"),
+        ("--without", "unifrm", "Did you mean 'uniform'"),
+        ("--dataset", "digts", "Did you mean 'digits'"),
+        ("--criterion", "x", "there is margin, entropy"),
+    ],
+)
+def test_an_unknown_name_is_told_with_its_likely_spelling(option, value, told, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["compare", option, value])
+    assert stopped.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_uniform_is_always_there_unless_it_is_left_out(tmp_path):
+    for name, more in (("a", []), ("b", ["--without", "uniform"])):
+        options = ["--strategies", "uncertainty", "--trials", "1", *more]
+        assert main([*SMALL, *options, "--out", str(tmp_path / name)]) == 0
+    assert {row["strategy"] for row in records(tmp_path / "a")} == {"uniform", "uncertainty"}
+    assert {row["strategy"] for row in records(tmp_path / "b")} == {"uncertainty"}
+
+
+def test_a_comparison_that_is_stopped_says_what_is_kept_and_is_resumed(tmp_path, capsys):
+    options = ["--strategies", "uniform,uncertainty", "--trials", "1", "--rounds", "6"]
+    sizes = ["--query-size", "10", "--max-steps", "5"]
+    assert main(["compare", *options, *sizes, "--out", str(tmp_path / "whole")]) == 0
+
+    def stop():
+        while not list(tmp_path.glob("stopped/records.csv")) or not records(tmp_path / "stopped"):
+            time.sleep(0.002)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    assert main(["compare", *options, *sizes, "--out", str(tmp_path / "stopped")]) == 130
+    thread.join()
+    told = capsys.readouterr().err
+    assert "of 12 rounds are finished and kept" in told
+    assert f"alkit resume {tmp_path / 'stopped'}" in told
+    assert 0 < len(records(tmp_path / "stopped")) < 12
+    assert main(["resume", str(tmp_path / "stopped")]) == 0
+    ours, theirs = records(tmp_path / "stopped"), records(tmp_path / "whole")
+    for row in (*ours, *theirs):
+        for name in [name for name in row if name.startswith(("seconds", "peak"))]:
+            del row[name]
+    assert ours == theirs
+
+
+def test_another_comparison_in_the_same_folder_is_refused(tmp_path, capsys):
+    out = ["--trials", "1", "--strategies", "uniform", "--out", str(tmp_path)]
+    assert main([*SMALL, *out]) == 0
+    assert main([*SMALL, *out, "--seed", "9"]) == 2
+    assert "holds another comparison" in capsys.readouterr().err
+    assert main([*SMALL, *out]) == 0  # the same one: nothing is left to do
+
+
+def test_a_report_is_made_again_and_labels_are_replayed(tmp_path, capsys):
+    out, again = tmp_path / "out", tmp_path / "again"
+    assert main([*SMALL, "--strategies", "uniform", "--ceiling", "9", "--out", str(out)]) == 0
+    (out / "report.html").unlink()
+    assert main(["report", str(out)]) == 0
+    assert (out / "report.html").stat().st_size
+    replay = ["replay", str(out), "--strategy", "uniform", "--seed", "1", "--out", str(again)]
+    assert main(replay) == 0
+    assert "labels  recorded  replayed" in capsys.readouterr().out
+    picks = [row["picked"] for row in records(out) if row["seed"] == "1"]
+    assert [row["picked"] for row in records(again)] == picks
+    assert main([*replay[:3], "unifrm", *replay[4:]]) == 2
+    assert "Did you mean 'uniform'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["resume", "report"])
+def test_a_folder_without_results_is_said(command, tmp_path, capsys):
+    assert main([command, str(tmp_path / "nowhere")]) == 2
+    assert "holds no results" in capsys.readouterr().err
+
+
+def test_a_comparison_of_python_is_not_resumed_from_the_command_line(tmp_path, capsys):
+    Records([], {"seeds": [0]}).save(tmp_path)
+    assert main(["resume", str(tmp_path)]) == 2
+    assert "al.compare(" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["--rounds", "--query-size", "--trials", "--max-steps"])
@@ -79,13 +165,16 @@ def test_sizes_must_be_positive(option, capsys):
     assert "at least 1" in capsys.readouterr().err
 
 
-def test_help_does_not_load_torch():
+def test_help_has_an_example_of_each_command_and_does_not_load_torch():
     code = (
         "import sys; from alkit.cli import main\n"
-        "try: main(['compare', '--help'])\n"
-        "except SystemExit: pass\n"
+        "for name in ('compare', 'resume', 'report', 'replay'):\n"
+        "    try: main([name, '--help'])\n"
+        "    except SystemExit: pass\n"
         "sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "--max-steps" in done.stdout
+    for name in ("compare", "resume", "report", "replay"):
+        assert f"example:\n  alkit {name} " in done.stdout
