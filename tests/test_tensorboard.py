@@ -148,9 +148,9 @@ def test_without_a_logger_nothing_is_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_regression_has_scalars_and_no_curves(tmp_path):
-    values = (X.sum(1, keepdim=True), X[:, :1])
-    strategy = make((X[:40], values[0][:40]), (X[40:], values[0][40:]), 1, loss=nn.MSELoss())
+@pytest.mark.parametrize("targets", [X.sum(1, keepdim=True), Y])
+def test_regression_has_scalars_and_no_curves_also_where_its_targets_are_counts(tmp_path, targets):
+    strategy = make((X[:40], targets[:40]), (X[40:], targets[40:]), 1, loss=nn.MSELoss())
     strategy.criterion = al.Variance()
     strategy.selector = al.Random()
     run(strategy, TensorBoardLogger(tmp_path, "r", "a"))

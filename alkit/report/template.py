@@ -28,9 +28,10 @@ PAGE = """<!doctype html>
   .verdict ul {{ margin: .5rem 0; padding-left: 1.2rem; }}
   .verdict li {{ margin: .35rem 0; }}
   table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
-  th, td {{ padding: .4rem .9rem; text-align: right; border-bottom: 1px solid var(--line); }}
+  th, td {{ padding: .4rem .7rem; text-align: right; border-bottom: 1px solid var(--line); }}
   thead th {{ font-size: .875rem; color: var(--soft); font-weight: 500; }}
-  tbody th {{ font-weight: 600; }}
+  tbody th {{ font-weight: 600; min-width: 8rem; }} /* only longer names may break */
+  thead th {{ overflow-wrap: normal; }}
   td {{ white-space: nowrap; }}
   th:first-child {{ text-align: left; padding-left: 0; }}
   .figures {{ display: grid; gap: 1.5rem; grid-template-columns: repeat(2, minmax(0, 36rem)); }}

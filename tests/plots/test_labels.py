@@ -49,6 +49,12 @@ def test_a_line_ends_where_its_strategy_came_no_further_and_never_falls():
     assert words == ["a, to 0.600", "b, to 0.900"]
 
 
+def test_of_two_trials_what_both_reached_counts():
+    (line,) = plots.labels_needed(curve(a=[[0.2, 0.6], [0.2, 0.8]])).get_lines()
+    assert line.get_xdata()[-1] == pytest.approx(0.6)
+    assert line.get_ydata()[-1] == pytest.approx((20 + 16.666667) / 2)
+
+
 def test_a_falling_result_has_its_better_end_at_the_right():
     ax = plots.labels_needed(curve("test_loss_epoch", a=[[3.0, 2.0, 1.0]]))
     (line,) = ax.get_lines()

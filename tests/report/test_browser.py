@@ -39,7 +39,7 @@ def full(make_records):
     return records
 
 
-@pytest.mark.parametrize("width", [390, 768, 1200])
+@pytest.mark.parametrize("width", [390, 768, 1000, 1200])
 def test_the_page_fits_the_screen_and_says_nothing_to_the_console(
     browser, full, tmp_path, pictures, width
 ):
@@ -75,6 +75,18 @@ def test_a_phone_shows_a_card_a_strategy_with_the_names_of_its_numbers(browser, 
     browser.open(tmp_path / "report.html", 1200)
     assert browser.evaluate(name) == "none"
     assert browser.evaluate("getComputedStyle(document.querySelector('tr')).display") == "table-row"
+
+
+@pytest.mark.parametrize("width", [390, 1000])
+def test_names_of_a_usual_length_stand_on_one_line(browser, full, tmp_path, width):
+    report.save(full, tmp_path / "report.html")
+    browser.open(tmp_path / "report.html", width)
+    lines = browser.evaluate(
+        "[...document.querySelectorAll('tbody th')].slice(0, 3).map(e => {"
+        "const r = document.createRange(); r.selectNodeContents(e);"
+        "return r.getClientRects().length})"
+    )
+    assert lines == [1, 1, 1]
 
 
 def test_text_has_contrast_and_a_size_that_can_be_read(browser, full, tmp_path):
