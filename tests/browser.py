@@ -1,4 +1,4 @@
-"""Debian's chromium, to look at pages with: fixtures, which tests/conftest.py gives to all tests."""
+"""Debian's chromium, to look at pages with: fixtures that tests/conftest.py gives to all."""
 
 import base64
 import http.client
