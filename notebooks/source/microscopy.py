@@ -51,8 +51,8 @@ print(dict(zip(names, counts.tolist())), "to choose from")
 print(dict(zip(names, np.bincount(cells["y_test"]).tolist())), "to test by")
 
 # %% tags=["hidden"]
-assert len(train) == 1000 and len(test) == 207
-assert 0.07 < counts[1] / 1000 < 0.09 and 0.07 < counts[2] / 1000 < 0.09
+assert (len(train), len(test)) == (1000, 207)
+assert all(0.07 < count / 1000 < 0.09 for count in counts[1:])
 assert os.path.getsize("data/bccd_sample.npz") < 2e6
 
 # %% [markdown]
@@ -78,6 +78,7 @@ for c, row in enumerate(axes):
 # - **margin**: the 12 for which the two likeliest classes are closest.
 # - **balanced**: each turn goes to the class that has the fewest labels so far, where a cell counts
 #   as the class that the model guesses; within it the margin decides.
+
 
 # %%
 def network():
@@ -150,6 +151,7 @@ for name, ax in zip(result.strategies, axes):
 #
 # The share of the cells of each class that is recognized at the end:
 
+
 # %%
 def at_the_end(name):
     """Mean over the trials, by class: (3,)."""
@@ -197,6 +199,7 @@ if not SMOKE:
         name: np.mean([r["queried_classes"][0] for r in rows if r["strategy"] == name])
         for name in result.strategies
     }
-    assert 9.5 < red["uniform"] < 11 and red["margin"] < 3.2 and red["balanced"] < 5.1, red
+    assert 9.5 < red["uniform"] < 11, red
+    assert max(red["margin"], red["balanced"]) < 3.2, red
     verdict = result.verdict()
     assert verdict.startswith("margin and balanced beat uniform"), verdict
