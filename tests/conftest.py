@@ -1,4 +1,5 @@
 import os
+import sys
 import warnings
 from pathlib import Path
 
@@ -6,6 +7,9 @@ import hypothesis
 import numpy as np
 import pytest
 import torch
+
+sys.path.insert(0, str(Path(__file__).parent))  # for browser.py
+from browser import browser, pictures  # noqa: F401
 
 torch.set_num_threads(1)  # small nets are many times faster, and runs are repeatable
 

@@ -111,7 +111,7 @@ def compare(
     if UNIFORM not in (*arms, *left_out) and not any(seen.uniform for seen in looks.values()):
         arms = {UNIFORM: Uniform(next(iter(arms.values()))), **arms}
         looks = {UNIFORM: look(Trial(UNIFORM, seeds[0], arms[UNIFORM], dataset, plan)), **looks}
-    check_looks(looks, plan, len(dataset), metric)
+    metric = check_looks(looks, plan, len(dataset), metric)
     drawn = [name for name in arms if name == UNIFORM or looks[name].uniform]
     events = None
     if logger:

@@ -1,12 +1,13 @@
 import importlib.metadata
 import sys
 
+import lightning as L
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import auc
-from small import DATA, compare, lasting, margin, uniform
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from small import DATA, TEST, compare, lasting, margin, uniform
 
 import alkit as al
 from alkit.errors import MissingPackageError
@@ -156,3 +157,32 @@ def test_without_tensorboard_a_logger_is_an_error_before_any_training(monkeypatc
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(MissingPackageError, match="pip install"):
         compare(logger=True)
+class Named(L.LightningModule):
+    """Logs its results under names of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = torch.nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.net(x)
+
+    def training_step(self, batch, batch_idx):
+        return torch.nn.functional.cross_entropy(self(batch[0]), batch[1])
+
+    def test_step(self, batch, batch_idx):
+        x, y = batch
+        self.log("my_loss", torch.nn.functional.cross_entropy(self(x), y))
+        self.log("accuracy", (self(x).argmax(-1) == y).float().mean())
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters())
+
+
+def test_results_that_a_module_names_as_it_likes_are_shown_and_losses_last():
+    def own(pool, seed):
+        return al.ActiveLearner(Named(), pool, test=TEST, seed=seed)
+
+    result = compare({"own": own})
+    assert result.metric == "accuracy"
+    assert {row["strategy"] for row in result.summary()} == {"uniform", "own"}
