@@ -14,7 +14,7 @@ from alkit.course.mistakes import judge
 from alkit.errors import AnswerError, PicksError
 from alkit.pool import ActiveLearningDataset
 from alkit.prediction import Prediction
-from alkit.selectors import Candidates, Selector, as_selector
+from alkit.selectors import Candidates, Picks, Selector, as_selector
 from alkit.strategies import ActiveLearner
 
 CANDIDATES = 60
@@ -100,7 +100,8 @@ def check_selector(answer: Selector | Callable[..., Any]) -> str:
 
 def _picks(selector: Selector, candidates: Candidates, n: int, seed: int = 0) -> list[int]:
     picked = selector.select(candidates, n, torch.Generator().manual_seed(seed))
-    positions = [int(p) for p in getattr(picked, "positions", picked)]
+    picked = picked.positions if isinstance(picked, Picks) else picked
+    positions = [int(p) for p in picked]
     twice = sorted(p for p in set(positions) if positions.count(p) > 1)
     if twice:
         raise AnswerError(f"this batch holds candidate {twice[0]} twice.")

@@ -107,7 +107,7 @@ def check_interval(answer: Callable[[Any, Any], Interval]) -> str:
             (welch, apart),
             (pooled, apart),
             (normal(1.96), few),
-            (normal(stats.norm.ppf(0.975)), few),
+            (normal(float(stats.norm.ppf(0.975))), few),
             (interval(ddof=0), "the spread of a sample has T - 1 below the fraction bar: numpy's "
              "std takes T unless told otherwise."),
             (interval(0.95), "this holds the truth in 90 of 100 studies: 5 % are left on each "
