@@ -36,6 +36,7 @@ bench:
 	python benchmarks/monitor.py
 	python benchmarks/mc_dropout.py
 	python benchmarks/auto.py
+	python benchmarks/executors.py
 
 bench-bayesian:
 	python benchmarks/batchbald_mnist.py --out benchmarks/results/batchbald_mnist.jsonl

@@ -60,8 +60,8 @@ class ActiveLearningLoop:
             of the weights that the model was built with.
         trainer: further arguments of the Trainer of each round.
         logger: True writes scalars, histograms of the queries and precision-recall curves for
-            TensorBoard, into ``lightning_logs``; a Lightning TensorBoardLogger says where
-            (``alkit.tensorboard.Board``). Nothing else changes.
+            TensorBoard, into ``lightning_logs``; a Lightning TensorBoardLogger says where. Or a
+            ``Board``, where several loops are one run. The run itself is the same.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class ActiveLearningLoop:
         max_epochs: int | None = None,
         warm_start: bool = False,
         trainer: dict[str, Any] | None = None,
-        logger: bool | TensorBoardLogger | None = None,
+        logger: bool | TensorBoardLogger | Board | None = None,
     ) -> None:
         strategy.check_built("loop over")
         if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
@@ -88,7 +88,7 @@ class ActiveLearningLoop:
         self.budget = {"max_steps": max_steps, "max_epochs": max_epochs}
         self.warm_start = warm_start
         self.trainer = {"enable_progress_bar": False, **(trainer or {})}
-        self.board = Board(logger) if logger else None
+        self.board = logger if isinstance(logger, Board) else Board(logger) if logger else None
 
     def __len__(self) -> int:
         return self.rounds

@@ -31,3 +31,10 @@ def classifier_parts(shape: Sequence[int], classes: int) -> tuple[Block, Block, 
         backbone.blocks[-1].append(Layer(nn.AdaptiveAvgPool2d, output_size=1))
         backbone.blocks[-1].append(Layer(nn.Flatten))
     return backbone, MultiLayerPerceptron(latent, [], classes), latent
+
+
+def linear_classifier(shape: Sequence[int], classes: int) -> Block:
+    """An unbuilt linear classifier of images ``(C, H, W)``: softmax regression on the pixels."""
+    channels, height, width = shape
+    pixels = channels * height * width
+    return Sequential(Layer(nn.Flatten), MultiLayerPerceptron(pixels, [], classes))

@@ -33,13 +33,14 @@ class Board:
 
     Args:
         logger: True for a ``TensorBoardLogger`` in the folder ``lightning_logs``, or one of yours.
+        steps: gradient steps of earlier rounds, where a run goes on.
 
     Raises:
         MissingPackageError: tensorboard is not installed.
         ConfigurationError: another kind of logger.
     """
 
-    def __init__(self, logger: bool | TensorBoardLogger) -> None:
+    def __init__(self, logger: bool | TensorBoardLogger, steps: int = 0) -> None:
         if find_spec("tensorboard") is None:
             raise MissingPackageError(
                 "logger= writes for TensorBoard, which is not installed: "
@@ -51,7 +52,7 @@ class Board:
                 f'{logger!r}. Other loggers of Lightning go to trainer={{"logger": ...}}.'
             )
         self.logger = TensorBoardLogger(".") if logger is True else logger
-        self._steps = 0  # of the rounds before
+        self._steps = steps
         self._labels: list[Any] | None = None  # of the test data; read once
 
     def trained(self, strategy: ActiveLearner) -> None:

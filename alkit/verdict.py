@@ -89,6 +89,9 @@ def findings(records: Records) -> list[str]:
         row = rows[test["strategy"]]
         parts = [_difference(found, test), _labels(found, test, row), _cost(reference, row)]
         said.append(f"{test['strategy']}: {'; '.join(part for part in parts if part)}.")
+    ceiling = (records.protocol.get("ceiling") or {}).get(records.metric)
+    if ceiling:
+        said.append(f"Trained on all labels, the model comes to {np.mean(ceiling):.3f}.")
     return said
 
 

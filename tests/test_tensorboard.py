@@ -15,6 +15,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 import alkit as al
 from alkit.errors import ConfigurationError, MissingPackageError
+from alkit.tensorboard import Board
 
 X = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
 Y = (X[:, 0] > 0).long() + (X[:, 1] > 0).long()
@@ -132,15 +133,24 @@ def test_true_writes_into_lightning_logs_a_version_a_loop(tmp_path):
         assert events(tmp_path / "lightning_logs" / f"version_{k}").Scalars("annotated")
 
 
+def test_a_run_that_goes_on_goes_on_in_its_steps(tmp_path):
+    strategy = make()
+    board = Board(TensorBoardLogger(tmp_path, "r", "a"), steps=8)
+    for _ in range(2):  # a loop a round, as a comparison that can be interrupted has
+        run(strategy, board, rounds=1)
+    written = events(tmp_path / "r" / "a").Scalars("train/loss")
+    assert [event.step for event in written] == list(range(9, 17))
+
+
 def test_without_a_logger_nothing_is_written(tmp_path):
     run(make(), logger=None, rounds=1)
     run(make(), logger=False, rounds=1)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_regression_has_scalars_and_no_curves(tmp_path):
-    values = (X.sum(1, keepdim=True), X[:, :1])
-    strategy = make((X[:40], values[0][:40]), (X[40:], values[0][40:]), 1, loss=nn.MSELoss())
+@pytest.mark.parametrize("targets", [X.sum(1, keepdim=True), Y])
+def test_regression_has_scalars_and_no_curves_also_where_its_targets_are_counts(tmp_path, targets):
+    strategy = make((X[:40], targets[:40]), (X[40:], targets[40:]), 1, loss=nn.MSELoss())
     strategy.criterion = al.Variance()
     strategy.selector = al.Random()
     run(strategy, TensorBoardLogger(tmp_path, "r", "a"))

@@ -18,6 +18,7 @@ from alkit.experiment.choosing import chooses_uniformly
 from alkit.experiment.trial import Plan, Trial, annotated_for_validation, randomness
 from alkit.naming import likely
 from alkit.pool import ActiveLearningDataset
+from alkit.records import main_metric
 from alkit.strategies.checking import check_counts
 from alkit.strategies.learner import ActiveLearner
 
@@ -50,13 +51,7 @@ def look(trial: Trial) -> Look:
         ConfigurationError: the factory returned no strategy over its pool, or one that cannot be
             tested.
     """
-    try:
-        strategy = trial.begin()
-    except AttributeError as error:
-        raise ConfigurationError(
-            f"the factory of {trial.name!r} must return a strategy over the pool that it is given: "
-            f"{error}"
-        ) from error
+    strategy = trial.begin()
     if strategy.test_data is None:
         raise ConfigurationError(
             f"{trial.name!r} has no test data, so there is nothing to compare: give test=dataset "
@@ -71,8 +66,13 @@ def look(trial: Trial) -> Look:
     return Look(_describe(strategy), chooses_uniformly(strategy), classes, results, left)
 
 
-def check_looks(looks: Mapping[str, Look], plan: Plan, samples: int, metric: str | None) -> None:
-    """Raise a ConfigurationError unless the strategies can be compared with each other."""
+def check_looks(
+    looks: Mapping[str, Look], plan: Plan, samples: int, metric: str | None
+) -> str | None:
+    """Raise a ConfigurationError unless the strategies can be compared with each other.
+
+    Returns the metric to show, where that is not the one that its name makes the usual one.
+    """
     classes = {name: seen.classes for name, seen in looks.items() if seen.classes is not None}
     if len(set(classes.values())) > 1:
         told = ", ".join(f"{name} {count}" for name, count in classes.items())
@@ -100,6 +100,9 @@ def check_looks(looks: Mapping[str, Look], plan: Plan, samples: int, metric: str
             f"{plan.rounds} rounds of {plan.query_size} after {plan.initial} need {needed:,} "
             f"labels, and the dataset has {there:,}: at most {most} rounds."
         )
+    if metric is None and main_metric(shared) not in shared:
+        return min(shared, key=lambda name: "loss" in name)  # a module names them as it likes
+    return metric
 
 
 def check_plan(plan: Plan, samples: int) -> None:

@@ -106,7 +106,7 @@ def compare(
     if UNIFORM not in (*arms, *left_out) and not any(seen.uniform for seen in looks.values()):
         arms = {UNIFORM: Uniform(next(iter(arms.values()))), **arms}
         looks = {UNIFORM: look(Trial(UNIFORM, seeds[0], arms[UNIFORM], dataset, plan)), **looks}
-    check_looks(looks, plan, len(dataset), metric)
+    metric = check_looks(looks, plan, len(dataset), metric)
     drawn = [name for name in arms if name == UNIFORM or looks[name].uniform]
     trials = [Trial(name, seed, f, dataset, plan) for seed in seeds for name, f in arms.items()]
     if ceiling is not None:

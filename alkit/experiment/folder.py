@@ -17,7 +17,7 @@ from alkit.records import PROTOCOL, RECORDS, in_order
 from alkit.table import Row
 
 LATER = ("ceiling", "failures")  # of the protocol: what is known at the end
-PLACE = ("python", "torch_threads")  # of the protocol: what the records do not depend on
+PLACE = ("python", "torch_threads", "command")  # of the protocol: what the records do not depend on
 
 
 class Folder:
@@ -38,6 +38,7 @@ class Folder:
     def __init__(self, path: Path, protocol: Mapping[str, Any]) -> None:
         self.path = path
         self._columns: list[str] = []
+        self._files: dict[tuple[str, int], StateFiles] = {}
         self._check(protocol)
         self.protocol = dict(protocol)
 
@@ -68,9 +69,10 @@ class Folder:
             )
 
     def files(self, trial: Trial) -> StateFiles:
-        """The files of a trial."""
+        """The files of a trial; the same object each time, since it knows its weights."""
         name, seed = trial.key
-        return StateFiles(self.path / "trials" / f"{quote(name, safe=' ')}-{seed}")
+        at = self.path / "trials" / f"{quote(name, safe=' ')}-{seed}"
+        return self._files.setdefault(trial.key, StateFiles(at))
 
     def open(self, states: Iterable[State], **protocol: Any) -> None:
         """Write the protocol, with what is added to it, and the records of these states."""

@@ -48,5 +48,6 @@ class Progress:
             self._bar.update()
 
     def tell(self, text: str) -> None:
-        """A line above the bar."""
-        self._bar.write(text)
+        """A line above the bar, where there is one."""
+        if not self._bar.disable:
+            self._bar.write(text)

@@ -70,7 +70,7 @@ def replay(
     plan = Plan(len(rows), made["query_size"], made["initial"], steps, warm_start)
     trial = Trial(name, seed, Recorded(factory, [row["picked"] for row in rows]), dataset, plan)
     seen = look(trial)
-    check_looks({name: seen}, plan, len(dataset), None)
+    metric = check_looks({name: seen}, plan, len(dataset), None)
     protocol = {
         **{key: made[key] for key in ("dataset", "samples", "labels", "initial") if key in made},
         "strategies": [name],
@@ -82,6 +82,7 @@ def replay(
         "query_size": plan.query_size,
         "max_steps": steps,
         "start": "warm" if warm_start else "reset every round",
+        **({} if metric is None else {"metric": metric}),
         **packages(),
         "torch_threads": torch.get_num_threads(),
     }

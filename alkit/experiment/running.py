@@ -32,7 +32,7 @@ class Failure:
 
     def __str__(self) -> str:
         name, seed = self.trial.key
-        what = f"{type(self.error).__name__}: {self.error}".strip().splitlines()[0]
+        what = f"{type(self.error).__name__}: {self.error}".strip().splitlines()[0].rstrip(".")
         return f"{name}, seed {seed}, failed in round {self.round + 1}: {what}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 
 import torch
 
+from alkit.errors import ConfigurationError
 from alkit.experiment.measuring import Meter
 from alkit.experiment.rows import row
 from alkit.loop import ActiveLearningLoop
@@ -110,12 +112,21 @@ class Trial:
                     strategy.val_pool.load_state_dict(found)  # type: ignore[union-attr]
 
     def begin(self) -> ActiveLearner:
-        """The strategy, built, over a pool of its own with the initial set annotated."""
+        """The strategy, built, over a pool of its own with the initial set annotated.
+
+        Raises:
+            ConfigurationError: the factory made something else.
+        """
         pool = ActiveLearningDataset(self.dataset)
         pool.annotate_random(self.plan.initial, seed=derive(self.seed, "initial"))
         seed = derive(self.seed, "strategy")
         with randomness(derive(self.seed, "weights")):
             strategy = self.factory(pool, seed)
+            if not isinstance(strategy, ActiveLearner) or strategy.train_pool is not pool:
+                raise ConfigurationError(
+                    f"the factory of {self.name!r} must return a strategy over the pool that it is "
+                    f"given, got {type(strategy).__name__}."
+                )
             if not strategy.built:
                 strategy.build()
         strategy.seed = seed  # the order of the data is shared, also where a factory forgets it
@@ -132,7 +143,7 @@ class Trial:
             warm_start=plan.warm_start,
             trainer={"callbacks": [meter]},
         )
-        with randomness(derive(self.seed, "training", round)):
+        with randomness(derive(self.seed, "training", round)), interruptible():
             record = loop.evaluate(round)
         last = round == plan.rounds - 1 or not len(pool.unannotated_indices)
         weights = None
@@ -156,6 +167,23 @@ def randomness(seed: int) -> Iterator[None]:
         if torch.cuda.is_available():
             torch.cuda.manual_seed_all(seed)
         yield
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C in a fit is a KeyboardInterrupt, and works again afterwards.
+
+    Lightning makes a SystemExit of it, and has the process ignore every later one.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stopped:
+        if not isinstance(stopped.__context__, KeyboardInterrupt):
+            raise
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from None
 
 
 def annotated_for_validation(strategy: ActiveLearner) -> int:

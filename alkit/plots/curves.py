@@ -9,6 +9,8 @@ import numpy as np
 
 from alkit.plots.style import axes, dress, legend, look
 from alkit.records import Records
+from alkit.statistics import bootstrap_interval
+from alkit.summary import trials
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 def learning_curves(records: Records, ax: Axes | None = None) -> Axes:
     """The result on the test data against the annotated samples, a line a strategy.
 
-    The line is the mean over the trials, the band its 95 % interval by the bootstrap over
+    The line is the mean over the finished trials, the band its 95 % interval by the bootstrap over
     trials. A dotted line at the ceiling, where the records have one: the mean result of the same
     model trained on all labels.
 
@@ -29,14 +31,17 @@ def learning_curves(records: Records, ax: Axes | None = None) -> Axes:
         The Axes.
     """
     ax = axes(ax)
-    trials = 1
-    for k, name in enumerate(records.strategies):
-        annotated, values = records.curves(name)
-        style = look(k)
-        if len(values) > 1:
-            trials = len(values)
-            ax.fill_between(annotated, *_interval(values), color=style["color"], alpha=0.15, lw=0)
-        ax.plot(annotated, values.mean(0), ms=4, lw=1.8, label=name, **style)
+    found = trials(records)
+    counts = set()
+    for k, (name, values) in enumerate(found.values.items()):
+        if not values:
+            continue  # the reference, of which no trial is finished
+        curves, style = found.curves(name), look(k)
+        counts.add(len(curves))
+        if len(curves) > 1:
+            low, high = bootstrap_interval(curves)
+            ax.fill_between(found.annotated, low, high, color=style["color"], alpha=0.15, lw=0)
+        ax.plot(found.annotated, curves.mean(0), ms=4, lw=1.8, label=name, **style)
     ceiling = (records.protocol.get("ceiling") or {}).get(records.metric)
     if ceiling:
         mean = float(np.mean(ceiling))
@@ -44,15 +49,10 @@ def learning_curves(records: Records, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("annotated samples")
     ax.set_ylabel(title(records.metric))
     legend(ax)
-    note = f"{trials} trials, band: 95 % interval of the mean" if trials > 1 else "one trial"
-    return dress(ax, note)
-
-
-def _interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """95 % interval of the mean over trials, ``(T, R)`` to two of ``(R,)``: percentiles."""
-    draws = np.random.default_rng(0).integers(len(values), size=(2000, len(values)))
-    low, high = np.percentile(values[draws].mean(1), [2.5, 97.5], axis=0)
-    return low, high
+    if max(counts) == 1:
+        return dress(ax, "one trial")
+    several = " to ".join(map(str, sorted({min(counts), max(counts)})))
+    return dress(ax, f"{several} trials, band: 95 % interval of the mean")
 
 
 def title(metric: str) -> str:

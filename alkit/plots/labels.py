@@ -6,42 +6,52 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alkit import statistics
 from alkit.plots.curves import title
 from alkit.plots.style import axes, dress, legend, look
 from alkit.records import Records
+from alkit.summary import trials
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+LEVELS = 61  # a line
+MARKED = 6  # every so many of them there is a marker
 
 
 def labels_needed(records: Records, ax: Axes | None = None) -> Axes:
     """Annotated samples that were needed to reach a result, a line a strategy; lower is better.
 
-    The mean curve over the trials, made monotone (isotonic regression), read the other way round:
-    a marker a round, straight lines between. A line ends where its strategy came no further:
-    what was not reached is not drawn, and the legend says how far each came.
+    At each level the median over the finished trials, as in ``alkit.summary.labels_to``. A line
+    ends at the best that half of its trials reached or more: what was not reached is not drawn,
+    and the legend says how far each came.
 
     Args:
         records: of a comparison.
         ax: where to draw. Default: a new figure.
 
     Returns:
-        The Axes.
+        The Axes. Better results stand at the right, also where lower ones are better.
     """
     ax = axes(ax)
-    for k, name in enumerate(records.strategies):
-        reached, annotated = _rising(*records.curves(name))
-        ax.plot(reached, annotated, ms=4, lw=1.8, label=f"{name}, to {reached[-1]:.3f}", **look(k))
+    found = trials(records)
+    half = "lower" if found.rising else "higher"
+    for k, (name, values) in enumerate(found.values.items()):
+        if not values:
+            continue  # the reference, of which no trial is finished
+        curves = found.curves(name)
+        fitted = statistics.monotone(curves, rising=found.rising)
+        start, end = np.quantile(fitted[:, [0, -1]], 0.5, axis=0, method=half)
+        levels = np.linspace(start, end, LEVELS)
+        needed = [
+            np.median(statistics.labels_needed(found.annotated, curves, level, rising=found.rising))
+            for level in levels
+        ]
+        words = f"{name}, to {end:.3f}"
+        ax.plot(levels, needed, ms=4, lw=1.8, markevery=MARKED, label=words, **look(k))
+    if not found.rising:
+        ax.invert_xaxis()
     ax.set_xlabel(title(records.metric))
     ax.set_ylabel("annotated samples needed")
     legend(ax)
     return dress(ax, "lower is better; a line ends at the best that was reached")
-
-
-def _rising(annotated: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Results that never fall, and the annotated samples at each, to where the last is reached."""
-    from sklearn.isotonic import isotonic_regression
-
-    reached = isotonic_regression(values.mean(0))
-    end = int(np.searchsorted(reached, reached[-1])) + 1
-    return reached[:end], annotated[:end]

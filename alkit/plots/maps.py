@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 MOST_TSNE = 3000  # samples: t-SNE of more takes minutes, PCA a moment
 
 
-def pool_map(
-    strategy: ActiveLearner, queried: Any = None, ax: Axes | None = None, *, seed: int = 0
-) -> Axes:
+def pool_map(strategy: ActiveLearner, queried: Any = None, ax: Axes | None = None) -> Axes:
     """The samples of a strategy's pool in two dimensions, by the features of its model.
 
     Args:
@@ -27,7 +25,6 @@ def pool_map(
         queried: a Query, or dataset indices. Default: what was annotated in the newest round,
             where there has been more than the initial one.
         ax: where to draw. Default: a new figure.
-        seed: of t-SNE.
 
     Returns:
         The Axes. Cost: a forward pass over the pool, then that of ``embedding_map``.
@@ -40,7 +37,7 @@ def pool_map(
     with closing(strategy.predictions(pool, np.arange(len(pool)))) as predictions:
         rows = [p.outputs.flatten(1) if p.features is None else p.features for p in predictions]  # type: ignore[union-attr]
     features = np.concatenate([part.float().cpu().numpy() for part in rows])
-    return embedding_map(features, pool.annotated_indices, queried, ax, seed=seed)
+    return embedding_map(features, pool.annotated_indices, queried, ax)
 
 
 def embedding_map(
@@ -48,8 +45,6 @@ def embedding_map(
     annotated: Any = (),
     queried: Any = (),
     ax: Axes | None = None,
-    *,
-    seed: int = 0,
 ) -> Axes:
     """Samples in two dimensions: t-SNE of up to 3,000 of them, PCA of more.
 
@@ -61,7 +56,6 @@ def embedding_map(
         annotated: rows that have a label.
         queried: rows that were just asked for; they are drawn as such, annotated or not.
         ax: where to draw. Default: a new figure.
-        seed: of t-SNE.
 
     Returns:
         The Axes. Cost: t-SNE O(N log N), about 10 s for 3,000; PCA O(N D^2).
@@ -82,7 +76,7 @@ def embedding_map(
                 f"rows run from 0 to {len(points) - 1}, got {rows.min()} to {rows.max()}."
             )
         state[rows] = value
-    points, how = _flat(points, seed)
+    points, how = _flat(points)
     ax = axes(ax, 6.0, 5.2)
     looks = (
         ("unannotated", {"marker": ".", "color": "0.6", "s": 14, "linewidths": 0}),
@@ -97,7 +91,7 @@ def embedding_map(
     return bare(ax, how)
 
 
-def _flat(points: np.ndarray, seed: int) -> tuple[np.ndarray, str]:
+def _flat(points: np.ndarray) -> tuple[np.ndarray, str]:
     """Points ``(N, 2)``, and how they came about."""
     n, width = points.shape
     if width <= 2:
@@ -105,7 +99,7 @@ def _flat(points: np.ndarray, seed: int) -> tuple[np.ndarray, str]:
     if n <= MOST_TSNE and n > 4:
         from sklearn.manifold import TSNE
 
-        tsne = TSNE(perplexity=min(30.0, (n - 1) / 3), init="pca", random_state=seed)
+        tsne = TSNE(perplexity=min(30.0, (n - 1) / 3), init="pca", random_state=0)
         return tsne.fit_transform(points), f"t-SNE of {n} samples, {width} features"
     centered = points - points.mean(0)
     directions = np.linalg.svd(centered.T @ centered)[0][:, :2]

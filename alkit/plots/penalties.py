@@ -2,56 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alkit.errors import ConfigurationError
 from alkit.plots.style import axes
+from alkit.records import Records
+from alkit.summary import Penalties, penalties
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MOST = 18  # letters of a name: beyond, no room is left for the numbers
 
-def penalty_matrix(matrix: Any, names: Sequence[str], ax: Axes | None = None) -> Axes:
-    """A penalty matrix as numbers on shades (Ash et al. 2020): who beat whom, and how often.
+
+def penalty_matrix(records: Records | Penalties, ax: Axes | None = None) -> Axes:
+    """The penalty matrix (Ash et al. 2020) as numbers on shades: who beat whom, and how often.
 
     Args:
-        matrix: ``(S, S)``: how often the strategy of the row beat that of the column, from 0
-            to the number of settings.
-        names: ``S`` names of strategies.
+        records: of a comparison; or what ``alkit.summary.penalties`` made of them, or a sum of such
+            matrices over several data sets.
         ax: where to draw. Default: a new figure.
 
     Returns:
-        The Axes. Below the matrix stands the mean of each column, the penalty; lower is better.
-
-    Raises:
-        ConfigurationError: a matrix that does not fit the names.
+        The Axes. Below the name of each column stands its mean, the penalty; lower is better.
     """
-    wins = np.asarray(matrix, dtype=float)
+    found = records if isinstance(records, Penalties) else penalties(records)
+    names, wins = found.strategies, np.asarray(found.matrix, dtype=float)
+    names = [
+        name if len(name) <= MOST else f"{name[: MOST - 1]}\N{HORIZONTAL ELLIPSIS}"
+        for name in names
+    ]
     n = len(names)
-    if wins.shape != (n, n):
-        raise ConfigurationError(f"expected a matrix ({n}, {n}) for {n} names, got {wins.shape}.")
     ax = axes(ax, 2.6 + 0.75 * n, 1.5 + 0.6 * n)
     most = max(1.0, float(wins.max(initial=0)))
-    ax.imshow(wins, cmap="Blues", vmin=0, vmax=most)
-    penalties = wins.mean(0)
+    ax.imshow(wins, cmap="Blues", vmin=0, vmax=most, aspect="auto")
+    losses = wins.mean(0)
     for i in range(n):
         for j in range(n):
             shade = "white" if wins[i, j] > 0.6 * most else "0.15"
             text = "" if i == j else f"{wins[i, j]:.2g}"
             ax.text(j, i, text, ha="center", va="center", color=shade)
     ax.set_yticks(range(n), [f"{name} beat" for name in names])
-    ax.set_xticks(range(n), [f"{name}\n{penalties[j]:.2f}" for j, name in enumerate(names)])
+    ax.set_xticks(range(n), [f"{name}\n{losses[j]:.2f}" for j, name in enumerate(names)])
     if n > 3:
         ax.tick_params(axis="x", labelrotation=45)
         for label in ax.get_xticklabels():
             label.set(ha="right", rotation_mode="anchor")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set_xlabel("mean of the column: the penalty, lower is better")
-    ax.set_title(
-        "share of the rounds in which the row beat the column", loc="left", fontsize=9, wrap=True
-    )
+    ax.set_xlabel("penalty: mean of the column")
+    rounds = len(found.annotated)
+    note = f"share of {rounds} rounds in which the row won" if rounds > 1 else "of one round"
+    ax.set_title(note, loc="left", fontsize=9, wrap=True)
     return ax

@@ -11,6 +11,7 @@ from alkit import plots
 from alkit.errors import ConfigurationError
 from alkit.plots.classes import class_counts
 from alkit.records import Records
+from alkit.summary import Penalties, penalties, trials
 
 WIDTH = 4.6  # inches: text of 10 points is as large as that of the page, on a phone
 
@@ -27,14 +28,25 @@ def figures(records: Records) -> list[str]:
         (plots.learning_curves(records, panel(3.6)), "Learning curves", f"of {names}"),
         (plots.labels_needed(records, panel(3.6)), "Labels needed", f"by accuracy: {names}"),
     ]
+    compared = _penalties(records)
+    if compared is not None:
+        ax = plots.penalty_matrix(compared, panel(2.0 + 0.4 * len(compared.strategies)))
+        drawn.append((ax, "Penalty matrix", f"of {names}"))
     for name in records.strategies:
         try:
             classes = class_counts(records, name)[1].shape[1]
         except ConfigurationError:
             continue  # nothing was queried, or labels are no classes
         ax = plots.queried_classes(records, name, panel(min(1.1 + 0.26 * classes, 6.0)))
-        drawn.append((ax, "Classes bought", f"by {name}, round by round"))
+        drawn.append((ax, f"Classes bought by {name}", "round by round"))
     return [_figure(ax, title, more) for ax, title, more in drawn]
+
+
+def _penalties(records: Records) -> Penalties | None:
+    """Who beat whom, where three strategies or more have shared two trials or more."""
+    found = [set(seeds) for seeds in trials(records).values.values()]
+    several = len(found) > 2 and len(set.intersection(*found)) > 1
+    return penalties(records) if several else None
 
 
 def _figure(ax: Any, title: str, more: str) -> str:

@@ -1,42 +1,29 @@
-"""What a reader must know before any number: what was not equal, not repeated, or not finished."""
+"""What a reader must know before any number: what was not equal, not finished, or not repeated."""
 
 from __future__ import annotations
 
 from alkit.records import Records
+from alkit.summary import trials
+from alkit.verdict import warnings
 
 
 def notices(records: Records) -> list[tuple[str, str]]:
-    """Headline and sentence of each reason for care, the gravest first; empty where all is well."""
-    found = []
-    steps = steps_a_round(records)
-    if len(set(steps.values())) > 1:
-        told = ", ".join(f"{name} {count:,}" for name, count in steps.items())
-        found.append(
-            (
-                "Unequal gradient steps",
-                f"The strategies were not trained equally long ({told} steps a round, on "
-                "average): a difference may come from the training, not from the choice of "
-                "samples.",
-            )
-        )
-    failed = records.protocol.get("failed") or []
+    """Headline and sentences of each reason for care, the gravest first; empty where all is well.
+
+    That one trial proves nothing is here where nothing is compared; else the verdict begins so.
+    """
+    found = [("Before the numbers", sentence) for sentence in warnings(records)]
+    failed = [
+        f"{f['strategy']}, seed {f['seed']}: {f['error']}" if isinstance(f, dict) else str(f)
+        for name in ("failed", "failures")
+        for f in records.protocol.get(name) or ()
+    ]
     if failed:
-        told = "; ".join(f"{f['strategy']}, seed {f['seed']}: {f['error']}" for f in failed)
-        several = len(failed) > 1
-        found.append(
-            (
-                f"{len(failed)} trial{'s' * several} failed",
-                f"{'They are' if several else 'It is'} in no number or figure. {told}",
-            )
-        )
-    if len({row["seed"] for row in records.rows}) == 1:
-        found.append(
-            (
-                "One trial proves nothing",
-                "Another initial set and other weights may well turn the order around. Run ten "
-                "seeds or more.",
-            )
-        )
+        head = f"{len(failed)} failure{'s' * (len(failed) > 1)} of trials"
+        found.append((head, f"{'; '.join(failed)}. No number or figure has an unfinished trial."))
+    compared = trials(records)
+    if not compared.others and len(compared.curves(compared.reference)) == 1:
+        found.append(("One trial proves nothing", "Run five seeds or more."))
     return found
 
 

@@ -12,11 +12,17 @@ from alkit.records import Records
 from alkit.report.costs import costs
 from alkit.report.figures import figures
 from alkit.report.notices import notices
-from alkit.report.table import HEADINGS, legend, table
+from alkit.report.table import legend, table
 from alkit.report.template import PAGE
+from alkit.verdict import cautions, findings
 
-APART = ("failed", "seeds", "versions")  # parts of the protocol that have places of their own
-PACKAGES = ("alkit", "torch", "lightning", "torchmetrics", "python")
+APART = (
+    "failed",
+    "failures",
+    "seeds",
+    "versions",
+)  # parts of the protocol that have places of their own
+PACKAGES = ("alkit", "torch", "lightning", "torchmetrics", "numpy", "python")
 
 
 def save(records: Records, path: str | Path) -> None:
@@ -34,11 +40,11 @@ def page(records: Records) -> str:
         dataset=escape(str(protocol.get("dataset", "your data"))),
         subtitle=escape(_subtitle(records)),
         notices="".join(
-            f'<p class="notice" role="note"><strong>{escape(head)}.</strong> {escape(text)}</p>'
+            f'<p class="notice" role="note"><strong>{escape(head)}:</strong> {escape(text)}</p>'
             for head, text in notices(records)
         ),
-        verdict=escape(_verdict(records)),
-        table=_table(HEADINGS, table(records)),
+        verdict=_verdict(records),
+        table=_table(*table(records)),
         legend=escape(legend(records)),
         figures="".join(figures(records)),
         costs=_table(*costs(records)),
@@ -60,7 +66,15 @@ def _subtitle(records: Records) -> str:
 
 
 def _verdict(records: Records) -> str:
-    return "No verdict yet."
+    """The sentences of ``alkit.verdict`` without its warnings, which are notices."""
+    headline, *rest = findings(records)
+    compared, said = rest[:1], rest[1:]
+    return (
+        f"<p><strong>{escape(headline)}</strong></p>"
+        + "".join(f"<p>{escape(sentence)}</p>" for sentence in compared)
+        + f"<ul>{''.join(f'<li>{escape(sentence)}</li>' for sentence in said)}</ul>" * bool(said)
+        + "".join(f"<p>{escape(sentence)}</p>" for sentence in cautions(records))
+    )
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -5,56 +5,38 @@ from __future__ import annotations
 from alkit import plots
 from alkit.records import Records
 from alkit.report.notices import steps_a_round
-from alkit.summary import summary
+from alkit.summary import Table, summary, trials
 
-HEADINGS = ("strategy", "at the end", "worst to best", "area", "gain", "ahead", "s/round")
+IN_TERMINAL = ("strategy", "at the end", "gain (95 %)", "p", "labels saved", "s a round")
 
 
-def table(records: Records) -> list[list[str]]:
-    """The summary as text, a row a strategy, in the order of ``HEADINGS``."""
-    rows = []
-    for k, row in enumerate(summary(records)):
-        first = k == 0  # what the others are compared with
-        rows.append(
-            [
-                row["strategy"],
-                f"{row['final']:.3f}",
-                f"{row['final_low']:.3f} - {row['final_high']:.3f}",
-                f"{row['area']:.3f}",
-                "" if first else f"{row['gain']:+.3f}",
-                "" if first else f"{row['trials_ahead']} of {row['trials']}",
-                f"{row['seconds_a_round']:.2f}",
-            ]
-        )
-    return rows
+def table(records: Records) -> tuple[list[str], list[list[str]]]:
+    """The summary as text: headings, and a row a strategy."""
+    found = summary(records)
+    shown = found.shown or {}
+    return list(shown), [[text(row) for text in shown.values()] for row in found]
 
 
 def legend(records: Records) -> str:
-    """What the columns of the table mean, and how far to trust them."""
-    row = summary(records)[0]
-    trials = row["trials"]
-    steps = set(steps_a_round(records).values())
-    equal = f"; every model was trained for {steps.pop()} gradient steps a round"
-    caution = (
-        f" {trials} trial{'s' * (trials > 1)} cannot rank strategies that are close: differences "
-        "in area below about 0.015 also occur between two runs of the same strategy."
-        if trials < 10
+    """What the columns of the table mean."""
+    found, rows = trials(records), summary(records)
+    trained = f" Every model was trained for {rows[0]['steps']:,} gradient steps a round."
+    equal = len({*steps_a_round(records).values(), rows[0]["steps"]}) == 1
+    level = next((row["level"] for row in rows if row["level"] == row["level"]), None)
+    compared = (
+        f"; gain: of area over {found.reference}, trial by trial, with Student's t interval; p: of "
+        "the paired t-test of the gains, after Holm's correction; labels saved: to reach "
+        f"{level:.3f}, where {found.reference} ended"
+        if level is not None
         else ""
     )
     return (
-        f"at the end: {plots.title(records.metric)} with {row['labels']} labels, mean of "
-        f"{trials} trial{'s' * (trials > 1)}; area: mean over the labels spent; gain: of area over "
-        f"{row['strategy']}, trial by trial; ahead: trials in which the gain is above zero"
-        f"{equal if not steps else ''}.{caution}"
+        f"at the end: {plots.title(records.metric)} with {found.spent:,} labels, mean of the "
+        f"trials; area: mean result over the labels spent{compared}.{trained if equal else ''}"
     )
 
 
 def as_text(records: Records) -> str:
     """The table in columns, for a terminal."""
-    lines = [list(HEADINGS), *table(records)]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(HEADINGS))]
-    text = [
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
-        for line in lines
-    ]
-    return "\n".join([text[0], "-" * (sum(widths) + 2 * (len(widths) - 1)), *text[1:]])
+    found = summary(records)
+    return repr(Table(found, {name: (found.shown or {})[name] for name in IN_TERMINAL}))

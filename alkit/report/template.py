@@ -22,17 +22,20 @@ PAGE = """<!doctype html>
   .notice {{ border-left: 4px solid var(--warm); background: #fff4ec; padding: .6rem .9rem;
             border-radius: 0 6px 6px 0; }}
   .notice strong {{ color: #8a3600; }}
-  .verdict {{ font-size: 1.1rem; border-left: 4px solid var(--blue); background: #eef6fb;
-             padding: .8rem 1rem; border-radius: 0 6px 6px 0; margin-top: 1.25rem; }}
+  .verdict {{ border-left: 4px solid var(--blue); background: #eef6fb; max-width: 46rem;
+             padding: .5rem 1rem; border-radius: 0 6px 6px 0; margin-top: 1.25rem; }}
+  .verdict strong {{ font-size: 1.2rem; line-height: 1.35; }}
+  .verdict ul {{ margin: .5rem 0; padding-left: 1.2rem; }}
+  .verdict li {{ margin: .35rem 0; }}
   table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
-  th, td {{ padding: .4rem .9rem; text-align: right; border-bottom: 1px solid var(--line); }}
+  th, td {{ padding: .4rem .7rem; text-align: right; border-bottom: 1px solid var(--line); }}
   thead th {{ font-size: .875rem; color: var(--soft); font-weight: 500; }}
-  tbody th {{ font-weight: 600; }}
+  tbody th {{ font-weight: 600; min-width: 8rem; }} /* only longer names may break */
+  thead th {{ overflow-wrap: normal; }}
+  td {{ white-space: nowrap; }}
   th:first-child {{ text-align: left; padding-left: 0; }}
-  .figures {{ display: grid; gap: 1.5rem;
-             grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); }}
-  figure {{ margin: 0; border: 1px solid var(--line); border-radius: 8px; padding: .75rem;
-           max-width: 36rem; }}
+  .figures {{ display: grid; gap: 1.5rem; grid-template-columns: repeat(2, minmax(0, 36rem)); }}
+  figure {{ margin: 0; border: 1px solid var(--line); border-radius: 8px; padding: .75rem; }}
   figcaption {{ font-weight: 600; margin-bottom: .4rem; }}
   img {{ display: block; width: 100%; height: auto; }}
   ol {{ padding-left: 3.5rem; font-size: .875rem; }}
@@ -41,12 +44,16 @@ PAGE = """<!doctype html>
   dl div {{ display: grid; grid-template-columns: 9rem 1fr; gap: .75rem; }}
   dt {{ color: var(--soft); }}
   dd {{ margin: 0; }}
-  @media (max-width: 44rem) {{ /* a card a row */
+  @media (max-width: 44rem) {{
     body {{ padding-top: 1.25rem; }}
-    table, tbody, tr, td, tbody th {{ display: block; }}
+    .figures {{ grid-template-columns: minmax(0, 36rem); }}
+  }}
+  @media (max-width: 60rem) {{ /* a card a row */
+    table, tr, td, tbody th {{ display: block; }}
+    tbody {{ display: grid; gap: .75rem;
+            grid-template-columns: repeat(auto-fit, minmax(min(100%, 18rem), 1fr)); }}
     thead {{ position: absolute; clip-path: inset(50%); }}
-    tr {{ border: 1px solid var(--line); border-radius: 8px; padding: .6rem .9rem;
-         margin-bottom: .75rem; }}
+    tr {{ border: 1px solid var(--line); border-radius: 8px; padding: .6rem .9rem; }}
     th, td {{ border: 0; padding: .1rem 0; }}
     td {{ display: flex; justify-content: space-between; gap: 1rem; }}
     td::before {{ content: attr(data-name); color: var(--soft); }}
@@ -63,7 +70,7 @@ PAGE = """<!doctype html>
 </header>
 <main>
 {notices}
-<p class="verdict">{verdict}</p>
+<section class="verdict" aria-label="Verdict">{verdict}</section>
 <h2>Results</h2>
 {table}
 <p class="legend">{legend}</p>

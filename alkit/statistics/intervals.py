@@ -15,7 +15,7 @@ def bootstrap_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     The percentiles are taken further out for few trials, by the factor that makes a t interval
     wider than a normal one (Hesterberg 2015, "What teachers should know about the bootstrap",
-    section 4.3): plain percentiles of five trials cover about 83 %, not 95 %. Below six trials the
+    section 4.3): plain percentiles of five trials cover about 84 %, not 95 %. Below six trials the
     interval comes close to the range of the trials, and cannot be wider.
 
     Args:

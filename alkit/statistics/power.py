@@ -10,7 +10,7 @@ from scipy import stats
 def power(trials: int, difference: float, spread: float) -> float:
     """The chance that a paired t-test finds a difference, two-sided, at 0.05.
 
-    Exact, by the noncentral t distribution.
+    Exact: the square of a noncentral t is a noncentral F, which holds both sides.
 
     Args:
         trials: paired trials, at least 2.
@@ -21,9 +21,9 @@ def power(trials: int, difference: float, spread: float) -> float:
         In [0.05, 1].
     """
     free = trials - 1
-    shift = abs(difference) / spread * math.sqrt(trials)
     edge = stats.t.ppf(0.975, free)
-    return float(stats.nct.sf(edge, free, shift) + stats.nct.cdf(-edge, free, shift))
+    shift = trials * (difference / spread) ** 2
+    return float(stats.ncf.sf(edge**2, 1, free, shift))
 
 
 def trials_needed(difference: float, spread: float, chance: float = 0.8) -> float:
@@ -36,7 +36,7 @@ def trials_needed(difference: float, spread: float, chance: float = 0.8) -> floa
 
     Returns:
         A whole number, at least 2; ``inf`` for no difference, NaN where the spread is not known.
-        Cost: a few dozen evaluations of the noncentral t distribution.
+        Cost: a few dozen evaluations of the noncentral F distribution.
     """
     if math.isnan(spread) or math.isnan(difference):
         return math.nan

@@ -70,12 +70,13 @@ def trials(records: Records) -> Trials:
     """
     if not records.rows:
         raise RecordsError("the records hold no rows yet: there is nothing to summarize.")
+    metric, reference = records.metric, reference_of(records)
     found: dict[str, dict[int, list[tuple[int, int, float]]]] = {}
     for row in records.rows:
-        point = row["round"], row["annotated"], float(row[records.metric])
+        point = row["round"], row["annotated"], float(row[metric])
         if not math.isfinite(point[2]):
             raise RecordsError(
-                f"{records.metric} of {row['strategy']}, seed {row['seed']}, round {row['round']} "
+                f"{metric} of {row['strategy']}, seed {row['seed']}, round {row['round']} "
                 f"is {point[2]}: no mean or test over it has a meaning. Leave that trial out of "
                 "the rows, or choose another metric."
             )
@@ -97,14 +98,13 @@ def trials(records: Records) -> Trials:
             f"at {list(second)}. Their areas are not comparable; compare them in records of "
             "their own."
         )
-    reference = reference_of(records)
-    if not finished[reference]:
+    if not finished.get(reference):
         raise RecordsError(
             f"{reference}, which the others are compared with, has no finished trial yet."
         )
     return Trials(
         reference=reference,
-        rising=rising(records.metric),
+        rising=rising(metric),
         annotated=np.array(next(iter(budgets))),
         values={
             name: {
@@ -121,9 +121,8 @@ def trials(records: Records) -> Trials:
 
 def reference_of(records: Records) -> str:
     """What the others are compared with: as the protocol says; else uniform, or the first."""
-    named = records.protocol.get("reference")
     names = records.strategies
-    return next((name for name in (named, "uniform") if name in names), names[0])
+    return records.protocol.get("reference") or ("uniform" if "uniform" in names else names[0])
 
 
 def rising(metric: str) -> bool:

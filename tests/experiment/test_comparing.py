@@ -1,10 +1,11 @@
 import importlib.metadata
 
+import lightning as L
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import auc
-from small import DATA, compare, lasting, margin, uniform
+from small import DATA, TEST, compare, lasting, margin, uniform
 
 import alkit as al
 from alkit.result import Result
@@ -133,3 +134,34 @@ def test_the_protocol_says_how_it_was_made(result):
     assert result.protocol["max_steps"] == 4
     assert result.protocol["torch"] == importlib.metadata.version("torch")
     assert derive(3, "initial") != derive(4, "initial")
+
+
+class Named(L.LightningModule):
+    """Logs its results under names of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = torch.nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.net(x)
+
+    def training_step(self, batch, batch_idx):
+        return torch.nn.functional.cross_entropy(self(batch[0]), batch[1])
+
+    def test_step(self, batch, batch_idx):
+        x, y = batch
+        self.log("my_loss", torch.nn.functional.cross_entropy(self(x), y))
+        self.log("accuracy", (self(x).argmax(-1) == y).float().mean())
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters())
+
+
+def test_results_that_a_module_names_as_it_likes_are_shown_and_losses_last():
+    def own(pool, seed):
+        return al.ActiveLearner(Named(), pool, test=TEST, seed=seed)
+
+    result = compare({"own": own})
+    assert result.metric == "accuracy"
+    assert {row["strategy"] for row in result.summary()} == {"uniform", "own"}

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
-from scipy.stats import bootstrap
 
-from alkit import plots
+from alkit import plots, summary
 from alkit.records import Records
 
 
@@ -17,17 +16,20 @@ def test_learning_curves_show_the_mean_of_the_trials(result):
     assert "3 trials" in ax.get_title("left")
 
 
-def test_the_band_is_the_bootstrap_interval_of_the_mean():
-    values = np.random.default_rng(0).normal(0.8, 0.1, size=(8, 1))
-    rows = [
-        {"strategy": "a", "seed": k, "round": 0, "annotated": 5, "testAccuracy": float(value)}
-        for k, (value,) in enumerate(values)
-    ]
-    ax = plots.learning_curves(Records(rows))
+def test_the_band_is_the_bootstrap_interval_over_the_trials(result):
+    ax = plots.learning_curves(result)
     band = ax.collections[0].get_paths()[0].get_extents()
-    rng = np.random.default_rng(1)
-    theirs = bootstrap(values.T, np.mean, method="percentile", rng=rng).confidence_interval
-    assert (band.y0, band.y1) == pytest.approx((theirs.low, theirs.high), abs=0.005)
+    rows = [row for row in summary.budgets(result) if row["strategy"] == "uniform"]
+    low, high = min(row["low"] for row in rows), max(row["high"] for row in rows)
+    assert (band.y0, band.y1) == pytest.approx((low, high))
+    assert low < 0.01 < 0.31 < high  # around the means of the first and the last round
+
+
+def test_a_trial_that_is_not_finished_is_left_out(result):
+    del result.rows[3]  # uniform, seed 0, round 3
+    ax = plots.learning_curves(result)
+    assert np.allclose(ax.get_lines()[0].get_ydata(), 0.1 * np.arange(4) + 0.015)
+    assert "2 to 3 trials" in ax.get_title("left")
 
 
 def test_one_trial_has_no_band_and_is_called_one_trial(result):

@@ -39,7 +39,7 @@ def full(make_records):
     return records
 
 
-@pytest.mark.parametrize("width", [390, 1200])
+@pytest.mark.parametrize("width", [390, 768, 1000, 1200])
 def test_the_page_fits_the_screen_and_says_nothing_to_the_console(
     browser, full, tmp_path, pictures, width
 ):
@@ -61,7 +61,7 @@ def test_every_image_is_shown_and_described(browser, full, tmp_path):
     images = browser.evaluate(
         "[...document.images].map(i => [i.complete && i.naturalWidth, i.width, i.alt])"
     )
-    assert len(images) == 2 + 4
+    assert len(images) == 3 + 4
     for pixels, width, words in images:
         assert pixels >= 2 * width > 0  # sharp on a phone
         assert len(words) > 10
@@ -71,10 +71,22 @@ def test_a_phone_shows_a_card_a_strategy_with_the_names_of_its_numbers(browser, 
     report.save(full, tmp_path / "report.html")
     browser.open(tmp_path / "report.html", 390)
     name = "getComputedStyle(document.querySelector('tbody td'), '::before').content"
-    assert browser.evaluate(name) == '"at the end"'
+    assert browser.evaluate(name) == '"trials"'
     browser.open(tmp_path / "report.html", 1200)
     assert browser.evaluate(name) == "none"
     assert browser.evaluate("getComputedStyle(document.querySelector('tr')).display") == "table-row"
+
+
+@pytest.mark.parametrize("width", [390, 1000])
+def test_names_of_a_usual_length_stand_on_one_line(browser, full, tmp_path, width):
+    report.save(full, tmp_path / "report.html")
+    browser.open(tmp_path / "report.html", width)
+    lines = browser.evaluate(
+        "[...document.querySelectorAll('tbody th')].slice(0, 3).map(e => {"
+        "const r = document.createRange(); r.selectNodeContents(e);"
+        "return r.getClientRects().length})"
+    )
+    assert lines == [1, 1, 1]
 
 
 def test_text_has_contrast_and_a_size_that_can_be_read(browser, full, tmp_path):

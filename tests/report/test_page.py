@@ -3,6 +3,7 @@ from html.parser import HTMLParser
 import pytest
 
 from alkit import report
+from alkit.verdict import cautions, findings, warnings
 
 
 class Page(HTMLParser):
@@ -36,8 +37,23 @@ def test_the_page_opens_on_its_own(make_records, tmp_path):
 
 def test_the_page_shows_table_and_protocol_and_escapes_names(make_records):
     page = Page(report.page(make_records()))
-    for words in ("digits & co", "a<b", "+0.100", "max steps", "records.csv", "2 paired trials"):
+    for words in ("digits & co", "a<b", "0.105 (", "max steps", "records.csv", "2 paired trials"):
         assert words in page.text
+
+
+def test_every_sentence_of_the_verdict_is_on_the_page(make_records):
+    for records in (make_records(), make_records(1), make_records(names=["uniform"])):
+        records.rows[0]["steps"] += 5
+        text = Page(report.page(records)).text
+        for sentence in (*warnings(records), *findings(records), *cautions(records)):
+            assert sentence in text
+
+
+def test_three_strategies_have_a_penalty_matrix_if_trials_are_repeated(make_records):
+    names = ("uniform", "a", "b")
+    assert "Penalty matrix" in report.page(make_records(2, names))
+    assert "Penalty matrix" not in report.page(make_records(1, names))
+    assert "Penalty matrix" not in report.page(make_records(2))
 
 
 def test_the_page_tells_why_where_the_choice_changes(make_records):

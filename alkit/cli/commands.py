@@ -1,0 +1,153 @@
+"""What the commands do; PyTorch is loaded when one of them needs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from alkit.errors import FolderError
+from alkit.records import PROTOCOL, Records
+
+SETTINGS = (  # of alkit compare, kept for alkit resume
+    "dataset", "data_dir", "strategies", "without", "criterion", "rounds", "query_size", "trials",
+    "max_steps", "warm_start", "ceiling", "seed",
+)  # fmt: skip
+
+
+def compare(args: Namespace) -> int:
+    """Compare strategies, and leave the results in a folder."""
+    _load_torch()
+    import alkit as al
+    from alkit import datasets
+    from alkit.cli.arms import Arm
+
+    train, test = datasets.load(args.dataset, args.data_dir, download=args.download)
+    names = dict.fromkeys([*args.strategies, *args.without])
+    settings = {name: getattr(args, name) for name in SETTINGS}
+    settings["data_dir"] = str(Path(args.data_dir).resolve())
+    try:
+        result = al.compare(
+            {name: Arm(name, args.criterion, args.max_steps, test) for name in names},
+            train,
+            seeds=range(args.seed, args.seed + args.trials),
+            rounds=args.rounds,
+            query_size=args.query_size,
+            max_steps=args.max_steps,
+            warm_start=args.warm_start,
+            ceiling=args.ceiling,
+            without=args.without,
+            folder=args.out,
+            protocol={
+                "dataset": args.dataset,
+                "criterion": args.criterion,
+                "test": len(test),
+                "command": settings,
+            },
+        )
+    except KeyboardInterrupt:
+        _say_what_is_kept(args.out)
+        return 130
+    _show(result, args.out)
+    return 0
+
+
+def resume(args: Namespace) -> int:
+    """Go on with what ``alkit compare`` began in a folder."""
+    try:
+        protocol = json.loads((args.folder / PROTOCOL).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FolderError(f"{args.folder} holds no results to go on with.") from None
+    except (OSError, ValueError) as error:
+        raise FolderError(f"{args.folder / PROTOCOL} is damaged: {error}.") from error
+    settings = protocol.get("command")
+    if settings is None:
+        raise FolderError(
+            f"{args.folder} was not begun by alkit compare: call al.compare(..., "
+            f"folder={str(args.folder)!r}) again as it was, and it goes on."
+        )
+    moved = {} if args.data_dir is None else {"data_dir": args.data_dir}
+    return compare(Namespace(**{**settings, **moved}, out=args.folder, download=False))
+
+
+def report(args: Namespace) -> int:
+    """Make the report of a folder again."""
+    result = Records.load(args.folder)
+    if not result.rows:
+        raise FolderError(f"{args.folder} has no finished round yet.")
+    _load_torch()
+    import alkit as al
+
+    _show(al.load(args.folder), args.folder)
+    return 0
+
+
+def replay(args: Namespace) -> int:
+    """Train another model on the labels of a recorded trial."""
+    recorded = Records.load(args.folder)
+    settings = recorded.protocol.get("command")
+    if settings is None:
+        raise FolderError(
+            f"{args.folder} was not made by alkit compare, so its data is not known here: "
+            "al.replay(al.load(folder), strategy, seed, factory, dataset) takes it."
+        )
+    _load_torch()
+    import alkit as al
+    from alkit import datasets
+    from alkit.cli.arms import Arm
+
+    data_dir = settings["data_dir"] if args.data_dir is None else args.data_dir
+    train, test = datasets.load(settings["dataset"], data_dir)
+    steps = settings["max_steps"] if args.max_steps is None else args.max_steps
+    arm = Arm("uniform", settings["criterion"], steps, test, args.network)
+    result = al.replay(
+        recorded, args.strategy, args.seed, arm, train, max_steps=steps, folder=args.out
+    )
+    ours = {row["annotated"]: row[result.metric] for row in result.rows}
+    print(f"\n{result.metric} of {args.strategy}, seed {args.seed}")
+    print("labels  recorded  replayed")
+    for row in recorded.rows:
+        if (row["strategy"], row["seed"]) == (args.strategy, args.seed):
+            n = row["annotated"]
+            print(f"{n:6d}  {row[result.metric]:8.3f}  {ours[n]:8.3f}")
+    return 0
+
+
+def _load_torch() -> None:
+    print("Loading PyTorch ...", file=sys.stderr, flush=True)
+    import matplotlib
+    import torch
+
+    matplotlib.use("Agg")
+    torch.set_num_threads(1)  # these networks are small: threads would wait for each other
+
+
+def _show(result: Any, folder: Path) -> None:
+    """The picture and the page, of what can be compared; the table, on the terminal."""
+    from alkit import plots, report
+
+    whole = result.paired()
+    if len(whole.protocol["seeds"]) < len(result.protocol["seeds"]):
+        seeds = ", ".join(map(str, whole.protocol["seeds"]))
+        print(f"Not finished yet; this is of the seeds that all have finished: {seeds}.")
+    plots.save(plots.learning_curves(whole), folder / "learning_curves.png")
+    report.save(whole, folder / "report.html")
+    print(f"\n{report.as_text(whole)}\n\n{report.legend(whole)}\n")
+    print(f"The report: {(folder / 'report.html').resolve()}")
+
+
+def _say_what_is_kept(folder: Path) -> None:
+    try:
+        kept = Records.load(folder)
+    except FolderError:
+        print("alkit: stopped before the first round; nothing is kept.", file=sys.stderr)
+        return
+    made = kept.protocol
+    total = made["rounds"] * len(made["seeds"]) * len(made["strategies"])
+    print(
+        f"\nalkit: stopped. {len(kept.rows)} of {total} rounds are finished and kept in {folder}.\n"
+        f"To go on: alkit resume {folder}",
+        file=sys.stderr,
+    )

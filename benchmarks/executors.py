@@ -1,0 +1,96 @@
+"""Trials in parallel: two on two cores against one after the other.
+
+    python benchmarks/executors.py
+    python benchmarks/executors.py --ray
+
+Two trials of a convolutional network on scikit-learn's digits, with one torch thread each: in this
+process, then in a pool of two. The workers are started, and have loaded torch, before the clock is:
+what is measured is what a long comparison sees. Best of three; the records must be equal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import torch
+from sklearn.datasets import load_digits
+from torch.utils.data import TensorDataset
+from torchmetrics.classification import MulticlassAccuracy
+
+import alkit as al
+from alkit.networks import classifier_parts
+
+STEPS = 150
+
+
+def digits() -> tuple[TensorDataset, TensorDataset]:
+    """Training and test images, doubled in size so that a convolutional network suits them."""
+    found = load_digits()
+    x = torch.tensor(found.images, dtype=torch.float32)[:, None] / 16
+    x = torch.nn.functional.interpolate(x, scale_factor=2)
+    y = torch.tensor(found.target)
+    return TensorDataset(x[:1297], y[:1297]), TensorDataset(x[1297:], y[1297:])
+
+
+def uniform(pool: al.ActiveLearningDataset, seed: int) -> al.ActiveLearner:
+    backbone, head, _ = classifier_parts((1, 16, 16), 10)
+    return al.UniformStrategy(
+        al.Sequential(backbone, head), pool, test=digits()[1], test_batch_size=256,
+        steps_per_epoch=STEPS, test_metrics=[MulticlassAccuracy(10, average="micro")], seed=seed,
+    )  # fmt: skip
+
+
+def seconds(executor: Any) -> tuple[float, list[Any]]:
+    started = time.perf_counter()
+    result = al.compare(
+        {"uniform": uniform}, digits()[0], seeds=[0, 1], rounds=3, query_size=40,
+        max_steps=STEPS, executor=executor, progress=False,
+    )  # fmt: skip
+    return time.perf_counter() - started, [(r["picked"], r[result.metric]) for r in result.rows]
+
+
+def warm(_: int) -> int:
+    """Make a worker load what it needs."""
+    digits()
+    time.sleep(1)  # long enough for the other one to take a task too
+    return os.getpid()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--ray", action="store_true", help="in two workers of a local Ray")
+    parser.add_argument("--repeats", type=int, default=3)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    if args.ray:
+        import ray
+
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        executor: Any = "ray"
+    else:
+        context = multiprocessing.get_context("spawn")
+        executor = ProcessPoolExecutor(2, mp_context=context)
+        list(executor.map(warm, range(2)))
+    serial, parallel = [], []
+    for k in range(args.repeats + args.ray):
+        alone, expected = seconds(None)
+        together, found = seconds(executor)
+        if found != expected:
+            raise SystemExit("the records differ")
+        if k >= args.ray:  # Ray's workers load torch in the first one
+            serial.append(alone)
+            parallel.append(together)
+    ratio = min(parallel) / min(serial)
+    print(
+        f"one after the other {min(serial):.1f} s, together {min(parallel):.1f} s: "
+        f"ratio {ratio:.2f} (0.5 would be perfect) on {os.cpu_count()} cores"
+    )
+
+
+if __name__ == "__main__":
+    main()
