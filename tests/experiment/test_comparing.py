@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import auc
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from small import DATA, TEST, compare, lasting, margin, uniform
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import alkit as al
 from alkit.errors import MissingPackageError
@@ -157,6 +157,8 @@ def test_without_tensorboard_a_logger_is_an_error_before_any_training(monkeypatc
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(MissingPackageError, match="pip install"):
         compare(logger=True)
+
+
 class Named(L.LightningModule):
     """Logs its results under names of its own."""
 
