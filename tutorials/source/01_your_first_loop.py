@@ -12,7 +12,7 @@
 # - compare that with labels bought at random.
 #
 # Time: half an hour to read and do; all the code runs in about a minute on a laptop, without a
-# download. All seeds are 0, so that you see the numbers that the text speaks of.
+# download. The seeds are 0, and 0 to 4 in comparisons, so that you see what the text speaks of.
 
 # %%
 from textwrap import fill
@@ -24,7 +24,8 @@ from torchmetrics import Accuracy
 
 import alkit as al
 
-torch.set_num_threads(1)  # these networks are tiny: more threads would only wait for each other
+# these networks are tiny: more threads would only wait for each other
+torch.set_num_threads(1)
 
 # %% [markdown]
 # ## Two classes in the plane

@@ -24,7 +24,8 @@ from torchmetrics import Accuracy
 
 import alkit as al
 
-torch.set_num_threads(1)  # these networks are tiny: more threads would only wait for each other
+# these networks are tiny: more threads would only wait for each other
+torch.set_num_threads(1)
 
 # %% [markdown]
 # ## Data
