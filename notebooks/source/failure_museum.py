@@ -119,12 +119,13 @@ if not smoke:
     assert abs(ends["inverted"][0] - 0.60) < 0.05
     assert 0.3 < ends["inverted"][-1] < 0.5
     assert ends["margin"][-1] > ends["uniform"][-1] > 0.75
-    assert mistakes(inverted, "inverted") < 0.05 < mistakes(inverted, "uniform") < 0.35
-    assert 0.4 < mistakes(inverted, "margin") < 0.7
+    assert mistakes(inverted, "inverted") < 0.02
+    assert 0.18 < mistakes(inverted, "uniform") < 0.28
+    assert 0.58 < mistakes(inverted, "margin") < 0.74
 
 # %% [markdown]
-# The inverted strategy was wrong about one in a hundred, random samples about one in five, and margin
-# about half. And before anything is trained, one line would have told:
+# The inverted strategy was wrong about next to nothing, random samples about one in four or five, and
+# margin about two in three. And before anything is trained, one line would have told:
 
 # %%
 try:
@@ -214,9 +215,13 @@ print(al.doctor(strategy.query(20)))
 # %% tags=["hidden"]
 if not smoke:
     found = {finding.name: finding.verdict for finding in al.doctor(strategy.query(20))}
-    assert found["near-duplicates"] == "warning"
+    assert found["near-duplicates"] == found["class skew"] == "warning"
 
 # %% [markdown]
+# Two warnings. The first one is about the copies. It counts few of them: it compares the picks with the
+# pool, and this pool is full of copies as well. The second one says that most picks are of one
+# guessed class, and that is another way in which best scores repeat themselves.
+#
 # **What to do:** where a pool may repeat itself, or queries are large, never take plain best scores.
 # Drawing by lot costs nothing (Kirsch et al. 2023), and choosing among ten times as many costs little.
 
@@ -303,8 +308,16 @@ if not smoke:
     assert at[0.2] < 0.55
     assert abs(others["radius found by purity"] - others["random"]) < 0.06
     assert others["k-means, no radius"] > 0.79
+    shares = [covered(radius) for radius in radii if at[radius] > 0.8]
+    assert 0.3 < min(shares) < max(shares) < 0.9
+    assert covered(0.2) < 0.1
+    assert covered(0.8) > 0.99
 
 # %% [markdown]
+# The good radii cover between a third and five sixths of the pool with the 20 picks. Smaller ones
+# cover next to nothing, and what they do cover is the densest corner. Larger ones cover all of
+# it after a few picks, and the rest of the labels goes to the samples that are farthest from all others.
+#
 # **What to do:** prefer methods without a radius where you have no labels to set it by. The medoids
 # of k-means are as good as the best radius here. The notebook
 # [Starting with ten labels](starting_with_ten_labels.ipynb) compares them.
@@ -326,16 +339,16 @@ print(f"margin is ahead by {gains.mean():.3f}, 95 % interval {low:.3f} to {high:
 
 # %% [markdown]
 # Margin is better, by about 0.02 in area. Now we play the researcher who has time for three trials.
-# From our 24 we can make 2,024 such studies. And one who has time for twelve:
+# From our 24 we can make 2,024 such studies. Another one has time for twelve: 2,000 studies, whose
+# trials are drawn from our 24 with replacement.
 
 # %% alt="Histograms of mean gains: of three trials wide, with a part below zero; of twelve narrow"
 rng = np.random.default_rng(0)
 threes = np.array([gains[list(three)].mean() for three in combinations(range(len(gains)), 3)])
-twelve = min(12, len(gains) - 1)
-twelves = np.array([rng.choice(gains, twelve, replace=False).mean() for _ in range(2000)])
+twelves = rng.choice(gains, (2000, 12)).mean(1)
 
 figure, axes = plt.subplots(2, 1, figsize=(6.4, 4), sharex=True, layout="constrained")
-for ax, means, trials in zip(axes, (threes, twelves), (3, twelve)):
+for ax, means, trials in zip(axes, (threes, twelves), (3, 12)):
     ax.hist(means, bins=np.arange(-0.04, 0.09, 0.004), color="0.8", edgecolor="0.3")
     ax.axvline(0, color="black", lw=1.5)
     wrong = (means < 0).mean()
@@ -345,8 +358,9 @@ ax.set_xlabel("mean gain of margin (left of the line: the wrong way)")
 plt.show()
 
 # %% [markdown]
-# One study of three trials in eight says that uniform is better. And none of those could be told
-# from the outside: it has curves, and bands, and a winner. Here is one of them, with what alkit says.
+# One study of three trials in eight says that uniform is better; of twelve trials, about one in a
+# hundred does. And from the outside the wrong studies look like the others: they have curves, and
+# bands, and a winner. Here is the worst of them.
 
 # %% alt="Learning curves of three trials in which uniform is ahead of margin"
 worst = min(combinations(range(len(gains)), 3), key=lambda three: gains[list(three)].mean())
@@ -362,10 +376,15 @@ if not smoke:
     assert abs(gains.mean() - 0.02) < 0.01
     assert len(threes) == 2024
     assert 1 / 12 < (threes < 0).mean() < 1 / 6
-    assert (twelves < 0).mean() < 0.02
+    assert 0 < (twelves < 0).mean() < 0.03
+    assert wrong_way.tests()[0]["p_alone"] < 0.05 < wrong_way.tests()[0]["p_signed_rank"]
     assert 15 <= close.trials_needed(0.02)["margin"] <= 28
 
 # %% [markdown]
+# Its t-test even finds a significant difference, with p below 0.05, in the wrong direction. Among so
+# many studies there is always one. (The signed-rank test, which asks less of the data, cannot
+# give a p below 0.25 for three trials. That is its way to say that three are too few.)
+#
 # How many trials are enough? A pilot tells, by the spread of its differences:
 
 # %%
