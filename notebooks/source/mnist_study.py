@@ -19,7 +19,8 @@
 # **adversarial** those that look unlike what is labeled, after a training that uses the images
 # without labels as well.
 #
-# **Time**: about six minutes of one processor core. **Figures it should give**: see the end.
+# **Time**: about four minutes of one processor core. **Figures it should give**: an accuracy of about
+# 0.7 with 120 labels and of 0.85 to 0.88 with 480, for all three. The seeds are 0, 1 and 2.
 #
 # **Data**: MNIST, in the folder that the environment variable `ALKIT_DATA` names. If you do not have
 # it, set `DOWNLOAD = True` (12 MB).
@@ -125,7 +126,7 @@ result = al.compare(
 )
 print(result.verdict())
 
-# %% alt="Test accuracy against labels: margin above adversarial and uniform, all close together compared with the published gap"
+# %% alt="Test accuracy against labels: three curves close together, from 0.7 with 120 labels to 0.85 with 480; margin and adversarial end a little above uniform"
 ax = result.plot()
 
 # %%
@@ -160,3 +161,41 @@ for name in result.strategies:
 
 # %% alt="Sixteen digits that margin asked for, many of them hard to read"
 ax = al.plots.gallery(result, train, strategy="margin", round=0, columns=8, most=16)
+
+# %% [markdown]
+# ## What to take home
+#
+# - **The published gap was one of steps.** With 120 labels adversarial was 0.65 ahead of uniform, which
+#   had taken 10 steps to its 2,340. At 200 steps each they are level: within 0.03.
+# - **What is left is small.** From 240 labels on margin is 0.02 to 0.04 ahead of uniform, adversarial
+#   0.00 to 0.06. Three trials cannot show that much, and the verdict says so, with the number of
+#   trials that could. Raise `SEEDS` if you have the time.
+# - **Equal steps are not equal work.** Adversarial looked at twice the images, and trained nearly
+#   twice as long.
+#
+# [Fair comparison](../tutorials/09_fair_comparison.ipynb) says how to plan such a study.
+
+# %% tags=["hidden"]
+if not SMOKE:
+    mean = {
+        (row["annotated"], row["strategy"]): np.mean(
+            [
+                other[result.metric]
+                for other in result.rows
+                if (other["annotated"], other["strategy"]) == (row["annotated"], row["strategy"])
+            ]
+        )
+        for row in result.rows
+    }
+    assert all(0.65 < mean[120, name] < 0.76 for name in result.strategies), mean
+    assert all(0.845 < mean[480, name] < 0.885 for name in result.strategies), mean
+    assert abs(mean[120, "adversarial"] - mean[120, "uniform"]) < 0.03, mean
+    for labels in (240, 360, 480):
+        assert 0.015 < mean[labels, "margin"] - mean[labels, "uniform"] < 0.045, mean
+        assert 0 < mean[labels, "adversarial"] - mean[labels, "uniform"] < 0.06, mean
+    assert result.verdict().startswith("Nothing was shown to beat uniform")
+    images = {
+        name: np.mean([row["samples_seen"] for row in result.rows if row["strategy"] == name])
+        for name in result.strategies
+    }
+    assert 1.9 < images["adversarial"] / images["uniform"] < 2.2, images
