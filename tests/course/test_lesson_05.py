@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import cdist
+
+import alkit as al
+from alkit.course.lesson_05 import check_apart, check_farthest_first, check_short_list
+from alkit.errors import AnswerError
+
+
+def farthest_first(points, n):
+    picked = [0]
+    while len(picked) < n:
+        picked.append(int(cdist(points, points[picked]).min(1).argmax()))
+    return picked
+
+
+def farthest_by(measure, among=lambda picked: picked):
+    """Farthest first with another measure, or to fewer picks; never a repeat."""
+
+    def pick(points, n):
+        picked = [0]
+        while len(picked) < n:
+            distances = measure(cdist(points, points[among(picked)]))
+            distances[picked] = -1
+            picked.append(int(distances.argmax()))
+        return picked
+
+    return pick
+
+
+def apart(scores, points, n, distance):
+    picked, others, points = [], [], points.numpy()
+    for k in np.argsort(-scores.numpy()):
+        near = any(np.hypot(*(points[k] - points[j])) < distance for j in picked)
+        (others if near else picked).append(int(k))
+    return (picked + others)[:n]
+
+
+def short_list():
+    return al.Prefilter(3, al.TopK(), by=al.TypiClust(al.Features()))
+
+
+@pytest.mark.parametrize(
+    ("check", "answer"),
+    [
+        (check_farthest_first, farthest_first),
+        (check_farthest_first, lambda p, n: torch.tensor(farthest_first(p, n))),
+        (check_apart, apart),
+        (check_apart, lambda *case: np.array(apart(*case))),
+        (check_short_list, short_list),
+        (check_short_list, short_list()),
+    ],
+)
+def test_right_answers_pass_and_are_told_what_they_teach(check, answer):
+    assert check(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda points, n: [0] * n, "sample 0 twice"),
+        (lambda points, n: farthest_first(points, n - 1), "1 picks|asked for, got"),
+        (lambda points, n: farthest_first(points, n + 1)[1:], "row 0"),
+        (farthest_by(lambda d: d.max(1)), "farthest pick"),
+        (farthest_by(lambda d: d.mean(1)), "mean distance"),
+        (farthest_by(lambda d: d.min(1), among=lambda picked: picked[-1:]), "far from the last"),
+        (farthest_by(lambda d: d.min(1), among=lambda picked: picked[:1]), "first pick"),
+        (farthest_by(lambda d: 1e6 - d.min(1)), "the nearest to the others"),
+        (lambda points, n: list(range(n)), "third pick"),
+        (lambda points, n: None, "list of row numbers"),
+        (7, "function"),
+    ],
+)
+def test_wrong_centers_are_told_why(answer, hint):
+    with pytest.raises(AnswerError, match=hint):
+        check_farthest_first(answer)
+
+
+def apart_from_the_last(scores, points, n, distance):
+    picked, others = [], []
+    for k in scores.argsort(descending=True).tolist():
+        near = picked and (points[k] - points[picked[-1]]).norm() < distance
+        (others if near else picked).append(k)
+    return (picked + others)[:n]
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda s, p, n, d: s.argsort(descending=True)[:n], "whatever the distance"),
+        (lambda s, p, n, d: apart(-s, p, n, d), "which end"),
+        (apart_from_the_last, "not from all"),
+        (lambda s, p, n, d: apart(s, p, n, d / 2), "apart, where"),
+        (lambda s, p, n, d: [k for k in apart(s, p, n, d) for _ in "ab"][:n], "twice"),
+        (lambda s, p, n, d: apart(s, p, n, d)[:3], "were asked for, got 3"),
+        (lambda s, p, n, d: apart(s, p, n, d)[::-1], "best that is far enough"),
+        (None, "function"),
+    ],
+)
+def test_picks_that_repeat_or_are_not_the_best_are_told_why(answer, hint):
+    with pytest.raises(AnswerError, match=hint):
+        check_apart(answer)
+
+
+def test_picks_without_a_fill_are_told_how_many_are_missing():
+    def without_fill(scores, points, n, distance):
+        picked = []
+        for k in scores.argsort(descending=True).tolist():
+            if not picked or torch.cdist(points[[k]], points[picked]).min() >= distance:
+                picked.append(k)
+        return picked[:n]
+
+    with pytest.raises(AnswerError, match="12 picks were asked for"):
+        check_apart(without_fill)
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (al.TopK(), "nothing makes a short list"),
+        (al.TypiClust(al.Features()), "not looked at"),
+        (al.Prefilter(3, al.TypiClust(al.Features())), "other way round"),
+        (al.Prefilter(3, al.TypiClust(al.Features()), by=al.TopK()), "other way round"),
+        (al.Prefilter(3, al.KCenter()), "by what it is made"),
+        (al.Prefilter(3, al.TopK(), by=al.TypiClust()), "direction alone"),
+        (al.Prefilter(3, al.TopK(), by=al.KCenter()), "takes strays"),
+        (al.Prefilter(5, al.TopK(), by=al.TypiClust(al.Features())), "another length"),
+        (al.FacilityLocation(), "are not the highest scores"),
+        (al.TopK, "nothing makes a short list"),
+        ("typical", "selector is expected"),
+    ],
+)
+def test_a_short_list_of_another_kind_is_told_why(answer, hint):
+    with pytest.raises(AnswerError, match=hint):
+        check_short_list(answer)
