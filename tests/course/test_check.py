@@ -23,7 +23,7 @@ CHECKS = {"99-a": doubled}
 @pytest.fixture(autouse=True)
 def _a_lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "lesson_99.py").write_text(LESSON)
-    monkeypatch.setattr(al.course, "__path__", [str(tmp_path)])  # this one alone
+    monkeypatch.setattr(al.course, "__path__", [*al.course.__path__, str(tmp_path)])
 
 
 def test_a_right_answer_is_told_what_it_teaches(capsys: pytest.CaptureFixture[str]):

@@ -15,6 +15,13 @@ def refused(name, answer, says):
         CHECKS[name](answer)
 
 
+def test_the_solutions_of_the_lesson_are_right(solutions):
+    found = solutions("08", al=al, torch=torch, cross_entropy=cross_entropy)
+    for name, answer in zip(CHECKS, ("second_guess", "HalfTrust", "Noisy"), strict=True):
+        part = found[answer]
+        assert CHECKS[name](part() if name == "08-b" else part)
+
+
 # --- 08-a ---------------------------------------------------------------------------------------
 
 

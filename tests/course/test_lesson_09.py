@@ -15,6 +15,12 @@ def refused(name, answer, says):
         CHECKS[name](answer)
 
 
+def test_the_solutions_of_the_lesson_are_right(solutions):
+    found = solutions("09", np=np, math=math, stats=stats)
+    for name, answer in zip(CHECKS, ("times_as_many", "paired_interval", "beats"), strict=True):
+        assert CHECKS[name](found[answer])
+
+
 # --- 09-a ---------------------------------------------------------------------------------------
 
 

@@ -25,10 +25,10 @@ def test_a_right_answer_passes():
     [
         (lambda x: x + x, "^that is twice$"),
         (lambda x: x**3, "^look again$"),
-        (lambda x: float("nan"), "^look again$"),
+        (lambda x: float("nan"), "not finite"),
         (lambda x: [x, x], "shape"),
-        (lambda x: "four", "numbers are expected"),
-        (lambda x: None, "numbers are expected|look again"),
+        (lambda x: "four", "should be numbers"),
+        (lambda x: None, "is there a return"),
         (4, "a function is expected"),
     ],
 )
