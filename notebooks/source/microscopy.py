@@ -22,7 +22,7 @@
 # mean accuracy over the classes of about 0.53 at random and of about 0.9 for both others.
 #
 # **Data**: 1,000 cells to choose from and 207 to test by, cut out of the microscope images of the
-# [BCCD dataset](https://github.com/Shenggan/BCCD_Dataset) (MIT licence, in
+# [BCCD dataset](https://github.com/Shenggan/BCCD_Dataset) (MIT license, in
 # `notebooks/data/LICENSE-BCCD`) along the boxes that experts drew, at 24 x 24 pixels. They are a
 # sample: the whole set, with the images and the boxes of 4,886 cells, is at that address. Cells to
 # test by come from images of their own.
