@@ -255,7 +255,7 @@ assert 16 <= needed["margin"] <= 32
 
 # %% alt="A matrix of three strategies: margin and adversarial beat uniform in a third of the rounds"
 penalties = equal.penalties()
-al.plots.penalty_matrix(penalties.matrix, penalties.strategies)
+al.plots.penalty_matrix(equal)
 plt.show()
 
 # %% [markdown]
