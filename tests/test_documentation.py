@@ -38,7 +38,7 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path):
 
 
 def test_the_pages_that_show_code_are_found():
-    assert {"README.md", "docs/coming_from_deeplay.md"} <= set(map(name, WITH_CODE))
+    assert {"README.md", "docs/coming_from/deeplay.md"} <= set(map(name, WITH_CODE))
 
 
 def test_ci_runs_every_command_that_the_readme_gives():
