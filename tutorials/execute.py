@@ -17,9 +17,10 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import nbclient
-from build import for_students, read, write
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
+
+from build import for_students, read, write
 
 
 def execute(source: Path) -> NotebookNode:

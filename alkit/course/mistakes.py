@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from alkit.course.answers import numbers
 from alkit.errors import AnswerError
 
 
@@ -34,7 +35,10 @@ def judge(
     if not callable(answer):
         raise AnswerError(f"a function is expected here, got {answer!r}.")
     right = [solution(*case) for case in cases]
-    given = [_numbers(answer(*deepcopy(case)), value) for case, value in zip(cases, right)]
+    given = [
+        numbers(answer(*deepcopy(case)), tuple(np.shape(value)), "the result")
+        for case, value in zip(cases, right)
+    ]
     if _equal(given, right):
         return
     for mistake, hint in mistakes:
@@ -45,18 +49,6 @@ def judge(
         if matches:
             raise AnswerError(hint)
     raise AnswerError(otherwise)
-
-
-def _numbers(value: Any, expected: Any) -> np.ndarray:
-    try:
-        numbers = np.asarray(value, dtype=float)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise AnswerError(f"numbers are expected as the result, got {value!r}.") from error
-    if numbers.shape != np.shape(expected):
-        raise AnswerError(
-            f"the result should have the shape {tuple(np.shape(expected))}, it has {numbers.shape}."
-        )
-    return numbers
 
 
 def _equal(some: Sequence[Any], others: Sequence[Any]) -> bool:
