@@ -120,3 +120,10 @@ def test_a_wrong_expected_cost_is_told_why(answer, hint):
 def test_the_check_is_found_by_the_name_of_the_exercise(capsys):
     al.course.check("04-a", ratio)
     assert capsys.readouterr().out.startswith("04-a: right. ")
+
+
+def test_the_solutions_of_the_lesson_pass(solutions):
+    solved = solutions("04", al=al, torch=torch)
+    assert check_ratio(solved["ratio"])
+    assert check_equal_say(solved["equal_say"])
+    assert check_expected_cost(solved["ExpectedCost"])

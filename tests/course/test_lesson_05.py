@@ -136,3 +136,10 @@ def test_picks_without_a_fill_are_told_how_many_are_missing():
 def test_a_short_list_of_another_kind_is_told_why(answer, hint):
     with pytest.raises(AnswerError, match=hint):
         check_short_list(answer)
+
+
+def test_the_solutions_of_the_lesson_pass(solutions):
+    solved = solutions("05", al=al, torch=torch)
+    assert check_farthest_first(solved["farthest_first"])
+    assert check_apart(solved["apart"])
+    assert check_short_list(solved["typical_then_uncertain"])

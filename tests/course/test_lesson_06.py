@@ -116,3 +116,11 @@ def entropies(p):
 def test_a_batch_that_is_not_the_greedy_one_is_told_why(answer, hint):
     with pytest.raises(AnswerError, match=hint):
         check_greedy_batch(answer)
+
+
+def test_the_solutions_of_the_lesson_pass(solutions):
+    names = {"entropy": lambda p: torch.special.entr(p).sum(-1), "information": information}
+    solved = solutions("06", **names)
+    assert check_bald(solved["bald"])
+    assert check_two_candidates(solved["two_candidates"])
+    assert check_greedy_batch(solved["greedy_batch"])

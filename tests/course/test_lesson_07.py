@@ -112,10 +112,17 @@ def lengths(critic, points):
         (lambda c, p: c(p).mean(), "first coordinate"),
         (lambda c, p: lengths(c, p), "shape"),
         (lambda c, p: (gradient(c, p, False).norm(dim=1) - 1).square().mean(), "no gradient"),
-        (lambda c, p: float(slope_penalty(c, p)), "no gradient"),
+        (lambda c, p: slope_penalty(c, p).item(), "no gradient"),
         (1.0, "function"),
     ],
 )
 def test_a_wrong_penalty_is_told_why(answer, hint):
     with pytest.raises(AnswerError, match=hint):
         check_slope_penalty(answer)
+
+
+def test_the_solutions_of_the_lesson_pass(solutions):
+    solved = solutions("07", al=al, torch=torch)
+    assert check_share_of_pairs(solved["share_of_pairs"])
+    assert check_uncertain_and_new(solved["uncertain_and_new"])
+    assert check_slope_penalty(solved["slope_penalty"])
