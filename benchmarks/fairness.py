@@ -11,7 +11,9 @@ those of ``mnist_protocol.py``.
     python benchmarks/fairness.py --out benchmarks/results/fairness.jsonl
 
 A step of Adversarial takes 0.1 to 0.2 s on one thread: a trial of ``--rounds`` 4 (480 labels)
-takes about 40 minutes, of all 14 rounds about 2 hours. What was stopped goes on from the file.
+takes about an hour, of all 14 rounds three. What was stopped goes on from the file. Measured so far
+(one trial): with 120 labels Adversarial is .689 and Uniform .239 by the course's protocol, .821 and
+.770 at 300 steps each: steps are 89 % of the gap.
 """
 
 from __future__ import annotations
@@ -101,21 +103,28 @@ def table(path: Path, seeds: range, rounds: int) -> str:
     for r in range(rounds):
         cells, gaps = [], {}
         for way in WAYS:
-            rows = [[read(path, way, name, seed)[r] for seed in seeds] for name in names]
-            found = [statistics.median(row["accuracy"] for row in trials) for trials in rows]
-            steps = sorted({trials[0]["steps"] for trials in rows})
+            rows = [  # fewer than seeds where a run is to go on
+                [row for seed in seeds for row in read(path, way, name, seed)[r : r + 1]]
+                for name in names
+            ]
+            found = [
+                statistics.median(row["accuracy"] for row in some) if some else math.nan
+                for some in rows
+            ]
+            steps = sorted({row["steps"] for some in rows for row in some})
             cells.append(f"{numbers(found)} ({', '.join(f'{s:,}' for s in steps)})")
             gaps[way] = found[names.index("adversarial")] - found[names.index("uniform")]
         published = numbers([PUBLISHED[name][r] for name in names])
         share = 1 - gaps["equal"] / gaps["course"] if gaps["course"] > 0 else math.nan
+        told = "not known" if math.isnan(share) else f"{share:.0%}"
         lines.append(
-            f"{QUERY * (r + 1):6d} | {published} | {cells[0]:45s} | {cells[1]:28s} | {share:.0%}"
+            f"{QUERY * (r + 1):6d} | {published} | {cells[0]:45s} | {cells[1]:28s} | {told}"
         )
     return "\n".join(lines)
 
 
 def numbers(values: list[float]) -> str:
-    return "  ".join(f"{value:.3f}" for value in values)
+    return "  ".join("    -" if math.isnan(value) else f"{value:.3f}" for value in values)
 
 
 def main(argv: list[str] | None = None) -> int:
