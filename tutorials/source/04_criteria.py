@@ -52,11 +52,12 @@ orders = ["".join("ABCD"[k] for k in c(prediction).argsort(descending=True)) for
 assert orders == ["DCBA", "DBCA", "DCBA"]
 
 # %% [markdown]
-# Write $p_1$ for the largest probability of a row and $p_2$ for the second largest. Then
+# Write `p1` for the largest probability of a row and `p2` for the second largest. Then
 #
-# - **least confidence** is $1 - p_1$: how probable is it that the best guess is wrong?
-# - **margin** is $1 - (p_1 - p_2)$: how close is the race between the two best guesses?
-# - **entropy** is $-\sum_c p_c \log p_c$, over all classes: how many classes are still in the race?
+# - **least confidence** is `1 - p1`: how probable is it that the best guess is wrong?
+# - **margin** is `1 - (p1 - p2)`: how close is the race between the two best guesses?
+# - **entropy** is minus the sum of `p log p` over all classes: how many classes are still in the
+#   race?
 #
 # All three put D first and A last. They do not agree on B and C. In B the two best guesses are
 # nearly tied, so that the margin wants it sooner. In C all three classes are possible, so that the
@@ -93,14 +94,31 @@ def draw(criterion, ax, marked=None):
     ax.tricontourf(x, y, scores, levels=20, cmap="cividis")
     levels = np.linspace(scores.min(), scores.max(), 7)[1:-1]
     shades = ["white"] * 3 + ["black"] * 2  # readable on dark and on light
-    ax.clabel(ax.tricontour(x, y, scores, levels, colors=shades, linewidths=0.8, linestyles="-"),
-              fontsize=6, fmt="%.1f")  # fmt: skip
+    ax.clabel(
+        ax.tricontour(x, y, scores, levels, colors=shades, linewidths=0.8, linestyles="-"),
+        fontsize=6,
+        fmt="%.1f",
+    )
     for c, (a, b) in enumerate(places(np.eye(3))):
-        ax.text(a, b + (0.03 if c == 2 else -0.03), f"class {c}", fontsize=8, ha="center",
-                va="bottom" if c == 2 else "top")  # fmt: skip
+        ax.text(
+            a,
+            b + (0.03 if c == 2 else -0.03),
+            f"class {c}",
+            fontsize=8,
+            ha="center",
+            va="bottom" if c == 2 else "top",
+        )
     for letter, (a, b) in zip("ABCD", places(marked) if marked is not None else []):
-        ax.text(a, b, letter, fontsize=8, weight="bold", ha="center", va="center",
-                bbox={"boxstyle": "circle,pad=0.15", "fc": "white", "ec": "black"})  # fmt: skip
+        ax.text(
+            a,
+            b,
+            letter,
+            fontsize=8,
+            weight="bold",
+            ha="center",
+            va="center",
+            bbox={"boxstyle": "circle,pad=0.15", "fc": "white", "ec": "black"},
+        )
     ax.set_title(repr(criterion), fontsize=8, pad=14)
     ax.set_aspect("equal")
     ax.axis("off")
@@ -187,8 +205,10 @@ print(f"wrong on {wrong.double().mean():.0%} of all images")
 wanted = {}
 for criterion in criteria:
     wanted[repr(criterion)] = criterion(said).topk(100).indices
-    print(f"wrong on {wrong[wanted[repr(criterion)]].double().mean():.0%} of the 100 that "
-          f"{criterion} wants most")  # fmt: skip
+    print(
+        f"wrong on {wrong[wanted[repr(criterion)]].double().mean():.0%} of the 100 that "
+        f"{criterion} wants most"
+    )
 shared = set(wanted["Margin()"].tolist()) & set(wanted["Entropy()"].tolist())
 print(f"{len(shared)} of 100 are wanted by the margin and by the entropy")
 
@@ -225,9 +245,9 @@ print(2 * al.Margin() * al.Entropy() - 0.5)
 
 # %% [markdown]
 # A sum of scores is soon a mistake, though: they have different units. The margin reaches 1 and the
-# entropy of ten classes reaches $\log 10 = 2.3$, so that the entropy would speak more than twice as
-# loudly, for no reason. `Rank` brings scores to one scale: the lowest score of all candidates
-# becomes 0, the highest 1, the middle one 0.5.
+# entropy of ten classes reaches `log 10`, about 2.3, so that the entropy would speak more than
+# twice as loudly, for no reason. `Rank` brings scores to one scale: the lowest score of all
+# candidates becomes 0, the highest 1, the middle one 0.5.
 
 # %%
 formula = al.Rank(al.Margin()) + 0.5 * al.Rank(al.Entropy())
@@ -330,7 +350,7 @@ assert "NaN" in laws["naive_entropy"]
 assert "row by row" in laws["scaled_margin"]
 
 # %% [markdown]
-# The first is upside down. The second is right but for a certain prediction, where $0 \cdot \log 0$
+# The first is upside down. The second is right but for a certain prediction, where `0 log 0`
 # is no number; one such image among a million would stop the query. The third looks at its
 # neighbors: a pool is scored in pieces, and so a candidate's score would depend on the piece that
 # it happens to be in. `Rank` may look at all candidates, because it says so, and is computed once
@@ -355,7 +375,7 @@ print(al.Rank(Gini()) + 0.5 * al.Rank(al.Margin()))
 # Each check says what is wrong, and does not give the answer away.
 
 # %% [markdown]
-# **Exercise 04-a.** Another way to measure a race: $p_2 / p_1$, the second largest probability as a
+# **Exercise 04-a.** Another way to measure a race: `p2 / p1`, the second largest probability as a
 # share of the largest. Write it as a function of the probabilities `p`, a tensor of the shape (N,
 # C), without `al.Ratio`.
 
@@ -392,8 +412,8 @@ al.course.check("04-b", equal_say)
 # %% [markdown]
 # **Exercise 04-c.** Not all mistakes cost the same: to take an ill patient for a healthy one is
 # worse than the reverse. `cost[t, g]` is the price of guessing class `g` where class `t` is true. A
-# careful model guesses the class whose expected cost $\sum_t p_t\, \mathrm{cost}[t, g]$ is lowest,
-# and its score is that lowest cost. Complete the criterion.
+# careful model guesses the class whose expected cost (the sum of `p[t] * cost[t, g]` over `t`) is
+# lowest, and its score is that lowest cost. Complete the criterion.
 
 
 # %% nbgrader={"grade": false, "grade_id": "04-c", "locked": false, "schema_version": 3, "solution": true, "task": false}

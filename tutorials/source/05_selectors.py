@@ -79,9 +79,14 @@ probabilities = said.mean_probabilities
 def pick(selector, n=12, criterion=None):
     """The rows that a selector picks, most wanted first."""
     query = al.select(
-        n, probabilities=probabilities, embeddings=x, annotated=known,
-        criterion=criterion, selector=selector, seed=0,
-    )  # fmt: skip
+        n,
+        probabilities=probabilities,
+        embeddings=x,
+        annotated=known,
+        criterion=criterion,
+        selector=selector,
+        seed=0,
+    )
     return query.indices
 
 
@@ -185,8 +190,8 @@ assert is_copy[picks["TypiClust"]].sum() >= 1
 # - k-center covers the pool best: no sample is far from a label, and no two picks are close. It
 #   also takes **all four strays**, since nothing is farther away. It does not ask whether they are
 #   worth it.
-# - k-means++ is milder: a stray is likely, not certain. It looks at its own picks alone, and may fall
-#   beside a sample that is annotated already.
+# - k-means++ is milder: a stray is likely, not certain. It looks at its own picks alone, and may
+#   fall beside a sample that is annotated already.
 # - BADGE stays near the borders, like the margin, and takes fewer of the copies.
 # - Typicality takes no stray at all, as they have no near neighbors; but the near copies look very
 #   typical to it.
@@ -259,8 +264,15 @@ assert max(late) - min(late) < 0.04
 # far apart. Strays of which the model is sure are not on the list.
 
 # %%
-query = al.select(12, probabilities=probabilities, embeddings=x, annotated=known, seed=0,
-                  criterion=al.Margin(), selector=al.Prefilter(5, al.KCenter()))  # fmt: skip
+query = al.select(
+    12,
+    probabilities=probabilities,
+    embeddings=x,
+    annotated=known,
+    seed=0,
+    criterion=al.Margin(),
+    selector=al.Prefilter(5, al.KCenter()),
+)
 print(query.why)
 print("lowest rank of a pick:", int((margins > float(query.scores.min())).sum()) + 1)
 

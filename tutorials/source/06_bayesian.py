@@ -41,9 +41,8 @@ torch.set_num_threads(1)  # so small a network is fastest on one thread
 # %%
 coin = [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]
 unseen = [[0.99, 0.01], [0.99, 0.01], [0.01, 0.99], [0.01, 0.99]]
-opinions = al.Prediction(
-    torch.tensor([coin, unseen]), kind="probabilities"
-)  # (N, K, C) = (2, 4, 2)
+probabilities = torch.tensor([coin, unseen])  # (N, K, C): 2 candidates, 4 networks, 2 classes
+opinions = al.Prediction(probabilities, kind="probabilities")
 
 print("mean of the four:", opinions.mean_probabilities.tolist())
 for criterion in (al.Entropy(), al.BALD()):
@@ -58,13 +57,11 @@ assert np.allclose(al.BALD()(opinions), [0, np.log(2) - 0.056], atol=1e-3)
 # The mean of the four is the same, and so is its entropy. **BALD** (Houlsby et al. 2011) subtracts
 # what each network is unsure of by itself:
 #
-# $$\text{BALD} = \underbrace{H\Big[\tfrac1K\sum_k p_k\Big]}_{\text{entropy of the mean}} -
-# \underbrace{\tfrac1K\sum_k H[p_k]}_{\text{mean of the entropies}}$$
+# **BALD = entropy of the mean - mean of the entropies.**
 #
-# Here $p_k$ is what network $k$ says, one of $K$, and $H$ is the entropy. For the coin both parts
-# are equal, and the difference is 0. For the other candidate each network is sure, so that the
-# second part is nearly 0, and everything is left. It is what the label would tell of *which network
-# is right*.
+# For the coin both parts are equal, and the difference is 0. For the other candidate each network is
+# sure, so that the second part is nearly 0, and everything is left. It is what the label would tell
+# of *which network is right*.
 
 # %% [markdown]
 # ## A pool with both
@@ -124,10 +121,12 @@ def train(model, pool, steps, seed):
     """A strategy around the model, trained on what is annotated."""
     torch.manual_seed(seed)  # the initial weights, as for any torch module
     strategy = al.Strategy(
-        model, pool, optimizer=al.Adam(lr=5e-3),
+        model,
+        pool,
+        optimizer=al.Adam(lr=5e-3),
         test_batch_size=10_000,  # predictions come one a batch: so there is one of them
         seed=seed,
-    ).build()  # fmt: skip
+    ).build()
     strategy.fit(max_steps=steps, enable_progress_bar=False)
     return strategy
 
@@ -161,8 +160,15 @@ def draw(strategy, criterion, ax, picked=()):
     ax.scatter(*x.T, s=14, marker=".", color="white", linewidths=0)
     for c, marker in enumerate("os"):
         rows = known[y[known] == c]
-        ax.scatter(*x[rows].T, s=18, marker=marker, color=al.plots.COLORS[1 - c], edgecolors="white",
-                   linewidths=0.5, label=f"class {c}")  # fmt: skip
+        ax.scatter(
+            *x[rows].T,
+            s=18,
+            marker=marker,
+            color=al.plots.COLORS[1 - c],
+            edgecolors="white",
+            linewidths=0.5,
+            label=f"class {c}",
+        )
     if len(picked):
         ax.scatter(*x[picked].T, s=60, facecolors="none", edgecolors="white", linewidths=1.6)
     ax.set_title(repr(criterion), fontsize=9)
@@ -295,7 +301,7 @@ assert np.mean(after["Entropy()"]) < np.mean(after["BALD()"]) - 0.15
 # labels jointly, minus what each network is unsure of by itself. **BatchBALD** (Kirsch et al. 2019)
 # picks one after the other, each time the candidate that adds the most to it.
 #
-# Two classes and n picks have $2^n$ possible labels together. For a small batch we can go through
+# Two classes and n picks have `2**n` possible labels together. For a small batch we can go through
 # all of them:
 
 
@@ -360,7 +366,7 @@ assert top_alone > batch_alone
 # One by one the highest scores promise the most. Together they tell much less than they promise,
 # and less than the batch of BatchBALD, which is why that batch is not all in one place.
 #
-# Two limits are worth knowing. K opinions cannot be told more of than which one is right, $\log K$
+# Two limits are worth knowing. K opinions cannot be told more of than which one is right, `log K`
 # nats: with 50 opinions that is 3.9, and in large batches the last picks are left to chance.
 # `al.power_bald` draws by chance from the start, and costs less (Kirsch et al. 2023).
 # And BALD asks what tells of the *model*, also in places where nobody will ever ask for a

@@ -198,8 +198,15 @@ for ax in axes.flat:
         *latents[query.indices].T, s=46, facecolors="none", edgecolors="black", linewidths=1.3
     )
     for c in range(4):
-        ax.text(*latents[digits == c].median(0).values, str(c), fontsize=15, weight="bold", ha="center",
-                va="center", bbox={"boxstyle": "circle,pad=0.1", "fc": "white", "alpha": 0.7, "lw": 0})  # fmt: skip
+        ax.text(
+            *latents[digits == c].median(0).values,
+            str(c),
+            fontsize=15,
+            weight="bold",
+            ha="center",
+            va="center",
+            bbox={"boxstyle": "circle,pad=0.1", "fc": "white", "alpha": 0.7, "lw": 0},
+        )
     ax.set(xticks=[], yticks=[])
     ax.set_title(f"{len(annotated)} labels", loc="left", fontsize=9)
     accuracy = float((said.guesses == digits).float().mean())
