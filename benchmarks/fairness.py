@@ -52,6 +52,8 @@ def run(way: str, name: str, seed: int, args: argparse.Namespace, train: Any, te
     done = read(args.out, way, name, seed)
     if len(done) >= args.rounds:
         return
+    if done and not done[-1]["picked"]:
+        done.pop()  # an earlier record ended there, without a query: the round is done again
     pool = al.ActiveLearningDataset(train, cache=True)
     pool.annotate_random(QUERY, seed=derive(seed, "initial"))
     for row in done:
@@ -72,10 +74,8 @@ def run(way: str, name: str, seed: int, args: argparse.Namespace, train: Any, te
             "steps": steps, "accuracy": round_off(metrics["testMulticlassAccuracy"]),
             "seconds": round_off(time.perf_counter() - started),
         }  # fmt: skip
-        picked: list[int] = []
-        if round < args.rounds - 1:
-            picked = strategy.query_and_update(QUERY).indices.tolist()
-            strategy.reset_model()
+        picked = strategy.query_and_update(QUERY).indices.tolist()  # the last, too: to go on from
+        strategy.reset_model()
         print(*row.values(), flush=True)
         args.out.parent.mkdir(parents=True, exist_ok=True)
         with args.out.open("a") as file:
@@ -83,10 +83,11 @@ def run(way: str, name: str, seed: int, args: argparse.Namespace, train: Any, te
 
 
 def read(path: Path, way: str, name: str, seed: int) -> list[Row]:
-    """The finished rounds of a trial, in order."""
+    """The finished rounds of a trial, in order; of one that was done again the last."""
     lines = path.read_text().splitlines() if path.exists() else []
     rows = map(json.loads, lines)
-    return [r for r in rows if (r["way"], r["strategy"], r["seed"]) == (way, name, seed)]
+    ours = [r for r in rows if (r["way"], r["strategy"], r["seed"]) == (way, name, seed)]
+    return list({row["annotated"]: row for row in ours}.values())
 
 
 def round_off(number: float) -> float:

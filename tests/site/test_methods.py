@@ -1,0 +1,39 @@
+"""The table of methods holds all of them."""
+
+import inspect
+import re
+from pathlib import Path
+
+import alkit as al
+
+TEXT = (Path(__file__).parents[2] / "docs" / "methods.md").read_text(encoding="utf-8")
+PARTS = {  # what is no method, but what methods are made of
+    "Criterion", "Selector", "Strategy", "ActiveLearner", "Candidates", "Picks", "Space",
+}  # fmt: skip
+
+
+def methods():
+    """The names of all criteria, selectors, strategies and functions of papers."""
+    for name in al.__all__:
+        value = getattr(al, name)
+        home = getattr(value, "__module__", "")
+        if home.startswith(("alkit.criteria", "alkit.selectors", "alkit.strategies")) and (
+            inspect.isclass(value) or inspect.isfunction(value)
+        ):
+            yield name
+
+
+def test_every_method_is_in_the_table():
+    listed = set(re.findall(r"`(?:al\.)?(\w+)", TEXT))
+    assert len(list(methods())) > 60
+    assert sorted(set(methods()) - PARTS - listed) == []
+
+
+def test_every_row_names_a_paper_or_says_that_there_is_none():
+    rows = [line for line in TEXT.splitlines() if line.startswith("|") and "[`" in line]
+    assert len(rows) > 40
+    for row in rows:
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert len(cells) == 4, row
+        assert re.search(r"(19|20)\d\d|—", cells[2]), row
+        assert cells[3], row
