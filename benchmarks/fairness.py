@@ -11,10 +11,10 @@ those of ``mnist_protocol.py``.
     python benchmarks/fairness.py --out benchmarks/results/fairness.jsonl
 
 A step of Adversarial takes 0.1 to 0.2 s on one thread: a trial of ``--rounds`` 4 (480 labels)
-takes about an hour, of all 14 rounds three. What was stopped goes on from the file. Last result,
-one trial, in ``results/fairness.jsonl``: by the course's protocol Adversarial is .689, .882 and .882
-and Uniform .239, .360 and .693 with 120, 240 and 360 labels; at 300 steps each .821, .878 and .899
-against .770, .861 and .904: steps are 89 to 103 % of the gap.
+takes about an hour, of all 14 rounds three. What was stopped goes on from the file. Last result
+(one trial, ``results/fairness.jsonl``), with 120, 240 and 360 labels: by the course's protocol
+Adversarial is .689, .882 and .882 and Uniform .239, .360 and .693; at 300 steps each .821, .878 and
+.899 against .770, .861 and .904. Steps are 89 to 103 % of the gap.
 """
 
 from __future__ import annotations
