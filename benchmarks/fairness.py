@@ -12,9 +12,9 @@ those of ``mnist_protocol.py``.
 
 A step of Adversarial takes 0.1 to 0.2 s on one thread: a trial of ``--rounds`` 4 (480 labels)
 takes about an hour, of all 14 rounds three. What was stopped goes on from the file. Last result
-(one trial, ``results/fairness.jsonl``), with 120, 240 and 360 labels: by the course's protocol
-Adversarial is .689, .882 and .882 and Uniform .239, .360 and .693; at 300 steps each .821, .878 and
-.899 against .770, .861 and .904. Steps are 89 to 103 % of the gap.
+(one trial, ``results/fairness.jsonl``), with 120, 240, 360 and 480 labels: by the course's protocol
+Adversarial is .689, .881, .882 and .907 and Uniform .239, .360, .693 and .759; at 300 steps each
+.821, .878, .899 and .930 against .770, .861, .904 and .918. Steps are 89 to 103 % of the gap.
 """
 
 from __future__ import annotations
