@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from alkit.precision import matmul_precision
+
 FEW_COLUMNS = 32  # up to here, an operation a column costs less than a search for positions
 
 
@@ -52,7 +54,7 @@ def _columns(p: Tensor) -> Tensor:
     products are made in full precision: this is looked up, and seen in some of the rows.
     """
     many = p.device.type == "cpu" and len(p) >= 1024
-    if many and torch.get_float32_matmul_precision() == "highest":
+    if many and matmul_precision(p.device) in ("highest", "ieee", "none"):
         columns = torch.mm(torch.eye(p.shape[1], dtype=p.dtype), p.t())
         step = len(p) // 32
         if columns.dtype == p.dtype and columns[:, ::step].equal(p[::step].t()):

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.linalg import vecdot, vector_norm
 
 from alkit.errors import NonFiniteError
+from alkit.precision import matmul_precision
 
 Metric = Literal["euclidean", "cosine", "manhattan"]
 
@@ -233,9 +234,7 @@ class Points:
 
 def _reduced(device: torch.device) -> float:
     """What float32 products lose where a user lets torch round their factors (TF32, bfloat16)."""
-    kind = torch.backends.cuda if device.type == "cuda" else torch.backends.mkldnn
-    setting = getattr(getattr(kind, "matmul", None), "fp32_precision", None)
-    return REDUCED.get(setting or torch.get_float32_matmul_precision(), 0.0)
+    return REDUCED.get(matmul_precision(device), 0.0)
 
 
 def _pairs(near: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
