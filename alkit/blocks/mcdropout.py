@@ -30,7 +30,7 @@ from alkit.blocks.thinning import Values, dropped
 from alkit.errors import ConfigurationError
 from alkit.modes import evaluating
 
-ROWS = 1024
+ROWS = 2048
 """Rows times samples that are held at once, where the input is one tensor; 8 times as many on
 devices that are fast on large pieces alone."""
 

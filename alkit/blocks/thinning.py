@@ -13,7 +13,7 @@ Forms never change. ``values()`` gives the K tensors whatever the form.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -62,12 +62,12 @@ class Channels:
         self.shape, self.dtype, self.device = _like(first)
         self.shape = (self.shape[0], size, *self.shape[2:])
 
-    def compact(self) -> list[Tensor]:
-        """The kept channels of each sample, not multiplied yet."""
+    def compact(self) -> Iterable[Tensor]:
+        """The kept channels of each sample, not multiplied yet; cut as they are asked for."""
         if not isinstance(self.base, Tensor):
             return self.base
         base = self.base.contiguous()  # slices are cut from planes, and then laid out anew
-        return [_laid_out(base.index_select(1, kept)) for kept in self.kept]
+        return (_laid_out(base.index_select(1, kept)) for kept in self.kept)
 
     def values(self) -> list[Tensor]:
         return [
