@@ -90,7 +90,7 @@ class _Centers:
     def __init__(self, points: Points, known: Points | None, picked: list[int]) -> None:
         self.points, self.known, self.picked = points, known, picked
         first = points[picked[0] : picked[0] + 1] if known is None else known[:FIRST]
-        self.bounds = points.reach(first)
+        self.bounds = points.reach(first, coarse=True)
         self.seen = torch.full((len(points),), len(first), dtype=torch.int32, device=points.device)
 
     def __len__(self) -> int:

@@ -12,10 +12,11 @@ from torch import Tensor
 from torch.linalg import vecdot, vector_norm
 
 from alkit.errors import NonFiniteError
-from alkit.precision import matmul_precision
+from alkit.precision import matmul_precision, multiplies_bfloat16
 
 Metric = Literal["euclidean", "cosine", "manhattan"]
 
+ROUNDED = 3.1 * 2.0**-8  # what inner products of bfloat16 lose by rounding: both factors, result
 REDUCED = {"tf32": 2.0**-9, "high": 2.0**-9, "bf16": 2.0**-6, "medium": 2.0**-6}
 
 
@@ -137,19 +138,28 @@ class Points:
                 near.scatter_reduce_(0, i, part[i]._raw_apart(others[j]), "amin")
         return self._distance(result)
 
-    def reach(self, others: Points) -> Tensor:
+    def reach(self, others: Points, coarse: bool = False) -> Tensor:
         """``(N,)`` float64, never below the distance to the nearest of M others, and just above.
 
         Zero for a row that equals one of them. Cheaper than ``nearest``: N M D multiply-adds and
         little else, O(N) memory.
+
+        Args:
+            others: M points.
+            coarse: whether a few percent above will do: half the time where the processor
+                multiplies bfloat16, and the points are one matrix of float32 around the origin.
         """
+        coarse = coarse and self._roundable and len(others) > 16
+        slack = self._slack + ROUNDED * coarse
         result = self.factors[0].new_full((len(self),), torch.inf, dtype=torch.float64)
         for rows, block, moved in self._blocks(others):
-            low = block._raw(moved, self._slack).amin(1).double()
-            vague = (low <= 5 * self._slack * block.squared_norms).nonzero().flatten()
+            raw = block._rounded(moved, slack) if coarse else block._raw(moved, slack)
+            low = raw.amin(1).double()
+            vague = (low <= 5 * slack * block.squared_norms).nonzero().flatten()
             result[rows] = self._distance(low)
             if self.metric != "manhattan" and len(vague):
-                result[rows][vague] = self[rows][vague].nearest(others)
+                part = self[rows][vague]
+                result[rows][vague] = part.reach(others) if coarse else part.nearest(others)
         return result
 
     @cached_property
@@ -160,15 +170,20 @@ class Points:
         return width * torch.finfo(self.dtype).eps + reduced
 
     @cached_property
-    def _shift(self) -> Tensor | None:
-        """What to subtract before a GEMM, where the points lie together, far from the origin."""
-        rows, *more = self.factors
-        if more or self.metric == "manhattan" or not len(rows):
-            return None
-        sample = rows[:: max(1, len(rows) // 1024)]
+    def _center(self) -> tuple[Tensor, float]:
+        """The mean of a sample of the rows, and its squared norm over the variance around it."""
+        sample = self.factors[0][:: max(1, len(self) // 1024)]
         mean = sample.mean(0)
         spread = (sample - mean).square_().sum(1).mean()
-        return mean if bool(mean.square().sum() > 25 * spread) else None
+        return mean, float(mean.square().sum() / spread.clamp_min(torch.finfo(self.dtype).tiny))
+
+    @cached_property
+    def _shift(self) -> Tensor | None:
+        """What to subtract before a GEMM, where the points lie together, far from the origin."""
+        if len(self.factors) > 1 or self.metric == "manhattan" or not len(self):
+            return None
+        mean, distance = self._center
+        return mean if distance > 25 else None
 
     def _moved(self, shift: Tensor | None) -> Points:
         if shift is None:
@@ -201,6 +216,23 @@ class Points:
         else:
             raw = self.inner(others).mul_(-2).add_(theirs)
         return raw.add_(ours[:, None])
+
+    @property
+    def _roundable(self) -> bool:
+        return (
+            self.metric != "manhattan"
+            and len(self.factors) == 1
+            and self.dtype == torch.float32
+            and multiplies_bfloat16(self.device)
+            and len(self) > 0
+            and self._center[1] < 1  # farther from the origin more is lost than is gained
+        )
+
+    def _rounded(self, others: Points, slack: float) -> Tensor:
+        """As ``_raw`` with a slack, of factors in bfloat16."""
+        inner = self.factors[0].bfloat16() @ others.factors[0].mul(-2).bfloat16().T
+        raw = inner.float().add_(others.squared_norms * (1 + slack))
+        return raw.add_(self.squared_norms[:, None] * (1 + slack))
 
     def _mend(self, raw: Tensor, moved: Points, rows: Points, others: Points) -> None:
         ours, theirs = self.squared_norms, moved.squared_norms

@@ -118,6 +118,32 @@ def test_tight_groups_keep_their_inner_distances(spread, offset, seed):
     assert (ours.reach(half).numpy() >= expected[:, :20].min(1) * (1 - 1e-7)).all()
 
 
+@given(st.floats(-15, 15), st.floats(0, 3), st.integers(1, 90), st.integers(0, 9))
+@settings(deadline=None, max_examples=40)
+def test_a_coarse_reach_is_a_few_percent_above_and_never_below(scale, offset, others, seed):
+    a, b = (
+        10.0**scale * (gaussian(n, 40, seed=s + 2 * seed) + offset / 4)
+        for n, s in ((200, 0), (others, 1))
+    )
+    b[0] = a[seed]
+    nearest = reference(a, b).min(1)
+    coarse = points(a).reach(points(b), coarse=True).numpy()
+    assert (coarse >= nearest).all()
+    assert (coarse <= 1.1 * nearest).all()
+    assert coarse[seed] == 0
+
+
+def test_a_coarse_reach_holds_where_all_is_rounded_the_same_way():
+    # bfloat16 has 8 digits: all these are rounded up, so products are too high, distances too low
+    signs = gaussian(50, 64).sign()
+    rows = signs * (1 + 2.0**-8 + 2.0**-20)
+    others = 0.5 * rows[:20]
+    nearest = reference(rows, others).min(1)
+    coarse = points(rows).reach(points(others), coarse=True).numpy()
+    assert (coarse >= nearest).all()
+    assert (coarse <= 1.1 * nearest).all()
+
+
 def test_float64_stays_and_is_compared_as_such():
     a, b = gaussian(40, 6).double(), gaussian(30, 6, seed=1).double()
     distances = points(a).distances(points(b))
