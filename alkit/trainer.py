@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -62,6 +64,23 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C be a KeyboardInterrupt, that works again afterwards.
+
+    Lightning makes a SystemExit of it, and has the process ignore every later one.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stopped:
+        if not isinstance(stopped.__context__, KeyboardInterrupt):
+            raise
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from None
+
+
+@contextmanager
 def _plugins_known() -> Iterator[None]:
     """While the block runs, Lightning looks for plug-ins among packages that were listed before.
 
@@ -87,7 +106,7 @@ def _quietly(
 ) -> Callable[Concatenate[Any, P], R]:
     @wraps(method)
     def run(self: Any, *args: P.args, **kwargs: P.kwargs) -> R:
-        with _quiet():
+        with _quiet(), _interruptible():
             return method(self, *args, **kwargs)
 
     return run
@@ -101,6 +120,7 @@ class Trainer(lightning.Trainer):
     model summary; no sanity check of the validation; a value of every step in the history; tqdm's
     progress bar, in terminals and notebooks alike. Lightning's tips (GPU available, few workers,
     no validation data) are held back while it works; its real warnings are shown.
+    Ctrl-C is a KeyboardInterrupt, as everywhere, where Lightning would end the process.
 
     Every value that the model logs is in ``trainer.history``.
 
@@ -148,7 +168,7 @@ class Trainer(lightning.Trainer):
         """
         if ckpt_path is None:
             _check_limits(self)
-        with _quiet():
+        with _quiet(), _interruptible():
             super().fit(model, train_dataloaders, val_dataloaders, datamodule, ckpt_path, **kwargs)
 
     validate = _quietly(lightning.Trainer.validate)  # type: ignore[assignment]

@@ -2,6 +2,7 @@ import functools
 import importlib.metadata
 import logging
 import re
+import signal
 import warnings
 
 import lightning
@@ -322,6 +323,28 @@ def test_a_fit_that_failed_may_be_tried_again(make):
     model.fails = False
     trainer.fit(model, loader())
     assert trainer.current_epoch == 1
+
+
+@pytest.mark.parametrize("step", ["training_step", "test_step", "predict_step"])
+def test_ctrl_c_is_a_keyboard_interrupt_each_time(step):
+    class Stopped(Line):
+        pass
+
+    setattr(Stopped, step, lambda *_: signal.raise_signal(signal.SIGINT))
+    run = {"training_step": "fit", "test_step": "test", "predict_step": "predict"}[step]
+    for _ in range(2):  # Lightning has the process ignore the second
+        with pytest.raises(KeyboardInterrupt):
+            getattr(Trainer(max_steps=3, enable_progress_bar=False), run)(Stopped(), loader())
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_exit_of_the_model_is_one():
+    class Exits(Line):
+        def training_step(self, batch, batch_idx):
+            raise SystemExit(3)
+
+    with pytest.raises(SystemExit, match="3"):
+        Trainer(max_steps=3, enable_progress_bar=False).fit(Exits(), loader())
 
 
 def test_testing_and_predicting_do_not_end_a_trainer():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -157,7 +156,7 @@ class Trial:
             trainer={"callbacks": [meter]},
             logger=board,
         )
-        with randomness(derive(self.seed, "training", round)), interruptible():
+        with randomness(derive(self.seed, "training", round)):
             record = loop.evaluate(round)
         last = round == plan.rounds - 1 or not len(pool.unannotated_indices)
         weights = None
@@ -181,23 +180,6 @@ def randomness(seed: int) -> Iterator[None]:
         if torch.cuda.is_available():
             torch.cuda.manual_seed_all(seed)
         yield
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Ctrl-C in a fit is a KeyboardInterrupt, and works again afterwards.
-
-    Lightning makes a SystemExit of it, and has the process ignore every later one.
-    """
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit as stopped:
-        if not isinstance(stopped.__context__, KeyboardInterrupt):
-            raise
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, handler)
-        raise KeyboardInterrupt from None
 
 
 def annotated_for_validation(strategy: ActiveLearner) -> int:
