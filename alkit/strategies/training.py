@@ -225,6 +225,8 @@ class TrainedOnPool(Block, Wrapper):
     def on_fit_start(self) -> None:
         check_not_ended(self.trainer)
         self._fit_device = self.device
+        if not any(part.training for part in self.module.modules()):
+            self.train()  # after strategy.eval(), where Lightning would train without dropout
         self.module.on_fit_start()
 
     def on_train_start(self) -> None:

@@ -212,6 +212,23 @@ def test_a_batchnorm_frozen_by_a_callback_stays_frozen(make, quiet, blobs):  # f
     assert free.module.model[1].running_mean.ne(0).all()
 
 
+def test_a_fit_after_eval_is_one_in_training_mode(make, quiet):
+    usual, predicted = make().build(), make().build()
+    predicted.eval()
+    for strategy in usual, predicted:
+        strategy.fit(max_epochs=1, **quiet)
+    assert predicted.module.model[1].running_mean.ne(0).all()
+    assert same(weights(predicted), weights(usual))
+
+
+def test_parts_that_were_frozen_stay_frozen(make, quiet):
+    strategy = make().build()
+    strategy.module.model[1].eval()
+    with pytest.warns(UserWarning, match="in eval mode"):
+        strategy.fit(max_epochs=1, **quiet)
+    assert strategy.module.model[1].running_mean.eq(0).all()
+
+
 # --- reset ------------------------------------------------------------------------------------
 
 
