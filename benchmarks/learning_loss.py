@@ -16,6 +16,7 @@ taken from the top: 0.790, 0.696. With ``loss_weight=0.1`` the top is worse: 0.3
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -43,18 +44,31 @@ def network() -> nn.Module:
     )  # fmt: skip
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=150, help="gradient steps a round")
-    args = parser.parse_args()
-    torch.set_num_threads(1)
+def digits() -> list[TensorDataset]:
+    """1,100 images to choose from, the others to test."""
     digits = load_digits()
     x = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16
     y = torch.tensor(digits.target)
     order = np.random.default_rng(0).permutation(len(x))
-    train, test = (TensorDataset(x[part], y[part]) for part in (order[:1100], order[1100:]))
+    return [TensorDataset(x[part], y[part]) for part in (order[:1100], order[1100:])]
+
+
+def arguments(doc: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(doc or "").split("\n")[0])
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--steps", type=int, default=150, help="gradient steps a round")
+    return parser
+
+
+def study(
+    strategies: Mapping[str, Callable[..., al.ActiveLearner]],
+    train: TensorDataset,
+    test: TensorDataset,
+    args: argparse.Namespace,
+) -> None:
+    """Compare strategies by trials that share all but the strategy, and print what came out."""
+    torch.set_num_threads(1)
 
     def factory(strategy):
         return lambda pool, seed: strategy(
@@ -64,7 +78,7 @@ def main() -> None:
         )  # fmt: skip
 
     result = al.compare(
-        {name: factory(strategy) for name, strategy in STRATEGIES.items()},
+        {name: factory(strategy) for name, strategy in strategies.items()},
         train, seeds=range(args.seeds), rounds=args.rounds, query_size=20,
         max_steps=args.steps, progress=False,
     )  # fmt: skip
@@ -75,6 +89,10 @@ def main() -> None:
             f"ahead in {row['trials_ahead']} of {row['trials']}  "
             f"{row['seconds_a_round']:.1f} s a round"
         )
+
+
+def main() -> None:
+    study(STRATEGIES, *digits(), arguments(__doc__).parse_args())
 
 
 if __name__ == "__main__":
