@@ -196,7 +196,7 @@ class Points:
         """Rows whose comparisons fit a cache, these points and the others ready for a GEMM."""
         budget = 2**19 if self.device.type == "cpu" else 2**24
         width = max(factor.shape[1] for factor in self.factors)
-        size = max(256, min(budget // max(1, len(others)), 8 * budget // max(1, width)))
+        size = max(256, min(budget // max(1, len(others)), 2 * budget // max(1, width)))
         moved = others._moved(self._shift)
         _ = self.squared_norms  # once, not block by block; and where they overflow nothing is done
         for start in range(0, len(self) if len(others) else 0, size):
