@@ -30,6 +30,7 @@ from bayesian import (
     Record,
     arguments,
     collect,
+    ended,
     median_labels_to,
     mnist,
     protocol_of,
@@ -116,13 +117,7 @@ def main(argv: list[str] | None = None) -> int:
         return TensorDataset(x[ids], y[ids]), TensorDataset(test_x[tested], test_y[tested])
 
     record, seeds = collect(args, protocol, METHODS, sets)
-    missed = judged(record, seeds, args.data_dir)
-    if args.smoke or len(seeds) < 5:
-        print("not judged: that takes 5 complete trials")
-        return 0
-    for miss in missed:
-        print("missed:", miss)
-    return bool(missed)
+    return ended(args, seeds, judged(record, seeds, args.data_dir))
 
 
 if __name__ == "__main__":

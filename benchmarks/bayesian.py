@@ -223,6 +223,16 @@ def collect(
     return record, record.seeds(methods, protocol)
 
 
+def ended(args: argparse.Namespace, seeds: list[int], missed: list[str]) -> int:
+    """The exit code: 1 where 5 complete trials have missed a target; each is printed."""
+    if args.smoke or len(seeds) < 5:
+        print("not judged: that takes 5 complete trials")
+        return 0
+    for miss in missed:
+        print("missed:", miss)
+    return int(bool(missed))
+
+
 def protocol_of(args: argparse.Namespace, protocol: Protocol) -> Protocol:
     protocol = replace(protocol, labels=args.labels, steps=args.steps, samples=args.samples)
     if args.smoke:

@@ -18,7 +18,7 @@ import sys
 
 import numpy as np
 import torch
-from bayesian import Protocol, Record, arguments, collect, mnist, protocol_of
+from bayesian import Protocol, Record, arguments, collect, ended, mnist, protocol_of
 from torch.utils.data import TensorDataset
 
 import alkit as al
@@ -75,13 +75,7 @@ def main(argv: list[str] | None = None) -> int:
         return TensorDataset(x[ids] + NOISE * noise, y[ids]), test
 
     record, seeds = collect(args, protocol, METHODS, sets)
-    missed = judged(record, seeds)
-    if args.smoke or len(seeds) < 5:
-        print("not judged: that takes 5 complete trials")
-        return 0
-    for miss in missed:
-        print("missed:", miss)
-    return bool(missed)
+    return ended(args, seeds, judged(record, seeds))
 
 
 if __name__ == "__main__":
