@@ -4,7 +4,7 @@ Sinha, Ebrahimi & Darrell 2019, "Variational adversarial active learning": a var
 autoencoder learns all images of the pool, annotated or not, with latents that a discriminator
 shall not be able to tell apart; asked for is what the discriminator takes most surely for
 unannotated. The classifier takes no part in the choice, and trains as those of the other
-strategies; the steps of autoencoder and discriminator, as many again, are given to VAAL for free.
+strategies; the steps of autoencoder and discriminator are given to VAAL for free.
 
     python benchmarks/vaal.py
     python benchmarks/vaal.py --data mnist
@@ -12,7 +12,11 @@ strategies; the steps of autoencoder and discriminator, as many again, are given
 Networks, labels and rounds are those of ``learning_loss.py``; MNIST is 5,000 images of it. Printed:
 accuracy at the end, area under the budget curve, mean difference of areas to Uniform.
 
-RESULTS
+180 labels at the end (accuracy, area). Digits, ten seeds: Uniform 0.855, 0.789; Margin 0.889,
+0.821; VAAL 0.825, 0.753, behind Uniform in 10 of 10. MNIST, three seeds: 0.639, 0.557; 0.702,
+0.605; 0.552, 0.460, behind in 3 of 3. With five times as many steps of autoencoder and
+discriminator (digits, four seeds) the area is 0.760 for Uniform's 0.777, ahead in 2 of 4. So it is
+no strategy of alkit.
 """
 
 from __future__ import annotations
