@@ -64,7 +64,7 @@ def _line(rows: list[Row]) -> str:
 def _size(size: Row) -> str:
     said = [f"{size['n']:,} of {size['N']:,}"]
     said += [f"{size['A']:,} annotated"] if size["A"] else []
-    said += [f"{letter} = {size[letter]:,}" for letter in "DCK" if size[letter]]
+    said += [f"{letter}={size[letter]:,}" for letter in "DCK" if size[letter]]
     return ", ".join(said)
 
 

@@ -28,7 +28,7 @@ def test_a_line_says_who_is_how_much_faster(speed):
         }
         for name, seconds in took.items()
     ]
-    line = "| k-center | 10 of 5,000, 3 annotated, D = 8 | 0.25 | 7 | quick: 0.5 | 2 | 2 |\n"
+    line = "| k-center | 10 of 5,000, 3 annotated, D=8 | 0.25 | 7 | quick: 0.5 | 2 | 2 |\n"
     assert speed._line(rows) == line
     for row in rows[1:3]:
         row["status"] = "> 60 s"

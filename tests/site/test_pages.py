@@ -12,6 +12,7 @@ PAGES = [
     "tutorials/05_selectors.html",
     "notebooks/failure_museum.html",
     "methods.html",
+    "speed.html",
     "api/criteria.html",
     "how-to/resume_a_run.html",
     "coming_from/baal.html",
