@@ -25,5 +25,5 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     """
     if device.type != "cpu" or not torch.backends.mkldnn.is_available():
         return False
-    able = getattr(torch.cpu, "get_capabilities", dict)()  # of torch 2.12 or so
+    able = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch cannot
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))

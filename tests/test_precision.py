@@ -2,6 +2,9 @@ import subprocess
 import sys
 
 import pytest
+import torch
+
+from alkit.precision import multiplies_bfloat16
 
 CODE = """
 import torch
@@ -18,7 +21,7 @@ SETTINGS = {
     "pass": "in ('highest', 'ieee', 'none')",
     "torch.set_float32_matmul_precision('medium')": "in ('medium', 'bf16', 'none')",
 }
-if hasattr(__import__("torch").backends.mkldnn, "matmul"):
+if hasattr(torch.backends.mkldnn, "matmul"):
     SETTINGS["torch.backends.mkldnn.matmul.fp32_precision = 'bf16'"] = "== 'bf16'"
 
 
@@ -28,3 +31,9 @@ def test_scores_are_the_same_however_torch_rounds_its_products(setting):
     code = CODE.format(setting=setting, expected=SETTINGS[setting])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_where_torch_cannot_tell_bfloat16_is_not_multiplied(monkeypatch):
+    assert not multiplies_bfloat16(torch.device("meta"))
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert not multiplies_bfloat16.__wrapped__(torch.device("cpu"))
