@@ -149,7 +149,7 @@ class Points:
             coarse: whether a few percent above will do: half the time where the processor
                 multiplies bfloat16, and the points are one matrix of float32 around the origin.
         """
-        coarse = coarse and self._roundable and len(others) > 16
+        coarse = coarse and self._roundable and len(others) > 16  # few are soon compared
         slack = self._slack + ROUNDED * coarse
         result = self.factors[0].new_full((len(self),), torch.inf, dtype=torch.float64)
         for rows, block, moved in self._blocks(others):
