@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Generator, Tensor
@@ -27,31 +28,48 @@ class Clusters:
     """k clusters of N points.
 
     Attributes:
+        parts: the points.
         labels: ``(N,)`` the cluster of each point, in ``0 .. k - 1``; some may be empty.
         centers: ``(k, W)`` means of the points of each cluster, where an outer product is
             flattened; of norm one for the cosine distance, as in spherical k-means.
-        squared: ``(N,)`` squared euclidean distances to the center of the own cluster, by
-            differences: equal points of a cluster have equal ones.
+        about: ``(N,)`` about what ``squared`` is: to the centers before the last mean.
     """
 
+    parts: Sequence[Points]
     labels: Tensor
     centers: Tensor
-    squared: Tensor
+    about: Tensor
+
+    @cached_property
+    def squared(self) -> Tensor:
+        """``(N,)`` squared euclidean distances to the center of the own cluster.
+
+        By differences: equal points of a cluster have equal ones. Cost: O(N W).
+        """
+        squared = [
+            (block - self.centers[self.labels[rows]]).square_().sum(1)
+            for rows, block in _blocks(self.parts, 2 * self.centers.shape[1])
+        ]
+        return torch.cat(squared)
 
     def sizes(self, weights: Tensor | None = None) -> Tensor:
         """``(k,)`` points of each cluster, or their weight, in float64."""
-        ones = torch.ones_like(self.squared) if weights is None else weights
+        ones = torch.ones_like(self.about) if weights is None else weights
         sizes = ones.new_zeros(len(self.centers), dtype=torch.float64)
         return sizes.index_add_(0, self.labels, ones.double())
 
-    def members(self, number: int, generator: Generator) -> tuple[Tensor, ...]:
-        """Which of the first ``number`` points are in each cluster.
+    def members(self, number: int, generator: Generator | None = None) -> tuple[Tensor, ...]:
+        """Which of the first ``number`` points are in each cluster; the nearest come first.
 
-        The nearest to its center is first; those that are equally near come in random order.
+        Those that are equally near come in random order; without a generator, in the order of
+        ``about``, at less cost.
         """
-        labels, squared = self.labels[:number], self.squared[:number]
-        order = torch.randperm(number, generator=generator).to(labels.device)
-        order = order[squared[order].argsort(stable=True)]
+        labels = self.labels[:number]
+        if generator is None:
+            order = self.about[:number].argsort()
+        else:
+            order = torch.randperm(number, generator=generator).to(labels.device)
+            order = order[self.squared[order].argsort(stable=True)]
         order = order[labels[order].argsort(stable=True)]
         return order.split(torch.bincount(labels, minlength=len(self.centers)).tolist())
 
@@ -100,13 +118,9 @@ def kmeans(
     mean, sketch = _sketch(parts, width, generator)
     labels = _search(sketch, k, generator, weights)
     centers, _ = _means(parts, labels, mean.expand(k, -1), weights)
-    labels, _ = _assign(parts, centers, mean)
+    labels, about = _assign(parts, centers, mean)
     centers, _ = _means(parts, labels, centers, weights)
-    squared = [
-        (block - centers[labels[rows]]).square_().sum(1)
-        for rows, block in _blocks(parts, 2 * width)
-    ]
-    return Clusters(labels, centers, torch.cat(squared))
+    return Clusters(parts, labels, centers, about)
 
 
 def _search(points: Points, k: int, generator: Generator, weights: Tensor | None) -> Tensor:
@@ -211,7 +225,7 @@ def _means(
 def _sketch(parts: Sequence[Points], width: int, generator: Generator) -> tuple[Tensor, Points]:
     """The mean ``(W,)``, and all points about it, on their principal directions if W is large."""
     sample = parts[0]
-    number = min(len(sample), max(2**21 // width, 4 * SKETCH))
+    number = min(len(sample), max(2**20 // width, 4 * SKETCH))
     if number < len(sample):
         rows = torch.randperm(len(sample), generator=generator)[:number]
         sample = sample[rows.to(sample.device)]
@@ -219,7 +233,7 @@ def _sketch(parts: Sequence[Points], width: int, generator: Generator) -> tuple[
     mean = rows.mean(0)
     axes = None
     if width > 2 * SKETCH:  # Halko, Martinsson & Tropp 2011, Algorithm 4.4
-        rows = rows - mean
+        rows -= mean
         start = torch.randn(number, SKETCH, generator=generator, dtype=torch.float32)
         axes = torch.linalg.qr(rows.T @ start.to(rows)).Q
         axes = torch.linalg.qr(rows.T @ (rows @ axes)).Q

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from alkit.selectors.points import Points
 
@@ -12,7 +12,7 @@ FIRST = 32  # points that tell how dense is dense, before the others are looked 
 TINY = torch.finfo(torch.float64).tiny  # added, so that luck decides between distances of zero too
 
 
-def densest(points: Points, k: int, generator: Generator) -> int:
+def densest(points: Points, k: int, luck: Tensor) -> int:
     """The position of the point whose mean distance to its ``k`` nearest others is the least.
 
     Exact, without the neighbors of most points. Whatever t is, the k smallest distances of a point
@@ -22,12 +22,12 @@ def densest(points: Points, k: int, generator: Generator) -> int:
     Args:
         points: M points, euclidean or cosine; it is faster where dense ones come first.
         k: how many neighbors, ``1 <= k < M``.
-        generator: of points that are equally dense, to six digits.
+        luck: ``(M,)`` float64 in [0, 1), drawn; of points that are equally dense, to six digits,
+            it is the one with the least.
 
     Cost: O(M^2 D) multiply-adds, for half of the pairs. Memory: O(M D).
     """
-    luck = 1 + 1e-6 * torch.rand(len(points), generator=generator, dtype=torch.float64)
-    luck = luck.to(points.device)
+    luck = 1 + 1e-6 * luck
     rows = torch.arange(len(points) if len(points) <= FEW else FIRST, device=points.device)
     means, edges = _nearest(points, rows, k)
     found = torch.full_like(luck, torch.inf)
@@ -46,7 +46,8 @@ def _nearest(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The mean distance of each of these rows to its k nearest others, and that to the k-th."""
     means, edges = [], []
     for part in rows.split(max(2**22 // len(points), 16)):
-        distances = points[part].distances(points, own=part)
+        some = points if len(part) == len(points) else points[part]  # all of them, in their order
+        distances = some.distances(points, own=part)
         nearest = distances.topk(k, largest=False, sorted=False).values
         means.append(nearest.mean(1, dtype=torch.float64))
         edges.append(nearest.amax(1))
@@ -55,21 +56,13 @@ def _nearest(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 def _bounds(points: Points, k: int, t: float) -> Tensor:
     """``(M,)`` float64, not above the mean distance of a point to its k nearest others."""
-    if len(points.factors) == 1:
-        points = Points((points.factors[0] - points.factors[0].mean(0),), points.metric)
+    points = points.centered()
     shortfall = torch.zeros(len(points), dtype=torch.float64, device=points.device)
     size = 128 if points.device.type == "cpu" else 4096
     for start in range(0, len(points), size):  # each pair of blocks once
         end = start + size
         block, others = points[start:end], points[start:]
-        raw = block.inner(others).mul_(-2).add_(others.squared_norms)
-        raw.add_(block.squared_norms[:, None]).fill_diagonal_(torch.inf)
-        if points.metric == "cosine":
-            below = raw.clamp_(0, 2 * t).mul_(0.5).sub_(t)
-        else:
-            below = raw.clamp_(0, t * t).sqrt_().sub_(t)
+        below = block.below(others).fill_diagonal_(torch.inf).clamp_(max=t).sub_(t)
         shortfall[start:end] += below.sum(1)
         shortfall[end:] += below[:, size:].sum(0)
-    # what rounding may add to the distances of a point, and more
-    slack = 1e-3 * t + 2e-3 * points.squared_norms.double().sqrt()
-    return t + shortfall / k - slack
+    return t + shortfall / k - 1e-3 * t  # and more than what rounding adds to a sum

@@ -52,10 +52,12 @@ class Points:
     def __getitem__(self, rows: Tensor | slice) -> Points:
         part = Points(tuple(factor[rows] for factor in self.factors), self.metric)
         known = self.__dict__
-        if "_shift" in known:
-            part.__dict__["_shift"] = known["_shift"]
-        if "squared_norms" in known:
-            part.__dict__["squared_norms"] = known["squared_norms"][rows]
+        for name in ("_shift", "_center"):
+            if name in known:
+                part.__dict__[name] = known[name]
+        for name in ("squared_norms", "_bfloat16"):
+            if name in known:
+                part.__dict__[name] = known[name][rows]
         return part
 
     def double(self) -> Points:
@@ -109,6 +111,12 @@ class Points:
     def distances(self, others: Points, own: Tensor | None = None) -> Tensor:
         """``(N, M)`` distances of the metric; see ``squared_distances``."""
         return self.squared_distances(others, own).sqrt_()
+
+    def equals(self, other: Points) -> Tensor:
+        """``(N,)`` which of the points are where this one is. Cost: O(N D)."""
+        if len(self.factors) == 1:
+            return (self.factors[0] - other.factors[0]).abs_().amax(1) == 0
+        return self._raw_apart(other) == 0
 
     def apart(self, others: Points) -> Tensor:
         """``(N,)`` float64 distances row by row, to as many others or to one.
@@ -172,10 +180,11 @@ class Points:
     @cached_property
     def _center(self) -> tuple[Tensor, float]:
         """The mean of a sample of the rows, and its squared norm over the variance around it."""
-        sample = self.factors[0][:: max(1, len(self) // 1024)]
-        mean = sample.mean(0)
-        spread = (sample - mean).square_().sum(1).mean()
-        return mean, float(mean.square().sum() / spread.clamp_min(torch.finfo(self.dtype).tiny))
+        every = slice(None, None, max(1, len(self) // 1024))
+        mean = self.factors[0][every].mean(0)
+        squared = mean.square().sum()
+        spread = self.squared_norms[every].mean() - squared  # of far points nothing may be left
+        return mean, float(squared / spread.clamp_min(torch.finfo(self.dtype).tiny))
 
     @cached_property
     def _shift(self) -> Tensor | None:
@@ -228,10 +237,38 @@ class Points:
             and self._center[1] < 1  # farther from the origin more is lost than is gained
         )
 
+    @cached_property
+    def _bfloat16(self) -> Tensor:
+        return self.factors[0].bfloat16()
+
+    def centered(self) -> Points:
+        """The same distances, of points about their mean, where the least is lost by rounding."""
+        first, *more = self.factors
+        if more or self.metric == "manhattan":
+            return self
+        mean = first.mean(0)
+        moved = self._moved(mean)
+        moved.__dict__["_center"] = (torch.zeros_like(mean), 0.0)
+        if moved._roundable:
+            _ = moved._bfloat16  # once, not block by block
+        return moved
+
+    def below(self, others: Points) -> Tensor:
+        """``(N, M)`` distances that are never above the true ones, and a few percent below.
+
+        Zero where rounding may be all of a distance. Half the time of ``distances`` and less, of
+        blocks of points that are ``centered``, where the processor multiplies bfloat16.
+        """
+        if self._roundable:
+            raw = self._rounded(others, -self._slack - ROUNDED)
+        else:
+            raw = self._raw(others, -self._slack)
+        return self._distance(raw.clamp_(min=0))
+
     def _rounded(self, others: Points, slack: float) -> Tensor:
         """As ``_raw`` with a slack, of factors in bfloat16."""
-        inner = self.factors[0].bfloat16() @ others.factors[0].mul(-2).bfloat16().T
-        raw = inner.float().add_(others.squared_norms * (1 + slack))
+        inner = self._bfloat16 @ others._bfloat16.T
+        raw = torch.add(others.squared_norms * (1 + slack), inner, alpha=-2)
         return raw.add_(self.squared_norms[:, None] * (1 + slack))
 
     def _mend(self, raw: Tensor, moved: Points, rows: Points, others: Points) -> None:

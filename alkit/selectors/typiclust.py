@@ -60,7 +60,9 @@ class TypiClust(Selector):
         parts = [points] if known is None else [points, known]
         clusters = kmeans(parts, min(n + candidates.num_annotated, MOST_CLUSTERS), generator)
         theirs = clusters.labels[len(points) :]
-        free = list(clusters.members(len(points), generator))
+        free = list(clusters.members(len(points)))
+        luck = torch.rand(len(points), generator=generator, dtype=torch.float64)
+        luck = luck.to(points.device)
         held = torch.bincount(theirs, minlength=len(free)).tolist()
         sizes = clusters.sizes().tolist()
         queue = [(sizes[i] <= SMALL, held[i], -sizes[i], i) for i in range(len(free))]
@@ -71,23 +73,21 @@ class TypiClust(Selector):
             if taken and taken == held[i]:  # its first turn, and some of it is annotated
                 free[i] = free[i][points[free[i]].reach(known[theirs == i]) > 0]  # type: ignore
             if len(free[i]):
-                pick, free[i] = self._most_typical(points, free[i], generator)
+                pick, free[i] = self._most_typical(points, free[i], luck)
                 picks.append(pick)
                 heappush(queue, (small, taken + 1, size, i))
         return completed(torch.tensor(picks, dtype=torch.long), points, known, n, generator)
 
-    def _most_typical(
-        self, points: Points, members: Tensor, generator: Generator
-    ) -> tuple[int, Tensor]:
+    def _most_typical(self, points: Points, members: Tensor, luck: Tensor) -> tuple[int, Tensor]:
         """One of the members of a cluster, and those that do not equal it."""
         if len(members) == 1:
             return int(members), members[:0]
         inside = points[members]
         k = max(min(self.neighbors, len(members) // 2), 1)
-        best = densest(inside, k, generator)
-        equal = inside.apart(inside[best : best + 1]) == 0
+        best = densest(inside, k, luck[members])
+        equal = inside.equals(inside[best : best + 1])
         twins = members[equal]
-        return int(twins[torch.randint(len(twins), (), generator=generator)]), members[~equal]
+        return int(twins[luck[twins].argmin()]), members[~equal]
 
     def __repr__(self) -> str:
         parts = ["" if repr(self.space) == repr(DEFAULT) else f"space={self.space!r}"]

@@ -180,6 +180,17 @@ def test_members_come_by_cluster_the_nearest_to_the_center_first():
         assert clusters.squared[rows].equal(clusters.squared[rows].sort().values)
 
 
+def test_without_a_generator_members_come_by_cluster_and_about_by_distance():
+    clusters = kmeans([points(SETS["one cloud"])], 4, generator())
+    members = clusters.members(len(clusters.labels))
+    assert sorted(torch.cat(members).tolist()) == list(range(len(clusters.labels)))
+    for cluster, rows in enumerate(members):
+        assert (clusters.labels[rows] == cluster).all()
+        order = clusters.squared[rows].argsort().argsort().double()
+        correlation = torch.corrcoef(torch.stack([order, torch.arange(len(rows)).double()]))[0, 1]
+        assert correlation > 0.9
+
+
 def test_members_that_are_equally_near_come_in_random_order():
     clusters = kmeans([points(torch.zeros(4, 2))], 1, generator())
     firsts = [int(clusters.members(4, generator(seed))[0][0]) for seed in range(200)]

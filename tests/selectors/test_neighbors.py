@@ -11,6 +11,10 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def luck(number, seed=0):
+    return torch.rand(number, generator=generator(seed), dtype=torch.float64)
+
+
 def mean_distances(rows, k):
     """Of float64 rows to their k nearest others, without the row itself."""
     distances = NearestNeighbors(n_neighbors=k + 1).fit(rows).kneighbors(rows)[0]
@@ -23,7 +27,7 @@ def test_it_is_the_point_with_the_least_mean_distance_to_its_neighbors(number, k
     rng = np.random.default_rng(number)
     rows = (scale * rng.normal(size=(number, 6)) + offset).astype(np.float32)
     means = mean_distances(rows.astype(np.float64), k)
-    found = densest(Points((torch.tensor(rows),)), k, generator())
+    found = densest(Points((torch.tensor(rows),)), k, luck(number))
     assert means[found] < means.min() * (1 + 2e-4)
 
 
@@ -32,18 +36,18 @@ def test_it_looks_at_distances_not_at_their_squares():
     distances = (rows - rows.T).abs().sort().values[:, 1:3]
     assert distances.mean(1).argmin() == 1  # 1 and 9
     assert distances.square().mean(1).argmin() == 4  # 6 and 6
-    assert densest(Points((rows,)), 2, generator()) == 1
+    assert densest(Points((rows,)), 2, luck(len(rows))) == 1
 
 
 def test_the_cosine_distance_and_outer_products_are_compared_as_they_are():
     rows = torch.nn.functional.normalize(torch.randn(500, 4, generator=generator(1)), dim=1)
     cosine = 1 - rows.double() @ rows.double().T
     means = cosine.fill_diagonal_(9).topk(5, largest=False).values.mean(1)
-    assert densest(Points((rows,), "cosine"), 5, generator()) == means.argmin()
+    assert densest(Points((rows,), "cosine"), 5, luck(500)) == means.argmin()
     a, b = torch.randn(500, 2, generator=generator(2)), torch.randn(500, 3, generator=generator(3))
     flat = (a[:, :, None] * b[:, None, :]).flatten(1)
     means = mean_distances(flat.double().numpy(), 5)
-    assert means[densest(Points((a, b)), 5, generator())] < means.min() * (1 + 2e-4)
+    assert means[densest(Points((a, b)), 5, luck(500))] < means.min() * (1 + 2e-4)
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 1.5])
@@ -62,12 +66,12 @@ def test_the_bound_at_the_edge_of_its_own_neighborhood_is_tight():
     rows = np.random.default_rng(1).normal(size=(300, 8)).astype(np.float32)
     distances = NearestNeighbors(n_neighbors=21).fit(rows).kneighbors(rows)[0]
     bounds = _bounds(Points((torch.tensor(rows),)), 20, float(distances[7, -1]))
-    assert bounds[7] == pytest.approx(distances[7, 1:].mean(), rel=1e-2)
+    assert 0.97 * distances[7, 1:].mean() < bounds[7] < distances[7, 1:].mean()  # by bfloat16
 
 
 def test_points_that_are_equally_dense_have_equal_chances():
     square = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1], [30, 30]])
-    found = [densest(Points((square,)), 2, generator(seed)) for seed in range(200)]
+    found = [densest(Points((square,)), 2, luck(5, seed)) for seed in range(200)]
     assert np.bincount(found, minlength=5)[:4].min() > 25
     assert 4 not in found
 
@@ -75,10 +79,10 @@ def test_points_that_are_equally_dense_have_equal_chances():
 def test_a_group_of_duplicates_is_the_densest():
     rows = torch.randn(700, 4, generator=generator(3)) * 100
     rows[-30:] = rows[0]
-    assert densest(Points((rows,)), 20, generator()) in {0, *range(670, 700)}
+    assert densest(Points((rows,)), 20, luck(len(rows))) in {0, *range(670, 700)}
 
 
 def test_of_a_cloud_of_duplicates_each_is_as_likely():
-    found = {densest(Points((torch.ones(600, 2),)), 20, generator(seed)) for seed in range(20)}
+    found = {densest(Points((torch.ones(600, 2),)), 20, luck(600, seed)) for seed in range(20)}
     assert min(found) < 200
     assert max(found) > 400

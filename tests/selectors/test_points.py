@@ -144,6 +144,39 @@ def test_a_coarse_reach_holds_where_all_is_rounded_the_same_way():
     assert (coarse <= 1.1 * nearest).all()
 
 
+@pytest.mark.parametrize("metric", METRICS)
+@given(scale=st.floats(-15, 15), offset=st.floats(0, 1e3), seed=st.integers(0, 9))
+@settings(deadline=None, max_examples=20)
+def test_what_is_below_the_distances_is_a_few_percent_below(metric, scale, offset, seed):
+    rows = 10.0**scale * (gaussian(300, 40, seed=seed) + offset)
+    rows[200] = rows[20]
+    ours = points(rows, metric).centered()
+    expected = reference(points(rows, metric).factors[0], points(rows, metric).factors[0], metric)
+    below = ours[:100].below(ours[100:]).numpy()
+    error = 1e-6 * np.abs(rows.numpy()).max() * 40  # of the reference: what float32 rows hold
+    assert (below <= expected[:100, 100:] + error).all()
+    assert below[20, 100] == 0
+    if offset < 10:
+        far = expected[:100, 100:] > 0.3 * np.median(expected)
+        assert (below[far] >= 0.9 * expected[:100, 100:][far]).all()
+
+
+def test_what_is_below_holds_where_all_is_rounded_the_same_way():
+    # bfloat16 has 8 digits: all these are rounded down, so products are too low, distances too high
+    signs = gaussian(50, 64).sign()
+    rows = torch.cat([signs, -signs]) * (1 + 2.0**-8 - 2.0**-20)  # their mean is zero
+    ours = points(rows).centered()
+    assert (ours.below(ours).numpy() <= reference(rows, rows)).all()
+
+
+def test_those_that_equal_a_point_are_found():
+    rows = gaussian(9, 5)
+    rows[7] = rows[2]
+    assert points(rows).equals(points(rows[2:3])).nonzero().flatten().tolist() == [2, 7]
+    product = Points((rows, rows.flip(1)))
+    assert product.equals(product[2:3]).nonzero().flatten().tolist() == [2, 7]
+
+
 def test_float64_stays_and_is_compared_as_such():
     a, b = gaussian(40, 6).double(), gaussian(30, 6, seed=1).double()
     distances = points(a).distances(points(b))
