@@ -56,13 +56,15 @@ def _nearest(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 def _bounds(points: Points, k: int, t: float) -> Tensor:
     """``(M,)`` float64, not above the mean distance of a point to its k nearest others."""
-    points = points.centered()
+    number, size = len(points), 128 if points.device.type == "cpu" else 4096
+    points = points.centered(size)
     shortfall = torch.zeros(len(points), dtype=torch.float64, device=points.device)
-    size = 128 if points.device.type == "cpu" else 4096
     for start in range(0, len(points), size):  # each pair of blocks once
         end = start + size
         block, others = points[start:end], points[start:]
-        below = block.below(others).fill_diagonal_(torch.inf).clamp_(max=t).sub_(t)
+        below = block.below(others).fill_diagonal_(torch.inf)
+        below[:, number - start :] = torch.inf  # where it was filled up
+        below = below.clamp_(max=t).sub_(t)
         shortfall[start:end] += below.sum(1)
         shortfall[end:] += below[:, size:].sum(0)
-    return t + shortfall / k - 1e-3 * t  # and more than what rounding adds to a sum
+    return t + shortfall[:number] / k - 1e-3 * t  # and more than what rounding adds to a sum

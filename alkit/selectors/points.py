@@ -241,14 +241,21 @@ class Points:
     def _bfloat16(self) -> Tensor:
         return self.factors[0].bfloat16()
 
-    def centered(self) -> Points:
-        """The same distances, of points about their mean, where the least is lost by rounding."""
+    def centered(self, multiple: int) -> Points:
+        """The same distances, of points about their mean, where the least is lost by rounding.
+
+        Points at the mean fill their number up to a multiple: kernels for bfloat16 are made, and
+        kept, for each shape, so there should be few. Outer products stay as they are, as do
+        points of the manhattan distance.
+        """
         first, *more = self.factors
         if more or self.metric == "manhattan":
             return self
-        mean = first.mean(0)
-        moved = self._moved(mean)
-        moved.__dict__["_center"] = (torch.zeros_like(mean), 0.0)
+        rows = first.new_zeros(len(first) + -len(first) % multiple, first.shape[1])
+        torch.sub(first, first.mean(0), out=rows[: len(first)])
+        moved = Points((rows,), self.metric)
+        moved.__dict__["_shift"] = None
+        moved.__dict__["_center"] = (torch.zeros_like(rows[0]), 0.0)
         if moved._roundable:
             _ = moved._bfloat16  # once, not block by block
         return moved

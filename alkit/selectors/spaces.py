@@ -143,10 +143,15 @@ def as_float(rows: Tensor | None) -> Tensor:
 
 
 def unit_rows(rows: Tensor) -> Tensor:
-    """Rows of norm one; a row of zeros stays. Raises a NonFiniteError where norms overflow."""
+    """Rows of norm one; a row of zeros stays. Where all are so already, they are not copied.
+
+    Raises a NonFiniteError where norms overflow.
+    """
     norms = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
     if not torch.isfinite(norms).all():
         raise NonFiniteError(f"The norms of the features overflow {rows.dtype}: scale them first.")
+    if ((norms - 1).abs() <= 4 * torch.finfo(rows.dtype).eps).all():
+        return rows
     return rows / norms.clamp_(min=torch.finfo(rows.dtype).tiny)
 
 

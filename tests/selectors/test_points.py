@@ -150,7 +150,7 @@ def test_a_coarse_reach_holds_where_all_is_rounded_the_same_way():
 def test_what_is_below_the_distances_is_a_few_percent_below(metric, scale, offset, seed):
     rows = 10.0**scale * (gaussian(300, 40, seed=seed) + offset)
     rows[200] = rows[20]
-    ours = points(rows, metric).centered()
+    ours = points(rows, metric).centered(100)
     expected = reference(points(rows, metric).factors[0], points(rows, metric).factors[0], metric)
     below = ours[:100].below(ours[100:]).numpy()
     error = 1e-6 * np.abs(rows.numpy()).max() * 40  # of the reference: what float32 rows hold
@@ -165,7 +165,7 @@ def test_what_is_below_holds_where_all_is_rounded_the_same_way():
     # bfloat16 has 8 digits: all these are rounded down, so products are too low, distances too high
     signs = gaussian(50, 64).sign()
     rows = torch.cat([signs, -signs]) * (1 + 2.0**-8 - 2.0**-20)  # their mean is zero
-    ours = points(rows).centered()
+    ours = points(rows).centered(100)
     assert (ours.below(ours).numpy() <= reference(rows, rows)).all()
 
 

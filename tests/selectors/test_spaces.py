@@ -16,6 +16,7 @@ from alkit.selectors.spaces import (
     Space,
     as_space,
     shown,
+    unit_rows,
 )
 
 
@@ -103,6 +104,13 @@ def test_half_precision_and_rows_with_gaps_in_memory_are_compared_in_float32():
     expected = cdist(rows[::2, :3].double(), rows[::2, :3].double())
     np.testing.assert_allclose(ours.distances(ours), expected, rtol=1e-3)
     assert Features()(candidates(rows.double()))[0].dtype == torch.float64
+
+
+def test_rows_of_norm_one_are_not_copied():
+    rows = torch.nn.functional.normalize(gaussian(40, 300), dim=1)
+    assert unit_rows(rows) is rows
+    rows[7] *= 1 + 1e-4
+    assert torch.linalg.vector_norm(unit_rows(rows)[7]).item() == pytest.approx(1, abs=1e-6)
 
 
 def test_unit_rows_are_so_at_any_scale_and_a_row_of_zeros_stays():
