@@ -274,7 +274,7 @@ class Points:
 
     def _rounded(self, others: Points, slack: float) -> Tensor:
         """As ``_raw`` with a slack, of factors in bfloat16."""
-        inner = self._bfloat16 @ others._bfloat16.T
+        inner = (self._bfloat16 @ others._bfloat16.T).float()
         raw = torch.add(others.squared_norms * (1 + slack), inner, alpha=-2)
         return raw.add_(self.squared_norms[:, None] * (1 + slack))
 
