@@ -152,20 +152,6 @@ def test_modes_of_a_copy_of_what_is_built_are_those_of_a_fresh_block():
     assert not again[1].training
 
 
-def test_an_unbuilt_block_prints_its_tree_and_a_built_one_prints_as_torch_does():
-    net = al.Sequential(nn.Flatten(), al.Layer(nn.Conv2d, 1, 64, kernel_size=3))
-    assert repr(net) == (
-        "Sequential(  # not built\n"
-        "  (0): Flatten(start_dim=1, end_dim=-1)\n"
-        "  (1): Layer(Conv2d, in_channels=1, out_channels=64, kernel_size=3)\n"
-        ")"
-    )
-    assert repr(net.build()) == repr(nn.Sequential(nn.Flatten(), nn.Conv2d(1, 64, 3)))
-    assert repr(al.Add()) == "Add()  # not built"
-    assert repr(al.Add().build()) == "Add()"
-    assert "pool" not in repr(al.MultiLayerPerceptron(2, [], 1))
-
-
 def test_a_block_works_as_a_base_beside_another_module_class():
     class Other(nn.Module):
         def __init__(self):

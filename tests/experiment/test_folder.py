@@ -4,8 +4,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +11,6 @@ from small import DATA, compare, lasting, margin, uniform
 
 import alkit as al
 from alkit.errors import ConfigurationError, FolderError
-
-ROOT = os.path.dirname(os.path.dirname(al.__file__))
 
 
 @pytest.fixture
@@ -169,53 +165,6 @@ def test_a_full_device_is_said_too(tmp_path):
 
     with pytest.raises(FolderError, match="No space left"):
         append(Path("/dev/full"), "row\n")
-
-
-def test_a_second_run_of_one_folder_is_refused(tmp_path):
-    from alkit.experiment.lock import locked
-
-    with locked(tmp_path):
-        with pytest.raises(FolderError, match=f"process {os.getpid()}"):
-            compare(folder=tmp_path)
-        code = f"import small; small.compare(folder={str(tmp_path)!r})"
-        path = os.pathsep.join([ROOT, os.path.dirname(__file__)])
-        other = subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-        )
-        assert other.returncode
-        assert "another run works in" in other.stderr
-    compare(folder=tmp_path)
-
-
-def test_the_lock_dies_with_its_holder_and_is_not_inherited(tmp_path):
-    from alkit.experiment.lock import locked
-
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        with locked(tmp_path):
-            orphan = os.fork()
-            if not orphan:
-                os.write(writing, b"x")
-                signal.pause()
-            os.write(writing, str(orphan).encode())
-            signal.pause()
-    text = b""
-    while len(text) < 3:
-        text += os.read(reading, 20)
-    orphan = int(text.replace(b"x", b""))
-    with pytest.raises(FolderError, match=f"process {child}"), locked(tmp_path):
-        pass
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    try:
-        with locked(tmp_path):
-            pass
-    finally:
-        os.kill(orphan, signal.SIGKILL)
 
 
 def test_an_unfinished_comparison_is_compared_by_the_seeds_that_all_have_finished(tmp_path):
