@@ -116,9 +116,8 @@ class _Centers:
                 bounds = torch.minimum(bounds, points.reach(centers))
             self.bounds[part], self.seen[part] = bounds, end
 
-    def exact(self, rows: Tensor) -> Tensor:
+    def exact(self, points: Points) -> Tensor:
         """The distances themselves."""
-        points = self.points[rows]
         return torch.stack(
             [points.nearest(centers) for centers in self.between(0, len(self))]
         ).amin(0)
@@ -137,7 +136,8 @@ def _race(centers: _Centers, keys: Tensor, heights: Tensor, n: int, block: int) 
         return
     runners, limit = _highest(heights, RUNNERS)
     rows, outside = rows[runners], max(outside, limit)
-    keys, values, points = keys[rows], centers.exact(rows), centers.points[rows].double()
+    keys, points = keys[rows], centers.points[rows]
+    values, points = centers.exact(points), points.double()
     while len(centers.picked) < n:
         height, best = (keys * values).max(0)
         if height < outside:
