@@ -16,6 +16,7 @@ from alkit.selectors.points import Points
 from alkit.selectors.spaces import Space, as_space
 
 SKETCH = 32  # principal directions that all iterations but the last look at
+DRAWN = 2048  # points, at most, that the directions are of
 SAMPLE = 32  # points a cluster, at least, of the sample
 ITERATIONS = 10  # at most, on the sample, and again on all points
 TOLERANCE = 3e-3  # relative decrease of the inertia below which they end
@@ -225,7 +226,7 @@ def _means(
 def _sketch(parts: Sequence[Points], width: int, generator: Generator) -> tuple[Tensor, Points]:
     """The mean ``(W,)``, and all points about it, on their principal directions if W is large."""
     sample = parts[0]
-    number = min(len(sample), max(2**20 // width, 4 * SKETCH))
+    number = min(len(sample), DRAWN, max(2**21 // width, 4 * SKETCH))
     if number < len(sample):
         rows = torch.randperm(len(sample), generator=generator)[:number]
         sample = sample[rows.to(sample.device)]
