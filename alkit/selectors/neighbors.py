@@ -33,7 +33,8 @@ def densest(points: Points, k: int, luck: Tensor) -> int:
     found = torch.full_like(luck, torch.inf)
     found[rows] = (means + TINY) * luck[rows]
     if len(rows) < len(points):
-        bounds = _bounds(points, k, float(edges[means.argmin()]))
+        best = means.argmin()
+        bounds = _bounds(points, k, float(edges[best]), float(means[best]))
         bounds[rows] = torch.inf
         while len(rows := (bounds <= found.amin()).nonzero().flatten()):
             rows = rows[bounds[rows].argsort()[:FEW]]
@@ -54,15 +55,24 @@ def _nearest(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return torch.cat(means), torch.cat(edges)
 
 
-def _bounds(points: Points, k: int, t: float) -> Tensor:
-    """``(M,)`` float64, not above the mean distance of a point to its k nearest others."""
+def _bounds(points: Points, k: int, t: float, mean: float) -> Tensor:
+    """``(M,)`` float64, not above the mean distance of a point to its k nearest others.
+
+    Args:
+        points: M points.
+        k: how many neighbors.
+        t: of a dense point, the distance to the k-th.
+        mean: and to all of them.
+    """
     number, size = len(points), 128 if points.device.type == "cpu" else 4096
     points = points.centered(size)
+    squared = 2 * mean if points.metric == "cosine" else mean * mean
+    coarse = squared > 0.3 * float(points.squared_norms.mean())  # others it cannot tell apart
     shortfall = torch.zeros(len(points), dtype=torch.float64, device=points.device)
     for start in range(0, len(points), size):  # each pair of blocks once
         end = start + size
         block, others = points[start:end], points[start:]
-        below = block.below(others).fill_diagonal_(torch.inf)
+        below = block.below(others, coarse).fill_diagonal_(torch.inf)
         below[:, number - start :] = torch.inf  # where it was filled up
         below = below.clamp_(max=t).sub_(t)
         shortfall[start:end] += below.sum(1)

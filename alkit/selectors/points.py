@@ -260,13 +260,17 @@ class Points:
             _ = moved._bfloat16  # once, not block by block
         return moved
 
-    def below(self, others: Points) -> Tensor:
-        """``(N, M)`` distances that are never above the true ones, and a few percent below.
+    def below(self, others: Points, coarse: bool = False) -> Tensor:
+        """``(N, M)`` distances that are never above the true ones, and just below.
 
-        Zero where rounding may be all of a distance. Half the time of ``distances`` and less, of
-        blocks of points that are ``centered``, where the processor multiplies bfloat16.
+        Zero where rounding may be all of a distance.
+
+        Args:
+            others: M points.
+            coarse: whether a few percent below will do, of the norms: less than half the time, of
+                points that are ``centered``, where the processor multiplies bfloat16.
         """
-        if self._roundable:
+        if coarse and self._roundable:
             raw = self._rounded(others, -self._slack - ROUNDED)
         else:
             raw = self._raw(others, -self._slack)

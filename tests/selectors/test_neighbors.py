@@ -3,8 +3,8 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from alkit.selectors import Points
-from alkit.selectors.neighbors import _bounds, densest
+from alkit.selectors import Points, neighbors
+from alkit.selectors.neighbors import _bounds, _nearest, densest
 
 
 def generator(seed=0):
@@ -52,21 +52,39 @@ def test_the_cosine_distance_and_outer_products_are_compared_as_they_are():
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 1.5])
 @pytest.mark.parametrize("tight", [0, 40])
-def test_the_bounds_are_never_above_the_mean_distances(factor, tight):
+@pytest.mark.parametrize("mean", [0, 1e3])  # too small for bfloat16, and not
+def test_the_bounds_are_never_above_the_mean_distances(factor, tight, mean):
     rng = np.random.default_rng(1)
     rows = rng.normal(size=(600, 8))
     rows[:tight] = rows[0] + 1e-4 * rng.normal(size=(tight, 8))
     rows = rows.astype(np.float32)
     means = mean_distances(rows.astype(np.float64), 20)
-    bounds = _bounds(Points((torch.tensor(rows),)), 20, factor * float(np.median(means)))
+    bounds = _bounds(Points((torch.tensor(rows),)), 20, factor * float(np.median(means)), mean)
     assert (bounds.numpy() <= means).all()
 
 
-def test_the_bound_at_the_edge_of_its_own_neighborhood_is_tight():
+@pytest.mark.parametrize(("mean", "part"), [(0, 0.99), (1e3, 0.97)])
+def test_the_bound_at_the_edge_of_its_own_neighborhood_is_tight(mean, part):
     rows = np.random.default_rng(1).normal(size=(300, 8)).astype(np.float32)
     distances = NearestNeighbors(n_neighbors=21).fit(rows).kneighbors(rows)[0]
-    bounds = _bounds(Points((torch.tensor(rows),)), 20, float(distances[7, -1]))
-    assert 0.97 * distances[7, 1:].mean() < bounds[7] < distances[7, 1:].mean()  # by bfloat16
+    bounds = _bounds(Points((torch.tensor(rows),)), 20, float(distances[7, -1]), mean)
+    assert part * distances[7, 1:].mean() < bounds[7] < distances[7, 1:].mean()
+
+
+def test_copies_with_a_little_noise_are_not_compared_one_by_one(monkeypatch):
+    rows = torch.randn(50, 64, generator=generator(1)).repeat(20, 1)
+    rows += 0.05 * torch.randn(1000, 64, generator=generator(2))
+    compared = []
+
+    def counted(points, some, k):
+        compared.extend(some.tolist())
+        return _nearest(points, some, k)
+
+    monkeypatch.setattr(neighbors, "_nearest", counted)
+    found = densest(Points((rows,)), 19, luck(1000))
+    means = mean_distances(rows.double().numpy(), 19)
+    assert means[found] < means.min() * (1 + 2e-4)
+    assert len(compared) < 300
 
 
 def test_points_that_are_equally_dense_have_equal_chances():
