@@ -278,8 +278,8 @@ class Points:
 
     def _rounded(self, others: Points, slack: float) -> Tensor:
         """As ``_raw`` with a slack, of factors in bfloat16."""
-        inner = (self._bfloat16 @ others._bfloat16.T).float()
-        raw = torch.add(others.squared_norms * (1 + slack), inner, alpha=-2)
+        raw = (self._bfloat16 @ others._bfloat16.T).float()
+        torch.add(others.squared_norms * (1 + slack), raw, alpha=-2, out=raw)
         return raw.add_(self.squared_norms[:, None] * (1 + slack))
 
     def _mend(self, raw: Tensor, moved: Points, rows: Points, others: Points) -> None:
