@@ -107,7 +107,7 @@ def _added(
         gains = trace.change(1).where(free, -torch.inf)
         tied = (gains >= gains.amax() - EQUAL * gains.amax().abs()).nonzero().flatten()
         pick = int(tied[luck[tied].argmin()])
-        free[tied[points[tied].apart(points[pick : pick + 1]) == 0]] = False
+        free[tied[points[tied].equals(points[pick : pick + 1])]] = False
         picks.append(pick)
         if len(picks) < number:
             trace.move(pick, 1)

@@ -174,7 +174,7 @@ def greedy(coverage: Coverage, known: Points | None, n: int, generator: Generato
         picks.append(int(rows[luck[rows].argmin()]))
         if coverage.bonus is not None:  # that a twin would get again
             chosen = coverage.candidates[picks[-1] : picks[-1] + 1]
-            coverage.drop(rows[coverage.candidates[rows].apart(chosen) == 0])
+            coverage.drop(rows[coverage.candidates[rows].equals(chosen)])
         if len(picks) < n:
             coverage.take(picks[-1])
     positions = torch.tensor(picks, dtype=torch.long)
