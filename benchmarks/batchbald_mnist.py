@@ -47,7 +47,6 @@ METHODS = {
     "power-entropy": (al.Entropy(), al.Power(beta=8)),
     "Uniform": (al.Constant(), al.Random()),
 }
-TRIALS = 5
 LEVELS = (0.9, 0.95)
 USUAL = Protocol(stop=LEVELS[-1])
 PUBLISHED = {  # runs of the authors with batches of 10, in curves/batchbald.json of the data
@@ -108,7 +107,7 @@ def judged(record: Record, seeds: list[int], data_dir: str | Path) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = arguments((__doc__ or "").split("\n")[0], USUAL, TRIALS).parse_args(argv)
+    args = arguments((__doc__ or "").split("\n")[0], USUAL).parse_args(argv)
     protocol = protocol_of(args, USUAL)
     (x, y), (test_x, test_y) = (mnist(args.data_dir, train) for train in (True, False))
 
@@ -118,7 +117,7 @@ def main(argv: list[str] | None = None) -> int:
         return TensorDataset(x[ids], y[ids]), TensorDataset(test_x[tested], test_y[tested])
 
     record, seeds = collect(args, protocol, METHODS, sets)
-    return ended(args, seeds, judged(record, seeds, args.data_dir), TRIALS)
+    return ended(args, seeds, judged(record, seeds, args.data_dir))
 
 
 if __name__ == "__main__":
