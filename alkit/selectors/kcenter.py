@@ -10,7 +10,8 @@ from alkit.selectors.points import Points
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Space, as_space, shown
 
-FIRST = 192  # known centers that every candidate is compared with
+FIRST = 192  # centers that every candidate is compared with
+GROWTH = 4  # until there are so many, whenever they have become so many times as many
 RUNNERS = 256  # candidates whose distances are kept exact while picks are made
 TINY = torch.finfo(torch.float64).tiny
 
@@ -72,6 +73,7 @@ def farthest_first(
     keys = luck if weights is None or not weights.any() else weights.double() * luck
     centers = _Centers(points, known, [] if known is not None else [int(keys.argmax())])
     while len(centers.picked) < n:
+        centers.meet_all()
         heights = keys * centers.bounds
         heights[centers.picked] = 0
         if heights.amax() >= TINY:
@@ -89,9 +91,10 @@ class _Centers:
 
     def __init__(self, points: Points, known: Points | None, picked: list[int]) -> None:
         self.points, self.known, self.picked = points, known, picked
-        first = points[picked[0] : picked[0] + 1] if known is None else known[:FIRST]
-        self.bounds = points.reach(first, coarse=True)
-        self.seen = torch.full((len(points),), len(first), dtype=torch.int32, device=points.device)
+        N, device = len(points), points.device
+        self.bounds = torch.full((N,), torch.inf, dtype=torch.float64, device=device)
+        self.seen = torch.zeros(N, dtype=torch.int32, device=device)
+        self.met = 0  # centers that every point has seen
 
     def __len__(self) -> int:
         return len(self.picked) + (0 if self.known is None else len(self.known))
@@ -103,6 +106,18 @@ class _Centers:
             yield self.known[start:end]
         if missed := self.picked[max(0, start - known) : max(0, end - known)]:
             yield self.points[torch.tensor(missed, device=self.points.device)]
+
+    def meet_all(self) -> None:
+        """Compare every point with the first centers, and with more of them as they grow in number.
+
+        Bounds by few centers are so high that nearly all points would ask for more one by one.
+        """
+        if self.met == FIRST or len(self) < GROWTH * self.met:
+            return
+        start, self.met = self.met, min(len(self), FIRST)
+        for centers in self.between(start, self.met):
+            self.bounds = torch.minimum(self.bounds, self.points.reach(centers, coarse=True))
+        self.seen.clamp_(min=self.met)
 
     def update(self, rows: Tensor) -> None:
         """Lower bounds by as many more centers as they know already, or by all that they missed.

@@ -170,6 +170,25 @@ def test_few_pairs_are_compared_and_nothing_grows_with_their_number():
     assert flops.get_total_flops() < 0.6 * every_pair
 
 
+class Gathered(TorchDispatchMode):
+    """How many values were copied to stand together."""
+
+    values = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten.index.Tensor:
+            self.values += result.numel()
+        return result
+
+
+def test_from_nothing_annotated_candidates_are_compared_where_they_stand():
+    rows = embeddings(8000)
+    with Gathered() as gathered:
+        farthest_first(Points((rows,)), None, 100, generator())
+    assert gathered.values < 2 * rows.numel()
+
+
 def test_it_reads_as_it_is_made_and_says_what_it_needs():
     assert repr(KCenter()) == "KCenter()"
     assert repr(KCenter(Features("cosine"))) == "KCenter(space=Features('cosine'))"
