@@ -1,0 +1,88 @@
+"""How broken laws are told, and what all of them share."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+import alkit as al
+from alkit.testing import LawError
+from alkit.testing.laws import broken, check_unchanged, contents, global_random_state_kept, run
+
+
+def prediction():
+    return al.Prediction(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), features=torch.ones(2, 3))
+
+
+def test_a_broken_law_says_which_on_what_and_what_it_means():
+    told = (
+        "'Margin\\(\\) breaks a law: scores are finite\\n  on: zeros\\n  came: nan\\n  means: bad"
+    )
+    with pytest.raises(LawError, match=told[1:]):
+        broken("scores are finite", al.Margin(), "zeros", "nan", "bad")
+    with pytest.raises(AssertionError, match=r"^mine breaks"):
+        broken("a law", "mine", "a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("draw", "name"),
+    [
+        (lambda: torch.rand(()), "torch"),
+        (lambda: torch.manual_seed(0), "torch"),
+        (lambda: np.random.random(), "numpy"),  # noqa: NPY002
+        (lambda: random.random(), "random"),
+        (lambda: random.seed(0), "random"),
+    ],
+)
+def test_whoever_draws_from_a_global_generator_or_seeds_it_is_found(draw, name):
+    for seed in (torch.manual_seed, np.random.seed, random.seed):
+        seed(0)  # so that seeding with the caller's own seed must show as well
+    with (
+        pytest.raises(LawError, match=f"another state of {name}"),
+        global_random_state_kept("a", "b"),
+    ):
+        draw()
+
+
+def test_the_callers_random_state_is_as_before_also_after_a_broken_law():
+    def states():
+        return torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+
+    before = states()
+    with global_random_state_kept("a", "b"):
+        torch.Generator().manual_seed(3)
+    assert states() == before
+    with pytest.raises(LawError), global_random_state_kept("a", "b"):
+        torch.rand(3)
+    assert states() == before
+
+
+def test_an_error_on_valid_input_is_a_broken_law_and_a_broken_law_is_told_once():
+    def fails():
+        raise ZeroDivisionError("by zero")
+
+    with pytest.raises(LawError, match="came: ZeroDivisionError: by zero"):
+        run("mine", "ones", fails)
+    with pytest.raises(LawError, match=r"^inner breaks"):
+        run("outer", "ones", lambda: broken("a law", "inner", "a", "b", "c"))
+    assert run("mine", "ones", lambda: 3) == 3
+
+
+def test_contents_are_copies():
+    given = prediction()
+    before = contents(given)
+    given.outputs.zero_()
+    assert before["outputs"].equal(prediction().outputs)
+    assert not before["outputs"].equal(given.outputs)
+    assert set(before) == {"outputs", "ids", "features", "probabilities", "mean_probabilities"}
+    assert set(contents(al.Prediction(torch.ones(2, 1), kind="values"))) == {"outputs", "ids"}
+
+
+def test_what_was_changed_in_place_is_named():
+    given = prediction()
+    before = contents(given)
+    check_unchanged("mine", "ones", before, given)
+    given.features.mul_(2)
+    with pytest.raises(LawError, match="came: other features than before"):
+        check_unchanged("mine", "ones", before, given)
