@@ -94,8 +94,8 @@ def test_a_trial_that_is_closed_leaves_the_model_as_it_was_built():
     next(run)
     (strategy,) = made
     before = [p.detach().clone() for p in strategy.module.parameters()]
-    next(run)
-    next(run)
+    assert [len(state.rows) for state in (next(run), next(run), next(run))] == [1, 2, 3]
+    assert not all(p.equal(q) for p, q in zip(strategy.module.parameters(), before, strict=True))
     run.close()
     assert all(p.equal(q) for p, q in zip(strategy.module.parameters(), before, strict=True))
 
