@@ -8,6 +8,7 @@ import psutil
 import torch
 from torch import Generator, Tensor
 
+from alkit.selectors.balls import Balls
 from alkit.selectors.kmeans import completed
 from alkit.selectors.points import Points
 from alkit.selectors.selector import check_number
@@ -104,12 +105,8 @@ class Coverage:
 
     def _table(self) -> Tensor | None:
         shape = len(self.candidates), len(self.targets)
-        if self.best.is_cuda:
-            free = torch.cuda.mem_get_info(self.best.device)[0]
-        else:
-            free = psutil.virtual_memory().available
         nbytes = shape[0] * shape[1] * self.best.element_size()
-        return self.best.new_empty(shape) if nbytes <= min(TABLE, free // 2) else None
+        return self.best.new_empty(shape) if fits(nbytes, self.best.device) else None
 
     def _start(self) -> None:
         """The gains while nothing is picked; each pair of blocks once."""
@@ -156,7 +153,18 @@ class Coverage:
                 self.gains[part] -= lost @ self.weights[columns]
 
 
-def greedy(coverage: Coverage, known: Points | None, n: int, generator: Generator) -> Tensor:
+def fits(nbytes: int, device: torch.device) -> bool:
+    """Whether a table of so many bytes may be kept: at most 4 GiB, and half of what is free."""
+    if device.type == "cuda":
+        free = torch.cuda.mem_get_info(device)[0]
+    else:
+        free = psutil.virtual_memory().available
+    return nbytes <= min(TABLE, free // 2)
+
+
+def greedy(
+    coverage: Coverage | Balls, known: Points | None, n: int, generator: Generator
+) -> Tensor:
     """``n`` positions, each time the candidate of the highest gain, the farthest ones afterwards.
 
     Where no gain is left all that matters is covered. Picks are then, as of ``KCenter``, the
@@ -172,7 +180,9 @@ def greedy(coverage: Coverage, known: Points | None, n: int, generator: Generato
     picks: list[int] = []
     while len(picks) < n and len(rows := coverage.highest()):
         picks.append(int(rows[luck[rows].argmin()]))
-        if coverage.bonus is not None:  # that a twin would get again
+        if (
+            isinstance(coverage, Coverage) and coverage.bonus is not None
+        ):  # that a twin would get again
             chosen = coverage.candidates[picks[-1] : picks[-1] + 1]
             coverage.drop(rows[coverage.candidates[rows].equals(chosen)])
         if len(picks) < n:

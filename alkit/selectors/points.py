@@ -142,7 +142,7 @@ class Points:
                 lower = upper.sub_(moved.squared_norms, alpha=2 * self._slack)
                 low += 2 * self._slack * block.squared_norms[:, None]
             near, part = result[rows], self[rows]
-            for i, j in _pairs(lower <= low):
+            for i, j in _pairs((lower <= low).nonzero()):
                 near.scatter_reduce_(0, i, part[i]._raw_apart(others[j]), "amin")
         return self._distance(result)
 
@@ -276,6 +276,35 @@ class Points:
             raw = self._raw(others, -self._slack)
         return self._distance(raw.clamp_(min=0))
 
+    def closer(self, others: Points, radius: float, coarse: bool = False) -> Tensor:
+        """Bool ``(N, M)``, which pairs are closer than a radius; exact.
+
+        The GEMM form tells of most pairs, differences of those that it cannot tell apart from the
+        radius. Cost: N M D multiply-adds, O(N M) memory.
+
+        Args:
+            others: M points.
+            radius: above 0.
+            coarse: as of ``below``; the result is the same.
+        """
+        limit = {"euclidean": radius * radius, "cosine": 2 * radius, "manhattan": radius}[
+            self.metric
+        ]
+        coarse = coarse and self._roundable
+        raw = self._rounded(others, 0.0) if coarse else self._raw(others)
+        near = raw < limit
+        if self.metric == "manhattan":
+            off = torch.full_like(raw[:, :1], self._slack * limit)
+        else:
+            norms = self.squared_norms + others.squared_norms.amax()
+            off = (self._slack + ROUNDED * coarse) * norms[:, None]
+        doubts = (raw.sub_(limit).abs_() <= off).nonzero()
+        if coarse and 32 * len(doubts) > raw.numel():
+            return self.closer(others, radius)
+        for i, j in _pairs(doubts):
+            near[i, j] = self[i]._raw_apart(others[j]) < limit
+        return near
+
     def _rounded(self, others: Points, slack: float) -> Tensor:
         """As ``_raw`` with a slack, of factors in bfloat16."""
         raw = (self._bfloat16 @ others._bfloat16.T).float()
@@ -288,7 +317,7 @@ class Points:
         if not len(suspects):
             return
         near = raw[suspects] <= self._slack * (ours[suspects, None] + theirs)
-        for i, j in _pairs(near):
+        for i, j in _pairs(near.nonzero()):
             i = suspects[i]
             raw[i, j] = rows[i]._raw_apart(others[j]).to(raw.dtype)
 
@@ -317,7 +346,7 @@ def _reduced(device: torch.device) -> float:
     return REDUCED.get(matmul_precision(device), 0.0)
 
 
-def _pairs(near: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Positions of what is true, in parts that bound the memory of their comparison."""
-    i, j = near.nonzero().unbind(1)
+def _pairs(places: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Rows and columns ``(P, 2)``, in parts that bound the memory of their comparison."""
+    i, j = places.unbind(1)
     return zip(i.split(512), j.split(512), strict=True)

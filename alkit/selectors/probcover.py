@@ -5,9 +5,10 @@ from functools import partial
 import torch
 from torch import Generator, Tensor
 
+from alkit.selectors.balls import Balls
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.clustering import kmeans, space_with_means
-from alkit.selectors.greedy import Coverage, blocks, greedy, sample
+from alkit.selectors.greedy import Coverage, blocks, fits, greedy, highest_value, sample
 from alkit.selectors.points import Points
 from alkit.selectors.selector import Selector, check_number
 from alkit.selectors.spaces import Features, Space, as_space
@@ -31,8 +32,9 @@ class ProbCover(Selector):
     of k-means, with as many clusters as classes (section 4.2 there). It is found from the balls
     around 1,000 candidates drawn at random, or around all where they are fewer.
 
-    Cost: O(N^2 D) multiply-adds, for half of the pairs, and for each candidate that gets covered
-    those with all the others; O(N) memory beyond the features: no graph is kept.
+    Cost: O(N^2 D) multiply-adds, for half of the pairs. Memory beyond the features: N^2 / 8 bytes
+    for the graph of the balls. Without room for it (4 GiB, and half of what is free), and on a GPU,
+    O(N) memory, and for each candidate that gets covered its pairs with all the others once more.
 
     Args:
         space: as what candidates are compared: euclidean, or cosine; with a ``radius`` any.
@@ -70,8 +72,7 @@ class ProbCover(Selector):
         if radius is None:
             classes = self.classes or candidates.probabilities.shape[1]
             radius = pure_radius(points, int(classes), generator)
-        coverage = Coverage(partial(inside, radius), points, known=known, keep=False)
-        return greedy(coverage, known, n, generator)
+        return greedy(balls(points, known, float(radius)), known, n, generator)
 
     def __repr__(self) -> str:
         parts = ["" if repr(self.space) == repr(DEFAULT) else f"space={self.space!r}"]
@@ -81,6 +82,17 @@ class ProbCover(Selector):
             if value is not None
         ]
         return f"ProbCover({', '.join(filter(None, parts))})"
+
+
+def balls(points: Points, known: Points | None, radius: float) -> Balls | Coverage:
+    """The balls by their graph, where there is room for it; else without one."""
+    kernel = partial(inside, radius)
+    if points.device.type != "cpu" or not fits(Balls.nbytes(len(points)), points.device):
+        return Coverage(kernel, points, known=known, keep=False)
+    left = torch.ones(len(points), dtype=torch.bool)
+    if known is not None:
+        left = highest_value(kernel, points, known) < 1
+    return Balls(points, radius, left)
 
 
 def inside(radius: float, points: Points, others: Points) -> Tensor:

@@ -6,7 +6,9 @@ import torch
 from scipy.spatial.distance import cdist
 
 import alkit as al
+import alkit.selectors.greedy as engine
 from alkit.errors import ConfigurationError, PredictionError
+from alkit.selectors.balls import Balls
 from alkit.selectors.probcover import pure_radius
 
 
@@ -42,6 +44,18 @@ def test_each_ball_holds_the_most_that_no_ball_holds_yet(annotated, seed):
         news = near[:, ~covered].sum(1)
         assert news[pick] == news.max()
         covered |= near[pick]
+
+
+def test_without_room_for_the_graph_the_picks_are_the_same(monkeypatch):
+    x, known = (
+        torch.randn(900, 3, generator=generator(1)),
+        torch.randn(4, 3, generator=generator(9)),
+    )
+    selector = al.ProbCover(al.Features(), radius=0.5)
+    kept = selector(candidates(x, known), 60, generator()).positions
+    monkeypatch.setattr(engine, "TABLE", 900 * 113 - 1)
+    monkeypatch.delattr(Balls, "take")  # seen to be left out
+    assert selector(candidates(x, known), 60, generator()).positions.equal(kept)
 
 
 def test_every_group_gets_a_pick_and_the_radius_is_found_by_purity():
