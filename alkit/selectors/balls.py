@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alkit.selectors.centered import Centered
 from alkit.selectors.points import Points
 
 SIZE = 512  # rows and columns that are compared at a time; a multiple of 8
@@ -63,12 +64,12 @@ def _graph(points: Points, radius: float) -> np.ndarray:
     """Bits ``(N, N / 8)``; each pair of blocks is compared once."""
     number = len(points)
     bits = np.zeros((number, _width(number)), np.uint8)
-    points = points.centered(SIZE)
+    centered = Centered.of(points, SIZE)
     for start in range(0, number, SIZE):
-        block = points[start : start + SIZE]
+        block = centered[start : start + SIZE]
         for first in range(start, number, SIZE):
-            others = points[first : first + SIZE]
-            near = block.closer(others, radius, coarse=True)[: number - start, : number - first]
+            others = centered[first : first + SIZE]
+            near = block.closer(others, radius)[: number - start, : number - first]
             for top, left, half in ((start, first, near), (first, start, near.T)):
                 packed = np.packbits(half.contiguous().numpy(), axis=1)
                 bits[top : top + SIZE, left // 8 : left // 8 + packed.shape[1]] = packed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from alkit.selectors.centered import Centered
 from alkit.selectors.points import Points
 
 FEW = 256  # points that are all compared with all
@@ -65,13 +66,13 @@ def _bounds(points: Points, k: int, t: float, mean: float) -> Tensor:
         mean: and to all of them.
     """
     number, size = len(points), 128 if points.device.type == "cpu" else 4096
-    points = points.centered(size)
+    centered = Centered.of(points, size)
     squared = 2 * mean if points.metric == "cosine" else mean * mean
-    coarse = squared > 0.3 * float(points.squared_norms.mean())  # others it cannot tell apart
-    shortfall = torch.zeros(len(points), dtype=torch.float64, device=points.device)
-    for start in range(0, len(points), size):  # each pair of blocks once
+    coarse = squared > 0.3 * float(centered.squared_norms.mean())  # others it cannot tell apart
+    shortfall = torch.zeros(len(centered), dtype=torch.float64, device=points.device)
+    for start in range(0, len(centered), size):  # each pair of blocks once
         end = start + size
-        block, others = points[start:end], points[start:]
+        block, others = centered[start:end], centered[start:]
         below = block.below(others, coarse).fill_diagonal_(torch.inf)
         below[:, number - start :] = torch.inf  # where it was filled up
         below = below.clamp_(max=t).sub_(t)

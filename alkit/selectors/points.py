@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
@@ -49,8 +49,8 @@ class Points:
     def dtype(self) -> torch.dtype:
         return self.factors[0].dtype
 
-    def __getitem__(self, rows: Tensor | slice) -> Points:
-        part = Points(tuple(factor[rows] for factor in self.factors), self.metric)
+    def __getitem__(self, rows: Tensor | slice) -> Self:
+        part = type(self)(tuple(factor[rows] for factor in self.factors), self.metric)
         known = self.__dict__
         for name in ("_shift", "_center"):
             if name in known:
@@ -142,7 +142,7 @@ class Points:
                 lower = upper.sub_(moved.squared_norms, alpha=2 * self._slack)
                 low += 2 * self._slack * block.squared_norms[:, None]
             near, part = result[rows], self[rows]
-            for i, j in _pairs((lower <= low).nonzero()):
+            for i, j in pairs((lower <= low).nonzero()):
                 near.scatter_reduce_(0, i, part[i]._raw_apart(others[j]), "amin")
         return self._distance(result)
 
@@ -241,70 +241,6 @@ class Points:
     def _bfloat16(self) -> Tensor:
         return self.factors[0].bfloat16()
 
-    def centered(self, multiple: int) -> Points:
-        """The same distances, of points about their mean, where the least is lost by rounding.
-
-        Points at the mean fill their number up to a multiple: kernels for bfloat16 are made, and
-        kept, for each shape, so there should be few. Outer products stay as they are, as do
-        points of the manhattan distance.
-        """
-        first, *more = self.factors
-        if more or self.metric == "manhattan":
-            return self
-        rows = first.new_zeros(len(first) + -len(first) % multiple, first.shape[1])
-        torch.sub(first, first.mean(0), out=rows[: len(first)])
-        moved = Points((rows,), self.metric)
-        moved.__dict__["_shift"] = None
-        moved.__dict__["_center"] = (torch.zeros_like(rows[0]), 0.0)
-        if moved._roundable:
-            _ = moved._bfloat16  # once, not block by block
-        return moved
-
-    def below(self, others: Points, coarse: bool = False) -> Tensor:
-        """``(N, M)`` distances that are never above the true ones, and just below.
-
-        Zero where rounding may be all of a distance.
-
-        Args:
-            others: M points.
-            coarse: whether a few percent below will do, of the norms: less than half the time, of
-                points that are ``centered``, where the processor multiplies bfloat16.
-        """
-        if coarse and self._roundable:
-            raw = self._rounded(others, -self._slack - ROUNDED)
-        else:
-            raw = self._raw(others, -self._slack)
-        return self._distance(raw.clamp_(min=0))
-
-    def closer(self, others: Points, radius: float, coarse: bool = False) -> Tensor:
-        """Bool ``(N, M)``, which pairs are closer than a radius; exact.
-
-        The GEMM form tells of most pairs, differences of those that it cannot tell apart from the
-        radius. Cost: N M D multiply-adds, O(N M) memory.
-
-        Args:
-            others: M points.
-            radius: above 0.
-            coarse: as of ``below``; the result is the same.
-        """
-        limit = {"euclidean": radius * radius, "cosine": 2 * radius, "manhattan": radius}[
-            self.metric
-        ]
-        coarse = coarse and self._roundable
-        raw = self._rounded(others, 0.0) if coarse else self._raw(others)
-        near = raw < limit
-        if self.metric == "manhattan":
-            off = torch.full_like(raw[:, :1], self._slack * limit)
-        else:
-            norms = self.squared_norms + others.squared_norms.amax()
-            off = (self._slack + ROUNDED * coarse) * norms[:, None]
-        doubts = (raw.sub_(limit).abs_() <= off).nonzero()
-        if coarse and 32 * len(doubts) > raw.numel():
-            return self.closer(others, radius)
-        for i, j in _pairs(doubts):
-            near[i, j] = self[i]._raw_apart(others[j]) < limit
-        return near
-
     def _rounded(self, others: Points, slack: float) -> Tensor:
         """As ``_raw`` with a slack, of factors in bfloat16."""
         raw = (self._bfloat16 @ others._bfloat16.T).float()
@@ -317,7 +253,7 @@ class Points:
         if not len(suspects):
             return
         near = raw[suspects] <= self._slack * (ours[suspects, None] + theirs)
-        for i, j in _pairs(near.nonzero()):
+        for i, j in pairs(near.nonzero()):
             i = suspects[i]
             raw[i, j] = rows[i]._raw_apart(others[j]).to(raw.dtype)
 
@@ -346,7 +282,7 @@ def _reduced(device: torch.device) -> float:
     return REDUCED.get(matmul_precision(device), 0.0)
 
 
-def _pairs(places: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def pairs(places: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Rows and columns ``(P, 2)``, in parts that bound the memory of their comparison."""
     i, j = places.unbind(1)
     return zip(i.split(512), j.split(512), strict=True)
