@@ -36,7 +36,6 @@ class Coverage:
         weights: ``(M,)`` w, not negative; default: ones.
         known: points that are in S from the start.
         bonus: ``(N,)`` a gain of each candidate that does not depend on S; default: none.
-        keep: whether there may be a table.
 
     Cost: N M D multiply-adds, half of them where the targets are the candidates; without a table
     about N D more for each target whenever a pick raises its coverage, at most N M D H(n) for n
@@ -52,7 +51,6 @@ class Coverage:
         weights: Tensor | None = None,
         known: Points | None = None,
         bonus: Tensor | None = None,
-        keep: bool = True,
     ) -> None:
         candidates.squared_distances(candidates[:1])  # its norms are kept, for all of its blocks
         targets = candidates if targets is None else targets
@@ -65,7 +63,7 @@ class Coverage:
             targets, weights, best = targets[live], weights[live], best[live]
         self.kernel, self.candidates, self.targets = kernel, candidates, targets
         self.weights, self.best, self.bonus = weights, best.clamp_(min=0), bonus
-        self.table = self._table() if keep else None
+        self.table = self._table()
         self.gains = ones.new_zeros(len(candidates), dtype=torch.float64)
         self.fresh = torch.ones_like(self.gains, dtype=torch.bool)
         self._start()
@@ -180,9 +178,7 @@ def greedy(
     picks: list[int] = []
     while len(picks) < n and len(rows := coverage.highest()):
         picks.append(int(rows[luck[rows].argmin()]))
-        if (
-            isinstance(coverage, Coverage) and coverage.bonus is not None
-        ):  # that a twin would get again
+        if isinstance(coverage, Coverage) and coverage.bonus is not None:  # twins get it once
             chosen = coverage.candidates[picks[-1] : picks[-1] + 1]
             coverage.drop(rows[coverage.candidates[rows].equals(chosen)])
         if len(picks) < n:

@@ -32,9 +32,10 @@ class ProbCover(Selector):
     of k-means, with as many clusters as classes (section 4.2 there). It is found from the balls
     around 1,000 candidates drawn at random, or around all where they are fewer.
 
-    Cost: O(N^2 D) multiply-adds, for half of the pairs. Memory beyond the features: N^2 / 8 bytes
-    for the graph of the balls. Without room for it (4 GiB, and half of what is free), and on a GPU,
-    O(N) memory, and for each candidate that gets covered its pairs with all the others once more.
+    Cost: O(N^2 D) multiply-adds, for half of the pairs. Memory: N^2 / 8 bytes for the graph of the
+    balls, and once and a half that of the features. Without room for the graph (4 GiB, and half of
+    what is free) O(N) beyond the features, and for each candidate that gets covered its pairs with
+    all the others once more.
 
     Args:
         space: as what candidates are compared: euclidean, or cosine; with a ``radius`` any.
@@ -85,10 +86,10 @@ class ProbCover(Selector):
 
 
 def balls(points: Points, known: Points | None, radius: float) -> Balls | Coverage:
-    """The balls by their graph, where there is room for it; else without one."""
+    """By the graph, on a CPU with room for it; else by products, which a GPU computes fast."""
     kernel = partial(inside, radius)
     if points.device.type != "cpu" or not fits(Balls.nbytes(len(points)), points.device):
-        return Coverage(kernel, points, known=known, keep=False)
+        return Coverage(kernel, points, known=known)
     left = torch.ones(len(points), dtype=torch.bool)
     if known is not None:
         left = highest_value(kernel, points, known) < 1

@@ -72,16 +72,20 @@ def test_lazy_picks_are_those_of_the_formula(monkeypatch, keep, many, few):
     monkeypatch.setattr(engine, "MANY", many)
     monkeypatch.setattr(engine, "FEW", few)
     rows, known = gaussians(150, 4), gaussians(3, 4, seed=1)
-    check_greedy(run(rows, 40, keep=keep).tolist(), rows)
-    check_greedy(run(rows, 40, known, keep=keep).tolist(), rows, known=known)
+    if not keep:
+        monkeypatch.setattr(engine, "TABLE", 0)
+    check_greedy(run(rows, 40).tolist(), rows)
+    check_greedy(run(rows, 40, known).tolist(), rows, known=known)
 
 
 @pytest.mark.parametrize("keep", [True, False])
-def test_targets_weights_and_a_bonus_count_as_the_formula_says(keep):
+def test_targets_weights_and_a_bonus_count_as_the_formula_says(monkeypatch, keep):
+    if not keep:
+        monkeypatch.setattr(engine, "TABLE", 0)
     rows, targets, weights = gaussians(90, 3), gaussians(40, 3, seed=1), gaussians(40, seed=2).abs()
     weights[::4] = 0
     bonus = gaussians(90, seed=3).abs()
-    more = {"targets": Points((targets,)), "weights": weights, "bonus": bonus, "keep": keep}
+    more = {"targets": Points((targets,)), "weights": weights, "bonus": bonus}
     picks = run(rows, 25, **more).tolist()
     check_greedy(picks, rows, targets, weights, bonus=bonus.double().numpy())
 
