@@ -69,7 +69,7 @@ class Centered(Points):
         limit = {"euclidean": squared, "cosine": 2 * radius, "manhattan": radius}[self.metric]
         near, lost = raw < limit, self._slack + ROUNDED * coarse
         if self.metric == "manhattan":
-            lost = torch.full_like(raw[:, :1], lost * limit)
+            lost = lost * limit
         else:
             lost = lost * (self.squared_norms + others.squared_norms.amax())[:, None]
         doubts = (raw.sub_(limit).abs_() <= lost).nonzero()

@@ -33,9 +33,9 @@ class ProbCover(Selector):
     around 1,000 candidates drawn at random, or around all where they are fewer.
 
     Cost: O(N^2 D) multiply-adds, for half of the pairs. Memory: N^2 / 8 bytes for the graph of the
-    balls, and once and a half that of the features. Without room for the graph (4 GiB, and half of
-    what is free) O(N) beyond the features, and for each candidate that gets covered its pairs with
-    all the others once more.
+    balls, and once and a half that of the features; 4 N^2 bytes on a GPU. Without room for these
+    (4 GiB, and half of what is free) O(N) beyond the features, and for each candidate that gets
+    covered its pairs with all the others once more.
 
     Args:
         space: as what candidates are compared: euclidean, or cosine; with a ``radius`` any.
@@ -86,7 +86,7 @@ class ProbCover(Selector):
 
 
 def balls(points: Points, known: Points | None, radius: float) -> Balls | Coverage:
-    """By the graph, on a CPU with room for it; else by products, which a GPU computes fast."""
+    """By a bit for each pair, on a CPU with room for them; else by the kernel of being inside."""
     kernel = partial(inside, radius)
     if points.device.type != "cpu" or not fits(Balls.nbytes(len(points)), points.device):
         return Coverage(kernel, points, known=known)

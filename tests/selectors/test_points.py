@@ -1,37 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from distances import METRICS, gaussian, gradients, outer, points, reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.spatial.distance import cdist
 
 from alkit.errors import NonFiniteError
 from alkit.selectors.points import Points
-
-METRICS = {"euclidean": "euclidean", "cosine": "cosine", "manhattan": "cityblock"}
-
-
-def gaussian(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def points(rows, metric="euclidean"):
-    unit = torch.nn.functional.normalize(rows, dim=1, eps=1e-30)
-    return Points((unit if metric == "cosine" else rows,), metric)
-
-
-def reference(a, b, metric="euclidean"):
-    return cdist(a.double().numpy(), b.double().numpy(), METRICS[metric])
-
-
-def outer(points):
-    a, b = (factor.double() for factor in points.factors)
-    return torch.einsum("nc,nd->ncd", a, b).flatten(1)
-
-
-def gradients(n, seed, classes=4, features=7):
-    residual, rows = gaussian(n, classes, seed=seed), gaussian(n, features, seed=seed + 1)
-    return Points((residual, rows))
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -64,7 +39,7 @@ def test_a_point_is_infinitely_far_from_itself_but_not_from_its_twin(metric):
 
 def test_outer_products_that_are_never_formed_are_as_far_apart_as_those_that_are():
     ours, others = gradients(50, 0), gradients(30, 5)
-    expected = cdist(outer(ours), outer(others))
+    expected = reference(outer(ours), outer(others))
     np.testing.assert_allclose(ours.distances(others), expected, rtol=1e-4)
     np.testing.assert_allclose(ours.nearest(others), expected.min(1), rtol=1e-9)
     np.testing.assert_allclose(ours.apart(others[:1]), expected[:, 0], rtol=1e-9)
