@@ -172,17 +172,17 @@ def _needed(found: Trials, test: Row) -> str:
 def _labels(found: Trials, test: Row, row: Row) -> str:
     """Labels saved at the level that the reference reached at the end."""
     least, most, low, high = (row[f"saved_{end}"] for end in ("least", "most", "low", "high"))
-    level = f"{row['level']:.3f}, where {found.reference} ended"
+    level = f"{found.reference}'s final level, {row['level']:.3f},"
     if not test["trials"]:
         return ""
     if math.isinf(least):
-        return f"it did not reach {level}, with {found.spent:,} labels"
+        return f"it did not reach {level} with {found.spent:,} labels"
     fewer = "fewer"
     if most < 0:
         least, most, low, high, fewer = -most, -least, -high, -low, "more"
     interval = in_words(low, high).replace("unknown", "an open interval: trials ended below it")
     interval = f" ({interval})" if test["trials"] > 1 else ""
-    return f"it reached {level}, with {in_words(least, most)} labels {fewer}{interval}"
+    return f"it reached {level} with {in_words(least, most)} labels {fewer}{interval}"
 
 
 def _cost(reference: Row, row: Row) -> str:

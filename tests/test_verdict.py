@@ -20,7 +20,7 @@ def test_what_beat_the_reference_is_said_with_labels_interval_p_and_seconds(make
     assert "test accuracy, averaged over 10 to 40 labels, in 8 paired trials" in said
     assert "paired t-test." in said
     assert "p < 0.001, by the signed-rank test 0.0078" in said
-    assert "where uniform ended, with " in said
+    assert "uniform's final level, " in said
     assert "labels fewer (" in said
     assert "a trial took 8 s, 25% of it to choose, and 8 s with uniform" in said
     assert "chance" not in said
@@ -32,7 +32,7 @@ def test_the_numbers_are_those_of_the_tables(make_records):
     said = verdict(records)
     ends = f"{test['gain']:+.3f} ({test['gain_low']:+.3f} to {test['gain_high']:+.3f}"
     assert ends in said
-    assert f"it reached {saved['level']:.3f}, where uniform ended, with" in said
+    assert f"it reached uniform's final level, {saved['level']:.3f}, with" in said
     assert f"{saved['saved_least']:.0f} labels fewer" in said
 
 
@@ -125,8 +125,8 @@ def test_unfinished_trials_are_said_to_be_left_out(make_records):
 def test_a_level_that_was_not_reached_is_never_a_number_of_labels(make_records):
     poor = curves(-0.2, seed=1)
     said = verdict(make_records({"uniform": curves(), "poor": poor}))
-    assert "it did not reach 0.80" in said
-    assert "where uniform ended, with 40 labels" in said
+    assert "it did not reach uniform's final level, 0.80" in said
+    assert ", with 40 labels" in said
     assert "inf" not in said
 
 

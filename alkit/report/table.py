@@ -26,7 +26,8 @@ def legend(records: Records) -> str:
     compared = (
         f"; gain: of area over {found.reference}, trial by trial, with Student's t interval; p: of "
         "the paired t-test of the gains, after Holm's correction; labels saved: to reach "
-        f"{level:.3f}, where {found.reference} ended"
+        f"{found.reference}'s final level, {level:.3f} (median of its trials, on monotone curves, "
+        "which no late fall lowers)"
         if level is not None
         else ""
     )

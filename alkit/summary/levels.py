@@ -58,7 +58,8 @@ def labels_saved(records: Records, level: float | None = None) -> Table:
 
     Args:
         records: of a comparison.
-        level: Default: what the reference reached at the end, in half of its trials or more.
+        level: Default: what the reference reached at the end, in half of its trials or more, on
+            monotone curves: a fall in the last round does not lower it.
     """
     found = trials(records)
     level = final_level(found) if level is None else float(level)

@@ -25,7 +25,7 @@ def test_the_text_stands_in_columns_that_fit_a_terminal(make_records):
 
 def test_the_legend_explains_the_columns(make_records):
     text = report.legend(make_records())
-    for words in ("test accuracy with 20 labels", "over uniform", "Holm", "where uniform ended"):
+    for words in ("test accuracy with 20 labels", "over uniform", "Holm", "uniform's final level"):
         assert words in text
 
 
