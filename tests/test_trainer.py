@@ -11,6 +11,7 @@ import torch
 from lightning.fabric.utilities import registry
 from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar, Timer, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.trainer.connectors.logger_connector import result
 from torch.utils.data import DataLoader, TensorDataset
 
 import alkit
@@ -374,3 +375,32 @@ def test_packages_are_listed_once_for_all_trainers_and_plug_ins_loaded_for_each(
         assert any(type(callback) is lightning.Callback for callback in trainer.callbacks)
     assert listed == ["lightning.pytorch.callbacks_factory"]
     assert registry.entry_points is importlib.metadata.entry_points  # as others see it
+
+
+def test_what_is_logged_is_moved_only_where_it_is_elsewhere(monkeypatch):
+    moves, moved = result._ResultMetric.to, []
+
+    def counted(self, *args):
+        moved.append(self.meta.name)
+        return moves(self, *args)
+
+    monkeypatch.setattr(result._ResultMetric, "to", counted)
+    line = Line()
+    alkit_trainer = Trainer(max_epochs=3, accelerator="cpu", enable_progress_bar=False)
+    alkit_trainer.fit(line, loader())
+    assert moved == []
+    assert result._ResultMetric.to is counted  # as others see it
+
+    again = plain(max_epochs=3, accelerator="cpu", callbacks=[history := History()])
+    again.fit(Line(), loader())
+    assert len(moved) >= 6  # Lightning's own way, a step each, and the same values
+    assert history.step_history == alkit_trainer.history.step_history
+
+
+def test_a_value_on_another_device_than_its_sums_takes_them_there():
+    with alkit.trainer._moved_if_elsewhere():
+        collection = result._ResultCollection(training=True)
+        for device in ("cpu", "meta"):
+            value = torch.zeros((), device=device)
+            collection.log("training_step", "loss", value, batch_size=1, on_step=True)
+            assert collection["training_step.loss"].cumulated_batch_size.device.type == device
