@@ -55,7 +55,7 @@ def _line(rows: list[Row]) -> str:
         _seconds(ours),
         f"{ours['megabytes']:.0f}" if ours["status"] == "ok" else "",
         f"{best['method']}: {_seconds(best)}" if best else f"none ({', '.join(ended)})",
-        _ratio(cost(best) / cost(ours)) if best and ours["status"] == "ok" else "",
+        _number(cost(best) / cost(ours)) if best and ours["status"] == "ok" else "",
         _seconds(textbook),
     ]
     return f"| {' | '.join(cells)} |\n"
@@ -68,12 +68,12 @@ def _size(size: Row) -> str:
     return ", ".join(said)
 
 
-def _ratio(ratio: float) -> str:
-    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.2g}"
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
 
 
 def _seconds(row: Row) -> str:
-    return f"{cost(row):.2g}" if row["status"] == "ok" else row["status"]
+    return _number(cost(row)) if row["status"] == "ok" else row["status"]
 
 
 def page() -> str:
