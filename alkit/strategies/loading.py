@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -99,9 +100,15 @@ def beside_unannotated(
     """Batches ``{"annotated": (x, y), "unannotated": u}``, as many as of the annotated alone.
 
     The second is drawn with replacement, so that a batch costs the same whatever the size of the
-    pool, and is loaded when it is needed. It is missing where nothing is left unannotated.
+    pool, and is loaded when it is needed. It is missing where nothing is left unannotated, as after
+    the last query of a loop; a warning says so.
     """
     if not len(others):
+        warnings.warn(
+            "Nothing is left unannotated, so this trains on the annotated samples alone. To learn "
+            "from others too, give a pool in which some are not annotated.",
+            stacklevel=2,
+        )
         return CombinedLoader({"annotated": annotated}, "min_size")
     count = len(annotated)
     drawn = RandomSampler(

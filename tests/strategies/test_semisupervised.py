@@ -128,12 +128,13 @@ def test_a_step_is_one_optimizer_step_and_reads_only_its_own_samples(net, quiet)
     assert len(set(others)) > 40
 
 
-def test_with_nothing_left_unannotated_it_trains_as_plain_supervised(net, pool, quiet):
+def test_with_nothing_left_unannotated_it_says_so_and_trains_as_plain_supervised(net, pool, quiet):
     pool.annotate(pool.unannotated_indices)
     strategy = semisupervised(net(), pool)
     plain = al.Strategy(net(), pool, batch_size=8, seed=0).build()
-    for each in strategy, plain:
-        each.fit(max_steps=5, **quiet)
+    with pytest.warns(UserWarning, match="Nothing is left unannotated"):
+        strategy.fit(max_steps=5, **quiet)
+    plain.fit(max_steps=5, **quiet)
     for a, b in zip(strategy.module.model.parameters(), plain.module.model.parameters()):
         assert torch.equal(a, b)
 
