@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, TensorDataset, default_collate
+from torch.utils.data import Dataset, Subset, TensorDataset, default_collate
 
 from alkit.errors import ConfigurationError, LabelError
 from alkit.labels import ABSENT
@@ -43,17 +43,25 @@ class Samples:
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         """Input and label of one item; the label is ``ABSENT`` where the item has none."""
-        x, label = self._kept(index)
+        ((x, label),) = self._items([index])
         # a transform may change its input in place
         return (x if self._cache is None else copy.deepcopy(x)), label
 
-    def _kept(self, index: int) -> tuple[Any, Any]:
-        """An item, from the cache if there is one, and kept there."""
+    def _items(self, indices: list[int]) -> list[tuple[Any, Any]]:
+        """Items, from the cache if there is one, and kept there."""
         if self._cache is None:
-            return self._split(index, self.dataset[index])
-        if index not in self._cache:
-            self._cache[index] = self._split(index, self.dataset[index])
-        return self._cache[index]
+            return self._read(indices)
+        new = [index for index in indices if index not in self._cache]
+        self._cache.update(zip(new, self._read(new), strict=True))
+        return [self._cache[index] for index in indices]
+
+    def _read(self, indices: list[int]) -> list[tuple[Any, Any]]:
+        """Items from the dataset, all at once where it has ``__getitems__``, as loaders do."""
+        if len(indices) > 1 and _reads_at_once(self.dataset):
+            items = self.dataset.__getitems__(indices)
+        else:
+            items = [self.dataset[index] for index in indices]
+        return [self._split(*pair) for pair in zip(indices, items, strict=True)]
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is cached: a copy, or a loader's worker, starts a cache of its own."""
@@ -88,11 +96,10 @@ class Samples:
     def stacked(self, indices: np.ndarray, labels: bool) -> Any:
         """Inputs, with labels or without, as a loader would collate them, in one read.
 
-        Of a TensorDataset, or of tensors that are kept in the cache; None where the items are to
-        be read one by one.
+        None where the items are to be read one by one.
         """
         if type(self.dataset) is not TensorDataset or len(self.dataset.tensors) > 2:
-            return None if self._cache is None else self._stacked_cache(indices, labels)
+            return self._collated(self._items(indices.tolist()), labels)
         if not all(tensor.is_contiguous() for tensor in self.dataset.tensors):
             return None  # single items would be laid out anew
         rows = torch.from_numpy(indices)
@@ -100,14 +107,12 @@ class Samples:
         read = [tensor[rows.to(tensor.device)] for tensor in tensors]
         return read if labels else read[0]
 
-    def _stacked_cache(self, indices: np.ndarray, labels: bool) -> Any:
-        inputs, found = zip(*map(self._kept, indices.tolist()), strict=True)
-        if not all(type(x) is Tensor for x in inputs) or (
-            labels and any(label is ABSENT for label in found)
-        ):
+    def _collated(self, items: list[tuple[Any, Any]], labels: bool) -> Any:
+        if not labels:
+            return default_collate([x for x, _ in items])
+        if any(label is ABSENT for _, label in items):
             return None
-        batch = default_collate(list(inputs))
-        return [batch, default_collate(list(found))] if labels else batch
+        return default_collate([self.join(x, label) for x, label in items])
 
     def join(self, x: Any, label: Any) -> Any:
         """An input and its label in the form of the items: a pair, or a dict."""
@@ -117,6 +122,19 @@ class Samples:
     def cache_nbytes(self) -> int:
         """Bytes of all inputs in a full cache, estimated from the first one; 0 without a cache."""
         return 0 if self._cache is None else _nbytes(self[0][0]) * len(self)
+
+
+def _reads_at_once(dataset: Any) -> bool:
+    """Whether ``__getitems__`` gives what ``__getitem__`` does: no subclass overrides that alone.
+
+    A Subset hands both to what it is a part of.
+    """
+    if type(dataset) is Subset:
+        return _reads_at_once(dataset.dataset)
+    for owner in type(dataset).__mro__:
+        if "__getitems__" in vars(owner) or "__getitem__" in vars(owner):
+            return "__getitems__" in vars(owner)
+    return False
 
 
 def _nbytes(item: Any) -> int:

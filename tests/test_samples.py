@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import TensorDataset
+from torch.utils.data import Dataset, Subset, TensorDataset
 from torchvision import datasets
 
 from alkit.errors import ConfigurationError, LabelError
@@ -159,3 +159,49 @@ def test_a_copy_starts_an_empty_cache_of_its_own(twin):
 )
 def test_the_bytes_of_the_cache_are_those_of_its_inputs(item, nbytes):
     assert samples([item] * 7, cache=True).cache_nbytes == 7 * nbytes
+
+
+class AtOnce(Dataset):
+    def __init__(self):
+        self.asked = []
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        self.asked.append(index)
+        return float(index), index % 2
+
+    def __getitems__(self, indices):
+        self.asked.append(tuple(indices))
+        return [(float(index), index % 2) for index in indices]
+
+
+class Doubled(AtOnce):
+    def __getitem__(self, index):
+        x, y = super().__getitem__(index)
+        return 2 * x, y
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_a_dataset_that_reads_several_items_at_once_is_asked_to(cache):
+    data = AtOnce()
+    found = samples(data, cache=cache)
+    assert found.stacked(np.array([3, 1]), labels=False).tolist() == [3, 1]
+    assert found.stacked(np.array([1, 5, 2]), labels=False).tolist() == [1, 5, 2]
+    assert data.asked == [(3, 1), (5, 2) if cache else (1, 5, 2)]
+    part = samples(Subset(AtOnce(), [6, 4, 2]), cache=cache)
+    assert part.stacked(np.array([2, 0]), labels=True)[0].tolist() == [2, 6]
+    assert part.dataset.dataset.asked == [(2, 6)]
+
+
+@pytest.mark.parametrize("wrap", [lambda d: d, lambda d: Subset(d, range(8))])
+def test_what_a_subclass_makes_of_an_item_is_never_passed_by(wrap):
+    found = samples(wrap(Doubled()))
+    assert found.stacked(np.array([3, 1]), labels=False).tolist() == [6, 2]
+
+
+def test_a_dataset_that_gives_fewer_items_than_asked_for_is_refused(monkeypatch):
+    monkeypatch.setattr(AtOnce, "__getitems__", lambda self, indices: [(0.0, 1)])
+    with pytest.raises(ValueError, match="shorter"):
+        samples(AtOnce()).stacked(np.array([3, 1]), labels=False)

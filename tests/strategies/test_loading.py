@@ -128,7 +128,21 @@ def test_tensors_are_read_in_one_go_only_where_nothing_is_lost():
     with pytest.raises(AnnotationError, match="not annotated any more"):
         list(train_loader(view, 2, order(3)))
     for other in [(1.0, 2)] * 3, Padded(torch.rand(3, 2), torch.arange(3)):
-        assert al.ActiveLearningDataset(other).unannotated.stacked([0, 1]) is None
+        view = al.ActiveLearningDataset(other).unannotated
+        assert torch.equal(view.stacked([0, 1]), default_collate([view[0], view[1]]))
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_dicts_are_collated_as_a_loader_collates_them(labels):
+    data = [{"x": torch.full((2,), float(k)), "name": str(k), "label": k % 2} for k in range(5)]
+    pool = al.ActiveLearningDataset(data, cache=True)
+    pool.annotate([0, 1, 3])
+    view = pool.annotated if labels else pool.unannotated
+    came, expected = view.stacked([1, 0]), default_collate([view[1], view[0]])
+    assert torch.equal(came.pop("x"), expected.pop("x"))
+    labels = came.pop("label", torch.empty(0)).tolist(), expected.pop("label", torch.empty(0))
+    assert labels[0] == labels[1].tolist()
+    assert came == expected
 
 
 def test_cached_tensors_are_read_once_and_in_one_go():
@@ -150,7 +164,7 @@ def test_cached_tensors_are_read_once_and_in_one_go():
     assert pool.unannotated.stacked([1, 0]).tolist() == [[2, 2], [0, 0]]
     assert sorted(read) == [0, 1, 2, 3, 5]
     words = al.ActiveLearningDataset([("a", 0)] * 3, cache=True)
-    assert words.unannotated.stacked([0]) is None
+    assert words.unannotated.stacked([0]) == ["a"]
 
 
 @pytest.mark.parametrize("cache", [False, True])

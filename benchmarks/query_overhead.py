@@ -1,0 +1,115 @@
+"""What ``strategy.query`` costs beside the bare forward pass, on 60,000 MNIST images.
+
+The same network and batch size, four ways, in turns, on images that torchvision decodes:
+
+    bare           tensors in memory, forward: nothing else
+    alkit, cached  ``strategy.query(100)`` of a pool with ``cache=True`` that was read before
+    loader         the loop that everybody writes by hand: a DataLoader, forward, concatenate
+    alkit, first   ``strategy.query(100)`` of such a pool that nobody has read
+
+CPU seconds on one thread, each the least of the repeats. A query scores all images by their
+margin, picks, and looks at the picks once more.
+
+    python benchmarks/query_overhead.py --out benchmarks/results/query_overhead.json
+
+Ends with exit code 1 where the cached query is above 1.25 times the bare pass, or the first above
+the loader's loop. Takes about 4 minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+from fit_overhead import NETWORKS
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Subset
+
+import alkit as al
+
+LIMITS = {"alkit, cached": ("bare", 1.25), "alkit, first": ("loader", 1.0)}
+
+
+def bare(net: nn.Module, x: Tensor, batch_size: int) -> Tensor:
+    with torch.no_grad():
+        return torch.cat([net(batch) for batch in x.split(batch_size)])
+
+
+def loop(net: nn.Module, data: Dataset, batch_size: int) -> Tensor:
+    with torch.no_grad():
+        return torch.cat([net(x) for x, _ in DataLoader(data, batch_size)])
+
+
+def measure(name: str, data: Dataset, options: argparse.Namespace) -> dict[str, Any]:
+    """Print a table; returns the seconds of each way."""
+    torch.manual_seed(0)
+    size, count = options.batch_size, len(data)  # type: ignore[arg-type]
+    x = torch.stack([image for image, _ in data])  # type: ignore[attr-defined]
+
+    def strategy() -> al.UniformStrategy:
+        pool = al.ActiveLearningDataset(data, cache=True)
+        return al.Strategy(net, pool, al.Margin(), test_batch_size=size, seed=0).build()
+
+    net = NETWORKS[name]().build().eval()
+    warm = strategy()
+    warm.query(100)
+    ways: dict[str, Callable[[], object]] = {
+        "bare": lambda: bare(net, x, size),
+        "alkit, cached": lambda: warm.query(100),
+        "loader": lambda: loop(net, data, size),
+        "alkit, first": lambda: strategy().query(100),
+    }
+    best = dict.fromkeys(ways, float("inf"))
+    for _ in range(options.repeats):
+        for way, run in ways.items():
+            started = time.process_time()
+            run()
+            best[way] = min(best[way], time.process_time() - started)
+    print(f"{name}, {count:,} images in batches of {size}")
+    for way, seconds in best.items():
+        other, _ = LIMITS.get(way, (None, None))
+        ratio = f"  {seconds / best[other]:5.2f} of {other}" if other else ""
+        print(f"  {way:14s} {seconds:8.3f} s{ratio}", flush=True)
+    return {"network": name, "images": count, "batch_size": size, "seconds": best}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--networks", default=",".join(NETWORKS))
+    parser.add_argument("--images", type=int, default=60_000)
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--repeats", type=int, default=2)
+    default_data = Path(__file__).parents[2] / "shared" / "data"
+    parser.add_argument("--data-dir", default=os.environ.get("ALKIT_DATA", default_data))
+    parser.add_argument("--out", type=Path, help="a JSON file for the results")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore")
+    to_tensor = torchvision.transforms.ToTensor()
+    mnist = torchvision.datasets.MNIST(options.data_dir, train=True, transform=to_tensor)
+    data = Subset(mnist, range(options.images))
+    rows = [measure(name, data, options) for name in options.networks.split(",")]
+    if options.out:
+        record = {"torch": torch.__version__, "rows": rows}
+        options.out.write_text(json.dumps(record, indent=1) + "\n")
+    missed = [
+        f"{row['network']}, {way}: {ratio:.2f} of {other}"
+        for row in rows
+        for way, (other, limit) in LIMITS.items()
+        if (ratio := row["seconds"][way] / row["seconds"][other]) > limit
+    ]
+    print("missed: " + "; ".join(missed) if missed else "all limits are met")
+    return int(bool(missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
