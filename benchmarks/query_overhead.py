@@ -30,7 +30,7 @@ from typing import Any
 
 import torch
 import torchvision
-from fit_overhead import NETWORKS
+from fit_overhead import NETWORKS, keep_freed_memory
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
@@ -92,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data-dir", default=os.environ.get("ALKIT_DATA", default_data))
     parser.add_argument("--out", type=Path, help="a JSON file for the results")
     options = parser.parse_args(arguments)
+    keep_freed_memory()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     to_tensor = torchvision.transforms.ToTensor()
