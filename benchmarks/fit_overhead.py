@@ -1,9 +1,10 @@
 """What ``strategy.fit`` costs beside a bare torch loop, on 120 annotated MNIST images.
 
-The same network, optimizer, batch size, weights and number of steps, three ways, in turns:
+The same network, optimizer, batch size, weights and number of steps, four ways, in turns:
 
     bare        tensors in memory, a permutation a pass, forward, backward, step: nothing else
     alkit       ``strategy.fit(max_steps=...)``: a pool of these tensors, a history of every loss
+    all off     Lightning's Trainer without logger, checkpoint or bar; a module that logs nothing
     lightning   the same strategy in Lightning's Trainer with its defaults (logger, checkpoint)
 
 Given are CPU seconds, as the median over the repeats and as the minimum; the ratios are to the
@@ -41,7 +42,7 @@ import lightning
 import torch
 import torchvision
 from torch import nn
-from torch.utils.data import TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 
 import alkit as al
 
@@ -94,6 +95,20 @@ def bare(net: nn.Module, x: torch.Tensor, y: torch.Tensor, steps: int, batch_siz
                 return
 
 
+class Silent(lightning.LightningModule):
+    """A network and its loss: what Lightning is least given, and logs nothing."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def training_step(self, batch: list[torch.Tensor], batch_idx: int) -> torch.Tensor:
+        return nn.functional.cross_entropy(self.net(batch[0]), batch[1])
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.parameters(), lr=1e-3)
+
+
 def cpu_seconds(run: Callable[[], object]) -> float:
     started = time.process_time()
     run()
@@ -103,7 +118,7 @@ def cpu_seconds(run: Callable[[], object]) -> float:
 def measure(
     name: str, steps: int, batch_size: int, repeats: int, data: TensorDataset
 ) -> dict[str, Any]:
-    """Print a table of the three ways; returns the seconds of each, warm, and alkit's ratio."""
+    """Print a table of the ways; returns the seconds of each, warm, and alkit's ratio."""
     pool = al.ActiveLearningDataset(data)
     annotated = pool.annotate_random(LABELS, seed=0)
     x, y = (tensor[annotated] for tensor in data.tensors)
@@ -112,13 +127,21 @@ def measure(
         NETWORKS[name](), pool, batch_size=batch_size, optimizer=al.Adam(lr=1e-3), seed=0
     ).build()
 
+    net = strategy.module.model
+    loader = DataLoader(TensorDataset(x, y), -(-len(x) // -(-len(x) // batch_size)), shuffle=True)
+    off = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+
+    def all_off() -> None:
+        lightning.Trainer(max_steps=steps, **dict.fromkeys(off, False)).fit(Silent(net), loader)
+
     def default_trainer() -> None:
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
             lightning.Trainer(max_steps=steps, default_root_dir=folder).fit(strategy)
 
     ways = {
-        "bare": lambda: bare(strategy.module.model, x, y, steps, batch_size),
+        "bare": lambda: bare(net, x, y, steps, batch_size),
         "alkit": lambda: strategy.fit(max_steps=steps, enable_progress_bar=False),
+        "all off": all_off,
         "lightning": default_trainer,
     }
     spent: dict[str, list[float]] = {way: [] for way in ways}
