@@ -1,4 +1,5 @@
-.PHONY: test lint types tutorials notebooks docs bench bench-bayesian bench-mnist bench-selection
+.PHONY: test lint types tutorials notebooks docs bench bench-bayesian bench-mnist bench-overhead \
+	bench-selection
 
 test:
 	pytest
@@ -44,6 +45,10 @@ bench-bayesian:
 
 bench-mnist:
 	python benchmarks/mnist_protocol.py --out benchmarks/results/mnist_protocol.json
+
+bench-overhead:
+	-python benchmarks/fit_overhead.py --out benchmarks/results/fit_overhead.json
+	python benchmarks/query_overhead.py --out benchmarks/results/query_overhead.json
 
 bench-selection:
 	python benchmarks/selection.py --out benchmarks/results/selection.json
