@@ -43,24 +43,30 @@ class Samples:
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         """Input and label of one item; the label is ``ABSENT`` where the item has none."""
-        ((x, label),) = self._items([index])
+        x, label = self._item(index)
         # a transform may change its input in place
         return (x if self._cache is None else copy.deepcopy(x)), label
 
-    def _items(self, indices: list[int]) -> list[tuple[Any, Any]]:
-        """Items, from the cache if there is one, and kept there."""
+    def _item(self, index: int) -> tuple[Any, Any]:
+        """An item, from the cache if there is one, and kept there."""
         if self._cache is None:
-            return self._read(indices)
-        new = [index for index in indices if index not in self._cache]
-        self._cache.update(zip(new, self._read(new), strict=True))
+            return self._split(index, self.dataset[index])
+        if index not in self._cache:
+            self._cache[index] = self._split(index, self.dataset[index])
+        return self._cache[index]
+
+    def _items(self, indices: list[int]) -> list[tuple[Any, Any]]:
+        """The same of several, which are read at once where the dataset can, as loaders do."""
+        if not _reads_at_once(self.dataset):
+            return [self._item(index) for index in indices]
+        if self._cache is None:
+            return self._at_once(indices)
+        new = [index for index in dict.fromkeys(indices) if index not in self._cache]
+        self._cache.update(zip(new, self._at_once(new) if new else (), strict=True))
         return [self._cache[index] for index in indices]
 
-    def _read(self, indices: list[int]) -> list[tuple[Any, Any]]:
-        """Items from the dataset, all at once where it has ``__getitems__``, as loaders do."""
-        if len(indices) > 1 and _reads_at_once(self.dataset):
-            items = self.dataset.__getitems__(indices)
-        else:
-            items = [self.dataset[index] for index in indices]
+    def _at_once(self, indices: list[int]) -> list[tuple[Any, Any]]:
+        items = self.dataset.__getitems__(indices)
         return [self._split(*pair) for pair in zip(indices, items, strict=True)]
 
     def __getstate__(self) -> dict[str, Any]:

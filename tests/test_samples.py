@@ -190,6 +190,8 @@ def test_a_dataset_that_reads_several_items_at_once_is_asked_to(cache):
     assert found.stacked(np.array([3, 1]), labels=False).tolist() == [3, 1]
     assert found.stacked(np.array([1, 5, 2]), labels=False).tolist() == [1, 5, 2]
     assert data.asked == [(3, 1), (5, 2) if cache else (1, 5, 2)]
+    assert found.stacked(np.array([7, 7]), labels=False).tolist() == [7, 7]
+    assert data.asked[-1] == ((7,) if cache else (7, 7))  # each may be augmented anew
     part = samples(Subset(AtOnce(), [6, 4, 2]), cache=cache)
     assert part.stacked(np.array([2, 0]), labels=True)[0].tolist() == [2, 6]
     assert part.dataset.dataset.asked == [(2, 6)]
