@@ -74,7 +74,8 @@ class Monitor:
     the selector draws with known probabilities (``Power``, ``Softmax``, ``SoftRank``, ``Random``,
     a ``Mix`` of these) the estimate is unbiased: see ``alkit.estimate_risk``. A low beta (at most
     2) and a uniform share (0.1) keep the weights even; for a network that is often sure where it
-    is wrong, take ranks: ``al.Rank(al.Margin())``. An estimate says when its weights degenerate.
+    is wrong, take ranks, ``al.Rank(al.Margin())``, or margins that a ``CalibratedStrategy`` has
+    tempered, with a beta of 1. An estimate says when its weights degenerate.
 
     What the model guessed is remembered with each ``query``; labels are looked up in the pool when
     an estimate is asked for, so they may come later, in parts, or be corrected. Of a query that is
