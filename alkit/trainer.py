@@ -7,7 +7,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache, wraps
 from importlib.metadata import entry_points
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -82,49 +82,54 @@ def _interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def _plugins_known() -> Iterator[None]:
+def _replaced(owner: Any, name: str, makes: Callable[[Any], Any]) -> Iterator[None]:
+    """While the block runs, what is made of an attribute stands in its place, if anything is."""
+    there = getattr(owner, name, None)
+    made = None if there is None else makes(there)
+    if made is None:
+        yield
+        return
+    setattr(owner, name, made)
+    try:
+        yield
+    finally:
+        setattr(owner, name, there)
+
+
+def _plugins_known() -> AbstractContextManager[None]:
     """While the block runs, Lightning looks for plug-ins among packages that were listed before.
 
     It lists the entry points of all installed packages for each Trainer, half the time that one
     takes to make; here they are listed once a process, and loaded each time as ever.
     """
-    looks_up = getattr(registry, "entry_points", None)
-    if looks_up is not entry_points:  # another Lightning, or another Trainer is being made
-        yield
-        return
-    registry.entry_points = _entry_points  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        registry.entry_points = looks_up  # type: ignore[assignment]
+    # anything else there is another Lightning's, or another Trainer is being made
+    return _replaced(
+        registry, "entry_points", lambda there: _entry_points if there is entry_points else None
+    )
 
 
 _entry_points = cache(entry_points)
 
 
-@contextmanager
-def _moved_if_elsewhere() -> Iterator[None]:
+def _moved_if_elsewhere() -> AbstractContextManager[None]:
     """While the block runs, Lightning leaves a logged value's sums alone that are in their place.
 
     To move them to the value's device it copies all that it knows of a value, deeply, at every
     ``log``: a third of what it takes for a step.
     """
-    owner = getattr(result, "_ResultMetric", None)
-    moves = getattr(owner, "to", None)
-    if moves is None or hasattr(moves, "__wrapped__"):  # another Lightning, or a fit within a fit
-        yield
-        return
 
-    @wraps(moves)
-    def to(self: Any, device: Any, *args: Any, **kwargs: Any) -> Any:
-        here = getattr(getattr(self, "value", None), "device", None) == device
-        return self if here else moves(self, device, *args, **kwargs)
+    def if_elsewhere(moves: Any) -> Any:
+        if hasattr(moves, "__wrapped__"):  # a fit within a fit
+            return None
 
-    owner.to = to  # type: ignore[union-attr]
-    try:
-        yield
-    finally:
-        owner.to = moves  # type: ignore[union-attr]
+        @wraps(moves)
+        def to(self: Any, device: Any, *args: Any, **kwargs: Any) -> Any:
+            here = getattr(getattr(self, "value", None), "device", None) == device
+            return self if here else moves(self, device, *args, **kwargs)
+
+        return to
+
+    return _replaced(getattr(result, "_ResultMetric", None), "to", if_elsewhere)
 
 
 def _quietly(

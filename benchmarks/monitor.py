@@ -88,7 +88,7 @@ def mnist(seed: int, data_dir: str | Path) -> Iterator[Model]:
     rows = torch.randperm(len(whole), generator=torch.Generator().manual_seed(seed))
     rows, others = rows[:4000], rows[4000 : 4000 + HELD_OUT]
     x, y = whole.data[rows, None].float() / 255, whole.targets[rows]
-    held_out = whole.data[others, None].float() / 255
+    unseen = whole.data[others, None].float() / 255
     pool = al.ActiveLearningDataset(torch.utils.data.TensorDataset(x, y))
     pool.annotate_random(60, seed=seed)
     torch.manual_seed(seed)
@@ -104,8 +104,8 @@ def mnist(seed: int, data_dir: str | Path) -> Iterator[Model]:
         parts = [part.outputs[:, 0] for part in strategy.predictions(pool, left)]
         said = al.Prediction(torch.cat(parts))
         with torch.no_grad():
-            heard = al.Prediction(strategy.eval()(held_out))
-        yield scored(said, heard, whole.targets[others]), (said.guesses != y[left]).numpy()
+            held_out = al.Prediction(strategy.eval()(unseen))
+        yield scored(said, held_out, whole.targets[others]), (said.guesses != y[left]).numpy()
         strategy.query_and_update(60)
         strategy.reset_model()
 

@@ -21,10 +21,10 @@ about 10 minutes.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import sys
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,7 +32,7 @@ from typing import Any
 
 import torch
 import torchvision
-from fit_overhead import NETWORKS, keep_freed_memory
+from fit_overhead import NETWORKS, in_turns, keep_freed_memory
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
@@ -57,7 +57,7 @@ def measure(name: str, data: Dataset, options: argparse.Namespace) -> dict[str, 
     size, count = options.batch_size, len(data)  # type: ignore[arg-type]
     x = torch.stack([image for image, _ in data])  # type: ignore[attr-defined]
 
-    def strategy() -> al.UniformStrategy:
+    def strategy() -> al.Strategy:
         pool = al.ActiveLearningDataset(data, cache=True)
         return al.Strategy(net, pool, al.Margin(), test_batch_size=size, seed=0).build()
 
@@ -70,12 +70,8 @@ def measure(name: str, data: Dataset, options: argparse.Namespace) -> dict[str, 
         "loader": lambda: loop(net, data, size),
         "alkit, first": lambda: strategy().query(100),
     }
-    best = dict.fromkeys(ways, float("inf"))
-    for _ in range(options.repeats):
-        for way, run in ways.items():
-            started = time.process_time()
-            run()
-            best[way] = min(best[way], time.process_time() - started)
+    spent = in_turns(ways, options.repeats, gc.collect)
+    best = {way: min(seconds) for way, seconds in spent.items()}
     print(f"{name}, {count:,} images in batches of {size}")
     for way, seconds in best.items():
         other, _ = LIMITS.get(way, (None, None))

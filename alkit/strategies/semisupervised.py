@@ -114,8 +114,8 @@ class SemiSupervisedStrategy(Strategy):
 
     ``ConsistentClassifier`` states the objective (FixMatch, Sohn et al. 2020). Pseudo-labels are
     the machine's: they live for one step, are logged as ``train_pseudo_labeled``, and never
-    enter the pool. With nothing left unannotated it trains on the weakly augmented annotated
-    samples alone.
+    enter the pool. With nothing left unannotated it says so, and trains on the weakly augmented
+    annotated samples alone.
 
     A step is one optimizer step, as in every strategy; it costs about 1 + 4/3
     ``unlabeled_batch_size / batch_size`` of their steps. Unannotated batches are drawn with
