@@ -16,10 +16,10 @@ _MODULES = {
         "Add Block Cat Conv2dBlock ConvolutionalNeuralNetwork DeeplayModule Discriminator "
         "Ensemble Layer LayerList LinearBlock MCDropout MultiLayerPerceptron Sequential"
     ),
-    "alkit.optimizers": "Adam AdamW Optimizer RMSprop SGD",
+    "alkit.training.optimizers": "Adam AdamW Optimizer RMSprop SGD",
     "alkit.prediction": "Prediction",
-    "alkit.query": "Query",
-    "alkit.calibration": "Temperature fit_temperature",
+    "alkit.pool.query": "Query",
+    "alkit.criteria.temperature": "Temperature fit_temperature",
     "alkit.pool": "ActiveLearningDataset",
     "alkit.criteria": (
         "BALD Constant Criterion EPIG Energy Entropy ExpectedGradientLength ExpectedImprovement "
@@ -33,15 +33,13 @@ _MODULES = {
         "ProbCover Probabilities Random RunningTopK Selector SoftRank Softmax Space TopK TypiClust "
         "UncertaintyHerding"
     ),
-    "alkit.selection": "select",
-    "alkit.risk": "Risk estimate_risk",
+    "alkit.querying.selection": "select",
+    "alkit.querying.risk": "Risk estimate_risk",
     "alkit.diagnosis": "Diagnosis Finding doctor",
-    "alkit.applications": (
-        "Application BinaryClassifier CategoricalClassifier Classifier Regressor"
-    ),
-    "alkit.trainer": "Trainer",
+    "alkit.training": ("Application BinaryClassifier CategoricalClassifier Classifier Regressor"),
+    "alkit.training.trainer": "Trainer",
     "torch.utils.data": "DataLoader",
-    "alkit.history": "History",
+    "alkit.training.history": "History",
     "alkit.strategies": (
         "ActiveLearner AdversarialStrategy AutoStrategy CalibratedStrategy EPIGStrategy "
         "LearningLossStrategy SemiSupervisedStrategy Strategy UncertaintyStrategy UniformStrategy "
@@ -49,12 +47,12 @@ _MODULES = {
         "power_margin probcover typiclust uherding"
     ),
     "alkit.loop": "ActiveLearningLoop RoundRecord",
-    "alkit.result": "Result",
-    "alkit.experiment": "ceiling compare load replay",
+    "alkit.reporting": "Result load",
+    "alkit.experiment": "ceiling compare replay",
 }
 _ORIGIN = {name: module for module, names in _MODULES.items() for name in names.split()}
-_SUBMODULES = ["blocks", "course", "criteria", "errors", "initializers", "models", "optimizers"]
-_SUBMODULES += ["plots", "selectors", "statistics", "strategies", "summary", "testing", "verdict"]
+_SUBMODULES = ["blocks", "course", "criteria", "errors", "initializers", "models"]
+_SUBMODULES += ["plots", "selectors", "strategies", "testing"]
 
 __all__ = sorted([*_ORIGIN, *_SUBMODULES])
 

@@ -6,6 +6,9 @@ RuntimeError, ...) keeps working where a reader expects the built-in kind.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class AlkitError(Exception):
     """Base of every error that alkit raises on purpose."""
@@ -124,3 +127,19 @@ class TrialError(AlkitError, RuntimeError):
     """Trials of a comparison that failed in their workers: which ones, and what is kept."""
 
     result: object = None  # what the trials gave before they failed
+
+
+# --- names in messages ------------------------------------------------------------------------
+
+
+def close(name: str, names: Iterable[str]) -> list[str]:
+    """Return those of `names` that `name` may be a misspelling of, nearest first."""
+    return get_close_matches(name, list(names), n=3, cutoff=0.7)
+
+
+def likely(name: str, names: Iterable[str]) -> str:
+    """End of a message about an unknown `name`: the near spellings, or all names."""
+    names = list(dict.fromkeys(names))
+    if near := close(name, names):
+        return f". Did you mean {' or '.join(map(repr, near))}?"
+    return f"; there is {', '.join(names)}." if names else "."

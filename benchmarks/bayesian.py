@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 import alkit as al
-from alkit.modes import evaluating
+from alkit.eval_mode import evaluating
 from alkit.seeds import derive
 
 Row = dict[str, Any]

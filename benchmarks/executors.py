@@ -24,7 +24,7 @@ from torch.utils.data import TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
 
 import alkit as al
-from alkit.networks import classifier_parts
+from alkit.cli.networks import classifier_parts
 
 STEPS = 150
 

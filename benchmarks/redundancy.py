@@ -22,8 +22,8 @@ from bayesian import Protocol, Record, arguments, collect, ended, mnist, protoco
 from torch.utils.data import TensorDataset
 
 import alkit as al
+from alkit.evidence.statistics import areas
 from alkit.seeds import derive, generator
-from alkit.statistics import areas
 
 METHODS = {
     "Random": (al.Constant(), al.Random()),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))  # for browser.py
+sys.path.insert(0, str(Path(__file__).parent))  # for browser.py and small_nets.py
 from browser import browser, pictures  # noqa: F401
 
 torch.set_num_threads(1)  # small nets are many times faster, and runs are repeatable
@@ -49,7 +49,7 @@ def make_records():
             for seed, curve in enumerate(np.asarray(values))
             for round, value in enumerate(curve)
         ]
-        from alkit.result import Result
+        from alkit.reporting.result import Result
 
         return Result(rows, protocol)
 

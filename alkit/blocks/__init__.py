@@ -6,11 +6,10 @@ from alkit.blocks.block import Block, DeeplayModule
 from alkit.blocks.containers import LayerList, Sequential
 from alkit.blocks.convolution import Conv2dBlock, ConvolutionalNeuralNetwork
 from alkit.blocks.dense import Discriminator, LinearBlock, MultiLayerPerceptron
-from alkit.blocks.ensemble import Ensemble
 from alkit.blocks.layer import Layer
-from alkit.blocks.mcdropout import MCDropout
 from alkit.blocks.merge import Add, Cat
-from alkit.blocks.selection import Selection
+from alkit.blocks.parts import Selection
+from alkit.blocks.posterior import Ensemble, MCDropout
 
 __all__ = [
     "Add",

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, Self, TypeVar
 import torch
 from torch import nn
 
-from alkit.blocks.building import (
+from alkit.blocks.construction import (
     Logs,
     Made,
     all_made,
@@ -19,12 +19,12 @@ from alkit.blocks.building import (
     unbuilt_below,
     unmake,
 )
-from alkit.blocks.copying import keep_shared
-from alkit.blocks.failure import locate
-from alkit.blocks.predicting import Arrays, predict
-from alkit.blocks.printing import tree
-from alkit.blocks.reconfiguring import reconstruct
-from alkit.blocks.selection import select
+from alkit.blocks.copies import keep_shared
+from alkit.blocks.edits import reconstruct
+from alkit.blocks.forward import Arrays, predict
+from alkit.blocks.parts import select
+from alkit.blocks.shape_errors import locate
+from alkit.blocks.tree import tree
 from alkit.errors import BuiltError, UnbuiltError
 from alkit.initializers import run_initializer
 

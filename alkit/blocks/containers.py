@@ -8,10 +8,9 @@ from typing import Any
 from torch import nn
 
 from alkit.blocks.block import Block, edit
-from alkit.blocks.printing import is_empty
-from alkit.blocks.selection import Selection
-from alkit.errors import ConfigurationError, SelectionError
-from alkit.naming import likely
+from alkit.blocks.parts import Selection
+from alkit.blocks.tree import is_empty
+from alkit.errors import ConfigurationError, SelectionError, likely
 
 
 class LayerList(Block):

@@ -11,8 +11,7 @@ from typing import Any, Self
 from torch import nn
 
 from alkit.blocks.block import Block, Edit
-from alkit.errors import ConfigurationError
-from alkit.naming import close, likely
+from alkit.errors import ConfigurationError, close, likely
 
 
 class Layer(Block):

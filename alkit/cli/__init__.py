@@ -7,8 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from alkit.errors import AlkitError
-from alkit.naming import likely
+from alkit.errors import AlkitError, likely
 
 STRATEGIES = ("uniform", "uncertainty", "adversarial")
 CRITERIA = ("margin", "entropy", "least-confidence", "ratio")

@@ -8,8 +8,8 @@ from typing import Any
 from torchmetrics.classification import MulticlassAccuracy
 
 import alkit as al
-from alkit.datasets import Images
-from alkit.networks import classifier_parts, linear_classifier
+from alkit.cli.datasets import Images
+from alkit.cli.networks import classifier_parts, linear_classifier
 
 CRITERIA = {
     "margin": al.Margin,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alkit.errors import FolderError
-from alkit.records import PROTOCOL, Records
+from alkit.evidence.records import PROTOCOL, Records
 
 SETTINGS = (  # of alkit compare, kept for alkit resume
     "dataset", "data_dir", "strategies", "without", "criterion", "rounds", "query_size", "trials",
@@ -21,7 +21,7 @@ def compare(args: Namespace) -> int:
     """Compare strategies, and leave the results in a folder."""
     _load_torch()
     import alkit as al
-    from alkit import datasets
+    from alkit.cli import datasets
     from alkit.cli.arms import Arm
 
     train, test = datasets.load(args.dataset, args.data_dir, download=args.download)
@@ -95,7 +95,7 @@ def replay(args: Namespace) -> int:
         )
     _load_torch()
     import alkit as al
-    from alkit import datasets
+    from alkit.cli import datasets
     from alkit.cli.arms import Arm
 
     data_dir = settings["data_dir"] if args.data_dir is None else args.data_dir
@@ -126,15 +126,17 @@ def _load_torch() -> None:
 
 def _show(result: Any, folder: Path) -> None:
     """The picture and the page, of what can be compared; the table, on the terminal."""
-    from alkit import plots, report
+    from alkit import plots
+    from alkit.reporting.page import save
+    from alkit.reporting.text import as_text, legend
 
     whole = result.paired()
     if len(whole.protocol["seeds"]) < len(result.protocol["seeds"]):
         seeds = ", ".join(map(str, whole.protocol["seeds"]))
         print(f"Not finished yet; this is of the seeds that all have finished: {seeds}.")
     plots.save(plots.learning_curves(whole), folder / "learning_curves.png")
-    report.save(whole, folder / "report.html")
-    print(f"\n{report.as_text(whole)}\n\n{report.legend(whole)}\n")
+    save(whole, folder / "report.html")
+    print(f"\n{as_text(whole)}\n\n{legend(whole)}\n")
     print(f"The report: {(folder / 'report.html').resolve()}")
 
 

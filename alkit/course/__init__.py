@@ -10,8 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pkgutil import iter_modules
 
-from alkit.errors import AnswerError, ConfigurationError
-from alkit.naming import likely
+from alkit.errors import AnswerError, ConfigurationError, likely
 
 __all__ = ["check"]
 

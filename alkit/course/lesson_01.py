@@ -12,9 +12,9 @@ from torch.utils.data import TensorDataset
 from alkit.course.answers import numbers
 from alkit.errors import AnswerError
 from alkit.loop import ActiveLearningLoop
-from alkit.optimizers import SGD
 from alkit.pool import ActiveLearningDataset
 from alkit.strategies import UncertaintyStrategy
+from alkit.training.optimizers import SGD
 
 ROUNDS, SIZE, STEPS = 3, 4, 15
 

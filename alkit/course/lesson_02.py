@@ -9,7 +9,7 @@ import numpy as np
 
 from alkit.course.answers import numbers
 from alkit.errors import AnswerError
-from alkit.statistics import areas, labels_needed
+from alkit.evidence.statistics import areas, labels_needed
 
 ANNOTATED = np.array([10, 20, 40, 100])
 ACCURACIES = np.array([0.4, 0.6, 0.7, 0.9])

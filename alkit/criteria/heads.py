@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from alkit.criteria import needs
 from alkit.criteria.criterion import Criterion
-from alkit.modes import evaluating
+from alkit.eval_mode import evaluating
 from alkit.prediction import Prediction
 
 

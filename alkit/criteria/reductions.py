@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from alkit.precision import matmul_precision
+from alkit.hardware import matmul_precision
 
 FEW_COLUMNS = 32  # up to here, an operation a column costs less than a search for positions
 

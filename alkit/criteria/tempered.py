@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from alkit.calibration import Temperature
 from alkit.criteria.criterion import Criterion
 from alkit.criteria.function import as_criterion
+from alkit.criteria.temperature import Temperature
 from alkit.prediction import Prediction
 
 

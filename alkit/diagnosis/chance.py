@@ -7,8 +7,8 @@ from torch import Tensor
 
 from alkit.diagnosis.finding import Finding, not_seen
 from alkit.diagnosis.places import Distances
-from alkit.evidence import Evidence
-from alkit.query import Query
+from alkit.pool.query import Query
+from alkit.pool.trace import Evidence
 
 BATCHES = 500  # random batches that a query is compared with
 

@@ -11,8 +11,8 @@ from alkit.diagnosis.finding import Finding
 from alkit.diagnosis.places import Distances, near_duplicates, outliers
 from alkit.diagnosis.scores import posterior, repeatability, ties
 from alkit.errors import ConfigurationError
-from alkit.evidence import Evidence
-from alkit.query import Query
+from alkit.pool.query import Query
+from alkit.pool.trace import Evidence
 
 
 @dataclass(frozen=True, eq=False)

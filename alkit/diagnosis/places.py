@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from alkit.diagnosis.finding import Finding, is_many, not_seen
-from alkit.evidence import Evidence
+from alkit.pool.trace import Evidence
 
 NEIGHBOR = 10  # whose distance says how densely the data lie somewhere
 

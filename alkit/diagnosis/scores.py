@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from alkit.diagnosis.finding import Finding, is_many, not_seen
-from alkit.evidence import Evidence
-from alkit.query import Query
+from alkit.pool.query import Query
+from alkit.pool.trace import Evidence
 
 
 def ties(query: Query, evidence: Evidence) -> Finding:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from alkit import table
 from alkit.errors import FolderError
+from alkit.evidence import records_csv
+from alkit.evidence.atomic import append, write_whole
+from alkit.evidence.records import PROTOCOL, RECORDS, in_order
+from alkit.evidence.records_csv import Row
 from alkit.experiment.states import StateFiles
 from alkit.experiment.trial import State, Trial
-from alkit.files import append, write_whole
-from alkit.records import PROTOCOL, RECORDS, in_order
-from alkit.table import Row
 
 LATER = ("ceiling", "failures")  # of the protocol: what is known at the end
 PLACE = ("python", "torch_threads", "command")  # of the protocol: what the records do not depend on
@@ -80,12 +80,14 @@ class Folder:
         text = json.dumps(self.protocol, indent=2, default=str)
         write_whole(self.path / PROTOCOL, text + "\n")
         rows = in_order([row for state in states for row in state.rows], self.protocol)
-        self._columns = table.columns(rows)
-        write_whole(self.path / RECORDS, table.as_text(rows))
+        self._columns = records_csv.columns(rows)
+        write_whole(self.path / RECORDS, records_csv.as_text(rows))
 
     def add(self, rows: list[Row], states: Iterable[State]) -> None:
         """Append rows to the records; where they bring new columns, the table is made anew."""
-        if set(table.columns(rows)) <= set(self._columns):
-            append(self.path / RECORDS, "".join(table.line(row, self._columns) for row in rows))
+        if set(records_csv.columns(rows)) <= set(self._columns):
+            append(
+                self.path / RECORDS, "".join(records_csv.line(row, self._columns) for row in rows)
+            )
         elif rows:
             self.open(states)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from alkit.errors import FolderError
-from alkit.files import writing
+from alkit.evidence.atomic import writing
 
 try:
     import fcntl

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from alkit.errors import ConfigurationError
-from alkit.experiment.running import Event, Failure, Key, threads
+from alkit.experiment.executors import Event, Failure, Key, threads
 from alkit.experiment.trial import State, Trial
 
 TRIES = 3  # of a round: workers die of what has nothing to do with the trial, such as memory

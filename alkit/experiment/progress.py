@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from tqdm.auto import tqdm
 
-from alkit.records import main_metric
-from alkit.table import Row
+from alkit.evidence.records import main_metric
+from alkit.evidence.records_csv import Row
 
 
 class Progress:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from alkit.experiment.measuring import Meter, peak_memory_mb
+from alkit.evidence.records import main_metric
+from alkit.evidence.records_csv import Row
+from alkit.experiment.meter import Meter, peak_memory_mb
 from alkit.loop import RoundRecord
 from alkit.pool import ActiveLearningDataset
-from alkit.query import Query
-from alkit.records import main_metric
-from alkit.table import Row
+from alkit.pool.query import Query
 
 
 def row(

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from alkit.errors import FolderError
+from alkit.evidence.atomic import write_whole
 from alkit.experiment.trial import State
-from alkit.files import write_whole
 
 STATE = "state.json"
 

@@ -12,14 +12,14 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from alkit.errors import ConfigurationError
-from alkit.experiment.measuring import Meter
+from alkit.evidence.records_csv import Row
+from alkit.experiment.meter import Meter
 from alkit.experiment.rows import row
 from alkit.loop import ActiveLearningLoop
+from alkit.loop.tensorboard import Board
 from alkit.pool import ActiveLearningDataset
 from alkit.seeds import derive
 from alkit.strategies.learner import ActiveLearner
-from alkit.table import Row
-from alkit.tensorboard import Board
 
 Factory = Callable[[ActiveLearningDataset, int], ActiveLearner]
 

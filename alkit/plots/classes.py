@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alkit.errors import ConfigurationError
+from alkit.evidence.records import Records
 from alkit.plots.style import axes
-from alkit.records import Records
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

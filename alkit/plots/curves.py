@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alkit.evidence.records import Records
+from alkit.evidence.statistics import bootstrap_interval
+from alkit.evidence.summary import trials
 from alkit.plots.style import axes, dress, legend, look
-from alkit.records import Records
-from alkit.statistics import bootstrap_interval
-from alkit.summary import trials
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alkit.errors import ConfigurationError
+from alkit.evidence.records import Records, Row
 from alkit.plots.style import axes, bare
-from alkit.query import Query
-from alkit.records import Records, Row
+from alkit.pool.query import Query
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alkit import statistics
+from alkit.evidence import statistics
+from alkit.evidence.records import Records
+from alkit.evidence.summary import trials
 from alkit.plots.curves import title
 from alkit.plots.style import axes, dress, legend, look
-from alkit.records import Records
-from alkit.summary import trials
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +22,7 @@ MARKED = 6  # every so many of them there is a marker
 def labels_needed(records: Records, ax: Axes | None = None) -> Axes:
     """Annotated samples that were needed to reach a result, a line a strategy; lower is better.
 
-    At each level the median over the finished trials, as in ``alkit.summary.labels_to``. A line
+    At each level the median over the finished trials, as in ``alkit.evidence.summary.labels_to``. A line
     ends at the best that half of its trials reached or more: what was not reached is not drawn,
     and the legend says how far each came.
 

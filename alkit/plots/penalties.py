@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alkit.evidence.records import Records
+from alkit.evidence.summary import Penalties, penalties
 from alkit.plots.style import axes
-from alkit.records import Records
-from alkit.summary import Penalties, penalties
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ def penalty_matrix(records: Records | Penalties, ax: Axes | None = None) -> Axes
     """The penalty matrix (Ash et al. 2020) as numbers on shades: who beat whom, and how often.
 
     Args:
-        records: of a comparison; or what ``alkit.summary.penalties`` made of them, or a sum of such
+        records: of a comparison; or what ``alkit.evidence.summary.penalties`` made of them, or a sum of such
             matrices over several data sets.
         ax: where to draw. Default: a new figure.
 

@@ -11,12 +11,12 @@ from alkit.selectors.coral import Coral
 from alkit.selectors.dropquery import DropQuery
 from alkit.selectors.facility import FacilityLocation, FacilityLocationMutualInformation
 from alkit.selectors.falcun import Falcun
+from alkit.selectors.geometry.points import Points
 from alkit.selectors.herding import MaxHerding, UncertaintyHerding
 from alkit.selectors.kcenter import KCenter
 from alkit.selectors.kmeans import KMeans
 from alkit.selectors.kmeanspp import KMeansPlusPlus
 from alkit.selectors.mix import Mix
-from alkit.selectors.points import Points
 from alkit.selectors.prefilter import Prefilter
 from alkit.selectors.probcover import ProbCover
 from alkit.selectors.quotas import Balanced, PerClass, PerGroup

@@ -8,8 +8,8 @@ from torch.nn.functional import cross_entropy
 
 from alkit.errors import ConfigurationError
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.clustering import space_with_means
 from alkit.selectors.dropquery import ROWS, logits_of
+from alkit.selectors.geometry.clustering import space_with_means
 from alkit.selectors.kmeans import medoids
 from alkit.selectors.selector import Selector, check_number
 from alkit.selectors.spaces import Features, Space

@@ -3,11 +3,11 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from alkit.memory import check_memory
+from alkit.hardware import check_memory
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.fisher import Trace, information, roots
+from alkit.selectors.geometry.fisher import Trace, information, roots
+from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
-from alkit.selectors.points import Points
 from alkit.selectors.selector import Selector, check_number
 from alkit.selectors.spaces import as_float
 

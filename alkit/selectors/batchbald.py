@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
-from alkit.memory import check_memory
+from alkit.hardware import check_memory
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.joint import Joint
+from alkit.selectors.geometry.joint import Joint
+from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
-from alkit.selectors.points import Points
 from alkit.selectors.selector import Selector, check_number
 
 ROUNDING = 1e-9  # nats: gains that differ by less are tied, and less is no gain

@@ -4,7 +4,7 @@ from torch import Generator, Tensor
 
 from alkit.errors import ScoreError
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.kcenter import farthest_first
+from alkit.selectors.geometry.farthest import farthest_first
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Space, as_space, shown
 

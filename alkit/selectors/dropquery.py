@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 
 from alkit.errors import PredictionError
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.clustering import space_with_means
+from alkit.selectors.geometry.clustering import space_with_means
 from alkit.selectors.kmeans import medoids
 from alkit.selectors.selector import Selector, check_number
 from alkit.selectors.spaces import Space, shown

@@ -10,8 +10,15 @@ from torch import Generator, Tensor
 
 from alkit.errors import ConfigurationError
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.greedy import SAMPLE, Coverage, check_sample, greedy, highest_value, sample
-from alkit.selectors.points import Points
+from alkit.selectors.geometry.coverage import (
+    SAMPLE,
+    Coverage,
+    check_sample,
+    greedy,
+    highest_value,
+    sample,
+)
+from alkit.selectors.geometry.points import Points
 from alkit.selectors.selector import Selector, check_number
 from alkit.selectors.spaces import Features, Space, as_space
 

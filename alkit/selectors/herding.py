@@ -9,8 +9,8 @@ from torch import Generator, Tensor
 
 from alkit.errors import ScoreError
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.greedy import SAMPLE, Coverage, blocks, check_sample, greedy, sample
-from alkit.selectors.points import Points
+from alkit.selectors.geometry.coverage import SAMPLE, Coverage, blocks, check_sample, greedy, sample
+from alkit.selectors.geometry.points import Points
 from alkit.selectors.selector import Selector, check_number
 from alkit.selectors.spaces import Features, Space, as_space
 

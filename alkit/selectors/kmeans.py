@@ -7,9 +7,9 @@ from torch import Generator, Tensor
 
 from alkit.errors import ScoreError
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.clustering import kmeans, space_with_means
-from alkit.selectors.kcenter import farthest_first
-from alkit.selectors.points import Points
+from alkit.selectors.geometry.clustering import kmeans, space_with_means
+from alkit.selectors.geometry.farthest import farthest_first
+from alkit.selectors.geometry.points import Points
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Space, shown
 
@@ -30,7 +30,7 @@ class KMeans(Selector):
     scores, and come in the order of their weight.
 
     Cost: O(N (n + A) (D + 320)) multiply-adds at most, A no more than 1000; O(32 (N + A) + n D)
-    memory. See ``alkit.selectors.clustering.kmeans``.
+    memory. See ``alkit.selectors.geometry.clustering.kmeans``.
 
     Args:
         space: as what candidates are compared: euclidean, or cosine (spherical k-means).

@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.points import Points
+from alkit.selectors.geometry.points import Points
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Space, as_space, shown
 

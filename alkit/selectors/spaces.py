@@ -11,7 +11,7 @@ from torch import Tensor
 from alkit.errors import ConfigurationError, NonFiniteError
 from alkit.prediction import Prediction
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.points import Metric, Points
+from alkit.selectors.geometry.points import Metric, Points
 
 
 class Space:

@@ -6,10 +6,10 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.clustering import kmeans, space_with_means
+from alkit.selectors.geometry.clustering import kmeans, space_with_means
+from alkit.selectors.geometry.neighbors import densest
+from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
-from alkit.selectors.neighbors import densest
-from alkit.selectors.points import Points
 from alkit.selectors.selector import Selector, check_number
 from alkit.selectors.spaces import Features, Space
 

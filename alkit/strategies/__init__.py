@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from alkit.querying.automatic import AutoStrategy, auto
 from alkit.strategies.adversarial import AdversarialStrategy
-from alkit.strategies.automatic import AutoStrategy, auto
 from alkit.strategies.calibrated import CalibratedStrategy
 from alkit.strategies.epig import EPIGStrategy
 from alkit.strategies.learner import ActiveLearner

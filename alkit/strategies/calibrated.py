@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any
 
-from alkit.calibration import Temperature, fit_temperature
 from alkit.criteria import Criterion, Tempered
+from alkit.criteria.temperature import Temperature, fit_temperature
 from alkit.errors import ConfigurationError
-from alkit.strategies.scoring import gather
+from alkit.querying.gathered import gather
 from alkit.strategies.strategy import Strategy
 
 

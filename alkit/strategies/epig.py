@@ -12,11 +12,11 @@ from typing_extensions import Unpack
 
 from alkit.criteria import EPIG, Criterion
 from alkit.pool import ActiveLearningDataset
+from alkit.querying.gathered import gather
 from alkit.seeds import derive
 from alkit.selectors import Selector
-from alkit.strategies.checking import check_counts
-from alkit.strategies.scoring import gather
 from alkit.strategies.strategy import Strategy, StrategyOptions
+from alkit.training.budget import check_counts
 
 
 class EPIGStrategy(Strategy):

@@ -14,29 +14,24 @@ import torch
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
 
-from alkit.annotations import check_query_size
 from alkit.criteria import Criterion, Margin, as_criterion
 from alkit.errors import ConfigurationError
-from alkit.evidence import drawn
 from alkit.pool import ActiveLearningDataset
+from alkit.pool.annotations import check_query_size
+from alkit.pool.loaders import scoring_loader
+from alkit.pool.query import Query
+from alkit.pool.trace import drawn
 from alkit.prediction import OutputKind, Prediction
-from alkit.query import Query
+from alkit.querying.checks import check_arguments, check_features, checked_picks, class_numbers
+from alkit.querying.gathered import Gathered, gather, reviewed
+from alkit.querying.monitor import Asked, Monitor
+from alkit.querying.predictor import Inputs, Reader
+from alkit.querying.selection import ask
+from alkit.querying.validation import validation_query
 from alkit.seeds import derive, fresh_seed, generator
-from alkit.selection import ask
 from alkit.selectors import Candidates, Selector, TopK, as_selector
-from alkit.strategies.checking import (
-    check_arguments,
-    check_counts,
-    check_features,
-    checked_picks,
-    class_numbers,
-)
-from alkit.strategies.loading import scoring_loader
-from alkit.strategies.monitoring import Asked, Monitor
-from alkit.strategies.reading import Inputs, Reader
-from alkit.strategies.scoring import Gathered, gather, reviewed
-from alkit.strategies.training import TrainedOnPool
-from alkit.strategies.validating import validation_query
+from alkit.training.budget import check_counts
+from alkit.training.on_pool import TrainedOnPool
 
 ScoreFunction = Callable[[Prediction], Tensor]
 Oracle = Callable[[np.ndarray], Any]

@@ -9,14 +9,14 @@ import lightning as L
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from alkit.applications import Application, Classifier
 from alkit.criteria import Constant, Criterion, Margin
 from alkit.errors import ConfigurationError
 from alkit.pool import ActiveLearningDataset
 from alkit.prediction import OutputKind
+from alkit.querying.predictor import Inputs
 from alkit.selectors import Random, Selector, TopK
 from alkit.strategies.learner import ActiveLearner, ScoreFunction
-from alkit.strategies.reading import Inputs
+from alkit.training import Application, Classifier
 
 
 class LearnerOptions(TypedDict, total=False):

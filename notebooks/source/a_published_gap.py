@@ -23,7 +23,7 @@ from torch.utils.data import Subset
 from torchmetrics import Accuracy
 
 import alkit as al
-from alkit import datasets
+from alkit.cli import datasets
 
 DOWNLOAD = False
 

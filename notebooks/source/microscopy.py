@@ -36,7 +36,7 @@ import torch
 from torchmetrics import Accuracy
 
 import alkit as al
-from alkit.datasets import Images
+from alkit.cli.datasets import Images
 
 torch.set_num_threads(1)  # small networks: threads would only wait for each other
 SMOKE = "ALKIT_SMOKE" in os.environ  # a tiny run that only shows that it works

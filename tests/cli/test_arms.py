@@ -3,7 +3,7 @@ import pytest
 
 import alkit as al
 from alkit.cli.arms import CRITERIA, Arm
-from alkit.datasets import Images
+from alkit.cli.datasets import Images
 
 
 def images(shape):

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from alkit.cli import main
-from alkit.records import Records
+from alkit.evidence.records import Records
 
 SMALL = ["compare", "--rounds", "2", "--query-size", "10", "--trials", "2", "--max-steps", "5"]
 

@@ -8,10 +8,10 @@ import torch
 from torch.utils.data import TensorDataset
 
 import alkit as al
-from alkit.experiment.measuring import Meter
+from alkit.experiment.meter import Meter
 from alkit.experiment.rows import classes_of, row
 from alkit.loop import RoundRecord
-from alkit.query import Query
+from alkit.pool.query import Query
 
 
 def pool_of(labels):

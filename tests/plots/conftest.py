@@ -5,7 +5,7 @@ matplotlib.use("Agg")
 import pytest
 from matplotlib import pyplot as plt
 
-from alkit.records import Records
+from alkit.evidence.records import Records
 
 
 @pytest.fixture(autouse=True)

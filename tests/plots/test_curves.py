@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from alkit import plots, summary
-from alkit.records import Records
+from alkit import plots
+from alkit.evidence import summary
+from alkit.evidence.records import Records
 
 
 def test_learning_curves_show_the_mean_of_the_trials(result):

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from alkit import plots, summary
-from alkit.records import Records
+from alkit import plots
+from alkit.evidence import summary
+from alkit.evidence.records import Records
 
 
 def curve(metric="testAccuracy", **strategies):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from alkit import plots, summary
+from alkit import plots
+from alkit.evidence import summary
 
 WINS = np.array([[0, 0.25, 0], [0.5, 0, 0.125], [0.75, 0, 0]])
 MATRIX = summary.Penalties(["a", "b", "c"], WINS, [10, 20, 40, 80])

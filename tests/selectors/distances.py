@@ -3,7 +3,7 @@
 import torch
 from scipy.spatial.distance import cdist
 
-from alkit.selectors.points import Points
+from alkit.selectors.geometry.points import Points
 
 METRICS = {"euclidean": "euclidean", "cosine": "cosine", "manhattan": "cityblock"}
 

@@ -62,7 +62,7 @@ def test_bounds_by_groups_change_no_pick(monkeypatch):
 
 
 def test_few_candidates_are_compared_exactly(monkeypatch):
-    from alkit.selectors.joint import Joint
+    from alkit.selectors.geometry.joint import Joint
 
     seen, gains = [], Joint.gains
     monkeypatch.setattr(

@@ -7,8 +7,9 @@ import alkit as al
 from alkit.errors import ConfigurationError, ScoreError
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.coral import Coral
-from alkit.selectors.kcenter import KCenter, farthest_first
-from alkit.selectors.points import Points
+from alkit.selectors.geometry.farthest import farthest_first
+from alkit.selectors.geometry.points import Points
+from alkit.selectors.kcenter import KCenter
 from alkit.selectors.spaces import Features
 from alkit.testing import check_selector
 

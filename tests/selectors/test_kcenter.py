@@ -11,8 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 import alkit as al
 from alkit.errors import ConfigurationError, PredictionError
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.kcenter import KCenter, farthest_first
-from alkit.selectors.points import Points
+from alkit.selectors.geometry.farthest import farthest_first
+from alkit.selectors.geometry.points import Points
+from alkit.selectors.kcenter import KCenter
 from alkit.selectors.spaces import Features, GradientEmbedding
 from alkit.testing import check_selector
 

@@ -12,8 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 import alkit as al
 from alkit.errors import ConfigurationError
 from alkit.selectors.candidates import Candidates
+from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeanspp import KMeansPlusPlus, d2_sampling
-from alkit.selectors.points import Points
 from alkit.selectors.spaces import Features, GradientEmbedding
 from alkit.testing import check_selector
 

@@ -6,9 +6,9 @@ import torch
 from scipy.spatial.distance import cdist
 
 import alkit as al
-import alkit.selectors.greedy as engine
+import alkit.selectors.geometry.coverage as engine
 from alkit.errors import ConfigurationError, PredictionError
-from alkit.selectors.balls import Balls
+from alkit.selectors.geometry.balls import Balls
 from alkit.selectors.probcover import pure_radius
 
 

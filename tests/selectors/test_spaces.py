@@ -8,7 +8,7 @@ from sklearn.preprocessing import normalize
 import alkit as al
 from alkit.errors import ConfigurationError, NonFiniteError, PredictionError
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.points import Points
+from alkit.selectors.geometry.points import Points
 from alkit.selectors.spaces import (
     Features,
     GradientEmbedding,

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, TensorDataset
 
 import alkit as al
 from alkit.errors import ShapeError
-from alkit.strategies.adversarial import AdversarialClassifier, _reversed
+from alkit.training.adversarial import AdversarialClassifier, _reversed
 
 
 def parts(**options):

@@ -11,7 +11,7 @@ from torchmetrics import Accuracy
 
 import alkit as al
 from alkit.errors import ConfigurationError, ModelOutputError, ShapeError
-from alkit.strategies.losslearning import LossPredictingClassifier
+from alkit.training.loss_prediction import LossPredictingClassifier
 
 
 def classifier(model, loss_head=None, layers=None, **options):

@@ -10,8 +10,8 @@ from torchmetrics import Accuracy
 
 import alkit as al
 from alkit.errors import ConfigurationError, NotEnoughMemoryError
-from alkit.strategies.reading import Reader
-from alkit.strategies.scoring import gather
+from alkit.querying.gathered import gather
+from alkit.querying.predictor import Reader
 from alkit.testing import check_strategy
 
 
@@ -134,7 +134,7 @@ def test_features_within_mcdropout_are_the_mean_over_its_samples(pool, monkeypat
         return torch.cat([prediction.features for prediction in found])
 
     torch.testing.assert_close(read(), expected)
-    monkeypatch.setattr("alkit.blocks.mcdropout.ROWS", 7 * 6)
+    monkeypatch.setattr("alkit.blocks.posterior.mcdropout.ROWS", 7 * 6)
     torch.testing.assert_close(read(), expected)
     model._at_once = False
     torch.testing.assert_close(read(), expected)
@@ -168,7 +168,7 @@ def test_posterior_samples_of_the_pool_are_never_stored():
 
 def test_where_a_selector_needs_them_their_bytes_are_stated_first(monkeypatch):
     told = []
-    monkeypatch.setattr("alkit.memory.psutil.virtual_memory", lambda: told.append(1) or Free())
+    monkeypatch.setattr("alkit.hardware.psutil.virtual_memory", lambda: told.append(1) or Free())
     chunks = [al.Prediction(torch.randn(10, 50, 10), torch.arange(10))]
     with pytest.raises(NotEnoughMemoryError, match=r"outputs of 1,000,000 candidates .* 2.0 GB"):
         gather(chunks, 1_000_000, keep={"outputs"})

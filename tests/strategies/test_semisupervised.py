@@ -14,7 +14,7 @@ from torchmetrics import Accuracy
 
 import alkit as al
 from alkit.errors import ConfigurationError, ModelOutputError, ShapeError
-from alkit.strategies.semisupervised import ConsistentClassifier
+from alkit.training.consistency import ConsistentClassifier
 
 
 def shift(by):

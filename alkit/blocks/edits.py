@@ -1,0 +1,108 @@
+"""Running a block's constructor again, and putting back the edits made on its children since.
+
+No block knows where its constructor ended, so an untouched block is constructed beside it from
+the same arguments: what the edited one remembers beyond that was done by its user.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+
+from alkit.blocks.construction import blocks_below
+from alkit.errors import AlkitError, ConfigurationError, likely
+
+Block = Any  # an alkit Block; block.py imports this file
+
+
+def reconstruct(block: Block, changes: dict[str, Any]) -> dict[str, Any]:
+    """The `__dict__` of `block` constructed again with `changes`, its edits put back."""
+    with torch.random.fork_rng(devices=[]):  # the untouched one draws no random numbers
+        untouched = _constructed(block, {})
+    fresh = _constructed(block, changes)
+    _put_back(block, untouched, fresh, "")
+    notes = {k: v for k, v in block.__dict__.items() if k not in untouched.__dict__}
+    return {**notes, **fresh.__dict__, "_changed": {**block._changed, **changes}}
+
+
+def _constructed(block: Block, changes: dict[str, Any]) -> Block:
+    signature = inspect.signature(type(block).__init__)
+    args, kwargs = block._arguments
+    bound = signature.bind(block, *args, **kwargs)
+    _, *parameters = signature.parameters.values()
+    named = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    rest = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)
+    for name, value in changes.items():
+        if name in named:
+            bound.arguments[name] = value
+        elif rest is not None:
+            bound.arguments.setdefault(rest, {})
+            bound.arguments[rest] = {**bound.arguments[rest], name: value}
+        else:
+            raise ConfigurationError(
+                f"{type(block).__name__} has no argument {name!r}{likely(name, named)}"
+            )
+    return type(block)(*bound.args[1:], **bound.kwargs)
+
+
+def _put_back(edited: Block, untouched: Block, fresh: Block, path: str) -> None:
+    """Repeat on `fresh` what was done to `edited`, child by child; `untouched` keeps in step."""
+    changed = {k: v for k, v in edited._changed.items() if untouched._changed.get(k) is not v}
+    if changed and path:
+        untouched.configure(**changed)
+        fresh.configure(**changed)
+    done = len(untouched._edits)
+    if [e.method for e in edited._edits[:done]] != [e.method for e in untouched._edits]:
+        raise ConfigurationError(_untold(path or type(edited).__name__))
+    for edit in edited._edits[done:]:
+        for block in (untouched, fresh):
+            try:
+                getattr(block, edit.method)(*edit.args, **edit.kwargs)
+            except AlkitError as error:
+                raise ConfigurationError(_misplaced(path, edit)) from error
+    mates, places = dict(blocks_below(untouched)), dict(blocks_below(fresh))
+    children = dict(blocks_below(edited))
+    if children.keys() != mates.keys():
+        raise ConfigurationError(_untold(path or type(edited).__name__))
+    for name, child in children.items():
+        mate, place = mates[name], places.get(name)
+        if child is mate or child._built:
+            continue  # handed in: the same object, with its edits, stands in all three
+        where = f"{path}.{name}" if path else name
+        if place is not None and type(place) is type(child):
+            _put_back(child, mate, place, where)
+        elif orphan := _first_edit(child, mate, where):
+            raise ConfigurationError(_misplaced(*orphan))
+
+
+def _first_edit(edited: Block, untouched: Block, path: str) -> tuple[str, Any] | None:
+    if len(edited._edits) > len(untouched._edits):
+        return path, edited._edits[len(untouched._edits)]
+    mates = dict(blocks_below(untouched))
+    for name, child in blocks_below(edited):
+        if name in mates and (found := _first_edit(child, mates[name], f"{path}.{name}")):
+            return found
+    return None
+
+
+def _untold(where: str) -> str:
+    return (
+        f"Cannot tell what was edited in {where} since it was constructed, to do it again. "
+        "Change the arguments first, on a new block, and edit it then."
+    )
+
+
+def _misplaced(path: str, edit: Any) -> str:
+    named = ", ".join(
+        [*map(_short, edit.args), *(f"{k}={_short(v)}" for k, v in edit.kwargs.items())]
+    )
+    return (
+        f"The edit {path or 'block'}.{edit.method}({named}) has no place any more after this "
+        "change of arguments. Change the arguments first, on a new block, and edit it then."
+    )
+
+
+def _short(value: Any) -> str:
+    return value.__name__ if isinstance(value, type) else repr(value).splitlines()[0]

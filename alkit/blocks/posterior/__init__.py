@@ -1,0 +1,7 @@
+"""Posterior samples of a network: dropout masks, and ensembles."""
+
+from alkit.blocks.posterior.ensemble import Ensemble
+from alkit.blocks.posterior.mcdropout import MCDropout
+from alkit.blocks.posterior.sampled import mean_of_samples
+
+__all__ = ["Ensemble", "MCDropout", "mean_of_samples"]

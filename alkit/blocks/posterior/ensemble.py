@@ -1,0 +1,116 @@
+"""Ensemble: networks of the same kind with initial weights and batches of their own."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from itertools import combinations
+
+import torch
+from torch import Tensor, nn
+
+from alkit.blocks.block import Block
+from alkit.blocks.containers import LayerList
+from alkit.blocks.layer import Layer
+from alkit.blocks.posterior.stacked import stacked
+from alkit.errors import ConfigurationError
+
+
+class Ensemble(Block):
+    """M networks with initial weights of their own; in eval mode their outputs ``(N, M, C)``.
+
+    In training the members take turns: each call, and so each optimizer step, is one member's
+    alone, on a batch that no other member sees; the others get no gradient, and Adam and SGD
+    leave them as they are. So each member learns from an order of the data of its own, and
+    ``fit(max_steps=S)`` is S gradient steps in total, as for a single network: S / M for each
+    member. Give M times the steps to train each as long as a network alone; a learning-rate
+    schedule runs over the total.
+
+        strategy = al.Strategy(al.Ensemble(net, members=5), pool, al.BALD()).build()
+
+    Paper: Lakshminarayanan, Pritzel & Blundell 2017, "Simple and scalable predictive uncertainty
+    estimation using deep ensembles", section 2.4; as a committee Beluch et al. 2018, "The power
+    of ensembles for active learning in image classification".
+
+    Cost: a training step is one of one network; a prediction is M forward passes.
+
+    Args:
+        model: a block, which each member builds anew, or an ``nn.Module``, whose layers are
+            drawn anew in each member by their own ``reset_parameters`` when this is built: what
+            it had learned is lost. To keep learned weights give a list of modules: the members.
+        members: M; of a list, its length.
+
+    Raises:
+        ConfigurationError: fewer than two members; a module with weights that cannot be drawn
+            anew; members that share weights.
+    """
+
+    def __init__(self, model: nn.Module | Sequence[nn.Module], members: int | None = None) -> None:
+        super().__init__()
+        given = not isinstance(model, nn.Module)
+        count = len(model) if given and members is None else 5 if members is None else members  # type: ignore[arg-type]
+        if isinstance(count, bool) or not isinstance(count, int) or count < 2:
+            raise ConfigurationError(f"members must be an integer of at least 2, got {members!r}.")
+        if given and len(model) != count:  # type: ignore[arg-type]
+            raise ConfigurationError(f"Got {len(model)} modules for {count} members.")  # type: ignore[arg-type]
+        parts = list(model) if given else [_recipe(model) for _ in range(count)]  # type: ignore[arg-type]
+        self.members = LayerList(*parts)
+        self.register_buffer("turn", torch.zeros((), dtype=torch.int64))
+        self._checked = False
+        for one, other in combinations(parts, 2):
+            shared = {id(p) for p in one.parameters()} & {id(p) for p in other.parameters()}
+            if one is other or shared:
+                raise ConfigurationError(
+                    "Two members are one module, or share parameters. Make a module for each: "
+                    "[Net() for _ in range(5)]."
+                )
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """One member's output in training; in eval mode ``(N, M, C)``."""
+        if not self._checked:
+            self._check_weights()
+        if self.training:
+            member = self.members[int(self.turn) % len(self.members)]
+            self.turn += 1
+            return member(*inputs)
+        return stacked([member(*inputs) for member in self.members], "Ensemble")
+
+    def _check_weights(self) -> None:
+        """Equal weights that are no constants were copied, not drawn."""
+        for one, other in combinations(self.members, 2):
+            theirs = dict(other.named_parameters())
+            for name, weight in one.named_parameters():
+                twin = theirs.get(name)
+                same = twin is not None and weight.requires_grad and torch.equal(weight, twin)
+                if same and weight.numel() > 1 and bool(weight.min() < weight.max()):
+                    raise ConfigurationError(
+                        f"Members have the same weights in {name!r}, so they start as one network. "
+                        "Make that part a recipe, al.Layer(Class, ...), give a list of modules "
+                        "of different weights, or freeze it: requires_grad_(False)."
+                    )
+        self._checked = True
+
+
+def _recipe(model: nn.Module) -> Block:
+    return model.new() if isinstance(model, Block) else Layer(_drawn_anew, model)
+
+
+def _drawn_anew(model: nn.Module) -> nn.Module:
+    """A copy of a module, its layers initialized by themselves."""
+    twin = copy.deepcopy(model)
+    for name, layer in twin.named_modules():
+        own = [
+            part for part, weight in layer.named_parameters(recurse=False) if weight.requires_grad
+        ]
+        reset = getattr(layer, "reset_parameters", None) or getattr(
+            layer, "_reset_parameters", None
+        )
+        if callable(reset):
+            reset()
+        elif own:
+            raise ConfigurationError(
+                f"{name or 'The module'} ({type(layer).__name__}) has weights ({', '.join(own)}) "
+                "and no reset_parameters to draw them anew, so members would share them. Give the "
+                "class, al.Layer(Net, ...), or a list of modules, [Net() for _ in range(5)]."
+            )
+    return twin

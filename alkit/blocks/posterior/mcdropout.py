@@ -1,0 +1,215 @@
+"""MCDropout: posterior samples of a network by the masks of its dropout layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from alkit.blocks.block import Block
+from alkit.blocks.construction import is_block
+from alkit.blocks.posterior.masks import (
+    Masks,
+    check_rows,
+    dropouts,
+    masked,
+    of_channels,
+    scale,
+    spreading,
+    zeroing,
+)
+from alkit.blocks.posterior.sampled import Sampled
+from alkit.blocks.posterior.stacked import stacked
+from alkit.blocks.posterior.thinned import Values, dropped
+from alkit.errors import ConfigurationError
+from alkit.eval_mode import evaluating
+
+ROWS = 2048
+"""Rows times samples that are held at once, where the input is one tensor; 8 times as many on
+devices that are fast on large pieces alone."""
+
+
+class MCDropout(Block):
+    """A network whose dropout stays on when it predicts: K posterior samples of its output.
+
+    In training it is the model, as it is. In eval mode (validation, test, query) the output of
+    the model ``(N, C)`` becomes ``(N, K, C)``: one for each of K sets of masks. A mask is a
+    function of ``seed``, the layer, k and the shape of one row of the layer's input, so it is the
+    same of every row, batch and round: sample k is one thinned network, for the whole pool. Only
+    dropout layers are switched; BatchNorm and all else stay in eval mode, and the global random
+    state is left alone. An application is validated and tested by the mean of the K samples'
+    probabilities.
+
+        strategy = al.Strategy(al.MCDropout(net, samples=20), pool, al.BALD()).build()
+
+    Paper: Gal & Ghahramani 2016, "Dropout as a Bayesian approximation", section 4; with masks
+    held fixed over the pool Kirsch, van Amersfoort & Gal 2019, "BatchBALD", section 3.
+
+    Cost: what does not depend on a dropout is computed once, the rest K times; of what follows or
+    precedes a dropout of channels or of the units of a linear layer, the kept ones alone. Memory:
+    K times that of the part behind the first dropout, in chunks of rows. Where the network does
+    something that K samples at once cannot (``alkit.blocks.posterior.sampled``), or gradients are
+    recorded: K whole passes, the same numbers.
+
+    Args:
+        model: a block or any ``nn.Module`` with dropout layers. A dropout that is called as a
+            function within ``forward`` cannot be seen, and stays off.
+        samples: K.
+        seed: of the masks.
+
+    Raises:
+        ConfigurationError: no dropout layer, none that drops at random, none that is called, or
+            samples that agree on every row, while rows differ.
+    """
+
+    def __init__(self, model: nn.Module, samples: int = 20, seed: int = 0) -> None:
+        super().__init__()
+        if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+            raise ConfigurationError(f"samples must be an integer of at least 1, got {samples!r}.")
+        if any(isinstance(part, MCDropout) for part in model.modules()):
+            raise ConfigurationError("There is an MCDropout in this model: one of them is enough.")
+        self.model = model
+        self.samples = samples
+        self.seed = seed
+        self._at_once = True  # until the network does something that K samples at once cannot
+        self._masks = Masks(seed, samples)
+        if all(part._built for part in model.modules() if is_block(part)):
+            self.layers()
+
+    def layers(self) -> dict[str, nn.Module]:
+        """The dropout layers by path.
+
+        Raises:
+            ConfigurationError: there is none, or none that drops at random.
+        """
+        found = dropouts(self.model)
+        if not found:
+            raise ConfigurationError(
+                f"MCDropout finds no dropout layer in {type(self.model).__name__}. Put nn.Dropout "
+                "(or Dropout1d, 2d, 3d, AlphaDropout) where units are to be dropped. One that is "
+                "called as a function, F.dropout(x, training=self.training), cannot be seen: make "
+                "it a layer, self.dropout = nn.Dropout(p), and call that."
+            )
+        if not spreading(list(found.values())):
+            rates = ", ".join(f"{name}: p={layer.p}" for name, layer in found.items())
+            raise ConfigurationError(
+                f"No dropout layer of {type(self.model).__name__} drops at random ({rates}), so "
+                "all samples would be equal. Give one a rate between 0 and 1."
+            )
+        return found
+
+    def forward(self, *inputs: Any) -> Tensor:
+        """The model's output; in eval mode ``(N, K, C)``."""
+        layers = self.layers()
+        if self.training:
+            return self.model(*inputs)
+        if (self._masks.seed, self._masks.samples) != (self.seed, self.samples):
+            self._masks = Masks(self.seed, self.samples)
+        with evaluating(self.model):
+            outputs = self._posterior(layers, inputs)
+        if self.samples > 1 and _agree_on_every_row(outputs):
+            raise ConfigurationError(
+                f"The {self.samples} samples of MCDropout agree on every row: what its dropout "
+                "layers drop does not reach the output. Place one before layers with weights."
+            )
+        return outputs
+
+    def _posterior(self, layers: dict[str, nn.Module], inputs: tuple[Any, ...]) -> Tensor:
+        if self._at_once and not torch.is_grad_enabled():
+            try:
+                chunks = _chunks(inputs, self.samples)
+                return torch.cat([self._in_one_pass(layers, chunk) for chunk in chunks])
+            except ConfigurationError:
+                raise
+            except Exception:  # a shortcut must not fail where the long way does not
+                outputs = self._pass_by_pass(layers, inputs)
+                self._at_once = False
+                return outputs
+        return self._pass_by_pass(layers, inputs)
+
+    def _in_one_pass(self, layers: dict[str, nn.Module], inputs: tuple[Any, ...]) -> Tensor:
+        with _dropping(layers, self._masks, inputs, _all_samples):
+            output = self.model(*inputs)
+        several = isinstance(output, Sampled)
+        return stacked(output.held.values() if several else [output] * self.samples, "MCDropout")
+
+    def _pass_by_pass(self, layers: dict[str, nn.Module], inputs: tuple[Any, ...]) -> Tensor:
+        outputs = []
+        for k in range(self.samples):
+            with _dropping(layers, self._masks, inputs, partial(_one_sample, k)):
+                outputs.append(self.model(*inputs))
+        return stacked(outputs, "MCDropout")
+
+    def extra_repr(self) -> str:
+        return f"samples={self.samples}, seed={self.seed}"
+
+
+def _agree_on_every_row(outputs: Tensor) -> bool:
+    """Whether the samples are equal; not so of a constant, as of a last layer that starts at 0."""
+    same = bool((outputs == outputs[:, :1]).all())
+    return same and not bool((outputs == outputs[:1]).all())
+
+
+def _chunks(inputs: tuple[Any, ...], samples: int) -> list[tuple[Any, ...]]:
+    """Rows of one input in chunks whose samples are held at once; several inputs as they are."""
+    x = inputs[0]
+    if len(inputs) > 1 or not isinstance(x, Tensor) or not x.ndim:
+        return [inputs]
+    rows = ROWS if x.device.type == "cpu" else 8 * ROWS
+    parts = math.ceil(len(x) / max(1, rows // samples))
+    return [(chunk,) for chunk in x.tensor_split(max(1, parts))]
+
+
+@contextmanager
+def _dropping(
+    layers: dict[str, nn.Module],
+    masks: Masks,
+    inputs: tuple[Any, ...],
+    drop: Callable[[nn.Module, Tensor, list[Tensor]], Tensor],
+) -> Iterator[None]:
+    """For one pass, let the output of each dropout layer be what ``drop`` makes of its input."""
+    rows = len(inputs[0]) if isinstance(inputs[0], Tensor) and inputs[0].ndim else None
+    called = []
+
+    def hook(path: str, calls: Iterator[int], layer: Any, _: Any, x: Tensor) -> Tensor | None:
+        called.append(layer)
+        if layer.p == 0:
+            return None
+        check_rows(layer, path, x, rows)
+        return drop(layer, x, masks.keep(path, next(calls), layer, x))
+
+    handles = [  # these also keep torch from fusing transformer layers, past their dropouts
+        layer.register_forward_hook(partial(hook, path, count()), prepend=True)
+        for path, layer in layers.items()
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+    if not spreading(called):
+        raise ConfigurationError(
+            f"None of the dropout layers {', '.join(layers)} was called in eval mode, so all "
+            "samples would be equal. Let forward call one with a rate between 0 and 1."
+        )
+
+
+def _one_sample(k: int, layer: nn.Module, x: Tensor, keep: list[Tensor]) -> Tensor:
+    return masked(layer, x, keep[k])
+
+
+def _all_samples(layer: nn.Module, x: Tensor, keep: list[Tensor]) -> Tensor:
+    held = x.held if isinstance(x, Sampled) else x
+    if zeroing(layer) and (of_channels(layer) or x.ndim == 2):
+        channels = dropped(held, keep, scale(layer))
+        if channels is not None:
+            return Sampled(channels)
+    values = [x] * len(keep) if isinstance(held, Tensor) else held.values()
+    pairs = zip(values, keep, strict=True)
+    return Sampled(Values([masked(layer, value, mask) for value, mask in pairs]))

@@ -1,0 +1,56 @@
+"""The pairwise penalty matrix of the BADGE paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from alkit.evidence.statistics.significance import t_test
+
+
+def checkpoints(reference: np.ndarray) -> list[int]:
+    """Rounds at which strategies are compared: 1, 2, 4, 8 ..., until the reference is done.
+
+    That is the first of them at which its mean result is within 1 % of the last one. Round 0 is
+    left out, where paired strategies are the same model. (A trial of one round has only that.)
+
+    Args:
+        reference: ``(R,)`` mean result of the reference in each round.
+    """
+    rounds = [0] if len(reference) == 1 else []
+    k = 1
+    while k < len(reference):
+        rounds.append(k)
+        if abs(reference[k] - reference[-1]) <= 0.01 * abs(reference[-1]):
+            break
+        k *= 2
+    return rounds
+
+
+def penalties(values: np.ndarray, rounds: Sequence[int], *, rising: bool = True) -> np.ndarray:
+    """Who beat whom, in which share of some rounds (Ash et al. 2020, "BADGE", section 4).
+
+    At each round the row wins and the column loses where a two-sided paired t-test of their
+    results is below 0.05. The mean of a column is the penalty of its strategy: lower is better.
+    Matrices of several data sets may be added. (The paper shows the same orientation; code of
+    others also has the transpose.)
+
+    Args:
+        values: ``(S, T, R)`` results of S strategies in the same T trials of R rounds.
+        rounds: those to compare at: ``checkpoints``.
+        rising: whether higher is better.
+
+    Returns:
+        ``(S, S)`` in [0, 1], zeros on the diagonal; all zero for one trial. Cost: S^2 tests a
+        round.
+    """
+    matrix = np.zeros((len(values), len(values)))
+    for winner, first in enumerate(values):
+        for loser, second in enumerate(values[:winner]):
+            for k in rounds:
+                differences = (first[:, k] - second[:, k]) * (1 if rising else -1)
+                if t_test(differences) < 0.05:
+                    ahead = differences.mean() > 0
+                    matrix[(winner, loser) if ahead else (loser, winner)] += 1 / len(rounds)
+    return matrix

@@ -1,0 +1,23 @@
+"""What a comparison found, as tables: records in, plain rows out."""
+
+from alkit.evidence.summary.levels import labels_saved, labels_to
+from alkit.evidence.summary.measures import budgets, tests, trials_needed
+from alkit.evidence.summary.penalties import Penalties, penalties
+from alkit.evidence.summary.rows import summary
+from alkit.evidence.summary.table import Table
+from alkit.evidence.summary.trials import Trials, rising, trials
+
+__all__ = [
+    "Penalties",
+    "Table",
+    "Trials",
+    "budgets",
+    "labels_saved",
+    "labels_to",
+    "penalties",
+    "rising",
+    "summary",
+    "tests",
+    "trials",
+    "trials_needed",
+]

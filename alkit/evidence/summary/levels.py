@@ -1,0 +1,106 @@
+"""Labels that a level costs, and labels saved."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alkit.evidence.records import Records, Row
+from alkit.evidence.statistics import Bounds, in_words, labels_needed, median_needed, monotone
+from alkit.evidence.statistics import labels_saved as saved
+from alkit.evidence.summary.table import Table
+from alkit.evidence.summary.trials import Trials, trials
+
+
+def labels_to(records: Records, level: float) -> Table:
+    """The labels that each strategy needed to reach a level.
+
+    Keys: ``strategy``, ``level``, ``trials``, ``reached`` (how many of them reached it), ``labels``
+    (the median over trials; ``inf`` where half of them or more did not reach it), ``labels_least``
+    and ``labels_most`` (what the median can be), ``labels_low`` and ``labels_high`` (its 95 %
+    interval, open at ``inf``), ``each`` (labels of each trial, ``inf`` where it did not arrive).
+    """
+    found = trials(records)
+    rows = []
+    for name in found.values:
+        needed = labels_needed(found.annotated, found.curves(name), level, rising=found.rising)
+        if not len(needed):
+            continue
+        median = median_needed(needed, found.spent)
+        rows.append(
+            {
+                "strategy": name,
+                "level": float(level),
+                "trials": len(needed),
+                "reached": int(np.isfinite(needed).sum()),
+                "labels": median.most,
+                **_columns("labels", median),
+                "each": needed.tolist(),
+            }
+        )
+    return Table(
+        rows,
+        {
+            "strategy": lambda row: row["strategy"],
+            "reached": lambda row: f"{row['reached']} of {row['trials']}",
+            f"labels to {level:.3g}": lambda row: words_of(row, "labels"),
+            "95 % interval": lambda row: words_of(row, "labels", "low", "high"),
+        },
+    )
+
+
+def labels_saved(records: Records, level: float | None = None) -> Table:
+    """The labels that each strategy saved against the reference, at the same level.
+
+    The median that the reference needed less the median that the strategy needed, in paired
+    trials; below zero it cost more. Keys: ``strategy``, ``reference``, ``level``, ``trials``,
+    ``saved_least`` and ``saved_most`` (the same number where it is known; open where a level was
+    not reached), ``saved_low`` and ``saved_high`` (95 %, bootstrap over trials, open likewise).
+
+    Args:
+        records: of a comparison.
+        level: Default: what the reference reached at the end, in half of its trials or more, on
+            monotone curves: a fall in the last round does not lower it.
+    """
+    found = trials(records)
+    level = final_level(found) if level is None else float(level)
+    rows = []
+    for name in found.others:
+        needed = [
+            labels_needed(found.annotated, values, level, rising=found.rising)
+            for values in found.paired(name)
+        ]
+        if not len(needed[0]):
+            continue
+        bounds = saved(needed[0], found.spent, needed[1], found.spent)
+        rows.append(
+            {
+                "strategy": name,
+                "reference": found.reference,
+                "level": level,
+                "trials": len(needed[0]),
+                **_columns("saved", bounds),
+            }
+        )
+    return Table(
+        rows,
+        {
+            "strategy": lambda row: row["strategy"],
+            f"labels saved at {level:.3g}": lambda row: words_of(row, "saved"),
+            "95 % interval": lambda row: words_of(row, "saved", "low", "high"),
+        },
+    )
+
+
+def final_level(found: Trials) -> float:
+    """What the reference reached at the end of its monotone curves, in half of the trials."""
+    ends = monotone(found.curves(found.reference), rising=found.rising)[:, -1]
+    method = "lower" if found.rising else "higher"
+    return float(np.quantile(ends, 0.5, method=method))
+
+
+def _columns(what: str, bounds: Bounds) -> Row:
+    return {f"{what}_{end}": getattr(bounds, end) for end in ("least", "most", "low", "high")}
+
+
+def words_of(row: Row, what: str, low: str = "least", high: str = "most") -> str:
+    return in_words(row[f"{what}_{low}"], row[f"{what}_{high}"])

@@ -1,0 +1,50 @@
+"""Rows that print as a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from alkit.evidence.records import Row
+
+
+class Table(list[Row]):
+    """A list of plain rows that prints in columns.
+
+    Args:
+        rows: dicts with the same keys.
+        shown: what to print: a heading to the text of a row. Default: every key.
+    """
+
+    def __init__(
+        self, rows: Iterable[Row], shown: Mapping[str, Callable[[Row], str]] | None = None
+    ) -> None:
+        super().__init__(rows)
+        self.shown = shown
+
+    def __repr__(self) -> str:
+        if not self:
+            return "[]"
+        shown = self.shown or {key: _text_of(key) for key in self[0]}
+        lines = [list(shown), *([text(row) for text in shown.values()] for row in self)]
+        widths = [max(len(line[k]) for line in lines) for k in range(len(shown))]
+        return "\n".join(
+            "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
+            for line in lines
+        )
+
+
+def _text_of(key: str) -> Callable[[Row], str]:
+    return lambda row: text(row[key])
+
+
+def text(value: Any) -> str:
+    """A value for people: three digits, nothing for NaN."""
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return ""
+    if 0 < abs(value) < 0.0005:
+        return f"{value:.0e}"
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"

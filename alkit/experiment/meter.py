@@ -1,0 +1,90 @@
+"""What a round is measured by beside its metrics: samples seen, accuracy by class, memory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import lightning as L
+import psutil
+import torch
+from torch import Tensor
+
+from alkit.errors import AlkitError
+from alkit.prediction import OutputKind, Prediction
+from alkit.training.batches import split_batch
+
+BESIDE = {"annotated", "unannotated"}  # the keys of a batch that has both
+
+
+class Meter(L.Callback):
+    """Counts the samples of a fit, and the right guesses by class of a test.
+
+    The guesses are what the module returns while it is tested, so that no pass over the test data
+    is added. Where a module does not call itself in its test step, or its outputs or targets are
+    no classes, nothing is said by class.
+
+    Attributes:
+        samples_seen: in the training batches, unlabeled ones included.
+        tested, right: ``{class: samples}``, of the test data.
+    """
+
+    def __init__(self, kind: OutputKind | None) -> None:
+        self.kind: OutputKind = "logits" if kind is None else kind
+        self.samples_seen = 0
+        self.tested: dict[int, int] = {}
+        self.right: dict[int, int] = {}
+        self._outputs: list[Any] = []
+
+    def accuracies(self) -> dict[int, float]:
+        """The share of right guesses among the test samples of each class."""
+        return {c: self.right.get(c, 0) / n for c, n in sorted(self.tested.items())}
+
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, *_: Any) -> None:
+        self.samples_seen += samples_in(batch)
+
+    def on_test_start(self, trainer: Any, module: Any) -> None:
+        inner = getattr(module, "module", module)
+        self._hook = inner.register_forward_hook(lambda *call: self._outputs.append(call[-1]))
+
+    def on_test_end(self, *_: Any) -> None:
+        self._hook.remove()
+
+    def on_test_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, *_: Any):
+        outputs, self._outputs = self._outputs, []
+        if len(outputs) != 1 or self.kind == "values":
+            return
+        try:
+            y = split_batch(batch)[1]
+            guesses = Prediction(outputs[0], kind=self.kind).guesses.cpu()
+        except (AlkitError, TypeError, ValueError, RuntimeError):
+            return  # outputs that are no prediction of classes
+        if not isinstance(y, Tensor) or y.numel() != len(guesses) or (y != y.round()).any():
+            return
+        y = y.flatten().long().cpu()
+        for counts, classes in ((self.tested, y), (self.right, y[guesses == y])):
+            for c, n in zip(*(t.tolist() for t in torch.unique(classes, return_counts=True))):
+                counts[c] = counts.get(c, 0) + n
+
+
+def samples_in(batch: Any) -> int:
+    """How many samples are in a batch; of annotated and unannotated ones together."""
+    if isinstance(batch, Mapping):
+        parts = list(batch.values())
+        return sum(map(samples_in, parts)) if batch.keys() <= BESIDE else samples_in(parts[0])
+    if isinstance(batch, Tensor):
+        return len(batch) if batch.ndim else 1
+    if isinstance(batch, list | tuple) and batch:
+        return samples_in(batch[0])
+    return len(batch) if hasattr(batch, "__len__") else 0
+
+
+def peak_memory_mb() -> float:
+    """The most resident memory that this process has held so far, in MB."""
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset / 1e6
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6

@@ -1,0 +1,138 @@
+"""What a loop does, for TensorBoard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from alkit.errors import ConfigurationError, MissingPackageError
+from alkit.pool import ActiveLearningDataset
+from alkit.pool.query import Query
+from alkit.strategies.learner import ActiveLearner
+from alkit.training.batches import split_batch
+
+MOST_CLASSES = 20  # with a precision-recall curve each
+
+
+class Board:
+    """Writes what the rounds of a loop give as TensorBoard events.
+
+    Written are, with the gradient steps of the whole loop as TensorBoard's step, what training
+    logs (``train/loss``, and its metrics); with the annotated samples as its step, the results of
+    the test (``test/MulticlassAccuracy``), histograms of the query (``query/scores``,
+    ``query/guesses``, ``query/labels``) and precision-recall curves on the test data
+    (``precision-recall/all classes``, and one a class up to 20 classes); with the round as its
+    step, ``annotated``. Curves and the histograms of guesses and labels are for classes.
+
+    Cost: a forward pass over the test data a round, for the curves; and its labels are read once.
+
+    Args:
+        logger: True for a ``TensorBoardLogger`` in the folder ``lightning_logs``, or one of yours.
+        steps: gradient steps of earlier rounds, where a run goes on.
+
+    Raises:
+        MissingPackageError: tensorboard is not installed.
+        ConfigurationError: another kind of logger.
+    """
+
+    def __init__(self, logger: bool | TensorBoardLogger, steps: int = 0) -> None:
+        check_installed()
+        if logger is not True and not isinstance(logger, TensorBoardLogger):
+            raise ConfigurationError(
+                "logger must be True or a lightning.pytorch.loggers.TensorBoardLogger, got "
+                f'{logger!r}. Other loggers of Lightning go to trainer={{"logger": ...}}.'
+            )
+        self.logger = TensorBoardLogger(".") if logger is True else logger
+        self._steps = steps
+        self._labels: list[Any] | None = None  # of the test data; read once
+
+    def trained(self, strategy: ActiveLearner) -> None:
+        """Write what the fit that has just ended logged, step by step."""
+        history = strategy.trainer.history  # type: ignore[attr-defined]
+        logged = {k: v for k, v in history.step_history.items() if not k.startswith("val")}
+        logged |= {k: v for k, v in history.history.items() if k.startswith("val")}
+        for name, series in logged.items():
+            for step, value in zip(series["step"], series["value"], strict=True):
+                self.logger.experiment.add_scalar(_tag(name), value, self._steps + step)
+        self._steps += strategy.trainer.global_step
+
+    def tested(
+        self, strategy: ActiveLearner, round: int, annotated: int, metrics: dict[str, float]
+    ) -> None:
+        """Write the results on the test data, and its precision-recall curves."""
+        self.logger.experiment.add_scalar("annotated", annotated, round)
+        for name, value in {_tag(name): value for name, value in metrics.items()}.items():
+            self.logger.experiment.add_scalar(name, value, annotated)
+        if strategy.test_data is not None:
+            self._curves(strategy, annotated)
+        self.logger.experiment.flush()
+
+    def queried(self, strategy: ActiveLearner, annotated: int, query: Query) -> None:
+        """Write the distributions of the scores, guesses and labels of a query."""
+        if query.scores is not None:
+            self.logger.experiment.add_histogram("query/scores", query.scores, annotated)
+        bought = _classes(strategy.train_pool.labels_of(query))
+        for name, values in ("guesses", _classes(query.guesses)), ("labels", bought):
+            if values is not None:
+                bins = np.arange(values.max() + 2) - 0.5  # a class each
+                self.logger.experiment.add_histogram(f"query/{name}", values, annotated, bins)
+        self.logger.experiment.flush()
+
+    def _curves(self, strategy: ActiveLearner, annotated: int) -> None:
+        data = strategy.test_data
+        if self._labels is None:
+            self._labels = [split_batch(data[k])[1] for k in range(len(data))]
+        labels = _classes(self._labels)
+        if labels is None:
+            return
+        parts = []
+        with closing(_predictions(strategy)) as predictions:
+            for prediction in predictions:
+                if prediction.kind == "values":
+                    return
+                parts.append(prediction.mean_probabilities.float().cpu().numpy())
+        p = np.concatenate(parts)
+        true = labels[:, None] == np.arange(p.shape[1])
+        curves = {"all classes": (true.ravel(), p.ravel())}
+        if p.shape[1] <= MOST_CLASSES:
+            curves |= {f"class {c}": (true[:, c], p[:, c]) for c in range(p.shape[1])}
+        for name, curve in curves.items():
+            self.logger.experiment.add_pr_curve(f"precision-recall/{name}", *curve, annotated)
+
+
+def check_installed() -> None:
+    """Raise a MissingPackageError where there is no tensorboard."""
+    if find_spec("tensorboard") is None:
+        raise MissingPackageError(
+            "logger= writes for TensorBoard, which is not installed: "
+            "pip install 'alkit[tensorboard]'."
+        )
+
+
+def _predictions(strategy: ActiveLearner) -> Any:
+    """What the model says of the test data, a batch at a time."""
+    first = strategy.test_data[0]
+    keys = [key for key in ("y", "label", "target") if isinstance(first, Mapping) and key in first]
+    pool = ActiveLearningDataset(strategy.test_data, label_key=keys[0] if keys else None)
+    return strategy.predictions(pool, np.arange(len(pool)))
+
+
+def _classes(labels: Any) -> np.ndarray | None:
+    """Labels as class numbers ``(N,)``, if that is what they are."""
+    numbers = np.asarray(labels)
+    fits = numbers.ndim == 1 and numbers.dtype.kind in "iub" and numbers.min(initial=0) >= 0
+    return numbers.astype(np.int64) if fits else None
+
+
+def _tag(name: str) -> str:
+    """``train_loss_step`` as ``train/loss``: TensorBoard groups by what is before the slash."""
+    name = name.removesuffix("_step").removesuffix("_epoch")
+    for kind in ("train", "val", "test"):
+        if name.startswith(kind):
+            return f"{kind}/{name.removeprefix(kind).removeprefix('_')}"
+    return name

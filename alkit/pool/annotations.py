@@ -1,0 +1,173 @@
+"""Which samples are annotated, since which round, and the labels that people gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from alkit.errors import (
+    AnnotationError,
+    ConfigurationError,
+    LabelError,
+    QuerySizeError,
+    SampleIndexError,
+)
+from alkit.pool.labels import ABSENT, in_form_of, plain
+
+
+class Annotations:
+    """The state of a pool of N samples; it knows indices and labels, and no data.
+
+    A round of -1 means unannotated. 4 bytes a sample; a change costs O(N), a look-up O(1).
+    """
+
+    def __init__(self, length: int) -> None:
+        self.rounds = np.full(length, -1, dtype=np.int32)
+        self.labels: dict[int, Any] = {}  # only those that came from outside the dataset
+        self._undo: list[tuple[np.ndarray, np.ndarray, list[Any]]] = []
+        self._refresh()
+
+    def __len__(self) -> int:
+        return len(self.rounds)
+
+    def _refresh(self) -> None:
+        self.annotated = np.flatnonzero(self.rounds >= 0)
+        self.unannotated = np.flatnonzero(self.rounds < 0)
+        for ids in (self.annotated, self.unannotated):
+            ids.setflags(write=False)  # views hold them
+
+    def is_annotated(self, index: int) -> bool:
+        return self.rounds.item(index) >= 0
+
+    def label(self, index: int, own: Any) -> Any:
+        """A sample's label: from outside, in the form of the dataset's; else the dataset's own."""
+        label = self.labels.get(index, ABSENT)
+        if label is not ABSENT:
+            return in_form_of(own, label)
+        if own is ABSENT:
+            raise LabelError(f"the dataset has no label for sample {index}: give labels.")
+        return own
+
+    @property
+    def next_round(self) -> int:
+        return int(self.rounds.max()) + 1
+
+    def change(self, ids: np.ndarray, rounds: Any, labels: list[Any] | None) -> None:
+        """Set the round (one, or one each) and the outside labels of samples; can be undone."""
+        if not len(ids):
+            return
+        keys = ids.tolist()
+        before = [self.labels.get(index, ABSENT) for index in keys]
+        self._undo.append((ids.copy(), self.rounds[ids], before))
+        self.rounds[ids] = rounds
+        if labels is not None:
+            self.labels.update(zip(keys, labels, strict=True))
+        self._refresh()
+
+    def undo(self) -> np.ndarray:
+        """Take back the last change; returns the indices that it had touched."""
+        if not self._undo:
+            raise AnnotationError("there is nothing to undo.")
+        ids, rounds, labels = self._undo.pop()
+        self.rounds[ids] = rounds
+        for index, label in zip(ids.tolist(), labels, strict=True):
+            if label is ABSENT:
+                self.labels.pop(index, None)
+            else:
+                self.labels[index] = label
+        self._refresh()
+        return ids
+
+    def check(self, indices: Any, *, annotated: bool | None = None) -> np.ndarray:
+        """Dataset indices as int64, distinct and in range; all (un)annotated if asked."""
+        if isinstance(indices, Tensor):
+            indices = indices.detach().cpu().numpy()
+        try:
+            ids = np.asarray(indices)
+        except ValueError as error:  # rows of different lengths
+            raise SampleIndexError(f"expected a list of integer dataset indices: {error}") from None
+        if ids.size == 0:
+            return np.empty(0, dtype=np.int64)
+        if ids.dtype == bool:
+            raise SampleIndexError(
+                "expected dataset indices, got booleans; numpy.flatnonzero(mask) gives the indices."
+            )
+        if not np.issubdtype(ids.dtype, np.integer) or ids.ndim != 1:
+            raise SampleIndexError(
+                f"expected a list of integer dataset indices, got {ids.dtype} of shape {ids.shape}."
+            )
+        outside = ids[(ids < 0) | (ids >= len(self))]
+        if outside.size:
+            raise SampleIndexError(
+                f"dataset indices run from 0 to {len(self) - 1}, got {outside[0]}."
+            )
+        ids = ids.astype(np.int64)
+        values, counts = np.unique(ids, return_counts=True)
+        if len(values) < len(ids):
+            raise SampleIndexError(f"sample {values[counts > 1][0]} is given more than once.")
+        wrong = ids[(self.rounds[ids] >= 0) != annotated] if annotated is not None else ids[:0]
+        if wrong.size:
+            raise AnnotationError(
+                f"sample {wrong[0]} is not annotated yet; use annotate."
+                if annotated
+                else f"sample {wrong[0]} is annotated already; relabel changes a label."
+            )
+        return ids
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "length": len(self),
+            "annotated": self.annotated.tolist(),
+            "rounds": self.rounds[self.annotated].tolist(),
+            "labels": [[index, label] for index, label in self.labels.items()],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        missing = {"length", "annotated", "rounds", "labels"} - state.keys()
+        if missing:
+            raise ConfigurationError(f"the state of a pool lacks {', '.join(sorted(missing))}.")
+        if state["length"] != len(self):
+            raise ConfigurationError(
+                f"the state is of a pool of {state['length']} samples, this one has {len(self)}."
+            )
+        ids = self.check(state["annotated"])
+        rounds = [check_round(round) for round in state["rounds"]]
+        if len(rounds) != len(ids):
+            raise ConfigurationError(
+                f"the state needs one round an annotated sample, {len(ids)}; it has {len(rounds)}."
+            )
+        labels = {int(index): plain(label) for index, label in state["labels"]}
+        stray = labels.keys() - set(ids.tolist())
+        if stray:
+            raise ConfigurationError(f"the state has a label of unannotated sample {min(stray)}.")
+        self.rounds[:] = -1
+        self.rounds[ids] = rounds
+        self.labels = labels
+        self._undo.clear()
+        self._refresh()
+
+
+def check_round(round: Any) -> int:
+    """``round`` as an int of 0 or more that fits its 4 bytes, or an error that says what came."""
+    if not _is_whole(round) or not 0 <= round < 2**31 - 1:
+        raise ConfigurationError(f"a round is a whole number, 0 or more, got {round!r}.")
+    return int(round)
+
+
+def check_query_size(n: Any, left: int) -> int:
+    """``n`` as an int from 1 to what is left to annotate, or an error that says what came."""
+    if not _is_whole(n):
+        raise QuerySizeError(f"expected a whole number of samples to query, got {n!r}.")
+    if n < 1:
+        raise QuerySizeError(f"expected at least 1 sample to query, got {n}.")
+    if n > left:
+        raise QuerySizeError(f"{n} samples were asked for, but only {left} are unannotated.")
+    return int(n)
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool)

@@ -1,0 +1,101 @@
+"""What was asked: one query, and its round trip through a file that people fill in."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from alkit.pool.trace import Evidence
+
+COLUMNS = ("rank", "id", "name", "round", "score", "guess", "why", "label")
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """The samples that a strategy wants to see annotated, most wanted first.
+
+    Array-like: ``numpy.asarray(query)`` and ``pool.annotate(query)`` take it as its dataset
+    indices; it has a length, can be iterated and indexed.
+
+    Attributes:
+        indices: ``(n,)`` dataset indices, int64, distinct.
+        round: the round that these annotations will belong to (0 is the initial set).
+        scores: ``(n,)`` how much each was wanted, or None where the choice used no scores.
+        guesses: ``(n,)`` what the model now believes their label to be, or None.
+        why: the rule that chose them, as a formula.
+        probabilities: ``(n,)`` with which each was picked among what was left when its turn came,
+            or None where the choice is not one of known probabilities.
+        shares: what each additive term of the criterion gave to the score of each pick, ``(n,)`` by
+            the term's formula; they sum to ``scores``. Empty where the choice used no scores.
+        names: ``(n,)`` names of the samples, where the pool has any.
+        seconds: wall seconds by phase, ``"score"`` and ``"select"``.
+        validation: the part of the budget that goes to a validation pool, a Query of its own.
+        evidence: what they were chosen from, in a bounded number of rows, for ``alkit.doctor``.
+    """
+
+    indices: np.ndarray
+    round: int = 0
+    scores: np.ndarray | None = None
+    guesses: np.ndarray | None = None
+    why: str = ""
+    probabilities: np.ndarray | None = None
+    shares: dict[str, np.ndarray] = field(default_factory=dict)
+    names: Sequence[str] | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    validation: Query | None = None
+    evidence: Evidence | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "indices", np.asarray(self.indices))
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.indices.tolist())
+
+    def __getitem__(self, key: Any) -> Any:
+        picked = self.indices[key]
+        return int(picked) if np.ndim(picked) == 0 else picked
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.indices, dtype=dtype)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(str(i) for i in self.indices[:6].tolist())
+        more = ", ..." if len(self) > 6 else ""
+        return f"Query(round {self.round}: {len(self)} samples [{shown}{more}] by {self.why})"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the query as a CSV file with an empty ``label`` column for people to fill in.
+
+        One row a sample, most wanted first: rank, id, name, round, score, the model's guess,
+        why, label; then the probability of each pick where it is known, and each term's share of
+        the score where there are several. ``pool.annotate(path)`` takes in the rows that have a
+        label; it may be called again on the same file when more rows are filled in.
+        """
+        more = {} if self.probabilities is None else {"probability": self.probabilities}
+        if len(self.shares) > 1:
+            more |= {f"share of {term}": share for term, share in self.shares.items()}
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow((*COLUMNS, *more))
+            for k, index in enumerate(self):
+                writer.writerow(
+                    (
+                        k + 1,
+                        index,
+                        "" if self.names is None else self.names[k],
+                        self.round,
+                        "" if self.scores is None else f"{float(self.scores[k]):.6g}",
+                        "" if self.guesses is None else np.asarray(self.guesses[k]).tolist(),
+                        self.why,
+                        "",
+                        *(f"{float(values[k]):.6g}" for values in more.values()),
+                    )
+                )

@@ -1,0 +1,182 @@
+"""How the items of a dataset are read: input and label apart, perhaps cached."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Subset, TensorDataset, default_collate
+
+from alkit.errors import ConfigurationError, LabelError
+from alkit.pool.labels import ABSENT
+
+Transform = Callable[[Any], Any]
+
+
+class Samples:
+    """The items of a map-style dataset as ``(input, label)``, whatever their form.
+
+    An item is ``(x, y)``, ``(x,)``, ``x`` alone, or a dict whose label stands under ``label_key``
+    (its input is the dict without it). Reading one costs O(1); nothing is copied. With ``cache``
+    what was read once is kept, and each reader gets a copy of the input.
+    """
+
+    def __init__(self, dataset: Any, *, cache: bool, label_key: str | None) -> None:
+        if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+            raise ConfigurationError(
+                "A pool needs a map-style dataset with __len__ and __getitem__, "
+                f"got {type(dataset).__name__}."
+            )
+        if len(dataset) == 0:
+            raise ConfigurationError("A pool needs at least one sample; this dataset has none.")
+        self.dataset = dataset
+        self.label_key = label_key
+        self._cache: dict[int, tuple[Any, Any]] | None = {} if cache else None
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        """Input and label of one item; the label is ``ABSENT`` where the item has none."""
+        x, label = self._item(index)
+        # a transform may change its input in place
+        return (x if self._cache is None else copy.deepcopy(x)), label
+
+    def _item(self, index: int) -> tuple[Any, Any]:
+        """An item, from the cache if there is one, and kept there."""
+        if self._cache is None:
+            return self._split(index, self.dataset[index])
+        if index not in self._cache:
+            self._cache[index] = self._split(index, self.dataset[index])
+        return self._cache[index]
+
+    def _items(self, indices: list[int]) -> list[tuple[Any, Any]]:
+        """The same of several, which are read at once where the dataset can, as loaders do."""
+        if not _reads_at_once(self.dataset):
+            return [self._item(index) for index in indices]
+        if self._cache is None:
+            return self._at_once(indices)
+        new = [index for index in dict.fromkeys(indices) if index not in self._cache]
+        self._cache.update(zip(new, self._at_once(new) if new else (), strict=True))
+        return [self._cache[index] for index in indices]
+
+    def _at_once(self, indices: list[int]) -> list[tuple[Any, Any]]:
+        items = self.dataset.__getitems__(indices)
+        return [self._split(*pair) for pair in zip(indices, items, strict=True)]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is cached: a copy, or a loader's worker, starts a cache of its own."""
+        return {**self.__dict__, "_cache": None if self._cache is None else {}}
+
+    def _split(self, index: int, item: Any) -> tuple[Any, Any]:
+        if isinstance(item, (tuple, list)):
+            if len(item) == 2:
+                return item[0], ABSENT if item[1] is None else item[1]
+            if len(item) == 1:
+                return item[0], ABSENT
+            raise ConfigurationError(
+                f"items must be (x, y), x alone, or a dict; item {index} is a "
+                f"{type(item).__name__} of {len(item)}. Wrap the dataset so that x holds all of "
+                "the input."
+            )
+        return self._split_dict(item) if isinstance(item, Mapping) else (item, ABSENT)
+
+    def _split_dict(self, item: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+        key = self.label_key
+        if key is None:
+            return dict(item), ABSENT
+        if key not in item:
+            raise LabelError(
+                f"dict items need their label under the key {key!r}; this one has "
+                f"{', '.join(map(repr, item))}. Give label_key=, or label_key=None if none of "
+                "these is a label."
+            )
+        x = {name: value for name, value in item.items() if name != key}
+        return x, ABSENT if item[key] is None else item[key]
+
+    def stacked(self, indices: np.ndarray, labels: bool) -> Any:
+        """Inputs, with labels or without, as a loader would collate them, in one read.
+
+        None where the items are to be read one by one.
+        """
+        if type(self.dataset) is not TensorDataset or len(self.dataset.tensors) > 2:
+            return self._collated(self._items(indices.tolist()), labels)
+        if not all(tensor.is_contiguous() for tensor in self.dataset.tensors):
+            return None  # single items would be laid out anew
+        rows = torch.from_numpy(indices)
+        tensors = self.dataset.tensors if labels else self.dataset.tensors[:1]
+        read = [tensor[rows.to(tensor.device)] for tensor in tensors]
+        return read if labels else read[0]
+
+    def _collated(self, items: list[tuple[Any, Any]], labels: bool) -> Any:
+        if not labels:
+            return default_collate([x for x, _ in items])
+        if any(label is ABSENT for _, label in items):
+            return None
+        return default_collate([self.join(x, label) for x, label in items])
+
+    def join(self, x: Any, label: Any) -> Any:
+        """An input and its label in the form of the items: a pair, or a dict."""
+        return {**x, self.label_key or "label": label} if isinstance(x, dict) else (x, label)
+
+    @property
+    def cache_nbytes(self) -> int:
+        """Bytes of all inputs in a full cache, estimated from the first one; 0 without a cache."""
+        return 0 if self._cache is None else _nbytes(self[0][0]) * len(self)
+
+
+def _reads_at_once(dataset: Any) -> bool:
+    """Whether ``__getitems__`` gives what ``__getitem__`` does: no subclass overrides that alone.
+
+    A Subset hands both to what it is a part of.
+    """
+    if type(dataset) is Subset:
+        return _reads_at_once(dataset.dataset)
+    for owner in type(dataset).__mro__:
+        if "__getitems__" in vars(owner) or "__getitem__" in vars(owner):
+            return "__getitems__" in vars(owner)
+    return False
+
+
+def _nbytes(item: Any) -> int:
+    if isinstance(item, Tensor | np.ndarray):
+        return item.nbytes
+    if isinstance(item, Mapping):
+        return sum(map(_nbytes, item.values()))
+    if isinstance(item, tuple | list):
+        return sum(map(_nbytes, item))
+    if hasattr(item, "getbands"):  # a PIL image
+        return item.width * item.height * len(item.getbands())
+    return sys.getsizeof(item)
+
+
+class PoolView(Dataset):
+    """Some samples of a pool in a fixed order, read when asked for; ``indices`` are theirs.
+
+    ``stacked(positions)`` is what a loader would collate of them, where that takes one read;
+    else None.
+    """
+
+    def __init__(
+        self,
+        indices: np.ndarray,
+        read: Callable[[int], Any],
+        stack: Callable[[np.ndarray], Any],
+    ) -> None:
+        self.indices = indices
+        self._read = read
+        self._stack = stack
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, position: int) -> Any:
+        return self._read(self.indices.item(position))
+
+    def stacked(self, positions: list[int]) -> Any:
+        return self._stack(self.indices[positions])

@@ -1,0 +1,1 @@
+"""Querying: predict the candidates, score them, and select a batch."""

@@ -1,0 +1,71 @@
+"""What a strategy is given, and what its query returns, checked before anything is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+
+from alkit.errors import ConfigurationError, PicksError, SampleIndexError
+from alkit.pool import ActiveLearningDataset
+from alkit.selectors import Selector
+from alkit.selectors.candidates import HOW_TO_GET_FEATURES
+
+
+def check_arguments(module: Any, train_pool: Any, val_pool: Any, val_share: float) -> None:
+    """Raise a ConfigurationError unless a learner can be made of these."""
+    if not isinstance(module, L.LightningModule):
+        raise ConfigurationError(
+            f"ActiveLearner trains a LightningModule, got {type(module).__name__}. For a plain "
+            "network use Strategy(network, train_pool, ...), which brings loss and optimizer."
+        )
+    for name, pool in (("train_pool", train_pool), ("val_pool", val_pool)):
+        if not isinstance(pool, ActiveLearningDataset) and (name, pool) != ("val_pool", None):
+            raise ConfigurationError(
+                f"{name} must be an ActiveLearningDataset, got {type(pool).__name__}: "
+                "wrap the dataset, ActiveLearningDataset(dataset)."
+            )
+    if not 0 < val_share < 1:
+        raise ConfigurationError(f"val_share must be between 0 and 1, got {val_share!r}.")
+
+
+def check_features(selector: Selector, path: str | None) -> None:
+    """Raise a ConfigurationError if features are needed, and no part of the model gives them."""
+    if path is None and "features" in selector.needs:
+        raise ConfigurationError(
+            f"{selector!r} needs features of the candidates: {HOW_TO_GET_FEATURES}"
+        )
+
+
+def checked_picks(picks: Any, n: int, pool: ActiveLearningDataset) -> np.ndarray:
+    """What ``query_strategy`` returned, as exactly n distinct, unannotated dataset indices.
+
+    Raises:
+        PicksError: it is anything else.
+    """
+    try:
+        indices = pool.view(picks, labels=False).indices
+    except (SampleIndexError, ValueError) as error:
+        raise PicksError(f"query_strategy must return distinct dataset indices: {error}") from error
+    if len(indices) != n:
+        raise PicksError(f"query_strategy must return {n} dataset indices, got {len(indices)}.")
+    annotated = np.isin(indices, pool.annotated_indices)
+    if annotated.any():
+        raise PicksError(
+            f"query_strategy returned sample {indices[annotated][0]}, which is annotated already. "
+            "It must return dataset indices, not positions among the unannotated."
+        )
+    return indices
+
+
+def class_numbers(labels: list[Any]) -> torch.Tensor:
+    """Labels as class numbers ``(A,)``, for selectors that look at the annotated classes."""
+    numbers = np.asarray(labels)
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iub":
+        raise ConfigurationError(
+            "the selector looks at the labels of the annotated samples as class numbers, and "
+            f"the labels of this pool are no integers, such as {labels[0]!r}."
+        )
+    return torch.from_numpy(numbers.astype(np.int64))

@@ -1,0 +1,179 @@
+"""How a model reads a pool: inputs out of batches, predictions out of outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lightning.pytorch.utilities import move_data_to_device
+from torch import Tensor, nn
+
+from alkit.blocks import MCDropout, MultiLayerPerceptron, Sequential
+from alkit.blocks.posterior.sampled import mean_of_samples
+from alkit.errors import ConfigurationError, ModelOutputError, PredictionError
+from alkit.eval_mode import evaluating
+from alkit.prediction import KINDS, OutputKind, Prediction
+
+Inputs = str | int | Callable[[Any], Any] | None
+
+
+class Reader:
+    """Turns a model and label-free samples into predictions, chunk by chunk.
+
+    Args:
+        inputs: how the model's input comes out of a batch: the key of a dict, the position in a
+            tuple, or a function of the batch; None where the batch is the input.
+        outputs: the declared kind of the model's outputs; None: not declared by anyone.
+        features: path of the submodule whose output is the features. Default: where the module's
+            ``model`` is a Sequential or MultiLayerPerceptron (in an MCDropout or not), what goes
+            into its last part. Within an MCDropout they are the mean over its samples.
+        head: path of the submodule that makes logits of the features. Default: that last part.
+    """
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        outputs: OutputKind | None,
+        features: str | None,
+        head: str | None = None,
+    ) -> None:
+        if outputs is not None and outputs not in KINDS:
+            raise ConfigurationError(f"outputs must be one of {', '.join(KINDS)}, got {outputs!r}.")
+        self.inputs = inputs
+        self.outputs: OutputKind | None = outputs
+        self.features = features
+        self.head = head
+
+    def head_of(self, module: nn.Module) -> Callable[[Tensor], Tensor] | None:
+        """From features to logits, in eval mode where the features are, if a part was named."""
+        path = self.head or _last_parts(module)[1]
+        if path is None:
+            return None
+        part = _part(module, "head", path)
+
+        def head(features: Tensor) -> Tensor:
+            with evaluating(part, features.device):
+                return part(features)
+
+        return head
+
+    def features_of(self, module: nn.Module) -> str | None:
+        """The path of the part whose output is the features, if there is one."""
+        return self.features or _last_parts(module)[0]
+
+    def predictions(
+        self, module: nn.Module, loader: Iterable[Any], device: torch.device
+    ) -> Generator[Prediction, None, None]:
+        """One Prediction a batch of ``(ids, inputs)``, without gradients.
+
+        Modes and weights are as they were once the generator ends or is closed.
+        Memory: one batch at a time.
+        """
+        with evaluating(module, device), torch.no_grad(), self._captured(module) as captured:
+            for ids, batch in loader:
+                outputs = module(self._input(move_data_to_device(batch, device)))
+                features = mean_of_samples(captured, len(ids)) if captured else None
+                captured.clear()
+                yield self._prediction(outputs, ids, features)
+
+    def _input(self, batch: Any) -> Any:
+        if isinstance(batch, Mapping):
+            if callable(self.inputs):
+                return self.inputs(batch)
+            if self.inputs not in batch:
+                raise ConfigurationError(
+                    f"inputs={self.inputs!r} does not say what of {', '.join(map(repr, batch))} "
+                    'the model takes; give inputs="key", or a function of the batch.'
+                )
+            return batch[self.inputs]
+        if isinstance(self.inputs, str):
+            raise ConfigurationError(
+                f"inputs={self.inputs!r} is a key, but the items of this pool are no dicts."
+            )
+        # where the items are pairs, a batch without its labels is a tuple of one
+        return batch if self.inputs is None else self._from_tuple((batch,))
+
+    def _from_tuple(self, batch: tuple[Any]) -> Any:
+        if callable(self.inputs):
+            return self.inputs(batch)
+        if self.inputs != 0:
+            raise ConfigurationError(
+                f"inputs={self.inputs!r}: the input of (x, y) items stands at position 0; what "
+                "else they hold is their label."
+            )
+        return batch[0]
+
+    def _prediction(self, outputs: Any, ids: Tensor, features: Tensor | None) -> Prediction:
+        if not isinstance(outputs, Tensor):
+            raise ModelOutputError(
+                "expected the model to return one tensor (N, C) or (N, K, C), got "
+                f"{type(outputs).__name__}; wrap the model so that it returns its outputs alone."
+            )
+        if outputs.ndim == 1:
+            outputs = outputs[:, None]
+        if len(outputs) != len(ids):
+            raise ModelOutputError(
+                f"expected one row of outputs a sample, {len(ids)}, "
+                f"got outputs of shape {tuple(outputs.shape)}."
+            )
+        if self.outputs is None and _look_like_probabilities(outputs):
+            raise PredictionError(
+                "The kind of the outputs was not declared, and each row is non-negative and sums "
+                'to one. Declare outputs="probabilities" (or "logits", if they are).'
+            )
+        return Prediction(outputs, ids, self.outputs or "logits", features)
+
+    @contextmanager
+    def _captured(self, module: nn.Module) -> Iterator[list[Tensor]]:
+        captured: list[Tensor] = []
+        path = self.features_of(module)
+        if path is None:
+            yield captured
+            return
+        layer = _part(module, "features", path)
+        sampled = any(isinstance(part, MCDropout) for part in module.modules())
+
+        def capture(*call: Any) -> None:
+            if not sampled:
+                captured.clear()  # of a layer that is called several times, the last output
+            captured.append(call[-1].flatten(1))
+
+        hook = layer.register_forward_hook(capture)
+        try:
+            yield captured
+        finally:
+            hook.remove()
+
+
+def _part(module: nn.Module, argument: str, path: str) -> nn.Module:
+    try:
+        return module.get_submodule(path)
+    except AttributeError as error:
+        names = ", ".join(name for name, _ in module.named_modules() if name)
+        raise ConfigurationError(
+            f"{argument}={path!r} is no layer of the model; it has {names}."
+        ) from error
+
+
+def _last_parts(module: nn.Module) -> tuple[str, str] | tuple[None, None]:
+    """The paths of what gives the features and of the head, in a plain stack of parts."""
+    model, path = getattr(module, "model", None), "model"
+    if isinstance(model, MCDropout):
+        model, path = model.model, "model.model"
+    if isinstance(model, MultiLayerPerceptron):
+        model, path = model.blocks, f"{path}.blocks"
+    elif not isinstance(model, Sequential | nn.Sequential):
+        return None, None
+    names = [name for name, _ in model.named_children()]
+    if len(names) < 2 or not list(model.get_submodule(names[-1]).parameters()):
+        return None, None  # what comes after the last weights is no head
+    return f"{path}.{names[-2]}", f"{path}.{names[-1]}"
+
+
+def _look_like_probabilities(outputs: Tensor) -> bool:
+    outputs = outputs.float()
+    if outputs.shape[-1] < 2 or len(outputs) < 2 or (outputs < 0).any():
+        return False
+    return bool(((outputs.sum(-1) - 1).abs() < 1e-4).all())

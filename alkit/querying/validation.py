@@ -1,0 +1,26 @@
+"""The part of a query that is spent on validation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alkit.pool import ActiveLearningDataset
+from alkit.pool.query import Query
+from alkit.seeds import derive
+
+
+def validation_query(
+    pool: ActiveLearningDataset | None, n: int, share: float, seed: int, round: int
+) -> Query | None:
+    """A share of ``n`` samples, drawn uniformly from the validation pool; None where it is none.
+
+    At least one of the ``n`` is left for training.
+    """
+    if pool is None:
+        return None
+    left = pool.unannotated_indices
+    size = min(int(np.rint(n * share)), n - 1, len(left))
+    if size < 1:
+        return None
+    rng = np.random.default_rng(derive(seed, "validate", round))
+    return Query(rng.choice(left, size=size, replace=False), round, why="Random()")

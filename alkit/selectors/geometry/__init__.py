@@ -1,0 +1,1 @@
+"""Geometry of candidates: distances, clusters, coverage and information, behind the selectors."""

@@ -1,0 +1,80 @@
+"""Balls around the candidates: how many points would each add to what is covered?"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alkit.selectors.geometry.centered import Centered
+from alkit.selectors.geometry.points import Points
+
+SIZE = 512  # rows and columns that are compared at a time; a multiple of 8
+
+
+class Balls:
+    """Which candidates lie closer to each other than a radius: the graph, a bit for each pair.
+
+    The gain of a candidate is the number of points in its ball that no ball of a pick holds. All
+    gains stay exact: each point that gets covered takes one from those whose balls hold it.
+
+    Cost: O(N^2 D) multiply-adds, for half of the pairs; N / 8 bytes read for each point when it
+    gets covered. Memory: N^2 / 8 bytes.
+
+    Args:
+        points: N candidates, on the CPU.
+        radius: of the balls.
+        left: bool ``(N,)``, which points are not covered yet.
+    """
+
+    def __init__(self, points: Points, radius: float, left: Tensor) -> None:
+        self.candidates, self.left = points, left.clone()
+        self.bits = _graph(points, radius)
+        self.gains = self._holding(left.nonzero().flatten())
+
+    @staticmethod
+    def nbytes(number: int) -> int:
+        """What the graph of so many candidates takes."""
+        return number * _width(number)
+
+    def highest(self) -> Tensor:
+        """The candidates of the highest gain; none where no gain is left."""
+        best = self.gains.amax()
+        return (self.gains == best.clamp_(min=1)).nonzero().flatten()
+
+    def take(self, pick: int) -> None:
+        """Cover the ball of a candidate."""
+        ball = torch.from_numpy(self._unpacked(np.array([pick]))[0]).bool()
+        fresh = ball & self.left
+        self.left &= ~ball
+        self.gains -= self._holding(fresh.nonzero().flatten())
+
+    def _holding(self, rows: Tensor) -> Tensor:
+        """``(N,)`` how many of these points each ball holds."""
+        counts = np.zeros(len(self.bits), np.int32)
+        for part in rows.split(SIZE):
+            counts += np.add.reduce(self._unpacked(part.numpy()), axis=0, dtype=np.int32)
+        return torch.from_numpy(counts)
+
+    def _unpacked(self, rows: np.ndarray) -> np.ndarray:
+        return np.unpackbits(self.bits[rows], axis=1, count=len(self.bits))
+
+
+def _graph(points: Points, radius: float) -> np.ndarray:
+    """Bits ``(N, N / 8)``; each pair of blocks is compared once."""
+    number = len(points)
+    bits = np.zeros((number, _width(number)), np.uint8)
+    centered = Centered.of(points, SIZE)
+    for start in range(0, number, SIZE):
+        block = centered[start : start + SIZE]
+        for first in range(start, number, SIZE):
+            others = centered[first : first + SIZE]
+            near = block.closer(others, radius)[: number - start, : number - first]
+            for top, left, half in ((start, first, near), (first, start, near.T)):
+                packed = np.packbits(half.contiguous().numpy(), axis=1)
+                bits[top : top + SIZE, left // 8 : left // 8 + packed.shape[1]] = packed
+    return bits
+
+
+def _width(number: int) -> int:
+    return -(-number // 8)

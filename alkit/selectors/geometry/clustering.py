@@ -1,0 +1,260 @@
+"""k-means over points, by blocks: which k groups do they fall into?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Generator, Tensor
+
+from alkit.errors import ConfigurationError
+from alkit.hardware import check_memory
+from alkit.selectors.geometry.points import Points
+from alkit.selectors.spaces import Space, as_space
+
+SKETCH = 32  # principal directions that all iterations but the last look at
+DRAWN = 2048  # points, at most, that the directions are of
+SAMPLE = 32  # points a cluster, at least, of the sample
+ITERATIONS = 10  # at most, on the sample, and again on all points
+TOLERANCE = 3e-3  # relative decrease of the inertia below which they end
+CACHE = 2**19  # values of a block
+TINY = torch.finfo(torch.float32).tiny
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """k clusters of N points.
+
+    Attributes:
+        parts: the points.
+        labels: ``(N,)`` the cluster of each point, in ``0 .. k - 1``; some may be empty.
+        centers: ``(k, W)`` means of the points of each cluster, where an outer product is
+            flattened; of norm one for the cosine distance, as in spherical k-means.
+        about: ``(N,)`` about what ``squared`` is: to the centers before the last mean.
+    """
+
+    parts: Sequence[Points]
+    labels: Tensor
+    centers: Tensor
+    about: Tensor
+
+    @cached_property
+    def squared(self) -> Tensor:
+        """``(N,)`` squared euclidean distances to the center of the own cluster.
+
+        By differences: equal points of a cluster have equal ones. Cost: O(N W).
+        """
+        squared = [
+            (block - self.centers[self.labels[rows]]).square_().sum(1)
+            for rows, block in _blocks(self.parts, 2 * self.centers.shape[1])
+        ]
+        return torch.cat(squared)
+
+    def sizes(self, weights: Tensor | None = None) -> Tensor:
+        """``(k,)`` points of each cluster, or their weight, in float64."""
+        ones = torch.ones_like(self.about) if weights is None else weights
+        sizes = ones.new_zeros(len(self.centers), dtype=torch.float64)
+        return sizes.index_add_(0, self.labels, ones.double())
+
+    def members(self, number: int, generator: Generator | None = None) -> tuple[Tensor, ...]:
+        """Which of the first ``number`` points are in each cluster; the nearest come first.
+
+        Those that are equally near come in random order; without a generator, in the order of
+        ``about``, at less cost.
+        """
+        labels = self.labels[:number]
+        if generator is None:
+            order = self.about[:number].argsort()
+        else:
+            order = torch.randperm(number, generator=generator).to(labels.device)
+            order = order[self.squared[order].argsort(stable=True)]
+        order = order[labels[order].argsort(stable=True)]
+        return order.split(torch.bincount(labels, minlength=len(self.centers)).tolist())
+
+
+def space_with_means(space: Space | None) -> Space:
+    """The space of an argument, where a mean is nearest to its points; None is ``Features()``.
+
+    Raises:
+        ConfigurationError: no space, or one of the manhattan distance.
+    """
+    space = as_space(space)
+    if space.metric == "manhattan":
+        raise ConfigurationError(
+            "k-means minimizes euclidean or cosine distances, which the manhattan distance has no "
+            f"means for: give another metric than that of {space!r}."
+        )
+    return space
+
+
+def kmeans(
+    parts: Sequence[Points], k: int, generator: Generator, weights: Tensor | None = None
+) -> Clusters:
+    """Lloyd's k-means (1982, "Least squares quantization in PCM") from k-means++.
+
+    It starts with a sample, an eighth of the points or 32 a cluster; for a few clusters, with the
+    best of up to 5 runs there. All iterations but the last look at the 32 principal directions of
+    the points alone, in which groups of features are apart; the last one looks at the points
+    themselves. A cluster that loses its last point starts afresh at the point farthest from its
+    center.
+
+    Args:
+        parts: the points, in one part or in several that stay apart in memory; not manhattan.
+        k: how many clusters, at most N.
+        generator: of the sample and of the seeds.
+        weights: ``(N,)`` not negative, of the points in all parts; all zero is as all one.
+
+    Cost: O(N k (W + 32 i)) multiply-adds for points of W dimensions and i <= 14 iterations, O(N W)
+    for the directions. Memory: O(32 N + k W) beyond the points.
+    """
+    if weights is not None and not bool(weights.any()):
+        weights = None
+    first = parts[0]
+    width = math.prod(factor.shape[1] for factor in first.factors)
+    nbytes = 4 * k * width * first.factors[0].element_size()
+    check_memory(nbytes, first.device, f"k-means of {k:,} clusters", "Ask for fewer, or use PCA.")
+    mean, sketch = _sketch(parts, width, generator)
+    labels = _search(sketch, k, generator, weights)
+    centers, _ = _means(parts, labels, mean.expand(k, -1), weights)
+    labels, about = _assign(parts, centers, mean)
+    centers, _ = _means(parts, labels, centers, weights)
+    return Clusters(parts, labels, centers, about)
+
+
+def _search(points: Points, k: int, generator: Generator, weights: Tensor | None) -> Tensor:
+    """The clusters ``(N,)`` that seeding and Lloyd's iterations find."""
+    number = max(len(points) // 8, SAMPLE * k)
+    if weights is not None:
+        sums = weights.double().cumsum(0)
+        chance = torch.rand(number, generator=generator, dtype=torch.float64).to(points.device)
+        rows = torch.searchsorted(sums, chance * sums[-1], right=True).clamp_(max=len(points) - 1)
+        sample = points[rows]
+    elif number < len(points):
+        rows = torch.randperm(len(points), generator=generator)[:number]
+        sample = points[rows.to(points.device)]
+    else:
+        sample = points
+    # unweighted: the sample has the weights; chance matters most where there are few seeds
+    tries = max(1, min(5, 200 // k))
+    runs = [_lloyd(sample, _seeds(sample, k, generator), None) for _ in range(tries)]
+    centers, labels, _ = min(runs, key=lambda run: run[2])
+    return labels if sample is points else _lloyd(points, centers, weights)[1]
+
+
+def _seeds(points: Points, k: int, generator: Generator) -> Tensor:
+    """Greedy k-means++ (Arthur & Vassilvitskii 2007): of some draws the best is kept, each time."""
+    rows, trials = points.factors[0], 2 + int(math.log(k))
+    chance = torch.rand(k, trials, generator=generator, dtype=torch.float64).to(rows.device)
+    near = torch.ones_like(points.squared_norms)
+    seeds = []
+    for step in range(k):
+        sums = near.cumsum(0, dtype=torch.float64)
+        drawn = torch.searchsorted(sums, chance[step] * sums[-1], right=True)
+        others = points[drawn.clamp_(max=len(rows) - 1)]
+        left = torch.addmm(points.squared_norms, others.factors[0], rows.T, alpha=-2)
+        left.add_(others.squared_norms[:, None]).clamp_(min=0)
+        left = left.minimum(near) if step else left
+        best = left.sum(1).argmin()
+        near = left[best]
+        seeds.append(drawn[best])
+    return rows[torch.stack(seeds)]
+
+
+def _lloyd(points: Points, centers: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, float]:
+    """Centers, clusters and inertia once that no longer falls."""
+    last = math.inf
+    for _ in range(ITERATIONS):
+        labels, squared = _assign([points], centers)
+        centers, empty = _means([points], labels, centers, weights)
+        cost = squared if weights is None else squared * weights
+        if len(empty):
+            centers[empty] = points.factors[0][cost.topk(len(empty)).indices]
+        inertia = float(cost.sum(dtype=torch.float64))
+        gain, last = last - inertia, inertia
+        if gain <= TOLERANCE * inertia and not len(empty):
+            break
+    return centers, labels, last  # pyright: ignore[reportPossiblyUnbound]
+
+
+def _assign(
+    parts: Sequence[Points], centers: Tensor, origin: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The nearest center of each point, and its squared distance from it by the GEMM form.
+
+    Where the points lie far from the origin, another one among them keeps digits of the former.
+    """
+    moved = centers if origin is None else centers - origin
+    half = moved.square().sum(1) / 2
+    if origin is not None:
+        half += moved @ origin
+    found = []
+    for _, block in _blocks(parts, centers.shape[1] + len(centers)):
+        best, labels = torch.addmm(half, block, moved.T, alpha=-1).min(1)
+        found.append((labels, best))
+    labels, best = (torch.cat(column) for column in zip(*found, strict=True))
+    norms = torch.cat([part.squared_norms for part in parts])
+    return labels, best.mul_(2).add_(norms).clamp_(min=0)
+
+
+def _means(
+    parts: Sequence[Points], labels: Tensor, centers: Tensor, weights: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """The means of all clusters, and which are empty: these keep their centers."""
+    k = len(centers)
+    sums, mass = torch.zeros_like(centers), torch.zeros_like(centers[:, 0])
+    for rows, block in _blocks(parts, 2 * centers.shape[1] + k):
+        group = labels[rows]
+        ones = torch.ones_like(block[:, 0]) if weights is None else weights[rows].to(block.dtype)
+        if block.is_cuda:  # there, index_add_ adds in an order of its own each time
+            member = torch.zeros(k, len(block), dtype=block.dtype, device=block.device)
+            member[group, torch.arange(len(block), device=block.device)] = ones
+            sums.addmm_(member, block)
+            mass += member.sum(1)
+        else:
+            sums.index_add_(0, group, block if weights is None else block * ones[:, None])
+            mass.index_add_(0, group, ones)
+    empty = mass <= 0
+    means = torch.where(empty[:, None], centers, sums / mass.clamp(min=TINY)[:, None])
+    if parts[0].metric == "cosine":
+        means = torch.nn.functional.normalize(means, dim=1)
+    return means, empty.nonzero().flatten()
+
+
+def _sketch(parts: Sequence[Points], width: int, generator: Generator) -> tuple[Tensor, Points]:
+    """The mean ``(W,)``, and all points about it, on their principal directions if W is large."""
+    sample = parts[0]
+    number = min(len(sample), DRAWN, max(2**21 // width, 4 * SKETCH))
+    if number < len(sample):
+        rows = torch.randperm(len(sample), generator=generator)[:number]
+        sample = sample[rows.to(sample.device)]
+    rows = torch.cat([block for _, block in _blocks([sample], width)])
+    mean = rows.mean(0)
+    axes = None
+    if width > 2 * SKETCH:  # Halko, Martinsson & Tropp 2011, Algorithm 4.4
+        rows -= mean
+        start = torch.randn(number, SKETCH, generator=generator, dtype=torch.float32)
+        axes = torch.linalg.qr(rows.T @ start.to(rows)).Q
+        axes = torch.linalg.qr(rows.T @ (rows @ axes)).Q
+    blocks = [
+        block - mean if axes is None else (block - mean) @ axes
+        for _, block in _blocks(parts, width)
+    ]
+    return mean, Points((torch.cat(blocks),))
+
+
+def _blocks(parts: Sequence[Points], width: int) -> Iterator[tuple[slice, Tensor]]:
+    """Rows of all parts as plain vectors, so many that ``width`` values of each fit a cache."""
+    room = CACHE if parts[0].device.type == "cpu" else 64 * CACHE
+    size = min(max(room // width, 64), 8192)
+    offset = 0
+    for part in parts:
+        for start in range(0, len(part), size):
+            factors = [factor[start : start + size] for factor in part.factors]
+            block = factors[0]
+            for factor in factors[1:]:
+                block = (block[:, :, None] * factor[:, None, :]).flatten(1)
+            yield slice(offset + start, offset + start + len(block)), block
+        offset += len(part)

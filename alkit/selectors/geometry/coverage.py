@@ -1,0 +1,218 @@
+"""Greedy maximization of coverage: how alike is each point to the best of what is picked?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import psutil
+import torch
+from torch import Generator, Tensor
+
+from alkit.selectors.geometry.balls import Balls
+from alkit.selectors.geometry.points import Points
+from alkit.selectors.kmeans import completed
+from alkit.selectors.selector import check_number
+
+Kernel = Callable[[Points, Points], Tensor]  # how alike, (N, M): 1 among equals, and never more
+
+SAMPLE = 10_000  # points of which the mean coverage is taken, by default
+TABLE = 2**32  # bytes that all values of a kernel may take where they are kept
+FEW = 64  # bounds that are brought up to date first
+MANY = 512  # targets whose coverage has risen, from which on all bounds are brought up to date
+
+
+class Coverage:
+    """By how much each candidate raises ``f(S) = sum_i w_i max(0, max_{j in S} k(j, i))``.
+
+    f is submodular: a gain never rises while S grows, so an old one is an upper bound, and only
+    bounds that could be the highest gain are brought up to date: by a table of the kernel where
+    there is room for it; else by the kernel, computed again for those targets alone whose coverage
+    has risen since all gains were exact. Once it has for many targets, all gains are made exact.
+
+    Args:
+        kernel: how alike two points are.
+        candidates: N of them.
+        targets: the M points to be covered; default: the candidates.
+        weights: ``(M,)`` w, not negative; default: ones.
+        known: points that are in S from the start.
+        bonus: ``(N,)`` a gain of each candidate that does not depend on S; default: none.
+
+    Cost: N M D multiply-adds, half of them where the targets are the candidates; without a table
+    about N D more for each target whenever a pick raises its coverage, at most N M D H(n) for n
+    picks and the harmonic number H. Memory: O(N + M), and with a table 4 N M bytes, at most 4 GiB
+    and half of what is free.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        candidates: Points,
+        targets: Points | None = None,
+        weights: Tensor | None = None,
+        known: Points | None = None,
+        bonus: Tensor | None = None,
+    ) -> None:
+        candidates.squared_distances(candidates[:1])  # its norms are kept, for all of its blocks
+        targets = candidates if targets is None else targets
+        ones = torch.ones(len(targets), dtype=targets.dtype, device=targets.device)
+        weights = ones if weights is None else weights.to(ones)
+        self.slack = 8 * torch.finfo(ones.dtype).eps * max(float(weights.sum()), 1.0)  # of a gain
+        best = torch.zeros_like(ones) if known is None else highest_value(kernel, targets, known)
+        live = (weights > 0) & (best < 1)
+        if targets is not candidates or 2 * int(live.sum()) < len(live):
+            targets, weights, best = targets[live], weights[live], best[live]
+        self.kernel, self.candidates, self.targets = kernel, candidates, targets
+        self.weights, self.best, self.bonus = weights, best.clamp_(min=0), bonus
+        self.table = self._table()
+        self.gains = ones.new_zeros(len(candidates), dtype=torch.float64)
+        self.fresh = torch.ones_like(self.gains, dtype=torch.bool)
+        self._start()
+        self.settled = self.best, self.gains.clone()  # when all gains were exact
+
+    def highest(self) -> Tensor:
+        """The candidates of the highest gain, up to rounding; none where no gain is left."""
+        number = FEW
+        while True:
+            best = float(self.gains.where(self.fresh, 0).amax())
+            limit = max(best - self.slack, self.slack)
+            stale = self.gains.where(~self.fresh, -torch.inf)
+            top = stale.topk(min(number, len(stale)))
+            rows = top.indices[top.values > limit]
+            if not len(rows):
+                return (self.fresh & (self.gains > limit)).nonzero().flatten()
+            if 8 * len(rows) > len(stale):
+                self._settle()
+            else:
+                self._refresh(rows)
+            number *= 2
+
+    def take(self, pick: int) -> None:
+        """Put a candidate into S; its own gain is none from now on."""
+        self.drop(torch.tensor([pick], device=self.best.device))
+        row = slice(pick, pick + 1)
+        table = self.table
+        values = self.kernel(self.candidates[row], self.targets) if table is None else table[row]
+        self.best = self.best.maximum(values[0])
+        self.fresh.zero_()
+        if table is None and int((self.best > self.settled[0]).sum()) > MANY:
+            self._settle()
+
+    def drop(self, rows: Tensor) -> None:
+        """Pick none of these."""
+        self.gains[rows] = self.settled[1][rows] = -torch.inf
+
+    def _table(self) -> Tensor | None:
+        shape = len(self.candidates), len(self.targets)
+        nbytes = shape[0] * shape[1] * self.best.element_size()
+        return self.best.new_empty(shape) if fits(nbytes, self.best.device) else None
+
+    def _start(self) -> None:
+        """The gains while nothing is picked; each pair of blocks once."""
+        mirrored = self.targets is self.candidates
+        for rows in blocks(self.candidates):
+            ours = self.candidates[rows]
+            for columns in blocks(self.targets, rows.start if mirrored else 0):
+                values = self.kernel(ours, self.targets[columns])
+                if self.table is not None:
+                    self.table[rows, columns] = values
+                if mirrored and columns != rows:
+                    if self.table is not None:
+                        self.table[columns, rows] = values.T
+                    gains = (values - self.best[rows, None]).clamp_(min=0)
+                    self.gains[columns] += self.weights[rows] @ gains
+                gains = values.sub_(self.best[columns]).clamp_(min=0)
+                self.gains[rows] += gains @ self.weights[columns]
+        if self.bonus is not None:
+            self.gains += self.bonus
+
+    def _settle(self) -> None:
+        """Make all gains exact."""
+        self._refresh((self.gains > -torch.inf).nonzero().flatten())
+        self.settled = self.best, self.gains.clone()
+
+    def _refresh(self, rows: Tensor) -> None:
+        """Bring some bounds up to date."""
+        self.fresh[rows] = True
+        if self.table is not None:
+            for part in rows.split(FEW):
+                values = self.table[part].sub_(self.best).clamp_(min=0)
+                gains = (values @ self.weights).double()
+                self.gains[part] = gains if self.bonus is None else gains + self.bonus[part]
+            return
+        before, gains = self.settled
+        self.gains[rows] = gains[rows]
+        raised = (self.best > before).nonzero().flatten()
+        for columns in map(raised.__getitem__, blocks(raised)):
+            targets, old, new = self.targets[columns], before[columns], self.best[columns]
+            for block in blocks(rows, against=len(columns)):
+                part = rows[block]
+                values = self.kernel(self.candidates[part], targets)
+                lost = (values - old).clamp_(min=0).sub_(values.sub_(new).clamp_(min=0))
+                self.gains[part] -= lost @ self.weights[columns]
+
+
+def fits(nbytes: int, device: torch.device) -> bool:
+    """Whether a table of so many bytes may be kept: at most 4 GiB, and half of what is free."""
+    if device.type == "cuda":
+        free = torch.cuda.mem_get_info(device)[0]
+    else:
+        free = psutil.virtual_memory().available
+    return nbytes <= min(TABLE, free // 2)
+
+
+def greedy(
+    coverage: Coverage | Balls, known: Points | None, n: int, generator: Generator
+) -> Tensor:
+    """``n`` positions, each time the candidate of the highest gain, the farthest ones afterwards.
+
+    Where no gain is left all that matters is covered. Picks are then, as of ``KCenter``, the
+    farthest from all that is annotated or picked; what equals one of these comes last.
+
+    Args:
+        coverage: of N candidates, nothing picked yet.
+        known: what is annotated already.
+        n: how many, at most N.
+        generator: of ties; gains that rounding cannot tell apart are tied.
+    """
+    luck = torch.randperm(len(coverage.gains), generator=generator).to(coverage.gains.device)
+    picks: list[int] = []
+    while len(picks) < n and len(rows := coverage.highest()):
+        picks.append(int(rows[luck[rows].argmin()]))
+        if isinstance(coverage, Coverage) and coverage.bonus is not None:  # twins get it once
+            chosen = coverage.candidates[picks[-1] : picks[-1] + 1]
+            coverage.drop(rows[coverage.candidates[rows].equals(chosen)])
+        if len(picks) < n:
+            coverage.take(picks[-1])
+    positions = torch.tensor(picks, dtype=torch.long)
+    return completed(positions, coverage.candidates, known, n, generator)
+
+
+def highest_value(kernel: Kernel, points: Points, others: Points) -> Tensor:
+    """``(N,)`` how alike each point is to the most alike of the others. Memory: O(N)."""
+    found = [
+        torch.stack([kernel(points[rows], others[part]).amax(1) for part in blocks(others)])
+        for rows in blocks(points)
+    ]
+    return torch.cat([values.amax(0) for values in found])
+
+
+def sample(points: Points, number: int | None, generator: Generator) -> Tensor | None:
+    """``number`` distinct positions drawn at random; None where that is all of them."""
+    if number is None or number >= len(points):
+        return None
+    rows = torch.randperm(len(points), generator=generator)[:number]
+    return rows.sort().values.to(points.device)
+
+
+def check_sample(sample: object) -> None:
+    """A ConfigurationError unless it is None, or an integer of at least 1."""
+    if sample is not None:
+        whole = "that is whole and at least 1, or None"
+        check_number("sample", sample, whole, lambda number: number >= 1 and number == int(number))
+
+
+def blocks(rows: Points | Tensor, start: int = 0, against: int = 512) -> Iterator[slice]:
+    """Parts of these rows, so small that comparisons with so many others fit a cache."""
+    size = 2**18 // against if rows.device.type == "cpu" else 8192
+    for first in range(start, len(rows), size):
+        yield slice(first, min(first + size, len(rows)))

@@ -1,0 +1,288 @@
+"""Points that can be compared: how far apart are rows i and j?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Self
+
+import torch
+from torch import Tensor
+from torch.linalg import vecdot, vector_norm
+
+from alkit.errors import NonFiniteError
+from alkit.hardware import matmul_precision, multiplies_bfloat16
+
+Metric = Literal["euclidean", "cosine", "manhattan"]
+
+ROUNDED = 3.1 * 2.0**-8  # what inner products of bfloat16 lose by rounding: both factors, result
+REDUCED = {"tf32": 2.0**-9, "high": 2.0**-9, "bf16": 2.0**-6, "medium": 2.0**-6}
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """N points of a metric space, compared block by block: never N x N at once.
+
+    A point is the outer product of its rows in ``factors``: one matrix ``(N, D)`` for ordinary
+    vectors; two, ``(N, C)`` and ``(N, D)``, for a gradient embedding, whose ``N x C D`` values are
+    never formed, as inner products factor: ``<a_i b_i, a_j b_j> = <a_i, a_j> <b_i, b_j>``.
+
+    Args:
+        factors: matrices of N rows, float32 or float64, contiguous. For the cosine distance
+            their rows are of norm one.
+        metric: ``"euclidean"``; ``"cosine"`` (1 - cosine; a row of zeros is 1/2 from the others);
+            or ``"manhattan"`` (one factor).
+    """
+
+    factors: tuple[Tensor, ...]
+    metric: Metric = "euclidean"
+
+    def __len__(self) -> int:
+        return len(self.factors[0])
+
+    @property
+    def device(self) -> torch.device:
+        return self.factors[0].device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.factors[0].dtype
+
+    def __getitem__(self, rows: Tensor | slice) -> Self:
+        part = type(self)(tuple(factor[rows] for factor in self.factors), self.metric)
+        known = self.__dict__
+        for name in ("_shift", "_center"):
+            if name in known:
+                part.__dict__[name] = known[name]
+        for name in ("squared_norms", "_bfloat16"):
+            if name in known:
+                part.__dict__[name] = known[name][rows]
+        return part
+
+    def double(self) -> Points:
+        """The same points in float64."""
+        return Points(tuple(factor.double() for factor in self.factors), self.metric)
+
+    @cached_property
+    def squared_norms(self) -> Tensor:
+        """``(N,)`` squared euclidean norms. Raises a NonFiniteError where they overflow."""
+        norms = vector_norm(self.factors[0], dim=1).square_()
+        for factor in self.factors[1:]:
+            norms *= vector_norm(factor, dim=1).square_()
+        if not torch.isfinite(norms).all():
+            raise NonFiniteError(
+                f"The squared norms of the candidates overflow {self.dtype}: scale their features "
+                "down first. Nothing was selected."
+            )
+        return norms
+
+    def inner(self, others: Points) -> Tensor:
+        """``(N, M)`` inner products; one GEMM a factor."""
+        product = self.factors[0] @ others.factors[0].T
+        for ours, theirs in zip(self.factors[1:], others.factors[1:], strict=True):
+            product *= ours @ theirs.T
+        return product
+
+    def squared_distances(self, others: Points, own: Tensor | None = None) -> Tensor:
+        """``(N, M)`` squared distances of the metric, never negative, zero between equal rows.
+
+        Within 1 % of the true ones, far closer but for pairs that are next to each other. Cost:
+        N M D multiply-adds, O(N M) memory. Pairs too close for the GEMM form to tell how far apart
+        they are, are compared once more, difference by difference.
+
+        Args:
+            others: M points.
+            own: ``(N,)`` which of the others each point itself is; infinitely far, it counts as
+                no neighbor of its own.
+        """
+        result = self.factors[0].new_empty(len(self), len(others))
+        for rows, block, moved in self._blocks(others):
+            raw = block._raw(moved)
+            if own is not None:
+                raw.scatter_(1, own[rows, None], torch.inf)
+            if self.metric != "manhattan":
+                block._mend(raw, moved, self[rows], others)
+            result[rows] = raw
+        if self.metric == "euclidean":
+            return result
+        return (result.mul_(0.5) if self.metric == "cosine" else result).square_()
+
+    def distances(self, others: Points, own: Tensor | None = None) -> Tensor:
+        """``(N, M)`` distances of the metric; see ``squared_distances``."""
+        return self.squared_distances(others, own).sqrt_()
+
+    def equals(self, other: Points) -> Tensor:
+        """``(N,)`` which of the points are where this one is. Cost: O(N D)."""
+        if len(self.factors) == 1:
+            return (self.factors[0] - other.factors[0]).abs_().amax(1) == 0
+        return self._raw_apart(other) == 0
+
+    def apart(self, others: Points) -> Tensor:
+        """``(N,)`` float64 distances row by row, to as many others or to one.
+
+        By differences in float64: equal rows give equal values wherever they stand, and zero
+        among themselves. Cost: O(N D), without a GEMM.
+        """
+        return self._distance(self._raw_apart(others))
+
+    def nearest(self, others: Points) -> Tensor:
+        """``(N,)`` float64 distances to the nearest of M others, as exact as ``apart``.
+
+        The GEMM form tells which of them can be the nearest; differences decide. Cost: N M D
+        multiply-adds, O(N) memory.
+        """
+        result = self.factors[0].new_full((len(self),), torch.inf, dtype=torch.float64)
+        for rows, block, moved in self._blocks(others):
+            upper = block._raw(moved, self._slack)
+            low = upper.amin(1, keepdim=True)
+            if self.metric == "manhattan":
+                lower = upper.mul_(1 - 2 * self._slack)
+            else:
+                lower = upper.sub_(moved.squared_norms, alpha=2 * self._slack)
+                low += 2 * self._slack * block.squared_norms[:, None]
+            near, part = result[rows], self[rows]
+            for i, j in pairs((lower <= low).nonzero()):
+                near.scatter_reduce_(0, i, part[i]._raw_apart(others[j]), "amin")
+        return self._distance(result)
+
+    def reach(self, others: Points, coarse: bool = False) -> Tensor:
+        """``(N,)`` float64, never below the distance to the nearest of M others, and just above.
+
+        Zero for a row that equals one of them. Cheaper than ``nearest``: N M D multiply-adds and
+        little else, O(N) memory.
+
+        Args:
+            others: M points.
+            coarse: whether a few percent above will do: half the time where the processor
+                multiplies bfloat16, and the points are one matrix of float32 around the origin.
+        """
+        coarse = coarse and self._roundable and len(others) > 16  # few are soon compared
+        slack = self._slack + ROUNDED * coarse
+        result = self.factors[0].new_full((len(self),), torch.inf, dtype=torch.float64)
+        for rows, block, moved in self._blocks(others):
+            raw = block._rounded(moved, slack) if coarse else block._raw(moved, slack)
+            low = raw.amin(1).double()
+            vague = (low <= 5 * slack * block.squared_norms).nonzero().flatten()
+            result[rows] = self._distance(low)
+            if self.metric != "manhattan" and len(vague):
+                part = self[rows][vague]
+                result[rows][vague] = part.reach(others) if coarse else part.nearest(others)
+        return result
+
+    @cached_property
+    def _slack(self) -> float:
+        """How far off the GEMM form may be, as a share of both squared norms: a rigorous bound."""
+        width = 512 + sum(factor.shape[1] for factor in self.factors)
+        reduced = _reduced(self.device) if self.dtype == torch.float32 else 0.0
+        return width * torch.finfo(self.dtype).eps + reduced
+
+    @cached_property
+    def _center(self) -> tuple[Tensor, float]:
+        """The mean of a sample of the rows, and its squared norm over the variance around it."""
+        every = slice(None, None, max(1, len(self) // 1024))
+        mean = self.factors[0][every].mean(0)
+        squared = mean.square().sum()
+        spread = self.squared_norms[every].mean() - squared  # of far points nothing may be left
+        return mean, float(squared / spread.clamp_min(torch.finfo(self.dtype).tiny))
+
+    @cached_property
+    def _shift(self) -> Tensor | None:
+        """What to subtract before a GEMM, where the points lie together, far from the origin."""
+        if len(self.factors) > 1 or self.metric == "manhattan" or not len(self):
+            return None
+        mean, distance = self._center
+        return mean if distance > 25 else None
+
+    def _moved(self, shift: Tensor | None) -> Points:
+        if shift is None:
+            return self
+        moved = Points((self.factors[0] - shift,), self.metric)
+        moved.__dict__["_shift"] = None
+        return moved
+
+    def _blocks(self, others: Points) -> Iterator[tuple[slice, Points, Points]]:
+        """Rows whose comparisons fit a cache, these points and the others ready for a GEMM."""
+        budget = 2**19 if self.device.type == "cpu" else 2**24
+        width = max(factor.shape[1] for factor in self.factors)
+        size = max(256, min(budget // max(1, len(others)), 2 * budget // max(1, width)))
+        moved = others._moved(self._shift)
+        _ = self.squared_norms  # once, not block by block; and where they overflow nothing is done
+        for start in range(0, len(self) if len(others) else 0, size):
+            rows = slice(start, start + size)
+            yield rows, self[rows]._moved(self._shift), moved
+
+    def _raw(self, others: Points, slack: float = 0.0) -> Tensor:
+        """``(N, M)`` by GEMM, raised by what it may be off: manhattan, or squared euclidean."""
+        if self.metric == "manhattan":
+            raw = torch.cdist(self.factors[0], others.factors[0], p=1)
+            return raw.mul_(1 + slack) if slack else raw
+        ours, theirs = self.squared_norms, others.squared_norms
+        if slack:
+            ours, theirs = ours * (1 + slack), theirs * (1 + slack)
+        if len(self.factors) == 1:
+            raw = torch.addmm(theirs, self.factors[0], others.factors[0].T, alpha=-2)
+        else:
+            raw = self.inner(others).mul_(-2).add_(theirs)
+        return raw.add_(ours[:, None])
+
+    @property
+    def _roundable(self) -> bool:
+        return (
+            self.metric != "manhattan"
+            and len(self.factors) == 1
+            and self.dtype == torch.float32
+            and multiplies_bfloat16(self.device)
+            and len(self) > 0
+            and self._center[1] < 1  # farther from the origin more is lost than is gained
+        )
+
+    @cached_property
+    def _bfloat16(self) -> Tensor:
+        return self.factors[0].bfloat16()
+
+    def _rounded(self, others: Points, slack: float) -> Tensor:
+        """As ``_raw`` with a slack, of factors in bfloat16."""
+        raw = (self._bfloat16 @ others._bfloat16.T).float()
+        torch.add(others.squared_norms * (1 + slack), raw, alpha=-2, out=raw)
+        return raw.add_(self.squared_norms[:, None] * (1 + slack))
+
+    def _mend(self, raw: Tensor, moved: Points, rows: Points, others: Points) -> None:
+        ours, theirs = self.squared_norms, moved.squared_norms
+        suspects = (raw.amin(1) <= self._slack * (ours + theirs.amax())).nonzero().flatten()
+        if not len(suspects):
+            return
+        near = raw[suspects] <= self._slack * (ours[suspects, None] + theirs)
+        for i, j in pairs(near.nonzero()):
+            i = suspects[i]
+            raw[i, j] = rows[i]._raw_apart(others[j]).to(raw.dtype)
+
+    def _raw_apart(self, others: Points) -> Tensor:
+        """By differences; of outer products ``(a-c) b' + c (b-d)'``, of rank one each."""
+        factors = zip(self.factors, others.factors, strict=True)
+        (a, c), *more = [(ours.double(), theirs.double()) for ours, theirs in factors]
+        first = a - c
+        if self.metric == "manhattan":
+            return first.abs().sum(1)
+        if not more:
+            return vector_norm(first, dim=1).square_()
+        ((b, d),) = more
+        second = b - d
+        squares = vecdot(first, first) * vecdot(b, b) + vecdot(c, c) * vecdot(second, second)
+        return (squares + 2 * vecdot(first, c) * vecdot(b, second)).clamp_(min=0)
+
+    def _distance(self, raw: Tensor) -> Tensor:
+        if self.metric == "manhattan":
+            return raw
+        return raw.mul_(0.5) if self.metric == "cosine" else raw.sqrt_()
+
+
+def _reduced(device: torch.device) -> float:
+    """What float32 products lose where a user lets torch round their factors (TF32, bfloat16)."""
+    return REDUCED.get(matmul_precision(device), 0.0)
+
+
+def pairs(places: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Rows and columns ``(P, 2)``, in parts that bound the memory of their comparison."""
+    i, j = places.unbind(1)
+    return zip(i.split(512), j.split(512), strict=True)

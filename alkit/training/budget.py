@@ -1,0 +1,22 @@
+"""Budgets of a training: gradient steps, and passes over the annotated samples."""
+
+from __future__ import annotations
+
+from alkit.errors import ConfigurationError
+
+
+def check_counts(**counts: int | None) -> None:
+    """Raise a ConfigurationError for a number that is given and no integer of at least 1."""
+    for name, n in counts.items():
+        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+            raise ConfigurationError(f"{name} must be an integer of at least 1, got {n!r}.")
+
+
+def check_budget(max_steps: int | None, max_epochs: int | None) -> None:
+    """Raise a ConfigurationError unless at least one limit is given, and each is at least 1."""
+    if max_steps is None and max_epochs is None:
+        raise ConfigurationError(
+            "training needs a budget: max_steps= (gradient steps) or max_epochs= (passes over the "
+            "annotated samples)."
+        )
+    check_counts(max_steps=max_steps, max_epochs=max_epochs)

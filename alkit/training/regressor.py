@@ -1,0 +1,34 @@
+"""Regressor: a model that returns values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from alkit.training.application import Application
+from alkit.training.metrics import Metrics
+
+
+class Regressor(Application):
+    """A regression; its model returns values of the shape of the targets.
+
+    Args:
+        model: the network, a block or any `nn.Module`.
+        loss: default `L1Loss()`.
+        optimizer: as of `Application`.
+        metrics: `metrics`, `train_metrics`, `val_metrics`, `test_metrics` of `Application`.
+    """
+
+    _paired = True
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Callable[..., Any] | None = None,
+        optimizer: Any = None,
+        **metrics: Metrics,
+    ) -> None:
+        super().__init__(nn.L1Loss() if loss is None else loss, optimizer, **metrics)
+        self.model = model

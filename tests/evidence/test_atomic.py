@@ -1,0 +1,39 @@
+"""Files that are whole or not there."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from alkit.errors import FolderError
+from alkit.evidence.atomic import append, write_whole
+
+
+def test_a_file_takes_the_place_of_another_and_leaves_nothing_beside(tmp_path):
+    path = tmp_path / "new" / "file"
+    write_whole(path, "one")
+    write_whole(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_cannot_be_written_leaves_the_old_one(tmp_path):
+    path = tmp_path / "file"
+    write_whole(path, "old")
+    (tmp_path / ".file.part").mkdir()
+    with pytest.raises(FolderError, match="file cannot be written") as raised:
+        write_whole(path, "new")
+    assert isinstance(raised.value, OSError)
+    assert path.read_text() == "old"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has /dev/full")
+def test_a_full_disk_is_said_with_what_to_do():
+    with pytest.raises(FolderError, match=r"No space left.*kept.*Make room"):
+        append(Path("/dev/full"), "row\n")
+
+
+def test_rows_are_appended(tmp_path):
+    append(tmp_path / "rows", "a\n")
+    append(tmp_path / "rows", "b\n")
+    assert (tmp_path / "rows").read_text() == "a\nb\n"

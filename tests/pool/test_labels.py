@@ -1,0 +1,122 @@
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alkit.errors import LabelError
+from alkit.pool.labels import ABSENT, fitting_labels, in_form_of, label_kind, plain
+
+IDS = np.array([4, 2])
+
+
+def test_no_label_is_one_value_everywhere():
+    assert pickle.loads(pickle.dumps(ABSENT)) is ABSENT
+
+
+@pytest.mark.parametrize(
+    ("label", "kind"),
+    [
+        (3, "int"),
+        (True, "int"),
+        (np.int16(3), "int"),
+        (torch.tensor(3), "int"),
+        (2.5, "float"),
+        (torch.tensor(2.5), "float"),
+        ("cat", "str"),
+        ([0, 1, 1], "array of shape (3,)"),
+        (torch.zeros(2, 2), "array of shape (2, 2)"),
+        ({"boxes": []}, "dict"),
+    ],
+)
+def test_the_kind_of_a_label_is_that_of_its_plain_value(label, kind):
+    assert label_kind(label) == kind
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("form", [float, np.float32, torch.tensor, lambda v: [0.0, v]])
+def test_what_is_not_finite_is_no_label(value, form):
+    with pytest.raises(LabelError, match="is no label"):
+        label_kind(form(value))
+
+
+@pytest.mark.parametrize("label", [None, ABSENT, [1, [2, 3]], ["a", "b"], [None, 1]])
+def test_what_is_neither_value_nor_array_is_no_label(label):
+    with pytest.raises(LabelError):
+        label_kind(label)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [[5, 6], (5, 6), np.array([5, 6], np.uint8), torch.tensor([5, 6]), [np.int64(5), 6]],
+)
+def test_labels_become_plain_values(labels):
+    fitted = fitting_labels(labels, IDS, None)
+    assert json.dumps(fitted) == "[5, 6]"
+
+
+def test_whole_numbers_fit_among_floats():
+    for labels, known in (([1, 2.5], None), ([1, 2], "float"), ([2.5, 1], "float")):
+        fitted = fitting_labels(labels, IDS, known)
+        assert fitted == labels
+        assert all(type(label) is float for label in fitted)
+
+
+@pytest.mark.parametrize(
+    ("labels", "known", "kind"),
+    [
+        ([1, "cat"], None, "str"),
+        (["cat", 1], None, "int"),
+        ([1, 2.5], "int", "float"),
+        ([1, "cat"], "int", "str"),
+        ([[0, 1], [1]], None, r"array of shape \(1,\)"),
+        ([1, 2], "str", "int"),
+    ],
+)
+def test_a_label_of_another_kind_is_named(labels, known, kind):
+    with pytest.raises(LabelError, match=rf"sample [42]: expected .*\({kind}\)"):
+        fitting_labels(labels, IDS, known)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [[1], [1, 2, 3], [], "ab", b"ab", {1: 1, 2: 2}, {1, 2}, 5, torch.tensor(5), np.array(5)],
+)
+def test_another_number_of_labels_is_refused(labels):
+    with pytest.raises(LabelError, match="expected 2 labels, one an index"):
+        fitting_labels(labels, IDS, None)
+
+
+@given(
+    st.sampled_from([torch.int64, torch.int32, torch.float32, torch.float64, torch.bool]),
+    st.integers(-100, 100) | st.floats(-100, 100, width=16) | st.booleans(),
+)
+def test_a_label_takes_the_form_of_the_dataset_unless_it_would_change(dtype, label):
+    formed = in_form_of(torch.zeros((), dtype=dtype), label)
+    assert isinstance(formed, torch.Tensor)
+    assert formed.item() == label
+    kinds = [torch.bool, torch.int32, torch.float32]
+    rank = [bool, int, float].index(type(label))
+    own = next(k for k, kind in enumerate(kinds) if torch.can_cast(dtype, kind))
+    assert (formed.dtype == dtype) == (own >= rank)
+
+
+def test_lists_of_numbers_become_arrays():
+    assert in_form_of(np.zeros(2, np.float32), [1, 2]).dtype == np.float32
+    assert in_form_of(ABSENT, [1.5, 2]).tolist() == [1.5, 2]
+    assert in_form_of(torch.zeros(2), [1, 2]).dtype == torch.float32
+    assert (in_form_of(ABSENT, 5), in_form_of(3, 5), in_form_of(torch.tensor(3), "cat")) == (
+        5,
+        5,
+        "cat",
+    )
+
+
+@given(
+    st.recursive(st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=4)
+)
+def test_plain_values_stay_as_they_are(label):
+    assert plain(label) == label

@@ -1,0 +1,236 @@
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import alkit as al
+from alkit.errors import AnnotationError, ConfigurationError, LabelError, SampleIndexError
+from alkit.pool.csv_labels import read_labels
+from alkit.pool.query import COLUMNS
+
+
+@pytest.fixture
+def query():
+    return al.Query(
+        np.array([7, 2, 5]),
+        4,
+        scores=np.array([0.9, 0.123456789, -1.0]),
+        guesses=torch.tensor([1, 0, 1]),
+        why="TopK() of Margin()",
+        names=["a,b.png", 'c"d.png', "é.png"],
+    )
+
+
+@pytest.fixture
+def pool():
+    """Ten samples without any label."""
+    return al.ActiveLearningDataset(torch.arange(10.0))
+
+
+def fill(path, answers, *, out=None):
+    """Fill in labels by id, as a person does, and keep all else."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table["label"] = table["id"].map(answers).fillna("")
+    table.to_csv(out or path, index=False)
+
+
+def labels_of(pool):
+    return {int(i): pool[i][1] for i in pool.annotated_indices}
+
+
+# --- array-like -----------------------------------------------------------------------------------
+
+
+def test_a_query_is_like_an_array_of_its_indices(query):
+    assert np.asarray(query).tolist() == [7, 2, 5]
+    assert np.asarray(query, dtype=np.float32).dtype == np.float32
+    assert torch.as_tensor(np.asarray(query)).tolist() == [7, 2, 5]
+    assert len(query) == 3
+    assert np.isin([2, 3], query).tolist() == [True, False]
+
+
+def test_iteration_and_indexing_give_plain_ints(query):
+    assert list(query) == [7, 2, 5]
+    assert {type(index) for index in [*query, query[0], query[-1]]} == {int}
+    assert (query[0], query[-1], query[1:].tolist()) == (7, 5, [2, 5])
+    assert query[np.array([True, False, True])].tolist() == [7, 5]
+
+
+def test_what_numpy_makes_of_a_query_is_a_copy(query):
+    np.asarray(query)[0] = 9
+    assert list(query) == [7, 2, 5]
+
+
+def test_a_query_of_a_list_is_as_good():
+    query = al.Query([3, 1])
+    assert (list(query), query[1], query.indices.dtype) == ([3, 1], 1, np.int64)
+
+
+def test_its_text_says_what_was_asked_and_why(query):
+    assert repr(query) == "Query(round 4: 3 samples [7, 2, 5] by TopK() of Margin())"
+    assert "[0, 1, 2, 3, 4, 5, ...]" in repr(al.Query(np.arange(9), why="Random()"))
+
+
+def test_a_pool_takes_a_query_with_its_round(query, pool):  # fault 16
+    assert pool.annotate(query, [0, 1, 2]).tolist() == [7, 2, 5]
+    assert pool.rounds.tolist() == [-1, -1, 4, -1, -1, 4, -1, 4, -1, -1]
+    assert labels_of(pool) == {2: 1, 5: 2, 7: 0}
+
+
+def test_a_round_that_is_given_goes_before_that_of_the_query(query, pool):
+    pool.annotate(query, [0, 1, 2], round=9)
+    assert pool.rounds.max() == 9
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def test_a_saved_query_has_a_row_a_sample_and_an_empty_label(query, tmp_path):
+    query.save(tmp_path / "round.csv")
+    with open(tmp_path / "round.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows == [
+        list(COLUMNS),
+        ["1", "7", "a,b.png", "4", "0.9", "1", "TopK() of Margin()", ""],
+        ["2", "2", 'c"d.png', "4", "0.123457", "0", "TopK() of Margin()", ""],
+        ["3", "5", "é.png", "4", "-1", "1", "TopK() of Margin()", ""],
+    ]
+
+
+def test_what_a_query_does_not_know_is_left_empty(tmp_path):
+    al.Query(np.array([3]), 1).save(tmp_path / "round.csv")
+    table = pd.read_csv(tmp_path / "round.csv", dtype=str, keep_default_na=False)
+    assert table.iloc[0].tolist() == ["1", "3", "", "1", "", "", "", ""]
+
+
+def test_a_file_goes_to_people_and_back(query, pool, tmp_path):
+    path = tmp_path / "round.csv"
+    query.save(path)
+    fill(path, {"7": "1", "2": "0", "5": "1"})
+    assert pool.annotate(str(path)).tolist() == [7, 2, 5]
+    assert labels_of(pool) == {2: 0, 5: 1, 7: 1}
+    assert {type(label) for label in labels_of(pool).values()} == {int}
+    assert set(pool.rounds[[2, 5, 7]]) == {4}
+
+
+def test_a_file_may_be_filled_in_bit_by_bit(query, pool, tmp_path):
+    path = tmp_path / "round.csv"
+    query.save(path)
+    assert pool.annotate(path).tolist() == []
+    fill(path, {"5": "1"})
+    assert pool.annotate(path).tolist() == [5]
+    fill(path, {"5": "1", "2": "0"})
+    assert pool.annotate(path).tolist() == [2]
+    assert pool.annotate(path).tolist() == []
+    assert labels_of(pool) == {2: 0, 5: 1}
+    assert set(pool.rounds[[2, 5]]) == {4}
+
+
+def test_several_people_may_share_a_query_in_any_order(query, pool, tmp_path):
+    query.save(tmp_path / "round.csv")
+    fill(tmp_path / "round.csv", {"5": "1", "2": "0"}, out=tmp_path / "ann.csv")
+    fill(tmp_path / "round.csv", {"7": "1", "2": "0"}, out=tmp_path / "bob.csv")
+    assert pool.annotate(tmp_path / "bob.csv").tolist() == [7, 2]
+    assert pool.annotate(tmp_path / "ann.csv").tolist() == [5]
+    assert labels_of(pool) == {2: 0, 5: 1, 7: 1}
+
+
+def test_people_who_disagree_are_an_error_and_change_nothing(query, pool, tmp_path):
+    query.save(tmp_path / "round.csv")
+    fill(tmp_path / "round.csv", {"2": "0"}, out=tmp_path / "ann.csv")
+    fill(tmp_path / "round.csv", {"7": "1", "2": "1"}, out=tmp_path / "bob.csv")
+    pool.annotate(tmp_path / "ann.csv")
+    before = pool.state_dict()
+    with pytest.raises(AnnotationError, match="sample 2 is annotated already"):
+        pool.annotate(tmp_path / "bob.csv")
+    assert pool.state_dict() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("3", 3),
+        (" 3 ", 3),
+        ("3.0", 3),
+        ("-2", -2),
+        ("2.5", 2.5),
+        ("1e-3", 0.001),
+        ("cat", "cat"),
+        ("1_0", "1_0"),
+        ("a b", "a b"),
+    ],
+)
+def test_numbers_become_numbers_and_text_stays_text(text, label, pool, tmp_path):
+    (tmp_path / "round.csv").write_text(f"id,label\n4,{text}\n")
+    pool.annotate(tmp_path / "round.csv")
+    assert labels_of(pool) == {4: label}
+    assert type(pool[4][1]) is type(label)
+
+
+def test_a_file_of_numbers_some_of_which_are_whole_is_a_file_of_floats(pool, tmp_path):
+    (tmp_path / "round.csv").write_text("id,label\n4,2\n5,2.5\n")
+    pool.annotate(tmp_path / "round.csv")
+    assert [type(label) for label in labels_of(pool).values()] == [float, float]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_byte_order_mark_blank_rows_and_other_columns_do_no_harm(newline, pool, tmp_path):
+    lines = ["label,by,id,round", "", "1,Ann,3,2", ",,,", "  ,Bob,4,2", "0,Bob,6,2", "", ""]
+    (tmp_path / "round.csv").write_bytes(newline.join(lines).encode("utf-8-sig"))
+    assert pool.annotate(tmp_path / "round.csv").tolist() == [3, 6]
+    assert labels_of(pool) == {3: 1, 6: 0}
+    assert set(pool.rounds[[3, 6]]) == {2}
+
+
+@pytest.mark.parametrize("rounds", [("1", "2"), ("", ""), ("x", "x"), ("-1", "-1"), ("²", "²")])
+def test_without_one_round_in_the_file_it_is_the_next(rounds, pool, tmp_path):
+    rows = "".join(f"{i},0,{round}\n" for i, round in enumerate(rounds))
+    (tmp_path / "round.csv").write_text("id,label,round\n" + rows, encoding="utf-8")
+    assert read_labels(tmp_path / "round.csv") == ([0, 1], [0, 0], None)
+    pool.annotate([9], [0], round=5)
+    pool.annotate(tmp_path / "round.csv")
+    assert set(pool.rounds[[0, 1]]) == {6}
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "says"),
+    [
+        ("", LabelError, "missing: id, label"),
+        ("id;label\n1;2\n", LabelError, "missing: id, label"),
+        ("id,answer\n1,2\n", LabelError, "missing: label"),
+        ("id,label\n1,0\nx,1\n", LabelError, "line 3: expected a dataset index as id, got 'x'"),
+        ("id,label\n1.5,0\n", LabelError, "got '1.5'"),
+        ("id,label\n-1,0\n", LabelError, "got '-1'"),
+        ("id,label\n,0\n", LabelError, "line 2: .* got ''"),
+        ("label,id\n3\n", LabelError, "line 2: .* got None"),
+        ("id,label\n1,nan\n", LabelError, "nan is no label"),
+        ("id,label\n1,inf\n", LabelError, "inf is no label"),
+        ("id,label\n1,0\n2,cat\n", LabelError, r"sample 2: .* kind int .* 'cat' \(str\)"),
+        ("id,label\n1,0\n10,1\n", SampleIndexError, "0 to 9, got 10"),
+        ("id,label\n1,0\n1,0\n", SampleIndexError, "sample 1 is given more than once"),
+        ("id,label,round\n1,0,99999999999\n", ConfigurationError, "round .* got 99999999999"),
+    ],
+)
+def test_a_file_that_cannot_be_right_says_so_and_changes_nothing(text, error, says, pool, tmp_path):
+    pool.annotate([9], [1])
+    before = pool.state_dict()
+    (tmp_path / "round.csv").write_text(text)
+    with pytest.raises(error, match=says):
+        pool.annotate(tmp_path / "round.csv")
+    assert pool.state_dict() == before
+    assert pool.undo().tolist() == [9]
+
+
+def test_a_file_in_another_encoding_says_so(pool, tmp_path):
+    (tmp_path / "round.csv").write_bytes("id,label\n1,é\n".encode("latin-1"))
+    with pytest.raises(LabelError, match="not UTF-8"):
+        pool.annotate(tmp_path / "round.csv")
+
+
+def test_a_file_and_labels_are_one_too_many(pool, tmp_path):
+    with pytest.raises(LabelError, match="not both"):
+        pool.annotate(tmp_path / "round.csv", [1])
+    with pytest.raises(FileNotFoundError):
+        pool.annotate(tmp_path / "absent.csv")

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import TensorDataset
+
+import alkit as al
+from alkit.errors import ConfigurationError, PicksError
+from alkit.querying.checks import checked_picks, class_numbers
+from alkit.training.budget import check_budget, check_counts
+
+
+@pytest.fixture
+def pool():
+    made = al.ActiveLearningDataset(TensorDataset(torch.zeros(9, 1), torch.zeros(9).long()))
+    made.annotate([4, 7])
+    return made
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.0, "2", True])
+def test_a_count_is_an_integer_of_at_least_one(wrong):
+    with pytest.raises(ConfigurationError, match="batch_size must be an integer of at least 1"):
+        check_counts(batch_size=wrong)
+    check_counts(batch_size=1, other=None)
+
+
+def test_training_needs_a_budget():
+    with pytest.raises(ConfigurationError, match="needs a budget"):
+        check_budget(None, None)
+    check_budget(3, None)
+    check_budget(None, 3)
+
+
+@pytest.mark.parametrize("form", [list, np.array, torch.tensor])
+def test_picks_of_any_form_come_as_dataset_indices_in_their_order(pool, form):
+    assert checked_picks(form([8, 0, 3]), 3, pool).tolist() == [8, 0, 3]
+
+
+@pytest.mark.parametrize(
+    ("picks", "told"),
+    [
+        ([0, 0, 1], "distinct"),
+        ([0, 1], "must return 3 dataset indices, got 2"),
+        ([0, 1, 4], "sample 4, which is annotated already"),
+        ([0, 1, 9], "distinct dataset indices"),
+        ([0.5, 1, 2], "distinct dataset indices"),
+    ],
+)
+def test_picks_that_would_be_wrong_are_refused(pool, picks, told):
+    with pytest.raises(PicksError, match=told):
+        checked_picks(picks, 3, pool)
+    assert pool.annotated_indices.tolist() == [4, 7]
+
+
+def test_labels_of_classes_are_integers():
+    assert class_numbers([2, np.int64(0)]).tolist() == [2, 0]
+    with pytest.raises(ConfigurationError, match="such as 'cat'"):
+        class_numbers(["cat", "dog"])

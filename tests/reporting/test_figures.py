@@ -1,0 +1,51 @@
+"""The figures of a page are images inside of it, and say what they show."""
+
+import base64
+import re
+
+import pytest
+from matplotlib import image
+from matplotlib import pyplot as plt
+
+from alkit.reporting.figures import WIDTH, figures
+
+
+def parts(figure):
+    title, alt, data = re.fullmatch(
+        r'<figure><figcaption>(.*)</figcaption><img alt="(.*)" '
+        r'src="data:image/png;base64,(.*)"></figure>',
+        figure,
+    ).groups()
+    return title, alt, base64.b64decode(data)
+
+
+def test_there_are_curves_and_the_labels_that_were_needed(make_records):
+    titles = [parts(figure)[0] for figure in figures(make_records())]
+    assert titles == ["Learning curves", "Labels needed"]
+
+
+@pytest.mark.parametrize(("trials", "drawn"), [(1, False), (2, True)])
+def test_who_beat_whom_takes_three_strategies_and_two_trials(make_records, trials, drawn):
+    titles = [parts(figure)[0] for figure in figures(make_records(trials, ("a", "b", "c")))]
+    assert ("Penalty matrix" in titles) is drawn
+
+
+def test_the_classes_that_a_strategy_bought_have_a_figure_each(make_records):
+    records = make_records(queried_classes=[3, 4, 3])
+    titles = [parts(figure)[0] for figure in figures(records)]
+    assert titles[2:] == ["Classes bought by uniform", "Classes bought by a&lt;b"]
+
+
+def test_each_says_in_words_what_it_shows_with_names_escaped(make_records):
+    for figure in figures(make_records()):
+        title, alt, _ = parts(figure)
+        assert alt.startswith(title)
+        assert "a&lt;b" in alt
+
+
+def test_each_is_an_image_of_the_width_of_a_phone_and_none_stays_open(make_records, tmp_path):
+    before = plt.get_fignums()
+    for figure in figures(make_records()):
+        (tmp_path / "figure.png").write_bytes(parts(figure)[2])
+        assert image.imread(tmp_path / "figure.png").shape[1] == pytest.approx(220 * WIDTH, abs=2)
+    assert plt.get_fignums() == before

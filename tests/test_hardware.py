@@ -1,0 +1,54 @@
+import subprocess
+import sys
+
+import psutil
+import pytest
+import torch
+
+from alkit.errors import AlkitError
+from alkit.hardware import check_memory, multiplies_bfloat16
+
+CODE = """
+import torch
+import alkit as al
+from alkit.hardware import matmul_precision
+
+p = torch.rand(5000, 10, generator=torch.Generator().manual_seed(0)).softmax(-1)
+before = al.Margin()(al.Prediction(p, kind="probabilities"))
+{setting}
+assert matmul_precision(p.device) {expected}
+assert torch.equal(al.Margin()(al.Prediction(p, kind="probabilities")), before)
+"""
+SETTINGS = {
+    "pass": "in ('highest', 'ieee', 'none')",
+    "torch.set_float32_matmul_precision('medium')": "in ('medium', 'bf16', 'none')",
+}
+if hasattr(torch.backends.mkldnn, "matmul"):
+    SETTINGS["torch.backends.mkldnn.matmul.fp32_precision = 'bf16'"] = "== 'bf16'"
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_scores_are_the_same_however_torch_rounds_its_products(setting):
+    # in a process of its own: the setting is one of the whole process
+    code = CODE.format(setting=setting, expected=SETTINGS[setting])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_where_torch_cannot_tell_bfloat16_is_not_multiplied(monkeypatch):
+    assert not multiplies_bfloat16(torch.device("meta"))
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert not multiplies_bfloat16.__wrapped__(torch.device("cpu"))
+
+
+def test_what_fits_passes():
+    check_memory(1, "cpu", "a byte")
+    check_memory(psutil.virtual_memory().available // 2, torch.device("cpu"), "half of it")
+
+
+def test_what_does_not_fit_says_how_much_it_needs_before_it_starts():
+    needed = 10 * psutil.virtual_memory().total
+    message = rf"BAIT needs {needed / 1e9:.1f} GB, and .* GB are free on cpu.*Take fewer"
+    with pytest.raises(MemoryError, match=message) as caught:
+        check_memory(needed, "cpu", "BAIT", "Take fewer.")
+    assert isinstance(caught.value, AlkitError)
