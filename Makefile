@@ -13,7 +13,7 @@ lint:
 types:
 	pyright
 
-# students' versions, and those with outputs of the lessons that changed; -B executes them all
+# students' versions of all lessons, and executed versions of those that changed; -B executes all
 LESSONS = $(patsubst tutorials/source/%.py, build/tutorials/%.ipynb, $(wildcard tutorials/source/*.py))
 
 tutorials: $(LESSONS)

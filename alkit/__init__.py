@@ -33,15 +33,14 @@ _MODULES = {
         "ProbCover Probabilities Random RunningTopK Selector SoftRank Softmax Space TopK TypiClust "
         "UncertaintyHerding"
     ),
-    "alkit.querying.selection": "select",
-    "alkit.querying.risk": "Risk estimate_risk",
+    "alkit.querying": "Acquisition Auto Risk estimate_risk select",
     "alkit.diagnosis": "Diagnosis Finding doctor",
     "alkit.training": ("Application BinaryClassifier CategoricalClassifier Classifier Regressor"),
     "alkit.training.trainer": "Trainer",
     "torch.utils.data": "DataLoader",
     "alkit.training.history": "History",
     "alkit.strategies": (
-        "ActiveLearner AdversarialStrategy AutoStrategy CalibratedStrategy EPIGStrategy "
+        "ActiveLearner AdversarialStrategy "
         "LearningLossStrategy SemiSupervisedStrategy Strategy UncertaintyStrategy UniformStrategy "
         "auto badge bald batchbald cluster_margin committee coral coreset epig power_bald "
         "power_margin probcover typiclust uherding"

@@ -1,7 +1,7 @@
-"""Every error that alkit raises on purpose: one family that also inherits the built-in kind.
+"""All errors that alkit raises on purpose: one family that also inherits built-in exceptions.
 
 ``except alkit.errors.AlkitError`` catches them all; ``except ValueError`` (IndexError,
-RuntimeError, ...) keeps working where a reader expects the built-in kind.
+RuntimeError, ...) keeps working where a reader expects the built-in exception.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from difflib import get_close_matches
 
 
 class AlkitError(Exception):
-    """Base of every error that alkit raises on purpose."""
+    """Base class of every error that alkit raises on purpose."""
 
 
 # --- blocks -----------------------------------------------------------------------------------
 
 
 class ConfigurationError(AlkitError, ValueError):
-    """An argument of a block, optimizer or strategy that does not exist or cannot be right."""
+    """An unknown or invalid argument of a block, optimizer or strategy."""
 
 
 class SelectionError(AlkitError, IndexError, AttributeError):
@@ -26,15 +26,15 @@ class SelectionError(AlkitError, IndexError, AttributeError):
 
 
 class BuiltError(AlkitError, RuntimeError):
-    """An edit of, or a second build of, what is built already."""
+    """An edit, or a second build, of something that is already built."""
 
 
 class UnbuiltError(AlkitError, RuntimeError):
-    """A use of what is not built yet."""
+    """A use of something that is not built yet."""
 
 
 class ShapeError(AlkitError, RuntimeError, ValueError):
-    """Parts of a network that do not fit: the path of the part and both shapes are named."""
+    """Parts of a network that do not fit; the message names the part's path and both shapes."""
 
     part: tuple[object, str] | None = None  # (module, shapes): outer blocks complete its path
     reason: str = ""
@@ -44,7 +44,7 @@ class ShapeError(AlkitError, RuntimeError, ValueError):
 
 
 class SampleIndexError(AlkitError, IndexError):
-    """A dataset index that is out of range, no integer, or given twice."""
+    """A dataset index that is out of range, not an integer, or given twice."""
 
 
 class AnnotationError(AlkitError, ValueError):
@@ -52,18 +52,18 @@ class AnnotationError(AlkitError, ValueError):
 
 
 class LabelError(AlkitError, ValueError):
-    """Labels that do not fit: their number, their type, or that there is none."""
+    """Labels with the wrong number or type, or missing labels."""
 
 
 class EmptyPoolError(AlkitError, ValueError):
-    """A pool that has nothing left to query, or nothing annotated to train on."""
+    """A pool with nothing left to query, or without annotated samples to train on."""
 
 
 # --- predictions, criteria, selectors ---------------------------------------------------------
 
 
 class PredictionError(AlkitError, ValueError):
-    """Outputs that are no valid prediction: wrong shape, wrong ids, wrong kind."""
+    """Outputs that are not a valid prediction: wrong shape, wrong ids or wrong kind."""
 
 
 class NonFiniteError(PredictionError):
@@ -71,26 +71,26 @@ class NonFiniteError(PredictionError):
 
 
 class ScoreError(AlkitError, ValueError):
-    """A criterion that returned something else than one finite score a candidate."""
+    """A criterion that returned anything but one finite score per candidate."""
 
 
 class PicksError(AlkitError, ValueError):
-    """A selector or strategy that returned something else than distinct candidates."""
+    """A selector or strategy that returned anything but distinct candidates."""
 
 
 class QuerySizeError(AlkitError, ValueError):
-    """A query of no, a negative, or more than the available number of samples."""
+    """A query size that is zero, negative, or larger than the number of available samples."""
 
 
 class NotEnoughMemoryError(AlkitError, MemoryError):
-    """A selection that would need more memory than is free: how much is said before it starts."""
+    """A selection that needs more memory than is free; raised with the amount before it starts."""
 
 
 # --- training ---------------------------------------------------------------------------------
 
 
 class TrainerEndedError(AlkitError, RuntimeError):
-    """A Trainer that has already ended: fitting again would do nothing, in silence."""
+    """A Trainer that has already ended: fitting again would silently do nothing."""
 
 
 class ModelOutputError(AlkitError, TypeError):
@@ -98,25 +98,25 @@ class ModelOutputError(AlkitError, TypeError):
 
 
 class DatasetMissingError(AlkitError, FileNotFoundError):
-    """A data set that is not where it was looked for."""
+    """A data set that was not found at the expected location."""
 
 
 # --- the course -------------------------------------------------------------------------------
 
 
 class AnswerError(AlkitError, ValueError):
-    """An answer to an exercise that is not right yet: what is wrong, without the answer."""
+    """An incorrect answer to an exercise; the message states the mistake, not the answer."""
 
 
 # --- comparisons ------------------------------------------------------------------------------
 
 
 class RecordsError(AlkitError, ValueError):
-    """Records that cannot answer the question: none yet, not paired, or no finite numbers."""
+    """Records that cannot answer the question: missing, not paired, or not finite."""
 
 
 class MissingPackageError(AlkitError, ImportError):
-    """A package that this one function needs, and that is not installed."""
+    """An optional package that a function needs but that is not installed."""
 
 
 class FolderError(AlkitError, OSError):
@@ -124,22 +124,22 @@ class FolderError(AlkitError, OSError):
 
 
 class TrialError(AlkitError, RuntimeError):
-    """Trials of a comparison that failed in their workers: which ones, and what is kept."""
+    """Failed trials of a comparison; the message names them and the results that are kept."""
 
-    result: object = None  # what the trials gave before they failed
+    result: object = None  # results of the trials before the failure
 
 
 # --- names in messages ------------------------------------------------------------------------
 
 
 def close(name: str, names: Iterable[str]) -> list[str]:
-    """Return those of `names` that `name` may be a misspelling of, nearest first."""
+    """Return the names that `name` may be a misspelling of, nearest first."""
     return get_close_matches(name, list(names), n=3, cutoff=0.7)
 
 
 def likely(name: str, names: Iterable[str]) -> str:
-    """End of a message about an unknown `name`: the near spellings, or all names."""
+    """End of a message about an unknown `name`: similar names, or all names."""
     names = list(dict.fromkeys(names))
     if near := close(name, names):
         return f". Did you mean {' or '.join(map(repr, near))}?"
-    return f"; there is {', '.join(names)}." if names else "."
+    return f"; available: {', '.join(names)}." if names else "."

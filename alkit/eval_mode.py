@@ -1,4 +1,4 @@
-"""Evaluation mode for a while, on a device for a while."""
+"""Temporary evaluation mode, optionally on another device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 
 @contextmanager
 def evaluating(module: nn.Module, device: torch.device | None = None) -> Iterator[None]:
-    """Every part in eval mode, on ``device`` if one is given; modes and place are restored."""
+    """Put every part in eval mode, on ``device`` if given; restore modes and device on exit."""
     modes = [(part, part.training) for part in module.modules()]
     home = next((t.device for t in [*module.parameters(), *module.buffers()]), torch.device("cpu"))
     module.eval()

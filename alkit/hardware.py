@@ -11,13 +11,13 @@ from alkit.errors import NotEnoughMemoryError
 
 
 def check_memory(nbytes: int, device: torch.device | str, what: str, instead: str = "") -> None:
-    """Raise a NotEnoughMemoryError if ``nbytes`` are more than is free on the device.
+    """Raise a NotEnoughMemoryError if ``nbytes`` exceeds the free memory of the device.
 
     Args:
-        nbytes: what is about to be allocated.
-        device: where.
-        what: for the message: what needs it.
-        instead: for the message: what to do.
+        nbytes: number of bytes about to be allocated.
+        device: the device on which they are allocated.
+        what: name of the method that needs the memory, for the message.
+        instead: suggested alternative, for the message.
     """
     device = torch.device(device)
     if device.type == "cuda":
@@ -26,15 +26,15 @@ def check_memory(nbytes: int, device: torch.device | str, what: str, instead: st
         free = psutil.virtual_memory().available
     if nbytes > free:
         raise NotEnoughMemoryError(
-            f"{what} needs {nbytes / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free on {device}. "
-            f"Nothing was begun. {instead}".rstrip()
+            f"{what} needs {nbytes / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free on "
+            f"{device}. Nothing was started. {instead}".rstrip()
         )
 
 
 def matmul_precision(device: torch.device) -> str:
-    """What a user lets torch round the factors to: ``"tf32"``, ``"bf16"``, ``"highest"``, ...
+    """Precision to which torch may round factors: ``"tf32"``, ``"bf16"``, ``"highest"``, ...
 
-    Torch's setting of the backend comes first: with it, the older one must not be asked for.
+    The setting of the backend comes first: when it is set, the older setting must not be read.
     """
     kind = torch.backends.cuda if device.type == "cuda" else torch.backends.mkldnn
     setting = getattr(getattr(kind, "matmul", None), "fp32_precision", None)
@@ -43,11 +43,11 @@ def matmul_precision(device: torch.device) -> str:
 
 @cache
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether products of bfloat16, summed in float32, take about half the time of float32's.
+    """Return whether bfloat16 products summed in float32 take about half the time of float32.
 
-    So on CPUs with instructions for them, where torch can tell.
+    This is the case on CPUs with instructions for them, provided that torch can detect these.
     """
     if device.type != "cpu" or not torch.backends.mkldnn.is_available():
         return False
-    able = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch cannot
+    able = getattr(torch.cpu, "get_capabilities", dict)()  # missing in older torch
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))

@@ -1,9 +1,9 @@
-"""Initializers: how the weights of a network are filled when it is built.
+"""Initializers that fill the weights of a network when it is built.
 
     net.initialize(al.initializers.Kaiming())
 
-An initializer is a callable on one module; it fills the weights it is meant for, and leaves every
-other module as it is. All draw from torch's global generator, as torch's own constructors do.
+An initializer is a callable that takes one module. It fills the modules it targets and leaves all
+others unchanged. All draw from torch's global generator, as torch's own constructors do.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ NORM: Targets = (_NormBase, nn.LayerNorm, nn.GroupNorm)
 
 
 class Initializer(ABC):
-    """Base of the initializers: fills weight and bias of the modules that are of `targets`.
+    """Base class of initializers; fills weight and bias of modules of the classes `targets`.
 
     Args:
-        targets: the class or classes of the modules that are filled.
+        targets: the class or classes of the modules to fill.
     """
 
     def __init__(self, targets: Targets = LINEAR) -> None:
         self.targets = targets
 
     def __call__(self, module: nn.Module) -> bool:
-        """Fill `module` itself, not what is inside it; whether there was anything to fill."""
+        """Fill `module` itself, not its children; return whether there was anything to fill."""
         if not isinstance(module, self.targets):
             return False
         weight, bias = module._parameters.get("weight"), module._parameters.get("bias")
@@ -51,7 +51,7 @@ class Initializer(ABC):
         """Fill the weight of one module, in place."""
 
     def fill_bias(self, bias: torch.Tensor) -> None:
-        """Fill the bias of one module, in place: zero unless said otherwise."""
+        """Fill the bias of one module, in place; zero by default."""
         bias.zero_()
 
     def __repr__(self) -> str:
@@ -60,14 +60,15 @@ class Initializer(ABC):
 
 
 class Kaiming(Initializer):
-    """Normal weights of variance gain^2 / fan, zero biases; for networks with ReLUs.
+    """Normal weights with variance gain^2 / fan and zero biases; for networks with ReLUs.
 
     He et al., "Delving Deep into Rectifiers", 2015 (arXiv:1502.01852).
 
     Args:
         mode: "fan_in" keeps the variance of the forward pass, "fan_out" of the backward pass.
-        nonlinearity: what follows the layer, a name that `torch.nn.init.calculate_gain` knows.
-        targets: by default linear and convolutional layers; never the vectors of normalizations.
+        nonlinearity: the function after the layer, a name `torch.nn.init.calculate_gain` accepts.
+        targets: module classes to fill; by default linear and convolutional layers. Never
+            normalizations, whose weights are vectors.
     """
 
     def __init__(
@@ -81,14 +82,14 @@ class Kaiming(Initializer):
 
 
 class Xavier(Initializer):
-    """Normal weights of variance 2 gain^2 / (fan_in + fan_out), zero biases.
+    """Normal weights with variance 2 gain^2 / (fan_in + fan_out) and zero biases.
 
     Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
     networks", 2010.
 
     Args:
         gain: factor of the standard deviation.
-        targets: by default linear and convolutional layers.
+        targets: module classes to fill; by default linear and convolutional layers.
     """
 
     def __init__(self, gain: float = 1.0, targets: Targets = LINEAR) -> None:
@@ -100,11 +101,11 @@ class Xavier(Initializer):
 
 
 class Normal(Initializer):
-    """Normal weights of the given mean and standard deviation, zero biases.
+    """Normal weights with the given mean and standard deviation, and zero biases.
 
     Args:
-        mean, std: of the weights.
-        targets: by default linear and convolutional layers.
+        mean, std: mean and standard deviation of the weights.
+        targets: module classes to fill; by default linear and convolutional layers.
     """
 
     def __init__(self, mean: float = 0.0, std: float = 1.0, targets: Targets = LINEAR) -> None:
@@ -116,11 +117,12 @@ class Normal(Initializer):
 
 
 class Constant(Initializer):
-    """Every weight is `weight`, every bias is `bias`.
+    """Constant weights and biases: every weight is `weight`, every bias is `bias`.
 
     Args:
         weight, bias: the two values.
-        targets: by default linear and convolutional layers and normalizations.
+        targets: module classes to fill; by default linear and convolutional layers and
+            normalizations.
     """
 
     def __init__(
@@ -139,11 +141,11 @@ class Constant(Initializer):
 def run_initializer(
     initializer: Callable[[nn.Module], object], modules: Iterable[nn.Module], where: str
 ) -> None:
-    """Call `initializer` on each of `modules`; warn if it applied to none of them."""
+    """Call `initializer` on every module; warn if it applied to none of them."""
     applied = [initializer(module) is not False for module in modules]
     if not any(applied):
         warnings.warn(
-            f"{initializer!r} found nothing to fill in {where}. Modules that were handed in with "
-            "their weights are left as they are until after .build().",
+            f"{initializer!r} found nothing to fill in {where}. Modules that were passed in with "
+            "their weights keep them; call .initialize() after .build() to fill those too.",
             stacklevel=3,
         )

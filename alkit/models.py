@@ -1,4 +1,4 @@
-"""Ready backbones: networks that turn images into features."""
+"""Ready-made backbones: networks that turn images into features."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = ["BackboneResnet18"]
 class BackboneResnet18(Block):
     """ResNet-18 without its classifier: (N, in_channels, H, W) to (N, 512).
 
-    torchvision's network, with a stem for small images (about 28 to 96 pixels): a 3x3 convolution
-    of stride 1 and no max-pooling, as He et al. use on CIFAR. The map shrinks 8-fold on the way.
-    For larger images take torchvision's own, which is a backbone as it is, or as a recipe:
-    `al.Layer(torchvision.models.resnet18, num_classes=512)`. Parts are named as torchvision names
-    them, so that its weights load with `strict=False` but for the stem.
+    This is torchvision's network with a stem for small images (about 28 to 96 pixels): a 3x3
+    convolution with stride 1 and no max-pooling, as He et al. use on CIFAR. The feature map is 8
+    times smaller than the image. For larger images use torchvision's own network, which works as
+    a backbone directly or as a recipe: `al.Layer(torchvision.models.resnet18, num_classes=512)`.
+    Parts have torchvision's names, so its weights load with `strict=False`, except for the stem.
 
     He et al., "Deep residual learning for image recognition", 2016 (arXiv:1512.03385).
 
     Args:
-        in_channels: of the images.
-        pool_output: whether the features are averaged over the map; if not they are
+        in_channels: number of channels of the images.
+        pool_output: if True, average the features over the map; if False, they have the shape
             (N, 512, H / 8, W / 8).
     """
 

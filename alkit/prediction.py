@@ -1,4 +1,4 @@
-"""What a model says of N candidates."""
+"""Predictions of a model for N candidates."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ OutputKind = Literal["logits", "probabilities", "log_probabilities", "values"]
 
 KINDS: tuple[str, ...] = ("logits", "probabilities", "log_probabilities", "values")
 
-CACHE = 2**18  # outputs a chunk and thread: 1 MB of float32
-MEMORY = 2**26  # outputs a chunk on an accelerator: 256 MB of float32, and few launches
+CACHE = 2**18  # outputs per chunk and thread: 1 MB of float32
+MEMORY = 2**26  # outputs per chunk on an accelerator: 256 MB of float32, and few launches
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a model says of N candidates, and which candidates they are.
+    """A model's outputs for N candidates, with the ids of these candidates.
 
-    The letters of every shape: N candidates, K posterior samples (1 for a plain network), C
+    Shape letters used everywhere: N candidates, K posterior samples (1 for a plain network), C
     classes (or target dimensions), D features, always in the order ``(N, K, C)``.
 
     Args:
-        outputs: ``(N, K, C)``; ``(N, C)`` is taken as ``K = 1``. Detached, whatever comes in.
-            None where only features are known.
+        outputs: outputs ``(N, K, C)``; ``(N, C)`` means ``K = 1``. They are always detached. None
+            if only features are known.
         ids: ``(N,)`` dataset indices of the rows; default ``0 .. N - 1``. Scores are joined to
             samples by these ids, never by the order of a loader.
-        kind: what the outputs are: ``"logits"``, ``"probabilities"``, ``"log_probabilities"``
+        kind: the kind of the outputs: ``"logits"``, ``"probabilities"``, ``"log_probabilities"``
             or ``"values"`` (regression). Declared once, never guessed.
-        features: ``(N, D)`` latents of the candidates, where something needs them.
+        features: ``(N, D)`` latent features of the candidates, if needed.
 
     Raises:
-        PredictionError: shapes that do not match, ids that are repeated or no
-            integers, an unknown kind, or "probabilities" that are negative or do not sum to one.
-        NonFiniteError: NaN in the outputs or features, or an infinity (log-probabilities may be
-            minus infinity).
+        PredictionError: shapes do not match, ids are repeated or not integers, the kind is
+            unknown, or "probabilities" are negative or do not sum to one.
+        NonFiniteError: the outputs or features contain NaN or an infinity (log-probabilities may
+            be minus infinity).
 
     A single column of logits, or of (log-)probabilities, is the binary case: ``probabilities``
     then has the two columns ``(1 - p, p)``.
@@ -56,7 +56,7 @@ class Prediction:
         if self.kind not in KINDS:
             raise PredictionError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}.")
         if self.outputs is None and self.features is None:
-            raise PredictionError("a prediction needs outputs (N, K, C), or features (N, D).")
+            raise PredictionError("a prediction needs outputs (N, K, C) or features (N, D).")
         rows = self.features if self.outputs is None else self.outputs
         n = len(torch.as_tensor(rows))
         if self.ids is None:
@@ -73,7 +73,7 @@ class Prediction:
         object.__setattr__(self, name, value)
 
     def _check_values(self, outputs: Tensor) -> None:
-        """Finite, and probabilities where they are declared; chunk by chunk where all is well."""
+        """Check that outputs are finite and, if so declared, probabilities; chunk by chunk."""
         sums_to_one = self.kind in ("probabilities", "log_probabilities")
         check = self._are_probabilities if sums_to_one else are_finite
         if not outputs.numel() or all(map(check, outputs.split(_rows_of_a_chunk(outputs)))):
@@ -82,13 +82,13 @@ class Prediction:
         raise PredictionError(
             f"outputs declared as {self.kind} are negative or "
             f"{'above one' if outputs.shape[-1] == 1 else 'do not sum to one'}. "
-            'Declare what the model returns: outputs="logits" for raw scores.'
+            'Declare what the model returns, for example outputs="logits" for raw scores.'
         )
 
     def _are_probabilities(self, outputs: Tensor) -> bool:
         p = outputs.exp() if self.kind == "log_probabilities" else outputs
         low, high = map(float, torch.mv(p.flatten(0, 1), p.new_ones(p.shape[-1])).aminmax())
-        fits = high <= 1 if p.shape[-1] == 1 else low >= 0.99 and high <= 1.01  # NaN fits nothing
+        fits = high <= 1 if p.shape[-1] == 1 else low >= 0.99 and high <= 1.01  # NaN never fits
         return fits and float(p.amin()) >= 0
 
     def _check_finite(self, outputs: Tensor) -> None:
@@ -114,17 +114,17 @@ class Prediction:
 
     @cached_property
     def ascending(self) -> bool:
-        """Whether each id is above the one before it."""
+        """True if the ids are strictly increasing."""
         return bool((self.ids[1:] > self.ids[:-1]).all())
 
     @cached_property
     def probabilities(self) -> Tensor:
-        """Class probabilities ``(N, K, C)``, float, rows sum to one. Error for ``"values"``."""
+        """Class probabilities ``(N, K, C)``, float; rows sum to one. Raises for ``"values"``."""
         outputs = self._needed_outputs()
         binary = outputs.shape[-1] == 1
         if self.kind == "values":
             raise PredictionError(
-                'A criterion asked for probabilities, but the outputs are declared as "values" '
+                'A criterion needs probabilities, but the outputs are declared as "values" '
                 "(regression). Use a criterion for values, or declare the kind of the outputs."
             )
         if self.kind == "logits":
@@ -149,18 +149,18 @@ class Prediction:
     def _needed_outputs(self) -> Tensor:
         if self.outputs is None:
             raise PredictionError(
-                "The outputs of the model are needed, but this prediction has features only: "
-                "give probabilities= to al.select, or outputs to the Prediction."
+                "The outputs of the model are needed, but this prediction has only features. "
+                "Pass probabilities= to al.select, or outputs= to al.Prediction."
             )
         return self.outputs
 
     def chunks(self) -> Iterator[Prediction]:
-        """Consecutive chunks of rows whose temporaries stay in a processor's cache; at least one.
+        """Consecutive chunks of rows whose temporaries fit in a processor's cache; at least one.
 
-        What looks at one row at a time gives the same, whatever the size of a chunk.
+        A row-wise function gives the same result for any chunk size.
         """
         held = self.features if self.outputs is None else self.outputs
-        rows = _rows_of_a_chunk(held)  # type: ignore[arg-type]  # one of them is there
+        rows = _rows_of_a_chunk(held)  # type: ignore[arg-type]  # one of them is set
         if len(self) <= rows:
             yield self
             return
@@ -168,7 +168,7 @@ class Prediction:
             yield self[start : start + rows]
 
     def __getitem__(self, rows: Tensor | slice) -> Prediction:
-        """The prediction of some rows (positions, a boolean mask or a slice), not checked again."""
+        """The prediction for some rows (positions, a boolean mask or a slice), not rechecked."""
         ids = self.ids[rows]
         if ids.ndim != 1:
             raise PredictionError(f"rows must be positions, a mask or a slice, got {rows!r}.")
@@ -176,7 +176,7 @@ class Prediction:
         part._set("ids", ids)
         part._set("kind", self.kind)
         if isinstance(rows, slice) and self.__dict__.get("ascending"):
-            part._set("ascending", True)  # no slice of a tensor runs backwards
+            part._set("ascending", True)  # a slice of a tensor cannot run backwards
         for name in ("outputs", "features"):
             value = getattr(self, name)
             part._set(name, None if value is None else value[rows])
@@ -189,14 +189,14 @@ def _rows_of_a_chunk(held: Tensor) -> int:
 
 
 def are_finite(values: Tensor) -> bool:
-    """Whether none is NaN or infinite. One pass, and nothing of their size is allocated."""
+    """Return whether all values are finite, in one pass without allocating a copy."""
     return not values.numel() or all(math.isfinite(bound) for bound in values.detach().aminmax())
 
 
 def _softmax(logits: Tensor) -> Tensor:
     if logits.shape[-1] >= 16 or logits.device.type != "cpu":
         return logits.softmax(-1)
-    powers = (logits - logits.amax(-1, keepdim=True)).exp_()  # torch's own: 4 times as long here
+    powers = (logits - logits.amax(-1, keepdim=True)).exp_()  # torch's takes 4 times as long
     return powers.div_(powers.sum(-1, keepdim=True))
 
 
@@ -208,10 +208,10 @@ def _checked_ids(ids: Any, n: int) -> Tensor:
         raise PredictionError(f"ids must be integers, got {ids.dtype}.")
     ids = ids.long()
     if ids.shape != (n,):
-        raise PredictionError(f"expected {n} ids, one a row, got shape {tuple(ids.shape)}.")
+        raise PredictionError(f"expected {n} ids, one per row, got shape {tuple(ids.shape)}.")
     ascending = bool((ids[1:] > ids[:-1]).all())
     if not ascending and len(ids.unique()) != n:
-        raise PredictionError("ids must be distinct: a candidate came twice.")
+        raise PredictionError("ids must be distinct: a candidate appears twice.")
     return ids
 
 
@@ -237,5 +237,5 @@ def _raise_for(bad: Tensor, ids: Tensor, what: str) -> None:
         raise NonFiniteError(
             f"The model's {what} contain NaN or infinity for {len(rows)} of {len(bad)} "
             f"samples (the first: sample {int(rows[0])}). Nothing was selected. Check the "
-            "learning rate, the input of these samples, and that the model was trained."
+            "learning rate, the inputs of these samples, and that the model was trained."
         )

@@ -1,4 +1,4 @@
-"""Independent random streams from one seed, so that one purpose never disturbs another."""
+"""Independent random streams from one seed, so that one purpose never affects another."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 def derive(seed: int, *purpose: str | int) -> int:
     """A seed for one purpose: ``derive(7, "order", 3)`` is independent of ``derive(7, "select")``.
 
-    Returns a 63-bit integer; the same arguments always give the same one, on every machine.
+    Returns a 63-bit integer. The same arguments give the same integer on every machine.
     """
     words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in purpose]
     sequence = np.random.SeedSequence(seed, spawn_key=words)
@@ -25,5 +25,5 @@ def generator(seed: int, *purpose: str | int) -> torch.Generator:
 
 
 def fresh_seed() -> int:
-    """A seed from the operating system, for whoever gives none."""
+    """A seed from the operating system, used when none is given."""
     return secrets.randbits(63)

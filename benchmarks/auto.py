@@ -1,16 +1,16 @@
-"""``al.auto`` from no label on, beside its rivals, on scikit-learn's digits.
+"""Compare ``al.auto`` with other strategies on scikit-learn's digits, starting without labels.
 
-Per seed a stratified 60/40 split; a network of one hidden layer of 128, 200 steps of Adam (3e-3) a
-round; 20 labels, then 20 a round to 220. Uniform, margin and power-margin (beta 8) start with 20
-random labels, as they cannot do without; uncertainty herding and auto choose these too. Printed:
-the accuracy with the first labels, in the middle and at the end, and the area under the budget
-curve, as means over the seeds.
+For each seed: a stratified 60/40 split, a network with one hidden layer of 128 units, 200 steps of
+Adam (3e-3) per round, and 20 labels, then 20 more per round up to 220. Uniform, margin and
+power-margin (beta 8) need labels to start and get 20 random ones; uncertainty herding and auto
+choose their first labels, too. The table shows the accuracy with the first labels, in the middle
+and at the end, and the area under the budget curve, as means over the seeds.
 
     python benchmarks/auto.py [--out benchmarks/results/auto.json]
 
 Exits with 1 unless auto is at least as good as uniform with the first 20 labels, no more than
-.005 below margin in area, and no more than .01 below it at the end. Takes about two
-minutes of one core.
+.005 below margin in area, and no more than .01 below it at the end. Takes about two minutes on
+one core.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ METHODS: dict[str, Callable[..., al.Strategy]] = {
 
 
 def curve(name: str, seed: int, rounds: int = 11) -> tuple[list[float], list[str]]:
-    """Accuracies on the test part, and why each query was chosen."""
+    """Test accuracy of each round, and the reason given for each query."""
     x, y = load_digits(return_X_y=True)
     x, x_test, y, y_test = (
         torch.from_numpy(part)
@@ -77,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--methods", default=",".join(METHODS), help="comma-separated")
-    parser.add_argument("--out", type=Path, help="JSON file; results are added to what it holds")
+    parser.add_argument("--out", type=Path, help="JSON file to which results are added")
     args = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
@@ -105,7 +105,7 @@ def main() -> None:
     (first, _, _), (_, end, area) = found["uniform"], found["margin"]
     auto_first, auto_end, auto_area = found["auto"]
     if auto_first < first or auto_area < area - 0.005 or auto_end < end - 0.01:
-        sys.exit("missed: auto not behind uniform at the start, nor behind margin later")
+        sys.exit("missed: auto must not be behind uniform at the start, nor behind margin later")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,20 @@
-"""BatchBALD on MNIST: labels to 90 and 95 %, beside BALD, power-entropy and Uniform.
+"""Labels that BatchBALD, BALD, power-entropy and Uniform need to reach 90 and 95 % on MNIST.
 
-The setting of Kirsch, van Amersfoort & Gal 2019, section 4.2: their CNN, 20 balanced labels, then
-10 a round to 300. Here 50 samples of MC dropout, and a pool of 20,000 images. Every round starts
-from the same weights and takes ``--steps`` steps of Adam, 1e-3, on batches of 64; there is no
-validation set (the paper's early stopping had 1,024 labels that were not counted). Trials are
-paired: all methods of a seed share pool, first labels, weights and masks. Labels are counted as
-those that the evaluated model was trained on; the published counts are, too.
+The setting follows Kirsch, van Amersfoort & Gal 2019, section 4.2: their CNN, 20 balanced labels,
+then 10 per round up to 300. We use 50 samples of MC dropout and a pool of 20,000 images. Every
+round starts from the same weights and takes ``--steps`` steps of Adam (1e-3) on batches of 64.
+There is no validation set (the paper's early stopping used 1,024 labels that were not counted).
+Trials are paired: all methods of a seed share the pool, first labels, weights and masks. As in the
+published counts, labels are those that the evaluated model was trained on.
 
     python benchmarks/batchbald_mnist.py --out benchmarks/results/batchbald_mnist.jsonl
 
-About 6 hours on one thread: a round takes 11 s of training, 8 of testing, by 20 samples, and 43 of
-scoring; a trial ends with the model that has reached 95 %. More steps change nothing (60 and 120
-labels: 200, 400 and 800 steps are within .01 of each other). It may be stopped at any time and
-goes on where it was. Two processes may share the file, with seeds of their own: ``--threads 1
---seed 0 --trials 3`` and ``--threads 1 --seed 3 --trials 2``. Exit code 1 where a target is missed,
-once 5 trials are complete; ``--smoke`` shows that it runs.
+Takes about 6 hours on one thread: a round takes 11 s to train, 8 s to test (20 samples) and 43 s to
+score. A trial ends once a model reaches 95 %. More steps make no difference: with 60 and 120
+labels, 200, 400 and 800 steps are within .01 of each other. You can stop it at any time; run the
+command again and it resumes where it left off. Two processes may share the file if they use
+different seeds: ``--threads 1 --seed 0 --trials 3`` and ``--threads 1 --seed 3 --trials 2``. Exits
+with 1 if a target is missed once 5 trials are complete; ``--smoke`` only checks that it runs.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ METHODS = {
 }
 LEVELS = (0.9, 0.95)
 USUAL = Protocol(stop=LEVELS[-1])
-PUBLISHED = {  # runs of the authors with batches of 10, in curves/batchbald.json of the data
+PUBLISHED = {  # the authors' runs with batches of 10, in curves/batchbald.json of the data folder
     "BatchBALD": "mnist_multibald_bald_k100_b10",
     "BALD": "mnist_independent_bald_k100_b10",
 }
 TARGETS = {"BatchBALD": (120, 240), "BALD": (140, 270)}
-WITHIN, SHARE = 10, 1 / 50  # power-entropy to BatchBALD: labels, and time of selection
+WITHIN, SHARE = 10, 1 / 50  # limits for power-entropy against BatchBALD: labels, selection time
 
 
 def published(data_dir: str | Path, method: str) -> list[str]:
@@ -73,13 +73,13 @@ def published(data_dir: str | Path, method: str) -> list[str]:
 
 
 def select_seconds(record: Record, seeds: list[int], method: str) -> float:
-    """Median over all rounds that chose."""
+    """Median selection time over all rounds with a query."""
     rows = [row for seed in seeds for row in record.rows(method, seed) if row["picked"]]
     return statistics.median(row["seconds"]["select"] for row in rows)
 
 
 def judged(record: Record, seeds: list[int], data_dir: str | Path) -> list[str]:
-    """Print what the complete trials found; the targets that they miss."""
+    """Print the results of the complete trials and return the missed targets."""
     print(f"\nmedians of {len(seeds)} trials: labels to 90 % and 95 %, (published), selection")
     found, seconds, missed = {}, {}, []
     for method in METHODS:
@@ -95,7 +95,7 @@ def judged(record: Record, seeds: list[int], data_dir: str | Path) -> list[str]:
             if count > most:
                 missed.append(f"{method} to {level:.0%}: {shown(count)}, at most {most}")
     share = seconds["power-entropy"] / seconds["BatchBALD"]
-    print(f"power-entropy selects in 1/{1 / share:.0f} of the time of BatchBALD")
+    print(f"power-entropy selects in 1/{1 / share:.0f} of the time that BatchBALD takes")
     if share > SHARE:
         missed.append(f"selection of power-entropy: {share:.3f} of BatchBALD's, at most {SHARE}")
     for level, power, batch in zip(LEVELS, found["power-entropy"], found["BatchBALD"], strict=True):

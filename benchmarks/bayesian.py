@@ -1,8 +1,8 @@
-"""What ``batchbald_mnist.py`` and ``redundancy.py`` share: network, loop with resume, record.
+"""Network, resumable loop and record shared by ``batchbald_mnist.py`` and ``redundancy.py``.
 
-A record is a file of JSON lines, one for each finished round, appended at once. A run that was
-stopped goes on from it: the picks of the record are annotated again, and as all randomness of a
-round comes from its seed, the rounds to come are those of a run that was never stopped.
+A record is a file of JSON lines, with one line appended as soon as a round finishes. An interrupted
+run resumes from it: the picks in the record are annotated again. All randomness of a round is
+derived from its seed, so the remaining rounds equal those of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Sets = Callable[[int], tuple[TensorDataset, TensorDataset]]  # pool and test dat
 
 @dataclass(frozen=True)
 class Protocol:
-    """What all trials of a record have in common."""
+    """Settings common to all trials of a record."""
 
     labels: int = 300
     initial: int = 20
@@ -46,14 +46,14 @@ class Protocol:
     test_samples: int = 20
     images: int = 20_000
     tested: int = 10_000
-    stop: float = 2.0  # a trial ends with the model that reaches this accuracy
+    stop: float = 2.0  # a trial ends once a model reaches this accuracy
 
     @property
     def rounds(self) -> int:
         return (self.labels - self.initial) // self.query_size + 1
 
     def complete(self, rows: list[Row]) -> bool:
-        """Whether a trial has come to its end."""
+        """Return True if a trial with these rows has ended."""
         return len(rows) >= self.rounds or any(row["accuracy"] >= self.stop for row in rows)
 
     def smoke(self) -> Protocol:
@@ -61,10 +61,10 @@ class Protocol:
 
 
 class Record:
-    """The rounds that are finished, by trial and in order.
+    """Finished rounds of each trial, in order.
 
-    A last line that was cut off is left out, and written over. Several processes may add to one
-    file, as long as each has seeds of its own.
+    An incomplete last line is ignored and overwritten. Several processes may append to one file if
+    each uses different seeds.
     """
 
     def __init__(self, path: Path | None, protocol: Protocol) -> None:
@@ -77,7 +77,7 @@ class Record:
             os.truncate(path, path.stat().st_size - len(cut.encode()))
         for row in map(json.loads, whole.splitlines()):
             if row["settings"] != self.settings:
-                raise SystemExit(f"{path} was made by {row['settings']}, not {self.settings}.")
+                raise SystemExit(f"{path} was made with {row['settings']}, not {self.settings}.")
             self.trials.setdefault((row["method"], row["seed"]), []).append(row)
 
     def add(self, trial: Trial, **row: Any) -> None:
@@ -89,7 +89,7 @@ class Record:
                 file.write(json.dumps(row) + "\n")
 
     def seeds(self, methods: Mapping[str, Any], protocol: Protocol) -> list[int]:
-        """Seeds of which all trials are complete."""
+        """Seeds for which all trials are complete."""
         seeds = sorted({seed for _, seed in self.trials})
         return [s for s in seeds if all(protocol.complete(self.rows(m, s)) for m in methods)]
 
@@ -98,7 +98,7 @@ class Record:
 
 
 def network() -> nn.Module:
-    """BatchBALD's CNN (Kirsch et al. 2019, section 4.2), of weights from torch's generator."""
+    """BatchBALD's CNN (Kirsch et al. 2019, section 4.2), with weights from torch's generator."""
     return nn.Sequential(
         nn.Conv2d(1, 32, 5), nn.Dropout2d(), nn.MaxPool2d(2), nn.ReLU(),
         nn.Conv2d(32, 64, 5), nn.Dropout2d(), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten(),
@@ -113,13 +113,13 @@ def mnist(data_dir: str | Path, train: bool) -> tuple[Tensor, Tensor]:
 
 
 def balanced(labels: Tensor, n: int, seed: int) -> np.ndarray:
-    """``n`` samples, as many of each of the ten classes."""
+    """Indices of ``n`` samples, with the same number from each of the ten classes."""
     order = torch.from_numpy(np.random.default_rng(seed).permutation(len(labels)))
     return np.concatenate([order[labels[order] == c][: n // 10].numpy() for c in range(10)])
 
 
 def run(trial: Trial, rule: Rule, sets: Sets, protocol: Protocol, record: Record) -> None:
-    """The rounds of a trial that its record lacks; everything but the rule is the seed's."""
+    """Run the rounds missing from a trial's record; everything but the rule depends on the seed."""
     method, seed = trial
     done = list(record.rows(method, seed))
     if protocol.complete(done):
@@ -136,7 +136,7 @@ def run(trial: Trial, rule: Rule, sets: Sets, protocol: Protocol, record: Record
         batch_size=protocol.batch_size, test_batch_size=512, steps_per_epoch=protocol.steps,
         optimizer=al.Adam(lr=1e-3), seed=seed,
     ).build()  # fmt: skip
-    strategy.fits = len(done)  # the order of the data is that of the round
+    strategy.fits = len(done)  # the data order depends on the round
     loop = al.ActiveLearningLoop(
         strategy, protocol.query_size, protocol.rounds, max_steps=protocol.steps
     )
@@ -167,7 +167,7 @@ def run(trial: Trial, rule: Rule, sets: Sets, protocol: Protocol, record: Record
 
 @torch.no_grad()
 def tested(model: al.MCDropout, test: TensorDataset) -> float:
-    """The accuracy of the mean of the samples' probabilities."""
+    """Accuracy of the mean predicted probabilities over the posterior samples."""
     x, y = test.tensors
     with evaluating(model):
         guesses = [model(batch).softmax(-1).mean(1).argmax(-1) for batch in x.split(512)]
@@ -175,17 +175,17 @@ def tested(model: al.MCDropout, test: TensorDataset) -> float:
 
 
 def round_off(number: float) -> float:
-    """To 5 digits: 0.9 of float32 is below 0.9, and a selection of a millisecond keeps its own."""
+    """Round to 5 significant digits: float32's 0.9 counts as 0.9, and short times stay precise."""
     return float(f"{number:.5g}")
 
 
 def labels_to(rows: list[Row], level: float) -> float:
-    """Labels of the first model that reaches an accuracy; infinite if none does."""
+    """Number of labels of the first model that reaches an accuracy; infinite if none does."""
     return next((row["annotated"] for row in rows if row["accuracy"] >= level), float("inf"))
 
 
 def median_labels_to(trials: list[list[Row]], level: float) -> float:
-    """Median over trials; one that never reaches the accuracy counts as infinitely many."""
+    """Median over trials; a trial that never reaches the accuracy counts as infinite."""
     return statistics.median([labels_to(rows, level) for rows in trials])
 
 
@@ -196,13 +196,13 @@ def shown(labels: float) -> str:
 def arguments(description: str, protocol: Protocol) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--trials", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=0, help="of the first trial")
-    parser.add_argument("--labels", type=int, default=protocol.labels, help="at the end")
-    parser.add_argument("--steps", type=int, default=protocol.steps, help="a round")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first trial")
+    parser.add_argument("--labels", type=int, default=protocol.labels, help="labels at the end")
+    parser.add_argument("--steps", type=int, default=protocol.steps, help="steps per round")
     parser.add_argument("--samples", type=int, default=protocol.samples)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--smoke", action="store_true", help="one tiny trial, not judged")
-    parser.add_argument("--out", type=Path, help="JSON lines; a run goes on from what it holds")
+    parser.add_argument("--out", type=Path, help="file of JSON lines from which a run resumes")
     default_data = Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--data-dir", default=os.environ.get("ALKIT_DATA", default_data))
     return parser
@@ -211,9 +211,9 @@ def arguments(description: str, protocol: Protocol) -> argparse.ArgumentParser:
 def collect(
     args: argparse.Namespace, protocol: Protocol, methods: Mapping[str, Rule], sets: Sets
 ) -> tuple[Record, list[int]]:
-    """Run what is missing, seed by seed, so that trials are paired whenever a run is stopped.
+    """Run the missing trials seed by seed, so that an interrupted run still leaves paired trials.
 
-    Returns the record and the seeds of which all trials are complete.
+    Returns the record and the seeds for which all trials are complete.
     """
     torch.set_num_threads(args.threads)
     record = Record(args.out, protocol)
@@ -224,9 +224,9 @@ def collect(
 
 
 def ended(args: argparse.Namespace, seeds: list[int], missed: list[str]) -> int:
-    """The exit code: 1 where 5 complete trials have missed a target; each is printed."""
+    """Print each missed target and return the exit code: 1 if 5 complete trials miss any."""
     if args.smoke or len(seeds) < 5:
-        print("not judged: that takes 5 complete trials")
+        print("not judged: this needs 5 complete trials")
         return 0
     for miss in missed:
         print("missed:", miss)

@@ -1,12 +1,13 @@
-"""No label yet: 10, 20 or 50 at once on MNIST, chosen by features alone.
+"""Choose the first 10, 20 or 50 labels of MNIST at once, from features alone.
 
-PCA-50 fitted on 10,000 training images, rows normalized; per seed a pool of 2,000 images; the
-labels chosen at once; logistic regression (C = 10), tested on the 10,000 test images; 6 seeds.
+Features are 50 principal components fitted on 10,000 training images, with normalized rows. Each of
+6 seeds has a pool of 2,000 images. All labels are chosen at once, and a logistic regression
+(C = 10) is tested on the 10,000 test images.
 
     python benchmarks/cold_start.py
 
 Exits with 1 unless k-means medoids, TypiClust and MaxHerding are each at least 0.10 above random
-at every budget, and one self-tuned coverage or herding method reaches .45 / .56 / .70.
+at every budget, and a self-tuned coverage or herding method reaches .45 / .56 / .70.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ METHODS: dict[str, Callable[[], al.Selector]] = {
     "uncertainty herding": lambda: al.UncertaintyHerding(),
     "k-center": lambda: al.KCenter(),
 }
-REFERENCE = {  # accuracies of implementations apart from alkit
+REFERENCE = {  # accuracies of implementations independent of alkit
     "random": (0.313, 0.398, 0.589), "k-means medoids": (0.464, 0.572, 0.700),
     "typiclust": (0.429, 0.555, 0.709), "max-herding": (0.439, 0.542, 0.701),
 }  # fmt: skip
@@ -45,7 +46,7 @@ TARGETS = (0.45, 0.56, 0.70)
 
 
 def features(data_dir: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of norm one and labels: of the 60,000 training images, and of the 10,000 for tests."""
+    """Rows of norm one and labels of the 60,000 training and the 10,000 test images."""
     train, test = (torchvision.datasets.MNIST(data_dir, train=part) for part in (True, False))
     x, x_test = (part.data.flatten(1).numpy() / np.float32(255) for part in (train, test))
     pca = PCA(50, random_state=0).fit(x[np.random.default_rng(0).permutation(len(x))[:10_000]])

@@ -1,9 +1,10 @@
 """Margin against random on scikit-learn's digits: a result that any sound library must reproduce.
 
-Per seed a stratified 60/40 split; 20 labels at random, then 20 a round for 10 rounds; multinomial
-logistic regression (C = 10) on x / 16; 20 paired seeds. Printed: the area under the budget curve
-(mean accuracy over the labels spent, by trapezoids), the difference to random with its Wilcoxon
-signed-rank test over the pairs. Entropy with the sign wrong shows what an inverted score costs.
+For each of 20 paired seeds: a stratified 60/40 split, 20 random labels, then 20 per round for 10
+rounds, and a multinomial logistic regression (C = 10) on x / 16. The table shows the area under the
+budget curve (mean accuracy over the labels spent, by the trapezoidal rule) and the gain over
+random, with a Wilcoxon signed-rank test over the pairs. Entropy with its sign flipped shows the
+cost of an inverted score.
 
     python benchmarks/digits.py
 
@@ -39,14 +40,14 @@ METHODS: dict[str, Callable[[], dict]] = {
     "coral": lambda: {"criterion": al.Margin(), "selector": al.Coral()},
     "uncertainty herding": lambda: {"criterion": al.Margin(), "selector": al.UncertaintyHerding()},
 }
-REFERENCE = {  # areas of an implementation apart from alkit
+REFERENCE = {  # areas of an implementation independent of alkit
     "random": 0.870, "margin": 0.903, "power-margin": 0.903, "badge": 0.899, "k-center": 0.899,
     "least confidence": 0.885, "entropy": 0.864, "entropy, inverted": 0.621,
 }  # fmt: skip
 
 
 def area(method: Callable[[], dict], seed: int, query_size: int = 20, rounds: int = 10) -> float:
-    """The area under the budget curve of one method on one seed."""
+    """Area under the budget curve of one method on one seed."""
     x, y = load_digits(return_X_y=True)
     x_train, x_test, y_train, y_test = train_test_split(
         x / 16, y, train_size=0.6, stratify=y, random_state=seed

@@ -1,12 +1,13 @@
-"""Trials in parallel: two on two cores against one after the other.
+"""Speed of two trials in parallel on two cores, against one after the other.
 
     python benchmarks/executors.py
     python benchmarks/executors.py --ray
 
-Two trials of a convolutional network on scikit-learn's digits, with one torch thread each: in this
-process, then in a pool of two. The workers are started, and have loaded torch, before the clock is:
-what is measured is what a long comparison sees. Best of three; the records must be equal. Last
-result, on two cores at rest: 10.1 s one after the other, 5.9 s together, a ratio of 0.59.
+Runs two trials of a convolutional network on scikit-learn's digits, with one torch thread each:
+first in this process, then in a pool of two. The workers have started and loaded torch before the
+clock starts, so the figures match those of a long comparison. The best of three repeats counts, and
+the records must be equal. Last result, on two idle cores: 10.1 s one after the other, 5.9 s in
+parallel, a ratio of 0.59.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ STEPS = 150
 
 
 def digits() -> tuple[TensorDataset, TensorDataset]:
-    """Training and test images, doubled in size so that a convolutional network suits them."""
+    """Training and test images, doubled in size to suit a convolutional network."""
     found = load_digits()
     x = torch.tensor(found.images, dtype=torch.float32)[:, None] / 16
     x = torch.nn.functional.interpolate(x, scale_factor=2)
@@ -56,15 +57,15 @@ def seconds(executor: Any) -> tuple[float, list[Any]]:
 
 
 def warm(_: int) -> int:
-    """Make a worker load what it needs."""
+    """Make a worker load its data and libraries."""
     digits()
-    time.sleep(1)  # long enough for the other one to take a task too
+    time.sleep(1)  # long enough for the other worker to take a task, too
     return os.getpid()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--ray", action="store_true", help="in two workers of a local Ray")
+    parser.add_argument("--ray", action="store_true", help="use two workers of a local Ray")
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -83,12 +84,12 @@ def main() -> None:
         together, found = seconds(executor)
         if found != expected:
             raise SystemExit("the records differ")
-        if k >= args.ray:  # Ray's workers load torch in the first one
+        if k >= args.ray:  # Ray's workers load torch in the first repeat
             serial.append(alone)
             parallel.append(together)
     ratio = min(parallel) / min(serial)
     print(
-        f"one after the other {min(serial):.1f} s, together {min(parallel):.1f} s: "
+        f"one after the other {min(serial):.1f} s, in parallel {min(parallel):.1f} s: "
         f"ratio {ratio:.2f} (0.5 would be perfect) on {os.cpu_count()} cores"
     )
 

@@ -1,20 +1,21 @@
-"""How much of a published gap is steps? The MNIST study of a course, both ways, in one table.
+"""Share of a published gap that is due to gradient steps: a course's MNIST study, run both ways.
 
-The recorded run of the Deep Learning Crash Course's active learning study has Adversarial far ahead
-of Uniform and Margin. By its protocol these two train for 10 epochs over the annotated samples, 10
-to 140 gradient steps a round; Adversarial trains for 5 epochs over as many batches as the larger of
-the annotated and the unannotated part gives, 2,280 to 2,340 steps. Here the same three strategies
-run both ways: by that protocol, and with ``--steps`` gradient steps a round for each. In both, all
-share initial set, initial weights and data order, seed by seed; network, batches and optimizer are
-those of ``mnist_protocol.py``.
+In the recorded run of the Deep Learning Crash Course's active learning study, Adversarial is far
+ahead of Uniform and Margin. By its protocol, Uniform and Margin train for 10 epochs over the
+annotated samples, 10 to 140 gradient steps per round. Adversarial trains for 5 epochs over the
+larger of the annotated and the unannotated part, 2,280 to 2,340 steps. Here the same three
+strategies run both ways: by that protocol, and with ``--steps`` gradient steps per round each. Both
+ways, all strategies of a seed share the initial set, the initial weights and the data order.
+Network, batches and optimizer are those of ``mnist_protocol.py``.
 
     python benchmarks/fairness.py --out benchmarks/results/fairness.jsonl
 
-A step of Adversarial takes 0.1 to 0.2 s on one thread: a trial of ``--rounds`` 4 (480 labels)
-takes about an hour, of all 14 rounds three. What was stopped goes on from the file. Last result
-(one trial, ``results/fairness.jsonl``), with 120, 240, 360 and 480 labels: by the course's protocol
-Adversarial is .689, .881, .882 and .907 and Uniform .239, .360, .693 and .759; at 300 steps each
-.821, .878, .899 and .930 against .770, .861, .904 and .918. Steps are 89 to 103 % of the gap.
+A step of Adversarial takes 0.1 to 0.2 s on one thread: a trial of 4 rounds (``--rounds 4``, 480
+labels) takes about an hour, one of all 14 rounds about three. An interrupted run resumes from the
+file. Last result (one trial, ``results/fairness.jsonl``), with 120, 240, 360 and 480 labels: by the
+course's protocol Adversarial has .689, .881, .882 and .907 and Uniform .239, .360, .693 and .759;
+at 300 steps each, .821, .878, .899 and .930 against .770, .861, .904 and .918. Steps account for
+89 to 103 % of the gap.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ Row = dict[str, Any]
 
 
 def course_steps(name: str, annotated: int, unannotated: int) -> int:
-    """Gradient steps of a round by the course's epochs."""
+    """Number of gradient steps per round under the course's epochs."""
     epochs, samples = 10, annotated
     if name == "adversarial":
         epochs, samples = 5, max(annotated, unannotated)
@@ -49,18 +50,18 @@ def course_steps(name: str, annotated: int, unannotated: int) -> int:
 
 
 def run(way: str, name: str, seed: int, args: argparse.Namespace, train: Any, test: Any) -> None:
-    """The rounds of a trial that the record lacks."""
+    """Run the rounds missing from a trial's record."""
     done = read(args.out, way, name, seed)
     if len(done) >= args.rounds:
         return
     if done and not done[-1]["picked"]:
-        done.pop()  # an earlier record ended there, without a query: the round is done again
+        done.pop()  # an earlier record ended here without a query: repeat the round
     pool = al.ActiveLearningDataset(train, cache=True)
     pool.annotate_random(QUERY, seed=derive(seed, "initial"))
     for row in done:
         pool.annotate(row["picked"])
     strategy = make(name, pool, test, seed)
-    strategy.fits = len(done)  # the order of the data is that of the round
+    strategy.fits = len(done)  # the data order depends on the round
     for round in range(len(done), args.rounds):
         steps = args.steps
         if way == "course":
@@ -75,7 +76,7 @@ def run(way: str, name: str, seed: int, args: argparse.Namespace, train: Any, te
             "steps": steps, "accuracy": round_off(metrics["testMulticlassAccuracy"]),
             "seconds": round_off(time.perf_counter() - started),
         }  # fmt: skip
-        picked = strategy.query_and_update(QUERY).indices.tolist()  # the last, too: to go on from
+        picked = strategy.query_and_update(QUERY).indices.tolist()  # the last, too, to resume from
         strategy.reset_model()
         print(*row.values(), flush=True)
         args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +85,7 @@ def run(way: str, name: str, seed: int, args: argparse.Namespace, train: Any, te
 
 
 def read(path: Path, way: str, name: str, seed: int) -> list[Row]:
-    """The finished rounds of a trial, in order; of one that was done again the last."""
+    """Finished rounds of a trial, in order; a repeated round counts once, with its last result."""
     lines = path.read_text().splitlines() if path.exists() else []
     rows = map(json.loads, lines)
     ours = [r for r in rows if (r["way"], r["strategy"], r["seed"]) == (way, name, seed)]
@@ -96,16 +97,16 @@ def round_off(number: float) -> float:
 
 
 def table(path: Path, seeds: range, rounds: int) -> str:
-    """Published, by the course's protocol, and at equal steps: medians, with steps a round."""
+    """Medians and steps per round: published, by the course's protocol, and at equal steps."""
     names = list(PUBLISHED)
     lines = [
         "labels | published U, M, A    | course's protocol U, M, A (steps)"
-        "            | equal steps U, M, A (steps)  | of the gap A - U, steps are"
+        "            | equal steps U, M, A (steps)  | share of the gap A - U due to steps"
     ]
     for r in range(rounds):
         cells, gaps = [], {}
         for way in WAYS:
-            rows = [  # fewer than seeds where a run is to go on
+            rows = [  # fewer than seeds if the run is incomplete
                 [row for seed in seeds for row in read(path, way, name, seed)[r : r + 1]]
                 for name in names
             ]
@@ -118,7 +119,7 @@ def table(path: Path, seeds: range, rounds: int) -> str:
             gaps[way] = found[names.index("adversarial")] - found[names.index("uniform")]
         published = numbers([PUBLISHED[name][r] for name in names])
         share = 1 - gaps["equal"] / gaps["course"] if gaps["course"] > 0 else math.nan
-        told = "not known" if math.isnan(share) else f"{share:.0%}"
+        told = "unknown" if math.isnan(share) else f"{share:.0%}"
         lines.append(
             f"{QUERY * (r + 1):6d} | {published} | {cells[0]:45s} | {cells[1]:28s} | {told}"
         )
@@ -132,11 +133,13 @@ def numbers(values: list[float]) -> str:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--rounds", type=int, default=14)
-    parser.add_argument("--steps", type=int, default=300, help="a round, at equal steps")
+    parser.add_argument("--steps", type=int, default=300, help="steps per round, at equal steps")
     parser.add_argument("--trials", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0, help="of the first trial")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first trial")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--out", type=Path, default=Path("fairness.jsonl"), help="JSON lines")
+    parser.add_argument(
+        "--out", type=Path, default=Path("fairness.jsonl"), help="file of JSON lines"
+    )
     default_data = Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--data-dir", default=os.environ.get("ALKIT_DATA", default_data))
     args = parser.parse_args(argv)

@@ -1,21 +1,20 @@
-"""What ``strategy.fit`` costs beside a bare torch loop, on 120 annotated MNIST images.
+"""Cost of ``strategy.fit`` compared with a bare torch loop, on 120 annotated MNIST images.
 
-The same network, optimizer, batch size, weights and number of steps, four ways, in turns:
+Runs the same network, optimizer, batch size, weights and number of steps in four ways, in turns:
 
-    bare        tensors in memory, a permutation a pass, forward, backward, step: nothing else
+    bare        tensors in memory, one permutation per pass, forward, backward, step; nothing else
     alkit       ``strategy.fit(max_steps=...)``: a pool of these tensors, a history of every loss
     all off     Lightning's Trainer without logger, checkpoint or bar; a module that logs nothing
     lightning   the same strategy in Lightning's Trainer with its defaults (logger, checkpoint)
 
-Given are CPU seconds, as the median over the repeats and as the minimum; the ratios are to the
-bare loop, by minima. Everything is warm: one fit of each comes first, and is printed as the cold
-one.
+Times are CPU seconds, as the median and the minimum over the repeats; ratios compare the minimum
+with that of the bare loop. Timings are warm: each way first runs one fit, reported as "cold".
 
     python benchmarks/fit_overhead.py --out benchmarks/results/fit_overhead.json
 
-Ends with exit code 1 where alkit is above ``--limit`` (1.1). What is left is about 1 ms a step,
+Exits with 1 if alkit is above ``--limit`` (1.1). The remaining overhead is about 1 ms per step,
 whatever the network: half of it is Lightning's loop, most of the rest its ``self.log``. The last
-record has .98 to 1.05 for the course's CNN (29 to 110 ms a step), 1.08 and 1.10 for the small one
+record has .98 to 1.05 for the course's CNN (29 to 110 ms per step), 1.08 and 1.10 for the small one
 at 25 ms, and 1.21 and 1.25 at 8 ms, where Lightning takes 1.09 and 1.24 with all off. Takes 10
 minutes.
 """
@@ -51,7 +50,7 @@ QUIET = ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero")  # logger
 
 
 def network(widths: list[int], latent: int) -> al.Block:
-    """The course's CNN (see mnist_protocol.py) at any width."""
+    """The course's CNN (see ``mnist_protocol.py``) with any widths."""
     backbone = al.ConvolutionalNeuralNetwork(1, widths, latent)
     backbone.blocks[1:].pool.configure(nn.MaxPool2d, kernel_size=2)
     backbone.blocks[-1].append(al.Layer(nn.AdaptiveAvgPool2d, output_size=1))
@@ -66,10 +65,10 @@ NETWORKS = {
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep what was freed for what comes next, for every way alike.
+    """Make glibc keep freed memory for reuse, for every way alike.
 
-    It else gives large temporaries back to the system after a layer and asks for them at the next,
-    or does not, as the layout of the heap will have it: up to two fifths of a pass, by chance.
+    By default it may return large temporaries to the system after one layer and request them again
+    at the next. It depends on the heap layout, and by chance costs up to two fifths of a pass.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -79,7 +78,7 @@ def keep_freed_memory() -> None:
 
 
 def bare(net: nn.Module, x: torch.Tensor, y: torch.Tensor, steps: int, batch_size: int) -> None:
-    """The loop that everybody writes by hand."""
+    """Plain training loop as written by hand."""
     net.train()
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
     parts = -(-len(x) // batch_size)
@@ -96,7 +95,7 @@ def bare(net: nn.Module, x: torch.Tensor, y: torch.Tensor, steps: int, batch_siz
 
 
 class Silent(lightning.LightningModule):
-    """A network and its loss: what Lightning is least given, and logs nothing."""
+    """The minimal module for Lightning: a network and its loss, without logging."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -112,7 +111,7 @@ class Silent(lightning.LightningModule):
 def in_turns(
     ways: dict[str, Callable[[], object]], repeats: int, first: Callable[[], object]
 ) -> dict[str, list[float]]:
-    """CPU seconds of each way, each repeat; something else comes first, and is not counted."""
+    """CPU seconds of each way in each repeat, after a call of ``first`` that is not counted."""
     spent: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(repeats):
         for way, run in ways.items():
@@ -126,7 +125,7 @@ def in_turns(
 def measure(
     name: str, steps: int, batch_size: int, repeats: int, data: TensorDataset
 ) -> dict[str, Any]:
-    """Print a table of the ways; returns the seconds of each, warm, and alkit's ratio."""
+    """Print a table of the ways and return the warm seconds of each and alkit's ratio."""
     pool = al.ActiveLearningDataset(data)
     annotated = pool.annotate_random(LABELS, seed=0)
     x, y = (tensor[annotated] for tensor in data.tensors)
@@ -174,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=float, default=1.1)
     default_data = Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--data-dir", default=os.environ.get("ALKIT_DATA", default_data))
-    parser.add_argument("--out", type=Path, help="a JSON file for the results")
+    parser.add_argument("--out", type=Path, help="JSON file for the results")
     args = parser.parse_args(arguments)
 
     keep_freed_memory()

@@ -1,16 +1,16 @@
-"""Learning loss beside Uniform and Margin on scikit-learn's digits, at equal gradient steps.
+"""Learning loss against Uniform and Margin on scikit-learn's digits, at equal gradient steps.
 
-A small CNN, 20 labels at random, then 20 a round, the weights reset each round; all strategies of
-a seed share the first labels, the weights and the data order. Printed: the accuracy at the end,
-the area under the budget curve, and the mean difference of areas to Uniform over the seeds.
+Uses a small CNN, 20 random labels, then 20 per round, and resets the weights in each round. All
+strategies of a seed share the first labels, the weights and the data order. The table shows the
+accuracy at the end, the area under the budget curve, and the mean gain in area over Uniform.
 
     python benchmarks/learning_loss.py
 
 Five seeds, 180 labels at the end (accuracy, area): Uniform 0.851, 0.780; Margin 0.887, 0.817,
 ahead of Uniform in 5 of 5; learning loss 0.709, 0.591, behind in 5 of 5. It does not help here: the
-highest predicted losses are of one or two classes, again and again, and the ranking loss takes
-from the accuracy too (0.77 for 0.83 with 180 random labels). Drawn by ``SoftRank`` instead of
-taken from the top: 0.790, 0.696. With ``loss_weight=0.1`` the top is worse: 0.377, 0.429.
+highest predicted losses repeatedly belong to one or two classes, and the ranking loss also lowers
+the accuracy (0.77 instead of 0.83 with 180 random labels). Drawn with ``SoftRank`` instead of taken
+from the top: 0.790, 0.696. With ``loss_weight=0.1`` the top is worse: 0.377, 0.429.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def network() -> nn.Module:
 
 
 def digits() -> list[TensorDataset]:
-    """1,100 images to choose from, the others to test."""
+    """1,100 images to choose from, the others to test on."""
     digits = load_digits()
     x = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16
     y = torch.tensor(digits.target)
@@ -57,7 +57,7 @@ def arguments(doc: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(doc or "").split("\n")[0])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=150, help="gradient steps a round")
+    parser.add_argument("--steps", type=int, default=150, help="gradient steps per round")
     return parser
 
 
@@ -67,7 +67,7 @@ def study(
     test: TensorDataset,
     args: argparse.Namespace,
 ) -> None:
-    """Compare strategies by trials that share all but the strategy, and print what came out."""
+    """Compare strategies in trials that share everything else, and print the results."""
     torch.set_num_threads(1)
 
     def factory(strategy):
@@ -87,7 +87,7 @@ def study(
             f"{row['strategy']:14s} {row['labels']} labels {row['final']:.3f}  "
             f"area {row['area']:.3f}  gain {row['gain']:+.3f}  "
             f"ahead in {row['trials_ahead']} of {row['trials']}  "
-            f"{row['seconds_a_round']:.1f} s a round"
+            f"{row['seconds_a_round']:.1f} s per round"
         )
 
 

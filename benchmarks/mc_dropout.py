@@ -1,19 +1,19 @@
-"""MC dropout over MNIST images, 20 samples: alkit beside naive passes and beside baal.
+"""MC dropout on MNIST images with 20 posterior samples: alkit against naive passes and baal.
 
-Two networks, both with BatchBALD's convolutions: its own, with dropout of channels after each
-convolution and of units in the head; and one with dropout in the head alone. CPU seconds of one
-process and one thread, each the least of several repeats, taken in turns:
+Two networks use BatchBALD's convolutions: its own network, with dropout of channels after each
+convolution and of units in the head, and one with dropout only in the head. Times are CPU seconds
+in one process with one thread, the minimum of several repeats, taken in turns:
 
     naive     K forward passes, the dropout layers in training mode
-    baal      its ModelWrapper.predict_on_batch, in the fastest of its three ways: the batch
+    baal      ``ModelWrapper.predict_on_batch`` in the fastest of three ways: with the batch
               replicated, pass by pass, and pass by pass with its cache of layers
-    alkit     MCDropout in eval mode
+    alkit     ``MCDropout`` in eval mode
 
     python benchmarks/mc_dropout.py --out benchmarks/results/mc_dropout.json
 
-Ends with exit code 1 unless alkit is 4 times faster than naive and 2 times faster than baal (where
-it is installed) on BatchBALD's network, 8 times faster than naive on the other, and within 1e-5 of
-K passes under the same masks. About 3 minutes; data: MNIST in torchvision's layout.
+Exits with 1 unless alkit is 4 times faster than naive and 2 times faster than baal (if installed)
+on BatchBALD's network, 8 times faster than naive on the other, and within 1e-5 of K passes under
+the same masks. Takes about 3 minutes; reads MNIST in torchvision's layout.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Samples = Callable[[Tensor], Tensor]
 
 
 def network(name: str) -> nn.Module:
-    """BatchBALD's CNN (Kirsch et al. 2019, section 4.2), dropout everywhere or in the head."""
+    """BatchBALD's CNN (Kirsch et al. 2019, section 4.2), with dropout everywhere or in the head."""
     early = nn.Dropout2d if name == "channels" else nn.Identity
     torch.manual_seed(0)
     return nn.Sequential(
@@ -100,7 +100,7 @@ def seconds(run: Samples, x: Tensor, batch_size: int) -> float:
 
 
 def measure(name: str, x: Tensor, options: argparse.Namespace) -> dict[str, Any]:
-    """Print a table, and return what is in it, with the least share of a target."""
+    """Print a table and return its contents, with the smallest share of a target."""
     net, samples, sizes = network(name), options.samples, options.batch_sizes
     ways = {"naive": naive(net, samples)}
     if options.baal and importlib.util.find_spec("baal"):
@@ -139,14 +139,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     default_data = Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--data-dir", default=os.environ.get("ALKIT_DATA", default_data))
     parser.add_argument("--baal", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("--out", type=Path, help="a JSON file for the results")
+    parser.add_argument("--out", type=Path, help="JSON file for the results")
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     x = images(args.data_dir, args.images)
     with torch.no_grad():
         tables = [measure(name, x, args) for name in TARGETS]
     least = min(table["least_share"] for table in tables)
-    print(f"\nleast share of a target: {least:.2f} (1 or more is reached)")
+    print(f"\nsmallest share of a target: {least:.2f} (1 or more: all targets are met)")
     if args.out:
         about = {"images": len(x), "samples": args.samples, "torch": torch.__version__}
         args.out.write_text(json.dumps(about | {"tables": tables}, indent=1) + "\n")

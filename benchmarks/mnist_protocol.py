@@ -1,19 +1,19 @@
-"""The MNIST protocol of the Deep Learning Crash Course, at equal gradient steps for everybody.
+"""MNIST protocol of the Deep Learning Crash Course, at equal gradient steps for all strategies.
 
-120 labels a round, 14 rounds to 1,680, its CNN (186,570 parameters), Adam 1e-3, batches of 128,
-no augmentation, the weights reset every round. The course trained Uniform and Margin for 10
-epochs (10 to 140 steps a round) and Adversarial for 2,280 to 2,340 steps; here each takes
-``--steps`` a round, and all share the initial set, the initial weights and the data order.
+120 labels per round, 14 rounds up to 1,680, the course's CNN (186,570 parameters), Adam (1e-3),
+batches of 128, no augmentation, and weights reset in every round. The course trained Uniform and
+Margin for 10 epochs (10 to 140 steps per round) and Adversarial for 2,280 to 2,340 steps. Here each
+takes ``--steps`` per round, and all share the initial set, the initial weights and the data order.
 
     python benchmarks/mnist_protocol.py --out benchmarks/results/mnist_protocol.json
 
-Machine: on two undisturbed cores 14 rounds took 6 minutes for Uniform, 11 for Margin (scoring
-included) and 12 for Adversarial, which sees 64 unannotated images beside each batch. Images
-are kept channels-last and steps run in bfloat16 (``--precision 32-true`` for float32 throughout);
-glibc is told to keep freed memory, as the course's CNN allocates 25 MB at a time (a step is 1.5
-times faster for it). The last results stand in ``benchmarks/results/mnist_protocol.json``.
-The accuracy at the end differs by about 0.7 points from trial to trial: a strategy is judged by
-the mean of its trials in the record, and ``--seed 1 --trials 2`` adds two.
+On two idle cores, 14 rounds took 6 minutes for Uniform, 11 for Margin (including scoring) and 12
+for Adversarial, which sees 64 unannotated images with each batch. Images are stored channels-last
+and steps run in bfloat16 (``--precision 32-true`` for float32 throughout). glibc is set to keep
+freed memory, because the course's CNN allocates 25 MB at a time; this makes a step 1.5 times
+faster. The last results are in ``benchmarks/results/mnist_protocol.json``. The accuracy at the end
+varies by about 0.7 points between trials, so a strategy is judged by the mean of its trials in the
+record; ``--seed 1 --trials 2`` adds two trials.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ TARGETS = {"uniform": 0.95, "margin": 0.975, "adversarial": 0.97}  # at 1,680 la
 
 
 def parts() -> tuple[al.Block, al.Block]:
-    """The course's backbone and head, unbuilt."""
+    """Backbone and head of the course, not yet built."""
     backbone = al.ConvolutionalNeuralNetwork(1, [64] * 4, 128)
     backbone.blocks[1:].pool.configure(nn.MaxPool2d, kernel_size=2)
     backbone.blocks[-1].append(al.Layer(nn.AdaptiveAvgPool2d, output_size=1))
@@ -96,7 +96,7 @@ def make(name: str, pool: al.ActiveLearningDataset, test, seed: int) -> al.Activ
 
 
 def keep_freed_memory() -> None:
-    """Have glibc reuse large blocks in place of returning them to the system at each step."""
+    """Make glibc reuse large blocks instead of returning them to the system at each step."""
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
         libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
@@ -104,7 +104,7 @@ def keep_freed_memory() -> None:
 
 
 def reset_peak_memory() -> None:
-    with contextlib.suppress(OSError):  # elsewhere the peak is that of the process so far
+    with contextlib.suppress(OSError):  # other systems report the peak of the whole process
         Path("/proc/self/clear_refs").write_text("5")
 
 
@@ -117,7 +117,7 @@ def peak_memory_mb() -> float:
 
 
 def bare_forward_seconds(strategy: al.ActiveLearner, pool: al.ActiveLearningDataset) -> float:
-    """Seconds of nothing but the model's forward passes over the unannotated samples."""
+    """Seconds of the model's forward passes over the unannotated samples, and nothing else."""
     ids = pool.unannotated_indices
     samples = pool.view(ids, labels=False, scoring=True)
     images = torch.stack([samples[k] for k in range(len(ids))])
@@ -170,12 +170,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--strategies", default="uniform,margin,adversarial")
     parser.add_argument("--rounds", type=int, default=14)
-    parser.add_argument("--steps", type=int, default=600, help="gradient steps a round")
+    parser.add_argument("--steps", type=int, default=600, help="gradient steps per round")
     parser.add_argument("--trials", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0, help="of the first trial")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first trial")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--precision", default="bf16-mixed")
-    parser.add_argument("--out", type=Path, help="JSON file; runs are added to what it holds")
+    parser.add_argument("--out", type=Path, help="JSON file to which runs are added")
     default_data = Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--data-dir", default=os.environ.get("ALKIT_DATA", default_data))
     args = parser.parse_args()

@@ -1,21 +1,23 @@
-"""MNIST with 100 labels: semi-supervised training with an actively chosen set.
+"""MNIST with 100 labels: semi-supervised training on an actively chosen set.
 
-The labels: ``--start`` of them where the images are typical (TypiClust on the principal
-components of the pixels, no model needed), the rest in ``--rounds`` equal parts, each k-means
-medoids of the images that the network so far is least sure of (margin). Training: FixMatch
-(``SemiSupervisedStrategy``), the weights kept from round to round. The same training on 100 random
-labels takes as many steps. A small network in bfloat16; a step sees 32 annotated and twice 128
-unannotated images (12 GFLOP; 2,500 steps are 30 TFLOP). The average of the weights over the
-steps was no better than those at the end of the schedule in any of four short runs: left out.
+The first ``--start`` labels go to typical images (TypiClust on the principal components of the
+pixels, which needs no model). The rest follow in ``--rounds`` equal parts, each the k-means medoids
+of the images that the current network is least sure about (margin). Training is FixMatch
+(``SemiSupervisedStrategy``), with the weights kept from round to round. The baseline trains on 100
+random labels for the same number of steps. The network is small and runs in bfloat16; a step
+processes 32 annotated and twice 128 unannotated images (12 GFLOP; 2,500 steps are 30 TFLOP).
+Averaging the weights over the steps is left out: in four short runs it was never better than the
+weights at the end of the schedule.
 
     python benchmarks/mnist_record.py --seed 0 --out benchmarks/results/mnist_record.json
-    python benchmarks/mnist_record.py --seed 0 --steps 40 --explore 20    # does it run?
+    python benchmarks/mnist_record.py --seed 0 --steps 40 --explore 20    # check that it runs
 
-One run is one seed of both sets; results are added to what ``--out`` holds, with their times. A
-set is given ``--max-minutes`` (40): what is trained then is tested, and the record says so.
-Target: a median over three seeds of 0.99 (the record holds 0.9915, 0.9921 and 0.9925, in 10 to 17
-minutes on one thread of a busy machine; random labels .9767, .9884, .9762); published is 0.984
-with 1,680 labels (Deep Learning Crash Course, the adversarial strategy of mnist_protocol.py).
+A run covers one seed of both sets; its results and times are added to ``--out``. Each set has
+``--max-minutes`` (40). If time runs out, the network is tested as trained so far, and the record
+states this. Target: a median over three seeds of 0.99 (the record has 0.9915, 0.9921 and 0.9925, in
+10 to 17 minutes on one thread of a busy machine; random labels .9767, .9884, .9762). The published
+accuracy is 0.984 with 1,680 labels (Deep Learning Crash Course, the adversarial strategy of
+``mnist_protocol.py``).
 """
 
 from __future__ import annotations
@@ -47,12 +49,12 @@ TARGET = 0.99
 
 @dataclass
 class Recipe:
-    """What is bought, and how long it is trained."""
+    """Numbers of labels to buy and settings of the training."""
 
     labels: int = 100
     start: int = 40
-    rounds: int = 2  # of queries after the start
-    explore: int = 500  # steps before each of them
+    rounds: int = 2  # queries after the start
+    explore: int = 500  # steps before each query
     steps: int = 1_500  # steps on all labels
     batch_size: int = 32
     unlabeled_batch_size: int = 128
@@ -65,7 +67,7 @@ class Recipe:
 
 
 def network(width: int) -> nn.Module:
-    """Four convolutions at 14, 14, 7 and 4 pixels a side, and a global average."""
+    """Four convolutions on sides of 14, 14, 7 and 4 pixels, and a global average."""
 
     def layer(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> list[nn.Module]:
         convolution = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
@@ -85,7 +87,7 @@ def network(width: int) -> nn.Module:
 
 
 def principal_components(images: torch.Tensor, count: int) -> np.ndarray:
-    """``(N, count)`` of images ``(N, 1, H, W)``."""
+    """Leading principal components ``(N, count)`` of images ``(N, 1, H, W)``."""
     x = images.flatten(1)
     x = x - x.mean(0)
     _, vectors = torch.linalg.eigh(x.T @ x)  # ascending
@@ -95,7 +97,7 @@ def principal_components(images: torch.Tensor, count: int) -> np.ndarray:
 def run(
     chosen: str, seed: int, recipe: Recipe, train: TensorDataset, test: TensorDataset
 ) -> dict[str, Any]:
-    """Buy the labels (``chosen``: "active" or "random"), train, test."""
+    """Buy the labels (``chosen``: "active" or "random"), train and test."""
     started = time.perf_counter()
     deadline = started + 60 * recipe.max_minutes
     pool = al.ActiveLearningDataset(train)
@@ -169,7 +171,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sets", default="active,random")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--out", type=Path, help="JSON file; runs are added to what it holds")
+    parser.add_argument("--out", type=Path, help="JSON file to which runs are added")
     default_data = Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--data-dir", default=os.environ.get("ALKIT_DATA", default_data))
     for name, value in vars(Recipe()).items():
@@ -194,7 +196,7 @@ def main() -> None:
             results = [*kept, result]
             args.out.write_text(json.dumps(results, indent=1))
             accuracies = [entry["accuracy"] for entry in results if entry["chosen"] == chosen]
-            print(f"{chosen}: median {statistics.median(accuracies):.4f} of {len(accuracies)}")
+            print(f"{chosen}: median {statistics.median(accuracies):.4f} of {len(accuracies)} runs")
 
 
 if __name__ == "__main__":

@@ -1,23 +1,23 @@
-"""The accuracy monitor: error estimates by the labels of stochastic queries, against the truth.
+"""Error estimates of the accuracy monitor, from labels of stochastic queries, against the truth.
 
-Digits: the protocol of ``digits.py`` (20 labels at random, then 20 a round for 10 rounds, logistic
-regression). MNIST (``--mnist``): a pool of 4,000 images, a small CNN trained for 200 steps a round,
-60 labels at random, then 60 a round for 5 rounds. Each trained model is asked many times for as
-many picks in proportion to a power of the margin, of the margin after a temperature was fitted to
-100 labels that were held out, or of its rank, with a uniform share of 0.1; the labels give an
-estimate of its error on everything unannotated, which is known here. Printed, over all models and
-draws: the bias of the plain error of the picks and that of the estimate; its root mean square
-error; how often the 90 % interval holds the truth, and its width; and how often the estimate calls
-itself degenerate.
+Digits: the protocol of ``digits.py`` (20 random labels, then 20 per round for 10 rounds, logistic
+regression). MNIST (``--mnist``): a pool of 4,000 images, a small CNN trained for 200 steps per
+round, 60 random labels, then 60 per round for 5 rounds. Each trained model is queried many times.
+A query draws as many samples as a round adds, in proportion to a power of the margin, of the margin
+after a temperature was fitted to 100 held-out labels, or of its rank, with a uniform share of 0.1.
+The labels give an estimate of the model's error on all unannotated samples, which is known here.
+The table shows, over all models and draws: the bias of the plain error of the picks, the bias and
+the root mean square error of the estimate, how often the 90 % interval contains the truth, its
+width, and how often the estimate reports itself as degenerate.
 
     python benchmarks/monitor.py [--mnist] [--out benchmarks/results/monitor.json]
 
-Exits with 1 unless each bias is at most .01 (that of the plain error reaches .13), each error at
-most that of as many labels drawn at random, and each interval holds 85 to 95 % of the truths. With
-``--mnist`` power-margin misses the last two: the CNN is often sure and wrong, so that rare picks of
-a large weight decide, and most of its estimates say so. Calibrated, or drawn by ranks, it meets
-all (with 20 labels held out in place of 100 calibration is just at the bounds: .0493 against .0490,
-and .849). The digits take half a minute, MNIST another one.
+Exits with 1 unless each bias is at most .01 (that of the plain error reaches .13), each root mean
+square error is at most that of the same number of random labels, and the intervals contain 85 to
+95 % of the truths. With ``--mnist``, power-margin misses the last two: the CNN is often sure and
+wrong, so rare picks with a large weight dominate, and most of its estimates report this. Calibrated
+or rank-based draws meet all three (with 20 held-out labels instead of 100, calibration is just at
+the bounds: .0493 against .0490, and .849). The digits take half a minute, MNIST another half.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ from torch import nn
 
 import alkit as al
 
-METHODS = {  # selector, and the scores that it is given
+METHODS = {  # selector, and the scores it receives
     "random": (al.Random(), "margin"),
     "power-margin, beta 1": (al.Power(1, uniform=0.1), "margin"),
     "power-margin, beta 2": (al.Power(2, uniform=0.1), "margin"),
     "calibrated, beta 1": (al.Power(1, uniform=0.1), "calibrated"),
     "power-rank, beta 2": (al.Power(2, uniform=0.1), "rank"),
 }
-HELD_OUT = 100  # labels that a temperature is fitted to
-Model = tuple[dict[str, np.ndarray], np.ndarray]  # scores (N,) of the unannotated; who is wrong
+HELD_OUT = 100  # labels for fitting a temperature
+Model = tuple[dict[str, np.ndarray], np.ndarray]  # unannotated samples: scores (N,), wrong or not
 
 
 def scored(said: al.Prediction, held_out: al.Prediction, labels: Any) -> dict[str, np.ndarray]:
-    """The margins of what a model says, by its own word, calibrated, and their ranks."""
+    """Margins of a model's predictions: uncalibrated, calibrated, and as ranks."""
     margin = al.Margin()
     calibrated = al.Tempered(margin, al.fit_temperature(held_out, labels))
     scores = margin(said).numpy()
@@ -111,7 +111,7 @@ def mnist(seed: int, data_dir: str | Path) -> Iterator[Model]:
 
 
 def measured(models: list[Model], name: str, n: int, draws: int) -> dict[str, float]:
-    """Over all models and draws."""
+    """Columns of the table for one method, over all models and draws."""
     selector, given = METHODS[name]
     rows = []
     for number, (scores, wrong) in enumerate(models):
@@ -147,19 +147,19 @@ def check(data: str, models: list[Model], n: int, draws: int) -> tuple[list[dict
         if abs(row["bias"]) > 0.01:
             missed.append(f"{says}a bias of {row['bias']:+.4f}")
         if row["rmse"] > rows[0]["rmse"]:
-            missed.append(f"{says}{row['rmse']:.4f}, above random")
+            missed.append(f"{says}an error of {row['rmse']:.4f}, above random")
         if not 0.85 <= row["inside"] <= 0.95:
-            missed.append(f"{says}intervals hold {row['inside']:.3f}")
+            missed.append(f"{says}intervals contain {row['inside']:.3f} of the truths")
     if max(row["plain_bias"] for row in rows) < 0.13:
-        missed.append(f"{data}: there is no bias to undo")
+        missed.append(f"{data}: there is no bias to correct")
     return rows, missed
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--mnist", action="store_true", help="also MNIST with a CNN")
-    parser.add_argument("--seeds", type=int, default=10, help="of the digits; MNIST takes 3")
-    parser.add_argument("--draws", type=int, default=50, help="queries of each trained model")
+    parser.add_argument("--seeds", type=int, default=10, help="seeds of the digits; MNIST uses 3")
+    parser.add_argument("--draws", type=int, default=50, help="queries per trained model")
     parser.add_argument("--out", type=Path, help="JSON file for the results")
     default_data = Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--data-dir", default=os.environ.get("ALKIT_DATA", default_data))

@@ -1,21 +1,21 @@
-"""What ``strategy.query`` costs beside the bare forward pass, on 60,000 MNIST images.
+"""Cost of ``strategy.query`` compared with the bare forward pass, on 60,000 MNIST images.
 
-The same network and batch size, four ways, in turns, on images that torchvision decodes:
+Runs the same network and batch size in four ways, in turns, on images decoded by torchvision:
 
     bare           tensors in memory, forward: nothing else
-    alkit, cached  ``strategy.query(100)`` of a pool with ``cache=True`` that was read before
-    loader         the loop that everybody writes by hand: a DataLoader, forward, concatenate
-    alkit, first   ``strategy.query(100)`` of such a pool that nobody has read
+    alkit, cached  ``strategy.query(100)`` on a pool with ``cache=True`` that was read before
+    loader         the usual hand-written loop: a DataLoader, forward, concatenate
+    alkit, first   ``strategy.query(100)`` on such a pool that was not read yet
 
-CPU seconds on one thread, each the least of the repeats. A query scores all images by their
-margin, picks, and looks at the picks once more.
+Times are CPU seconds on one thread, the minimum of the repeats. A query scores all images by their
+margin, picks, and reads the picks once more.
 
     python benchmarks/query_overhead.py --out benchmarks/results/query_overhead.json
 
-Ends with exit code 1 where the cached query is above 1.25 times the bare pass, or the first above
-the loader's loop. The last record: 1.06 and 1.15 of the bare pass; 1.02 and 1.00 of the loop, which
-is what keeping the images and scoring them costs, within what two runs of the loop differ by. Takes
-about 10 minutes.
+Exits with 1 if the cached query takes more than 1.25 times the bare pass, or the first query more
+than the loader's loop. The last record has 1.06 and 1.15 times the bare pass, and 1.02 and 1.00
+times the loop. The latter is the cost of storing and scoring the images, and no larger than the
+difference between two runs of the loop. Takes about 10 minutes.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def loop(net: nn.Module, data: Dataset, batch_size: int) -> Tensor:
 
 
 def measure(name: str, data: Dataset, options: argparse.Namespace) -> dict[str, Any]:
-    """Print a table; returns the seconds of each way."""
+    """Print a table and return the seconds of each way."""
     torch.manual_seed(0)
     size, count = options.batch_size, len(data)  # type: ignore[arg-type]
     x = torch.stack([image for image, _ in data])  # type: ignore[attr-defined]
@@ -75,7 +75,7 @@ def measure(name: str, data: Dataset, options: argparse.Namespace) -> dict[str, 
     print(f"{name}, {count:,} images in batches of {size}")
     for way, seconds in best.items():
         other, _ = LIMITS.get(way, (None, None))
-        ratio = f"  {seconds / best[other]:5.2f} of {other}" if other else ""
+        ratio = f"  {seconds / best[other]:5.2f} times {other}" if other else ""
         print(f"  {way:14s} {seconds:8.3f} s{ratio}", flush=True)
     return {"network": name, "images": count, "batch_size": size, "seconds": best}
 
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=2)
     default_data = Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--data-dir", default=os.environ.get("ALKIT_DATA", default_data))
-    parser.add_argument("--out", type=Path, help="a JSON file for the results")
+    parser.add_argument("--out", type=Path, help="JSON file for the results")
     options = parser.parse_args(arguments)
     keep_freed_memory()
     torch.set_num_threads(1)
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         record = {"torch": torch.__version__, "rows": rows}
         options.out.write_text(json.dumps(record, indent=1) + "\n")
     missed = [
-        f"{row['network']}, {way}: {ratio:.2f} of {other}"
+        f"{row['network']}, {way}: {ratio:.2f} times {other}"
         for row in rows
         for way, (other, limit) in LIMITS.items()
         if (ratio := row["seconds"][way] / row["seconds"][other]) > limit

@@ -1,15 +1,16 @@
-"""Redundancy: MNIST images four times each, where the top of BALD repeats itself.
+"""Redundancy: with four copies of each MNIST image, the top scores of BALD are redundant.
 
-10,000 images, each four times with noise of its own, N(0, 0.1) after standardization; 20 balanced
-labels, then 10 a round to ``--labels``. Repeated MNIST is of Kirsch, van Amersfoort & Gal 2019,
-section 4.1, and the draw by BALD to a power of Kirsch et al. 2023, "Stochastic batch acquisition",
-section 3. Network and training as in ``batchbald_mnist.py``, with 20 samples of MC dropout.
+The pool has 10,000 images, each four times with separate noise, N(0, 0.1) after standardization.
+Trials start from 20 balanced labels and add 10 per round up to ``--labels``. Repeated MNIST follows
+Kirsch, van Amersfoort & Gal 2019, section 4.1; drawing in proportion to a power of BALD follows
+Kirsch et al. 2023, "Stochastic batch acquisition", section 3. Network and training are those of
+``batchbald_mnist.py``, with 20 samples of MC dropout.
 
     python benchmarks/redundancy.py --out benchmarks/results/redundancy.jsonl
 
-About an hour a trial on one thread; resumable, as that is. Shown: the area under the budget curve
-(AUBC, the mean accuracy over the labels spent). Exit code 1 where a target is missed, once 5 trials
-are complete.
+Takes about an hour per trial on one thread, and can be resumed like ``batchbald_mnist.py``. The
+table shows the area under the budget curve (AUBC, the mean accuracy over the labels spent). Exits
+with 1 if a target is missed once 5 trials are complete.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ METHODS = {
     "power-BALD": (al.BALD(), al.Power(beta=8)),
 }
 COPIES, NOISE = 4, 0.1
-AHEAD = 0.03  # of power-BALD to Random
+AHEAD = 0.03  # required gain of power-BALD over Random
 
 
 def area(record: Record, method: str, seeds: list[int]) -> np.ndarray:
@@ -42,7 +43,7 @@ def area(record: Record, method: str, seeds: list[int]) -> np.ndarray:
 
 
 def judged(record: Record, seeds: list[int]) -> list[str]:
-    """Print what the complete trials found; the targets that they miss."""
+    """Print the results of the complete trials and return the missed targets."""
     random, gains = area(record, "Random", seeds), {}
     print(f"\nmean of {len(seeds)} trials")
     for method in METHODS:

@@ -1,20 +1,21 @@
-"""Selecting: alkit beside other libraries and textbook code, on the same arrays, in one run.
+"""Selection speed: alkit, other libraries and textbook code on the same arrays, in one run.
 
-Each method runs on each size in a process of its own, one at a time, so that its memory and time
-are its own. Columns: wall and CPU seconds (least of ``--repeat``); MB, the peak above the inputs
-(of the first); same, the share of the textbook's picks that were picked too; objective, what the
-picks are meant to make small or large; peer, the cost of the fastest peer over the cost of this
-method; limit, the cost over the seconds that the machine needs for the least work (bytes at
-measured bandwidth, or multiply-adds at measured GEMM speed). The cost is the lesser of wall and
-CPU seconds. ``*``: not run, as a smaller size ended so. Then the growth of alkit's cost with N.
+Each method runs on each size in a separate process, one at a time, so that its memory and time are
+measured alone. Columns: wall and CPU seconds, the minimum of ``--repeat``; MB, the peak memory
+above the inputs in the first repeat; same, the share of the textbook's picks that this method also
+picks; objective, the value that the picks should make small or large; peer, the cost of the fastest
+peer divided by the cost of this method; limit, the cost divided by the seconds that the machine
+needs for the least work (bytes at measured bandwidth, or multiply-adds at measured GEMM speed).
+The cost is the lesser of wall and CPU seconds. ``*`` marks a method that was not run because it
+ended this way on a smaller size. A second part measures the growth of alkit's cost with N.
 
     pip install -e ".[bench]"
-    python benchmarks/selection.py                              # an hour or two, mostly of peers
-    python benchmarks/selection.py --sizes small                # minutes, to see that it works
+    python benchmarks/selection.py                      # an hour or two, mostly for the peers
+    python benchmarks/selection.py --sizes small        # minutes, to check that it works
     python benchmarks/selection.py --only k-center,BADGE --no-peers
 
-Machine: 24 GB of memory for the full sizes, 3 GB of disk in the temporary folder. The last results
-stand in ``benchmarks/results/selection.json``, those of BatchBALD in ``batchbald.json`` beside it.
+The full sizes need 24 GB of memory and 3 GB of disk in the temporary folder. The last results are
+in ``benchmarks/results/selection.json``, those of BatchBALD in ``batchbald.json`` next to it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ THREADS = [f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")
 
 
 def run(task: Row, options: argparse.Namespace) -> Row:
-    """What one method took, from a process of its own."""
+    """Run one method in a separate process and return its measurements."""
     task = task | {key: vars(options)[key] for key in ("threads", "repeat", "timeout", "memory_gb")}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", str(HERE / "selection_run.py"), json.dumps(task)],
@@ -67,7 +68,7 @@ def run(task: Row, options: argparse.Namespace) -> Row:
 def measure(
     name: str, size: Size, libraries: Sequence[str], known: list[Row], options: argparse.Namespace
 ) -> Iterator[Row]:
-    """One row for each method of a workload on a size."""
+    """Yield one row for each method of a workload on a size."""
     with tempfile.TemporaryDirectory() as folder:
         arrays = Arrays.make(size)
         (arrays.unit() if WORKLOADS[name].unit else arrays).save(Path(folder))
@@ -80,7 +81,7 @@ def measure(
 
 
 def ended(row: Row, known: list[Row]) -> Row | None:
-    """How the method ended on a smaller size, where that was for want of time or memory."""
+    """Status of the method on a smaller size, if it ran out of time or memory there."""
     for other in known:
         same = all(other[key] == row[key] for key in ("workload", "library", "method"))
         late = other["status"].startswith(">") or other["status"] == "out of memory"
@@ -90,7 +91,7 @@ def ended(row: Row, known: list[Row]) -> Row | None:
 
 
 def grow(name: str, options: argparse.Namespace) -> Row:
-    """alkit's cost against N, as far as it ends in time."""
+    """Cost of alkit against N, up to the largest N that finishes in time."""
     base, points = WORKLOADS[name].small[0], []
     for N in WORKLOADS[name].grows:
         size = replace(base, N=N, n=100)
@@ -126,13 +127,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--growth", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--timeout", type=float, default=300, help="CPU seconds a thread")
-    parser.add_argument("--memory-gb", type=float, default=12, help="above the inputs; 0: any")
-    parser.add_argument("--out", type=Path, help="JSON file; rows are added to what it holds")
+    parser.add_argument("--timeout", type=float, default=300, help="CPU seconds per thread")
+    parser.add_argument("--memory-gb", type=float, default=12, help="above the inputs; 0: no limit")
+    parser.add_argument("--out", type=Path, help="JSON file to which rows are added")
     options = parser.parse_args(arguments)
     options.only = options.only.split(",")
     if unknown := set(options.only) - set(WORKLOADS):
-        parser.error(f"unknown workloads {sorted(unknown)}; there are {', '.join(WORKLOADS)}")
+        parser.error(f"unknown workloads {sorted(unknown)}; available: {', '.join(WORKLOADS)}")
     return options
 
 
@@ -160,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def save(options: argparse.Namespace, limits: Row, rows: list[Row], growth: list[Row]) -> None:
-    """Write the rows, in place of older ones of the same method and size."""
+    """Write the rows, replacing older ones of the same method and size."""
     if not options.out:
         return
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""alkit on the same arrays, by ``al.select`` alone; see ``selection_peers.py`` for the form."""
+"""alkit on the same arrays, only by ``al.select``; see ``selection_peers.py`` for the interface."""
 
 from __future__ import annotations
 

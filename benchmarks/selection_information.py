@@ -1,4 +1,4 @@
-"""What a batch tells of the model: the objective of BatchBALD in ``selection.py``."""
+"""Information of a batch about the model: the objective of BatchBALD in ``selection.py``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ DRAWS = 400_000
 
 
 def information(p: np.ndarray) -> float:
-    """Mutual information of n labels ``(n, K, C)`` and the samples, in nats, from drawn labels."""
+    """Estimate in nats of the mutual information of n labels ``(n, K, C)`` and the samples."""
     rng, K = np.random.default_rng(0), p.shape[1]
     samples = np.arange(DRAWS) % K
     logs = np.zeros((DRAWS, K), np.float32)

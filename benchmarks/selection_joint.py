@@ -1,6 +1,6 @@
-"""BatchBALD in ``selection.py``: the textbook's way, and other libraries.
+"""BatchBALD in ``selection.py``: textbook code and other libraries.
 
-All hold at most ``CONFIGURATIONS`` joint labels: exact as long as there are no more, then drawn.
+All keep at most ``CONFIGURATIONS`` joint labels: exact up to that number, drawn beyond it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CONFIGURATIONS = 10_000
 
 
 def batchbald(arrays: Arrays, n: int, seed: int = 0) -> Work:
-    """The greedy of the paper: every candidate's joint entropy anew for every pick, in float64."""
+    """Greedy selection of the paper: recompute all joint entropies for every pick, in float64."""
     p = torch.from_numpy(arrays.probabilities)
 
     def work() -> np.ndarray:
@@ -49,20 +49,20 @@ def _entropy(p: Tensor) -> Tensor:
 
 
 def _joint(p: Tensor, weights: Tensor, likelihoods: Tensor) -> Tensor:
-    """``(B,)`` joint entropies, of the likelihoods ``(M, K)`` of the configurations."""
+    """Joint entropies ``(B,)``, from the likelihoods ``(M, K)`` of the configurations."""
     joint = likelihoods @ p.double() / p.shape[1]  # (B, M, C)
     return _entropy(joint) @ weights
 
 
 def _drawn(p: Tensor, generator: torch.Generator) -> Tensor:
-    """Likelihoods ``(M, K)`` of labels of n rows ``(n, K, C)``, as many from each sample."""
+    """Likelihoods ``(M, K)`` of labels drawn for n rows ``(n, K, C)``, equally many per sample."""
     number = CONFIGURATIONS // p.shape[1]
     labels = [torch.multinomial(row, number, True, generator=generator).flatten() for row in p]
     return torch.stack([row.T[ys] for row, ys in zip(p, labels, strict=True)]).prod(0)
 
 
 def baal(arrays: Arrays, n: int) -> Work:
-    """It draws from the second pick on, picks n + 1, and ranks these by their last scores."""
+    """baal's BatchBALD: draws from the second pick on, picks n + 1 and ranks by last scores."""
     from baal.active.heuristics import BatchBALD
 
     rank = BatchBALD(n, num_draw=CONFIGURATIONS // arrays.probabilities.shape[1])

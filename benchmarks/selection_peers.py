@@ -1,9 +1,9 @@
-"""Other libraries, called by their public functions on the same arrays.
+"""Other libraries, called through their public functions on the same arrays.
 
-Each method takes ``(arrays, n)`` and returns the work as a function without arguments: imports,
-stub classifiers and label arrays are made before, so that they cost the peer nothing. Where a
-library offers several ways, the cheapest is taken; data is handed over in the form that the
-library copies least. An ImportError says that a peer is not installed.
+Each method takes ``(arrays, n)`` and returns the work as a function without arguments. Imports,
+stub classifiers and label arrays are created beforehand, so they cost the peer nothing. If a
+library offers several ways, the cheapest is used. Data is passed in the form that the library
+copies least. An ImportError means that a peer is not installed.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def badge_skactiveml(arrays: Arrays, n: int) -> Work:
 
 
 def _distinct_nearest(centers: np.ndarray, rows: np.ndarray, nearest: np.ndarray) -> np.ndarray:
-    """The row nearest to each center; where two share one, the next that is free."""
+    """Row nearest to each center; if two centers share a row, the next nearest free one."""
     taken: dict[int, None] = {}
     for center, row in zip(centers, nearest.tolist(), strict=True):
         if row in taken:
@@ -130,7 +130,7 @@ def _cosines(arrays: Arrays) -> np.ndarray:
 
 
 def facility_submodlib(arrays: Arrays, n: int) -> Work:
-    """Dense, with a kernel by numpy, as its own is many times slower."""
+    """submodlib in dense mode, with a numpy kernel because its own is many times slower."""
     from submodlib import FacilityLocationFunction
 
     def work() -> np.ndarray:

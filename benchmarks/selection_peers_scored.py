@@ -1,4 +1,4 @@
-"""The n most uncertain rows, by other libraries; see ``selection_peers.py``."""
+"""The n most uncertain rows according to other libraries; see ``selection_peers.py``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Work = Callable[[], np.ndarray]
 
 
 class _Known:
-    """A classifier that has its probabilities already; for modAL and small-text."""
+    """Classifier with given probabilities, for modAL and small-text."""
 
     def __init__(self, probabilities: np.ndarray) -> None:
         self.probabilities = probabilities
@@ -42,7 +42,7 @@ def baal(heuristic: str) -> Callable[[Arrays, int], Work]:
 
 
 def skactiveml_scores(name: str) -> Callable[[Arrays, int], Work]:
-    """Its scores, then numpy: what a user writes to whom ``query`` is too slow."""
+    """The library's scores, then numpy: what a user writes when ``query`` is too slow."""
 
     def method(arrays: Arrays, n: int) -> Work:
         from skactiveml.pool import uncertainty_scores

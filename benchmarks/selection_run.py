@@ -1,9 +1,9 @@
-"""One method on one size, in a process of its own; ``selection.py`` starts it.
+"""Run one method on one size in a separate process; started by ``selection.py``.
 
     python benchmarks/selection_run.py '{"workload": "k-center", "method": "textbook", ...}'
 
-Prints one line of JSON: what it took, or why it did not. A run that is past its CPU time is killed
-by its own alarm, whatever code it is in; one that asks for too much memory fails by itself.
+Prints one line of JSON: the measurements, or the reason for the failure. A run that exceeds its CPU
+time is killed by its own alarm, whatever code it is in; one that requests too much memory fails.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ TINY = Size(300, 5, D=16, C=4, A=10, K=6)
 
 
 def cpu_seconds() -> float:
-    """Of all threads; time.process_time() moves in steps while the alarm is set."""
+    """CPU seconds of all threads; time.process_time() is too coarse while the alarm is set."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
 
 def reset_peak_memory() -> None:
-    with contextlib.suppress(OSError):  # elsewhere the peak is that of the process so far
+    with contextlib.suppress(OSError):  # other systems report the peak of the whole process
         Path("/proc/self/clear_refs").write_text("5")
 
 
 def memory(field: str) -> float:
-    """Bytes, of a field of /proc/self/status (VmHWM: peak, VmRSS: now, VmSize: addresses)."""
+    """Bytes in a field of /proc/self/status (VmHWM: peak, VmRSS: now, VmSize: address space)."""
     try:
         status = Path("/proc/self/status").read_text()
         return 1024.0 * int(status.split(f"{field}:")[1].split()[0])
@@ -47,7 +47,7 @@ def memory(field: str) -> float:
 
 
 def limit_memory(gigabytes: float) -> None:
-    """From now on, so much more than there is."""
+    """Allow this much address space beyond the current size."""
     if gigabytes:
         _, most = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (int(memory("VmSize") + gigabytes * 1e9), most))
@@ -77,7 +77,7 @@ def measure(task: dict[str, Any]) -> dict[str, Any]:
         result["cpu_seconds"].append(cpu_seconds() - cpu)
         result["seconds"].append(time.perf_counter() - wall)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        if not repeat:  # later ones reuse what the first one freed
+        if not repeat:  # later repeats reuse the memory that the first one freed
             result["megabytes"] = (memory("VmHWM") - before) / 1e6
     picks = np.asarray(picks).astype(np.int64)
     result["picks"] = picks.tolist()

@@ -1,4 +1,4 @@
-"""The table of ``selection.py``: limits of the machine, ratios, and how they are shown."""
+"""The table of ``selection.py``: limits of the machine, ratios and their display."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = (
 
 
 def machine_limits(repeats: int = 5) -> dict[str, float]:
-    """Bytes a second of a sum over 400 MB, multiply-adds a second of a float32 GEMM; the best."""
+    """Best bytes per second of a 400 MB sum, and multiply-adds per second of a float32 GEMM."""
     many, square = torch.ones(100_000_000), torch.randn(2048, 2048)
 
     def least(work: Callable[[], Any]) -> float:
@@ -36,12 +36,12 @@ def machine_limits(repeats: int = 5) -> dict[str, float]:
 
 
 def cost(row: Row) -> float:
-    """Seconds: of the CPU with one thread, whoever else is there; of the wall with several."""
+    """Seconds: CPU time with one thread, whatever else runs; wall time with several threads."""
     return min(*row["cpu_seconds"], *row["seconds"])
 
 
 def compare(rows: list[Row], limits: dict[str, float]) -> list[Row]:
-    """The rows of one size with the limit, the ratios, and the share of the textbook's picks."""
+    """Rows of one size with the limit, the ratios and the share of the textbook's picks added."""
     workload, size = WORKLOADS[rows[0]["workload"]], Size(**rows[0]["size"])
     read, multiplied = workload.work(size)
     least = max(read / limits["bytes_per_second"], multiplied / limits["multiply_adds_per_second"])
@@ -65,7 +65,7 @@ def compare(rows: list[Row], limits: dict[str, float]) -> list[Row]:
 
 
 def exponent(points: Sequence[tuple[int, float]]) -> Row:
-    """The slope of the logarithms, by least squares: time grows as N to this power."""
+    """Least-squares slope of the logarithms: time grows as N to this power."""
     if len(points) < 2:
         return {"exponent": float("nan")}
     x, y = np.log(np.array(points, float)).T

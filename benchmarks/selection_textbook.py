@@ -1,7 +1,7 @@
-"""Textbook baselines of ``selection.py``, plain and independent of alkit.
+"""Textbook baselines for ``selection.py``, plain and independent of alkit.
 
 Each takes ``(arrays, n)`` and returns the work as a function without arguments, so that imports and
-preparations are not timed. They are the reference that picks and objectives are compared with.
+preparation are not timed. They are the reference for picks and objectives.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def entropy(arrays: Arrays, n: int) -> Work:
 
 
 def kcenter(arrays: Arrays, n: int) -> Work:
-    """Greedy k-center, one pass over the pool a pick; without annotated rows, from the first."""
+    """Greedy k-center, one pass over the pool per pick; starts at row 0 if none is annotated."""
     rows = torch.from_numpy(arrays.rows)
     pool, known = rows[: len(arrays.pool)], rows[len(arrays.pool) :]
 
@@ -71,9 +71,9 @@ def kcenter(arrays: Arrays, n: int) -> Work:
 
 
 def badge(arrays: Arrays, n: int, seed: int = 0) -> Work:
-    """k-means++ on the factored gradient embedding, one pass over the pool a pick.
+    """k-means++ on the factored gradient embedding, with one pass over the pool per pick.
 
-    The first pick in proportion to the squared norm, as if the origin were a center.
+    The first pick is drawn in proportion to the squared norm, as if the origin were a center.
     """
     factors = gradient_factors(arrays)
 
@@ -95,7 +95,7 @@ def badge(arrays: Arrays, n: int, seed: int = 0) -> Work:
 
 
 def _clusters(rows: Tensor, k: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Labels and centers after Lloyd's passes from random rows."""
+    """Labels and centers after Lloyd's passes, started from random rows."""
     generator = torch.Generator().manual_seed(seed)
     centers = rows[torch.randperm(len(rows), generator=generator)[:k]]
     labels = torch.zeros(len(rows), dtype=torch.long)
@@ -109,7 +109,7 @@ def _clusters(rows: Tensor, k: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def kmeans(arrays: Arrays, n: int, seed: int = 0) -> Work:
-    """The row nearest to each of n centers that is not taken yet."""
+    """Nearest row, among those not taken yet, to each of n centers."""
     rows = torch.from_numpy(arrays.pool)
 
     def work() -> np.ndarray:
@@ -124,7 +124,7 @@ def kmeans(arrays: Arrays, n: int, seed: int = 0) -> Work:
 
 
 def typiclust(arrays: Arrays, n: int, neighbors: int = 20, seed: int = 0) -> Work:
-    """Of each cluster, largest first, the row of the least mean distance to its neighbors there."""
+    """Row with the smallest mean distance to its neighbors in each cluster, largest first."""
     rows = torch.from_numpy(arrays.pool)
 
     def work() -> np.ndarray:
@@ -144,7 +144,7 @@ def typiclust(arrays: Arrays, n: int, neighbors: int = 20, seed: int = 0) -> Wor
 
 
 def _greedy_coverage(similarity: Tensor, n: int) -> np.ndarray:
-    """Greedily the largest ``sum_x max_(picked) similarity``, from an N x N matrix."""
+    """Greedy maximization of ``sum_x max_(picked) similarity``, from an N x N matrix."""
     covered = torch.zeros(len(similarity))
     picks: list[int] = []
     for _ in range(n):
@@ -156,7 +156,7 @@ def _greedy_coverage(similarity: Tensor, n: int) -> np.ndarray:
 
 
 def probcover(arrays: Arrays, n: int) -> Work:
-    """Greedily the ball of a given radius that covers most of what is not covered yet."""
+    """Greedy choice of the ball of a given radius that covers the most rows not covered yet."""
     rows = torch.from_numpy(arrays.pool)
 
     def work() -> np.ndarray:
@@ -178,7 +178,7 @@ def herding(arrays: Arrays, n: int) -> Work:
 
 
 def facility_location(arrays: Arrays, n: int) -> Work:
-    """Facility location of cosines with the whole matrix; negative ones count as none."""
+    """Facility location with the whole matrix of cosines; negative ones count as zero."""
     rows = torch.from_numpy(arrays.pool)
     return lambda: _greedy_coverage((rows @ rows.T).clamp_(min=0), n)
 

@@ -1,8 +1,8 @@
-"""What ``selection.py`` measures: workloads, their sizes, inputs, objectives and machine limits.
+"""Workloads of ``selection.py``: their sizes, inputs, objectives and machine limits.
 
-Features are those of a random layer with ReLU above a mixture of Gaussians of 32 dimensions with
-a decaying spectrum, so that they are sparse and of low intrinsic dimension, as a network's are;
-probabilities are a softmax of a linear map of the same 32 values.
+Features are the output of a random ReLU layer on a mixture of Gaussians in 32 dimensions with a
+decaying spectrum. They are sparse and have a low intrinsic dimension, like those of a network.
+Probabilities are a softmax of a linear map of the same 32 values.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import torch
 from selection_information import information
 from torch import Tensor
 
-WIDTH = 1.0  # of the kernel exp(-(d / WIDTH)^2) of MaxHerding, on rows of norm one
-SPREAD = 0.5  # of the heads of posterior samples, about one of deviation 2
-RADIUS = 0.5  # of ProbCover's balls, on rows of norm one
-LLOYD = 10  # passes of k-means that the limits reckon with
+WIDTH = 1.0  # width of MaxHerding's kernel exp(-(d / WIDTH)^2), on rows of norm one
+SPREAD = 0.5  # deviation of the posterior samples' heads from a shared head of deviation 2
+RADIUS = 0.5  # radius of ProbCover's balls, on rows of norm one
+LLOYD = 10  # passes of k-means assumed by the limits
 
 
 @dataclass(frozen=True)
 class Size:
-    """``n`` out of ``N`` candidates, beside ``A`` annotated ones; 0 is what is not there."""
+    """Sizes of a problem: ``n`` of ``N`` candidates, ``A`` annotated; 0 marks an unused axis."""
 
     N: int
     n: int
@@ -34,7 +34,7 @@ class Size:
     K: int = 0
 
     def within(self, other: Size) -> bool:
-        """Is this no larger than the other in any number?"""
+        """Return True if no number is larger than in the other size."""
         return all(a <= b for a, b in zip(astuple(self), astuple(other), strict=True))
 
     def __str__(self) -> str:
@@ -43,7 +43,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Arrays:
-    """Inputs of a workload, float32. The last ``annotated`` rows of ``rows`` are annotated."""
+    """Float32 inputs of a workload; the last ``annotated`` rows of ``rows`` are annotated."""
 
     rows: np.ndarray  # (N + A, D)
     probabilities: np.ndarray  # (N, C), or (N, K, C)
@@ -51,7 +51,7 @@ class Arrays:
 
     @property
     def pool(self) -> np.ndarray:
-        """``(N, D)`` features of the candidates."""
+        """Features ``(N, D)`` of the candidates."""
         return self.rows[: len(self.rows) - self.annotated]
 
     @classmethod
@@ -79,7 +79,7 @@ class Arrays:
         return cls(rows, probabilities, size.A)
 
     def unit(self) -> Arrays:
-        """The same with rows of norm one."""
+        """Copy with rows of norm one."""
         norms = np.linalg.norm(self.rows, axis=1, keepdims=True)
         return Arrays(self.rows / np.maximum(norms, 1e-12), self.probabilities, self.annotated)
 
@@ -93,7 +93,7 @@ class Arrays:
 
 
 def squared_distances(a: tuple[Tensor, ...], b: tuple[Tensor, ...]) -> Tensor:
-    """``(N, M)``, of the row-wise outer products of the factors, by GEMMs."""
+    """Squared distances ``(N, M)`` of the row-wise outer products of the factors, by GEMMs."""
     inner, left, right = torch.ones(()), torch.ones(()), torch.ones(())
     for x, y in zip(a, b, strict=True):
         inner, left, right = inner * (x @ y.T), left * (x * x).sum(1), right * (y * y).sum(1)
@@ -101,14 +101,14 @@ def squared_distances(a: tuple[Tensor, ...], b: tuple[Tensor, ...]) -> Tensor:
 
 
 def gradient_factors(arrays: Arrays) -> tuple[Tensor, Tensor]:
-    """The gradient embedding as two matrices: ``p - onehot(argmax p)`` and the features."""
+    """Gradient embedding as two matrices: ``p - onehot(argmax p)`` and the features."""
     p = torch.from_numpy(arrays.probabilities)
     residual = p - torch.nn.functional.one_hot(p.argmax(1), p.shape[1])
     return residual, torch.from_numpy(arrays.pool)
 
 
 def nearest(factors: tuple[Tensor, ...], centers: tuple[Tensor, ...]) -> Tensor:
-    """``(N,)`` squared distance of each row to the nearest center, in blocks."""
+    """Squared distance ``(N,)`` of each row to the nearest center, in blocks."""
     blocks = zip(*(factor.split(4096) for factor in factors), strict=True)
     return torch.cat([squared_distances(block, centers).amin(1) for block in blocks])
 
@@ -148,11 +148,13 @@ class Workload:
     """One row group of the table.
 
     Args:
-        sizes: of the issue of record; ``small``: to try it.
-        objective: of the picks, what they are meant to make small (or large: see ``higher``).
-        work: bytes read, and multiply-adds, that no way to do it goes without.
-        unit: rows of norm one.
-        picks_compared: is the right answer the same for everybody, but for ties and rounding?
+        sizes: Sizes of the published record.
+        small: Sizes for a quick try.
+        objective: Value that the picks should make small (or large: see ``higher``).
+        work: Bytes read and multiply-adds that every implementation needs.
+        unit: True for rows of norm one.
+        picks_compared: True if all methods have the same right answer, but for ties and rounding.
+        grows: Values of N at which the growth of alkit's cost is measured.
     """
 
     sizes: tuple[Size, ...]

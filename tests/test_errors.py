@@ -14,7 +14,7 @@ ALL = [
 
 
 @pytest.mark.parametrize("error", ALL)
-def test_an_error_is_of_the_family_and_of_a_kind_that_python_has(error):
+def test_an_error_is_an_alkit_error_and_a_built_in_exception(error):
     assert issubclass(error, errors.AlkitError)
     assert error.__doc__
     if error is not errors.AlkitError:
@@ -22,7 +22,7 @@ def test_an_error_is_of_the_family_and_of_a_kind_that_python_has(error):
         assert set(kinds) - {object, BaseException, Exception}
 
 
-def test_near_spellings_are_proposed_nearest_first():
+def test_similar_names_are_suggested_nearest_first():
     assert close("in_feature", ["out_features", "bias", "in_features"]) == [
         "in_features",
         "out_features",
@@ -30,6 +30,6 @@ def test_near_spellings_are_proposed_nearest_first():
     assert likely("biass", ["weight", "bias"]) == ". Did you mean 'bias'?"
 
 
-def test_without_a_near_spelling_all_names_are_given():
-    assert likely("zzz", ["weight", "bias", "bias"]) == "; there is weight, bias."
+def test_without_a_similar_name_all_names_are_listed():
+    assert likely("zzz", ["weight", "bias", "bias"]) == "; available: weight, bias."
     assert likely("zzz", []) == "."

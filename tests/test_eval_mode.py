@@ -5,7 +5,7 @@ from torch import nn
 from alkit.eval_mode import evaluating
 
 
-def test_every_part_is_in_eval_mode_for_a_while_and_then_as_it_was():
+def test_every_part_is_in_eval_mode_temporarily_and_then_restored():
     module = nn.Sequential(nn.Dropout(), nn.Sequential(nn.BatchNorm1d(2)))
     module[1].eval()
     before = [part.training for part in module.modules()]
@@ -40,6 +40,6 @@ def test_a_module_is_moved_there_and_back():
     assert module.places == ["meta", "cpu"]
 
 
-def test_gradients_are_left_as_they_are():
+def test_gradients_are_unaffected():
     with evaluating(nn.Identity()):
         assert torch.is_grad_enabled()

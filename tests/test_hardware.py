@@ -29,26 +29,26 @@ if hasattr(torch.backends.mkldnn, "matmul"):
 
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_scores_are_the_same_however_torch_rounds_its_products(setting):
-    # in a process of its own: the setting is one of the whole process
+    # in a separate process, because the setting is process-wide
     code = CODE.format(setting=setting, expected=SETTINGS[setting])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def test_where_torch_cannot_tell_bfloat16_is_not_multiplied(monkeypatch):
+def test_bfloat16_is_not_multiplied_if_torch_cannot_detect_support(monkeypatch):
     assert not multiplies_bfloat16(torch.device("meta"))
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert not multiplies_bfloat16.__wrapped__(torch.device("cpu"))
 
 
-def test_what_fits_passes():
+def test_an_allocation_that_fits_passes():
     check_memory(1, "cpu", "a byte")
     check_memory(psutil.virtual_memory().available // 2, torch.device("cpu"), "half of it")
 
 
-def test_what_does_not_fit_says_how_much_it_needs_before_it_starts():
+def test_an_allocation_that_does_not_fit_raises_with_the_amount():
     needed = 10 * psutil.virtual_memory().total
-    message = rf"BAIT needs {needed / 1e9:.1f} GB, and .* GB are free on cpu.*Take fewer"
+    message = rf"BAIT needs {needed / 1e9:.1f} GB, but only .* GB are free on cpu.*Take fewer"
     with pytest.raises(MemoryError, match=message) as caught:
         check_memory(needed, "cpu", "BAIT", "Take fewer.")
     assert isinstance(caught.value, AlkitError)

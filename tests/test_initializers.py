@@ -69,7 +69,7 @@ def test_a_constant_fills_weight_with_weight_and_bias_with_bias():  # fault 46
     assert (net[1].bias == 3).all()
 
 
-def test_the_targets_are_those_that_were_given():
+def test_the_given_targets_are_used():
     net = al.Sequential(mixed()).build()
     net.initialize(Constant(weight=5, targets=nn.Linear))
     assert (net[0][3].weight == 5).all()
@@ -78,7 +78,7 @@ def test_the_targets_are_those_that_were_given():
     assert not (net[0][0].weight == 1).any()
 
 
-def test_a_function_and_an_initializer_of_ones_own_serve_too():
+def test_a_function_and_a_custom_initializer_work_too():
     class Eye(Initializer):
         def fill_weight(self, weight):
             nn.init.eye_(weight)

@@ -27,7 +27,7 @@ def test_without_pooling_the_features_are_a_map(backbone):
     torch.testing.assert_close(whole(x).mean(dim=(2, 3)), backbone(x))
 
 
-def test_it_is_the_network_of_torchvision_behind_the_stem():
+def test_it_is_torchvisions_network_after_the_stem():
     torch.manual_seed(0)
     reference = resnet18().eval()
     torch.manual_seed(0)
@@ -48,14 +48,14 @@ def test_the_biases_of_its_normalizations_start_at_zero(backbone):  # fault 46
     assert all((norm.bias == 0).all() and (norm.weight == 1).all() for norm in norms)
 
 
-def test_it_is_initialized_and_copied_as_other_blocks_are():  # fault 47
+def test_it_is_initialized_and_copied_like_other_blocks():  # fault 47
     recipe = BackboneResnet18(in_channels=1).initialize(al.initializers.Kaiming())
     assert not list(recipe.parameters())
     net = al.Sequential(recipe, al.MultiLayerPerceptron(512, [], 3))
     assert net.create().predict(torch.zeros(3, 1, 16, 16), batch_size=2).shape == (3, 3)
 
 
-def test_it_is_made_and_built_in_no_time():  # fault 59
+def test_it_is_constructed_and_built_quickly():  # fault 59
     taken = []
     for _ in range(3):
         start = time.process_time()

@@ -81,7 +81,7 @@ def test_half_precision_is_computed_in_float32(dtype):
     assert prediction.outputs[:, 0].equal(outputs.float())
 
 
-def test_no_candidates_are_a_valid_prediction():
+def test_a_prediction_without_candidates_is_valid():
     prediction = al.Prediction(torch.zeros(0, 3))
     assert len(prediction) == 0
     assert prediction.mean_probabilities.shape == (0, 3)
@@ -128,7 +128,7 @@ def test_a_single_row_by_number_raises_since_it_would_lose_an_axis(row):
         ({"outputs": torch.zeros(1, 2), "kind": "log_probabilities"}, "sum to one"),
     ],
 )
-def test_what_is_no_prediction_raises(kwargs, message):
+def test_an_invalid_prediction_raises(kwargs, message):
     with pytest.raises(PredictionError, match=message):
         al.Prediction(**{"outputs": torch.zeros(3, 2), **kwargs})
 
@@ -172,7 +172,7 @@ def test_chunks_hold_each_row_once_and_in_order(n, sizes, monkeypatch):
     assert torch.cat([part.outputs for part in parts]).equal(prediction.outputs)
 
 
-def test_a_row_that_is_larger_than_the_cache_is_a_chunk(monkeypatch):
+def test_a_row_that_is_larger_than_the_cache_is_one_chunk(monkeypatch):
     monkeypatch.setattr(module, "CACHE", 4)
     assert [len(part) for part in al.Prediction(torch.randn(3, 5)).chunks()] == [1, 1, 1]
 
@@ -185,7 +185,7 @@ def test_features_alone_come_in_chunks_too(monkeypatch):
 
 @pytest.mark.parametrize("kind", ["logits", "probabilities", "log_probabilities", "values"])
 @pytest.mark.parametrize("row", [0, 4, 9])
-def test_what_is_no_number_is_found_in_every_chunk(row, kind, monkeypatch):
+def test_nan_is_found_in_every_chunk(row, kind, monkeypatch):
     monkeypatch.setattr(module, "CACHE", 3 * 2)
     outputs = torch.full((10, 2), 0.5)
     if kind == "log_probabilities":
@@ -196,6 +196,6 @@ def test_what_is_no_number_is_found_in_every_chunk(row, kind, monkeypatch):
         al.Prediction(outputs, kind=kind)
 
 
-def test_finite_logits_may_be_as_large_as_floats_are():
+def test_finite_logits_may_be_as_large_as_floats_allow():
     largest = torch.finfo(torch.float32).max
     assert al.Prediction(torch.tensor([[largest, largest], [0, -largest]])).guesses[1] == 0

@@ -44,7 +44,7 @@ def test_numpy_integers_are_integers():
     assert derive(np.int64(7), "order", np.int64(3)) == derive(7, "order", 3)
 
 
-def test_generators_of_two_purposes_draw_unlike_numbers():
+def test_generators_of_two_purposes_draw_different_numbers():
     a, b = (torch.rand(1000, generator=generator(3, name)) for name in ("order", "select"))
     assert abs(np.corrcoef(a, b)[0, 1]) < 0.1
 

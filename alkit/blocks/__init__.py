@@ -1,4 +1,4 @@
-"""Parts of networks that are configured first and built later."""
+"""Network parts that are configured first and built later."""
 
 from __future__ import annotations
 

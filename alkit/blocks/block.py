@@ -33,7 +33,7 @@ P = ParamSpec("P")
 
 
 class Edit(NamedTuple):
-    """One change of a recipe: the method that made it and its arguments."""
+    """One change to a recipe: the method that made it and its arguments."""
 
     method: str
     args: tuple[Any, ...]
@@ -41,14 +41,14 @@ class Edit(NamedTuple):
 
 
 def edit(method: Callable[Concatenate[B, P], object]) -> Callable[Concatenate[B, P], B]:
-    """Make a method an edit of the recipe: refused once built, remembered, returns the block."""
+    """Turn a method into a recorded edit that returns the block and raises once it is built."""
 
     @wraps(method)
     def edited(self: B, *args: P.args, **kwargs: P.kwargs) -> B:
         self._refuse_if_built(method.__name__)
         before = len(self._edits)
         method(self, *args, **kwargs)
-        self._edits[before:] = [Edit(method.__name__, args, kwargs)]  # as one, whatever it called
+        self._edits[before:] = [Edit(method.__name__, args, kwargs)]  # inner edits count as one
         return self
 
     return edited
@@ -68,10 +68,10 @@ class Block(nn.Module):
             def forward(self, x):
                 return self.last(self.first(x))
 
-    Until it is built a block is a recipe: no weights, free to edit, not callable. `build` makes
-    the torch modules in place; from then on it is an ordinary `nn.Module`, and edits raise
-    `BuiltError`. `new` gives an independent unbuilt copy of the recipe, before and after.
-    A constructor should not edit what it is given: `configure` runs it again.
+    Until it is built, a block is a recipe: it has no weights, can be edited freely and cannot be
+    called. `build` makes the torch modules in place; the block is then an ordinary `nn.Module`,
+    and edits raise `BuiltError`. `new` returns an independent unbuilt copy of the recipe at any
+    time. A constructor should not modify its arguments, because `configure` runs it again.
     """
 
     _arguments: tuple[tuple[Any, ...], dict[str, Any]]
@@ -87,8 +87,8 @@ class Block(nn.Module):
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
         self.__dict__.update(
-            _arguments=(args, kwargs),  # of the constructor, to run it again
-            _changed={},  # constructor arguments that `configure` has changed since
+            _arguments=(args, kwargs),  # constructor arguments, to run it again
+            _changed={},  # constructor arguments changed by `configure`
             _edits=[],
             _initializers=[],
             _made=[],
@@ -104,14 +104,14 @@ class Block(nn.Module):
     def configure(self, *path: Any, **kwargs: Any) -> Self:
         """Change constructor arguments, or a child: `configure("blocks", 0, "activation", Tanh)`.
 
-        `configure(name=value)` runs the constructor again with the changed arguments, and then
-        every edit made on its children since. `configure(child, ...)` hands on to the child: a
-        name, an index, a slice or a list of these. Former children leave the block.
+        `configure(name=value)` runs the constructor again with the changed arguments and then
+        reapplies every edit made to its children since. The previous children leave the block.
+        `configure(child, ...)` configures the child: a name, an index, a slice or a list of these.
 
         Raises:
-            ConfigurationError: no such argument (the likely spelling is given), or an edit of a
-                child that has no place any more. Nothing is changed then.
-            SelectionError: no such child.
+            ConfigurationError: there is no such argument (the message suggests the likely
+                spelling), or an edit of a child no longer applies. The block is left unchanged.
+            SelectionError: there is no such child.
             BuiltError: the block is built.
         """
         self._refuse_if_built("configure")
@@ -124,8 +124,9 @@ class Block(nn.Module):
     def initialize(self, initializer: Callable[[nn.Module], object]) -> Self:
         """Fill the weights of this part with `initializer` when it is built.
 
-        Only of what `build` makes: modules that came with their weights keep them. A part's own
-        wins over the whole's. A block that is built already is filled at once, all of it.
+        This affects only modules made by `build`; modules passed in with weights keep them. A
+        part's initializer overrides that of the whole. If the block is already built, all of its
+        weights are filled immediately.
         """
         self._initializers.append(initializer)
         self._edits.append(Edit("initialize", (initializer,), {}))
@@ -134,10 +135,10 @@ class Block(nn.Module):
         return self
 
     def new(self) -> Self:
-        """An independent unbuilt copy of the recipe, edits included; also of a built block.
+        """Return an independent unbuilt copy of the recipe, including edits; works when built too.
 
-        What was made by `build` is made anew by the copy's; children that were handed in built,
-        and plain modules, are copied with their weights. Data sets and loaders are shared.
+        Building the copy makes its own modules. Children that were passed in already built, and
+        plain modules, are copied with their weights. Data sets and loaders are shared.
         """
         memo: dict[int, Any] = {}
         keep_shared(self, memo)
@@ -150,19 +151,19 @@ class Block(nn.Module):
 
     @property
     def built(self) -> bool:
-        """Whether the torch modules were made; until then the block is a recipe."""
+        """True once the torch modules are made; until then the block is a recipe."""
         return self._built
 
     def create(self) -> Self:
-        """`new().build()`: a built copy, always a new object; this recipe stays as it is."""
+        """Return a built copy, `new().build()`: always a new object; this recipe is unchanged."""
         return self.new().build()
 
     def build(self) -> Self:
         """Make the torch modules in place, in the order of definition, and return the block.
 
-        Takes exactly the random numbers that the same torch constructors take in this order.
-        Children that are built already, and plain modules, stay as they are. If a part cannot be
-        made, nothing is changed.
+        Draws exactly the random numbers that the same torch constructors draw in this order.
+        Children that are already built, and plain modules, are left unchanged. If a part cannot
+        be made, nothing changes.
 
         Raises:
             BuiltError: the block is built.
@@ -193,18 +194,18 @@ class Block(nn.Module):
     ) -> Any:
         """The outputs for all of `x` (N, ...), batch by batch, in eval mode and without gradients.
 
-        `more` are further inputs of the same length N, batched together with `x`. Arrays and
-        tensors are taken; floating arrays are cast to the type of the weights. The outputs come
-        back where `x` is (arrays: the CPU), in their own type. Modes and device are left as they
-        were. Cost: one forward pass.
+        `more` holds further inputs of the same length N, batched together with `x`. Inputs are
+        arrays or tensors; floating-point arrays are cast to the dtype of the weights. The outputs
+        are on the device of `x` (the CPU for arrays) and keep their own dtype. Modes and device
+        are restored afterwards. Cost: one forward pass.
         """
         return predict(self, (x, *more), batch_size, device)
 
     def __getitem__(self, key: Any) -> Any:
-        """Select parts: names, indices, slices and `...` for any depth, before and after build.
+        """Select parts by name, index, slice, and `...` for any depth, before or after build.
 
         `block["blocks", :-1, "activation"]`, `block[..., "layer|pool"]`, `block["a, b"]`,
-        `block[..., "activation#:-1"]`. What matches nothing raises `SelectionError`.
+        `block[..., "activation#:-1"]`. A key that matches nothing raises `SelectionError`.
         """
         return select(self, key if isinstance(key, tuple) else (key,))
 
@@ -220,11 +221,11 @@ class Block(nn.Module):
         return tree(self)
 
     def _make(self, path: str) -> nn.Module | None:
-        """What takes the place of this part when it is built: itself; a `Layer` makes a module."""
+        """Return the module that replaces this part when built: itself, or a `Layer`'s module."""
         return self
 
     def _log_output(self, path: str, name: str) -> None:
-        """Keep the output of the part at `path` in `logs[name]`: see `Selection.log_output`."""
+        """Store the output of the part at `path` in `logs[name]`; see `Selection.log_output`."""
         part = self.get_submodule(path)
         self._logged.append((part, name))
         self._edits.append(Edit("_log_output", (path, name), {}))
@@ -235,7 +236,7 @@ class Block(nn.Module):
         if self._built:
             where = f"{self._path!r} ({type(self).__name__})" if self._path else type(self).__name__
             raise BuiltError(
-                f"Cannot {action} {where}: it is built. Take an unbuilt copy with .new() first."
+                f"Cannot {action} {where}: it is built. Make an unbuilt copy with .new() first."
             )
 
 
@@ -247,4 +248,4 @@ def _unbuilt_message(block: Block) -> str:
 
 
 DeeplayModule = Block
-"""The name under which courses subclass `Block`."""
+"""Alias of `Block` under which courses subclass it."""

@@ -1,4 +1,4 @@
-"""How recipes become torch modules, in place, and how a copy of what is built becomes a recipe."""
+"""Building recipes into torch modules in place, and turning copies of built blocks into recipes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Block = Any  # an alkit Block; block.py imports this file
 
 
 class Made(NamedTuple):
-    """What `build` did in one place: the recipe `part` at `path` became `module`."""
+    """Record of one step of `build`: the recipe `part` at `path` became `module`."""
 
     path: str
     part: Block
@@ -22,12 +22,12 @@ class Made(NamedTuple):
 
 
 def is_block(module: Any) -> bool:
-    """Whether `module` is a block, of any kind."""
+    """Return whether `module` is a block of any kind."""
     return hasattr(module, "_edits")
 
 
 def blocks_below(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(path, block) of the blocks next below, through plain modules, in definition order."""
+    """(path, block) of the nearest blocks below, through plain modules, in definition order."""
     for name, child in module._modules.items():
         if is_block(child):
             yield prefix + name, child
@@ -36,12 +36,12 @@ def blocks_below(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def unbuilt_below(block: Block) -> list[tuple[str, Block]]:
-    """Those of `blocks_below` that are not built."""
+    """The blocks of `blocks_below` that are not built."""
     return [(path, part) for path, part in blocks_below(block) if not part._built]
 
 
 def build_in_place(block: Block) -> None:
-    """Make everything first and put it in its place then: what fails changes nothing."""
+    """Make every module first, then put each in its place, so that a failure changes nothing."""
     made: dict[int, nn.Module | None] = {}
     _make(block, "", made)
     _place(block, "", made)
@@ -51,7 +51,7 @@ def build_in_place(block: Block) -> None:
 
 def _make(block: Block, prefix: str, made: dict[int, nn.Module | None]) -> None:
     for path, part in unbuilt_below(block):
-        if id(part) not in made:  # a part that stands in two places is one module
+        if id(part) not in made:  # a part used in two places is one module
             made[id(part)] = part._make(prefix + path)
             if made[id(part)] is part:
                 _make(part, f"{prefix}{path}.", made)
@@ -69,7 +69,7 @@ def _place(block: Block, path: str, made: dict[int, nn.Module | None]) -> None:
 
 
 def _initialize(block: Block) -> None:
-    """Outermost first, so that what is said to a part wins over what is said to the whole."""
+    """Run the outermost initializers first, so that those of a part override the whole's."""
     tops = [made.module for made in all_made(block) if made.module is not made.part]
     fresh = dict.fromkeys(module for top in tops if top is not None for module in top.modules())
     for initializer in block._initializers:
@@ -83,7 +83,7 @@ def _initialize(block: Block) -> None:
 
 
 def all_made(block: Block) -> Iterator[Made]:
-    """What `build` made in `block` and in the blocks below that were built with it."""
+    """Everything `build` made in `block` and in the blocks below that were built with it."""
     for made in block._made:
         yield made
         if made.module is made.part:
@@ -91,7 +91,7 @@ def all_made(block: Block) -> Iterator[Made]:
 
 
 def unmake(block: Block) -> None:
-    """Put the recipes back, in a copy where they stand for the modules that were made of them."""
+    """Restore the recipes in a copy, in place of the modules built from them."""
     for path, part, module in block._made:
         holder, name = _holder(block, path)
         if holder._modules.get(name, holder) is module:
@@ -101,14 +101,14 @@ def unmake(block: Block) -> None:
 
 
 class Logs(dict[str, Any]):
-    """Outputs of the last call by name; empty in every copy and in what is saved."""
+    """Outputs of the last call, by name; empty in copies and saved files."""
 
     def __reduce__(self) -> Any:
         return Logs, ()
 
 
 def log_output(logs: Logs, name: str, module: nn.Module) -> None:
-    """Let each call of `module` put its output into `logs`."""
+    """Store the output of every call of `module` in `logs`."""
     module.register_forward_hook(partial(_keep, logs, name))
 
 

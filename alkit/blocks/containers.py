@@ -1,4 +1,4 @@
-"""Blocks that hold other blocks in a row."""
+"""Blocks that hold an ordered list of other blocks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alkit.errors import ConfigurationError, SelectionError, likely
 
 
 class LayerList(Block):
-    """A list of blocks and modules; what its elements have can be reached through it.
+    """A list of blocks and modules that gives access to the children of its elements.
 
     `blocks[0]` is an element, `blocks[1:]` a `Selection`, and `blocks.activation` the activations
     of all elements that have one. It is not callable: `for block in self.blocks: x = block(x)`.
@@ -44,14 +44,14 @@ class LayerList(Block):
 
     @edit
     def remove(self, index: int | str) -> None:
-        """Take out the module at `index`, a position or a name."""
+        """Remove the module at `index`, a position or a name."""
         items = list(self._modules.items())
         del items[self._position(index)]
         self._renumber(items)
 
     @edit
     def replace(self, index: int | str, module: nn.Module) -> None:
-        """Put a module in the place of the one at `index`, a position or a name."""
+        """Replace the module at `index`, a position or a name."""
         name = list(self._modules)[self._position(index)]
         self._modules[name] = _checked(module)
 
@@ -62,7 +62,7 @@ class LayerList(Block):
         return (child for _, child in self._filled())
 
     def __getitem__(self, key: Any) -> Any:
-        """An element by position, several by slice, or parts by name: see `Block.__getitem__`."""
+        """One element by position, several by slice, or parts by name; see `Block.__getitem__`."""
         if isinstance(key, int):
             return self._modules[list(self._modules)[self._position(key)]]
         if isinstance(key, slice):
@@ -70,7 +70,7 @@ class LayerList(Block):
         return super().__getitem__(key)
 
     def __getattr__(self, name: str) -> Any:
-        """The children called `name` of the elements, if the list has no such attribute itself."""
+        """The elements' children called `name`, if the list itself has no such attribute."""
         try:
             return super().__getattr__(name)
         except AttributeError:
@@ -89,8 +89,8 @@ class LayerList(Block):
         name = self._default_name(_checked(module)) if name is None else name
         if name in self._modules or hasattr(type(self), name) or "." in name or not name:
             raise ConfigurationError(
-                f"{type(self).__name__} cannot name a part {name!r}: it is taken or no plain name. "
-                "Give another by name=..."
+                f"{type(self).__name__} cannot name a part {name!r}: the name is taken or not a "
+                "plain name. Pass another one as name=..."
             )
         items = list(self._modules.items())
         items.insert(position, (name, module))
@@ -100,7 +100,7 @@ class LayerList(Block):
         return str(len(self._modules))
 
     def _position(self, index: int | str) -> int:
-        """Where among the children stands the one at `index`; empty slots have no number."""
+        """Position among all children of the one at `index`; empty slots are not counted."""
         names = list(self._modules)
         if isinstance(index, str):
             if index not in names:
@@ -111,25 +111,25 @@ class LayerList(Block):
         filled = [name for name, _ in self._filled()]
         if not -len(filled) <= index < len(filled):
             raise SelectionError(
-                f"{type(self).__name__} has {len(filled)} parts, there is no index {index}."
+                f"{type(self).__name__} has {len(filled)} parts; there is no index {index}."
             )
         return names.index(filled[index])
 
     def _renumber(self, items: list[tuple[str, nn.Module | None]]) -> None:
-        """Take `items` as the children; those named by number get the number of their place."""
+        """Set `items` as the children; children named by number are renumbered by position."""
         self._modules.clear()
         for place, (name, child) in enumerate(items):
             self._modules[str(place) if name.isdigit() else name] = child
 
 
 class Sequential(LayerList):
-    """Blocks and modules, each called on the output of the one before.
+    """Blocks and modules, each called on the output of the previous one.
 
-    `Sequential(backbone, head)`, or one list of them. Parts are numbered unless named.
+    `Sequential(backbone, head)`, or a single list of parts. Parts are numbered unless named.
     """
 
     def forward(self, x: Any) -> Any:
-        """The output of the last part; without parts, `x` itself."""
+        """The output of the last part, or `x` itself if there are no parts."""
         for part in self._modules.values():
             if part is not None:
                 x = part(x)

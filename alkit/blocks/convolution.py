@@ -18,8 +18,8 @@ class Conv2dBlock(LayerBlock):
     (N, in_channels, H, W) to (N, out_channels, H', W').
 
     Args:
-        in_channels, out_channels, kernel_size, stride, padding: of the convolution.
-        activation: class, layer or module; None for none.
+        in_channels, out_channels, kernel_size, stride, padding: arguments of the convolution.
+        activation: class, layer or module; None for no activation.
     """
 
     def __init__(
@@ -42,14 +42,15 @@ class Conv2dBlock(LayerBlock):
 class ConvolutionalNeuralNetwork(Stack):
     """3x3 convolutions with ReLUs between them: (N, in_channels, H, W) to (N, out_channels, H, W).
 
-    `blocks[1:].pool.configure(nn.MaxPool2d, kernel_size=2)` pools before each but the first.
+    `blocks[1:].pool.configure(nn.MaxPool2d, kernel_size=2)` pools before every block except the
+    first.
 
     Args:
-        in_channels: of the images.
-        hidden_channels: of the hidden blocks, from the first to the last; may be empty.
-        out_channels: of the output.
-        out_activation: class, layer or module after the last convolution; default none.
-        pool: class, layer or module in front of every block but the first; default none.
+        in_channels: number of channels of the images.
+        hidden_channels: channels of the hidden blocks, from first to last; may be empty.
+        out_channels: number of output channels.
+        out_activation: class, layer or module after the last convolution; none by default.
+        pool: class, layer or module before every block except the first; none by default.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a copy of a recipe shares with its source, and what it must not."""
+"""Objects that a copy of a recipe shares with its source, and objects that it must not share."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch.utils.data import DataLoader, Dataset
 
 
 def keep_shared(value: Any, memo: dict[int, Any]) -> None:
-    """Enter into a deepcopy memo what lies within `value` and is not to be copied as it stands.
+    """Add to a deepcopy memo the objects within `value` that need special treatment.
 
-    Data sets and loaders are shared; a `torch.Generator` gets a clone in the same state.
+    Data sets and loaders are shared; a `torch.Generator` is cloned in the same state.
     Cost: one walk over the attributes of `value`, its children and its containers.
     """
     stack, seen = [value], set()

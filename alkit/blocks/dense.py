@@ -14,11 +14,11 @@ from alkit.blocks.layer import Layer, as_layer, slot
 
 
 class LayerBlock(Sequential):
-    """A layer with what belongs to it, in the order pool, layer, activation, normalization.
+    """A layer with its companions, in the order pool, layer, activation, normalization.
 
-    Slots that nothing was put into are not there in the built block. `normalization` knows the
-    number of channels. Further parts go behind with `append`, named after their class in lower
-    case unless a name is given.
+    Empty slots are absent from the built block. `normalization` receives the number of channels.
+    `append` adds further parts at the end, named after their class in lower case unless a name is
+    given.
     """
 
     def __init__(self, layer: Layer, activation: Any, **channels: int) -> None:
@@ -37,8 +37,8 @@ class LinearBlock(LayerBlock):
     """`nn.Linear` with slots for pool, activation and normalization: (N, in) to (N, out).
 
     Args:
-        in_features, out_features: of the linear layer.
-        activation: class, layer or module; None for none.
+        in_features, out_features: sizes of the linear layer.
+        activation: class, layer or module; None for no activation.
     """
 
     def __init__(self, in_features: int, out_features: int, activation: Any = None) -> None:
@@ -52,10 +52,10 @@ class LinearBlock(LayerBlock):
 
 
 class Stack(Block):
-    """Base of the networks that are a row of blocks, `blocks`, each with the same slots.
+    """Base class of networks that chain blocks, `blocks`, which all have the same slots.
 
-    `input`, `hidden` and `output` are the first, all but the last, and the last block; `layer`,
-    `activation`, `normalization` and `pool` are these slots of all blocks.
+    `input`, `hidden` and `output` are the first block, all but the last, and the last; `layer`,
+    `activation`, `normalization` and `pool` select that slot of every block.
     """
 
     blocks: LayerList
@@ -94,10 +94,10 @@ class MultiLayerPerceptron(Stack):
 
     Args:
         in_features: number of features of a sample.
-        hidden_features: of the hidden layers, from the first to the last; may be empty.
-        out_features: of the output.
-        out_activation: class, layer or module after the last layer; default none (logits).
-        flatten_input: whether a sample of more than one axis is flattened first.
+        hidden_features: widths of the hidden layers, from first to last; may be empty.
+        out_features: number of output features.
+        out_activation: class, layer or module after the last layer; none by default (logits).
+        flatten_input: if True, flatten samples with more than one axis first.
     """
 
     def __init__(
@@ -122,13 +122,13 @@ class MultiLayerPerceptron(Stack):
 
 
 class Discriminator(MultiLayerPerceptron):
-    """Tells two kinds of features apart: (N, in_features) to one raw logit (N, 1).
+    """Binary classifier of features: (N, in_features) to one raw logit (N, 1).
 
-    A perceptron with LeakyReLUs of slope 0.2, and no sigmoid at its end.
+    A perceptron with LeakyReLUs of slope 0.2 and no final sigmoid.
 
     Args:
         in_features: number of features of a sample.
-        hidden_features: of the hidden layers.
+        hidden_features: widths of the hidden layers.
     """
 
     def __init__(self, in_features: int, hidden_features: Sequence[int] = (64,)) -> None:

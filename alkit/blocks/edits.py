@@ -1,7 +1,7 @@
-"""Running a block's constructor again, and putting back the edits made on its children since.
+"""Rerun a block's constructor and reapply the edits made to its children since.
 
-No block knows where its constructor ended, so an untouched block is constructed beside it from
-the same arguments: what the edited one remembers beyond that was done by its user.
+A block does not record where its constructor ended. A second, untouched block is therefore
+constructed from the same arguments; any further edits of the edited block are the user's.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ Block = Any  # an alkit Block; block.py imports this file
 
 
 def reconstruct(block: Block, changes: dict[str, Any]) -> dict[str, Any]:
-    """The `__dict__` of `block` constructed again with `changes`, its edits put back."""
-    with torch.random.fork_rng(devices=[]):  # the untouched one draws no random numbers
+    """The `__dict__` of `block` reconstructed with `changes`, with its edits reapplied."""
+    with torch.random.fork_rng(devices=[]):  # the untouched block leaves the generator as it was
         untouched = _constructed(block, {})
     fresh = _constructed(block, changes)
     _put_back(block, untouched, fresh, "")
@@ -48,7 +48,7 @@ def _constructed(block: Block, changes: dict[str, Any]) -> Block:
 
 
 def _put_back(edited: Block, untouched: Block, fresh: Block, path: str) -> None:
-    """Repeat on `fresh` what was done to `edited`, child by child; `untouched` keeps in step."""
+    """Repeat the edits of `edited` on `fresh`, child by child, and on `untouched` in step."""
     changed = {k: v for k, v in edited._changed.items() if untouched._changed.get(k) is not v}
     if changed and path:
         untouched.configure(**changed)
@@ -69,7 +69,7 @@ def _put_back(edited: Block, untouched: Block, fresh: Block, path: str) -> None:
     for name, child in children.items():
         mate, place = mates[name], places.get(name)
         if child is mate or child._built:
-            continue  # handed in: the same object, with its edits, stands in all three
+            continue  # passed in: all three hold the same object, edits included
         where = f"{path}.{name}" if path else name
         if place is not None and type(place) is type(child):
             _put_back(child, mate, place, where)
@@ -89,8 +89,8 @@ def _first_edit(edited: Block, untouched: Block, path: str) -> tuple[str, Any] |
 
 def _untold(where: str) -> str:
     return (
-        f"Cannot tell what was edited in {where} since it was constructed, to do it again. "
-        "Change the arguments first, on a new block, and edit it then."
+        f"Cannot tell what was edited in {where} since it was constructed, so the edits cannot be "
+        "reapplied. Change the arguments first, on a new block, then edit it."
     )
 
 
@@ -99,8 +99,8 @@ def _misplaced(path: str, edit: Any) -> str:
         [*map(_short, edit.args), *(f"{k}={_short(v)}" for k, v in edit.kwargs.items())]
     )
     return (
-        f"The edit {path or 'block'}.{edit.method}({named}) has no place any more after this "
-        "change of arguments. Change the arguments first, on a new block, and edit it then."
+        f"The edit {path or 'block'}.{edit.method}({named}) no longer applies after this "
+        "change of arguments. Change the arguments first, on a new block, then edit it."
     )
 
 

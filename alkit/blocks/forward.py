@@ -1,4 +1,4 @@
-"""The outputs of a module for many inputs, batch by batch."""
+"""Outputs of a module for many inputs, computed batch by batch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def predict(
         raise ConfigurationError(f"batch_size must be at least 1, got {batch_size}.")
     for x in inputs:
         if not isinstance(x, (torch.Tensor, np.ndarray)):
-            raise ConfigurationError(f"Inputs are arrays or tensors, got {type(x).__name__}.")
+            raise ConfigurationError(f"Inputs must be arrays or tensors, got {type(x).__name__}.")
     lengths = [len(x) for x in inputs]
     if len(set(lengths)) > 1:
         raise ConfigurationError(f"Inputs must have the same length, got {lengths}.")
@@ -40,7 +40,7 @@ def predict(
 
     outputs = []
     with evaluating(module, where), torch.no_grad():
-        for start in range(0, max(lengths[0], 1), batch_size):  # nothing in: one empty batch
+        for start in range(0, max(lengths[0], 1), batch_size):  # no input: one empty batch
             rows = slice(start, start + batch_size)
             outputs.append(_to(module(*(batch(x, rows) for x in inputs)), back))
     return _joined(outputs)

@@ -1,4 +1,4 @@
-"""Layer: the recipe of one torch module."""
+"""Layer: the recipe for one torch module."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from alkit.errors import ConfigurationError, close, likely
 
 
 class Layer(Block):
-    """The recipe of one torch module: its class and the arguments it will be made with.
+    """The recipe for one torch module: its class and its constructor arguments.
 
-    `Layer(nn.Conv2d, 1, 64, kernel_size=3)`. Any callable that returns a module will do. A block
-    that is built has the module in the place of the layer. `Layer(None)` is an empty slot: it
-    becomes nothing, and `configure` fills it.
+    `Layer(nn.Conv2d, 1, 64, kernel_size=3)`. Any callable that returns a module works. Building
+    the surrounding block replaces the layer with the module. `Layer(None)` is an empty slot: it
+    builds nothing, and `configure` fills it.
 
     Raises:
-        ConfigurationError: an argument that looks like a misspelled one. One that resembles none
-            is left out with a warning when the layer is built.
+        ConfigurationError: an argument looks misspelled. An unknown argument that resembles no
+            valid name is dropped with a warning when the layer is built.
     """
 
     def __init__(
@@ -32,18 +32,18 @@ class Layer(Block):
         super().__init__()
         self.classtype: Any = _checked(classtype)
         self.args, self.kwargs = _named(classtype, args, kwargs)
-        self._spare: dict[str, Any] = {}  # used where the class has such an argument
+        self._spare: dict[str, Any] = {}  # used if the class has an argument of that name
 
     @property
     def is_empty(self) -> bool:
-        """Whether this is a slot that nothing was put into."""
+        """True for a slot that has not been filled."""
         return self.classtype is None
 
     def configure(self, *args: Any, **kwargs: Any) -> Self:
-        """`configure(Class, ...)` changes what is made, `configure(name=value)` its arguments.
+        """Change the class, `configure(Class, ...)`, or its arguments, `configure(name=value)`.
 
-        Arguments that the new class has too are kept. The others are kept in mind and come back
-        when the class is changed back.
+        Arguments that the new class also accepts are kept. The others are stored and restored if
+        the class is changed back.
         """
         self._refuse_if_built("configure")
         if args:
@@ -63,20 +63,20 @@ class Layer(Block):
         return self
 
     def arguments(self) -> dict[str, Any]:
-        """The keyword arguments that the module will be made with."""
+        """Keyword arguments with which the module will be made."""
         named, takes_all = _parameters(self.classtype)
         spare = {name: value for name, value in self._spare.items() if name in named}
         given = {n: v for n, v in self.kwargs.items() if n in named or takes_all}
         return spare | given
 
     def create(self) -> Any:
-        """The module that the layer makes: for a layer the same as `build`."""
+        """Make and return the module; the same as `build` for a layer."""
         return self.build()
 
     def build(self) -> Any:
         """Make and return the module; the layer itself stays a recipe.
 
-        Takes exactly the random numbers that the class takes.
+        Draws exactly the random numbers that the class itself draws.
         """
         module = self._make("")
         if module is not None:
@@ -92,7 +92,7 @@ class Layer(Block):
         where = f"{path}: " if path else ""
         for name in self.kwargs.keys() - arguments.keys():
             taker = _name(self.classtype)
-            warnings.warn(f"{where}{taker} takes no {name!r}: left out.", stacklevel=2)
+            warnings.warn(f"{where}{taker} has no argument {name!r}: ignored.", stacklevel=2)
         try:
             module = self.classtype(*self.args, **arguments)
         except Exception as error:
@@ -110,19 +110,19 @@ class Layer(Block):
 
 
 def slot(**spare: Any) -> Layer:
-    """An empty slot; whatever class fills it gets those of `spare` that it has arguments for."""
+    """An empty slot; the class that fills it receives those of `spare` that it accepts."""
     layer = Layer(None)
     layer._spare = spare
     return layer
 
 
 def as_layer(value: Any) -> nn.Module:
-    """The layer of a class, an empty slot for None; layers and modules as they are."""
+    """A layer for a class, an empty slot for None; layers and modules are returned unchanged."""
     return value if isinstance(value, nn.Module) else Layer(value)
 
 
 def copied(layer: Layer) -> Layer:
-    """A copy of a template that remembers no edits: they are not of the block it goes into."""
+    """A copy of a template without its edits, which do not belong to the block it goes into."""
     copy = layer.new()
     copy._edits.clear()
     return copy
@@ -133,14 +133,14 @@ def _checked(classtype: Any) -> Any:
         return classtype
     raise ConfigurationError(
         f"A layer takes the class of a module (or a function that makes one), got {classtype!r}. "
-        "To put a module in the place of a layer, assign it."
+        "To replace a layer with a module, assign the module."
     )
 
 
 def _named(
     classtype: Callable[..., Any] | None, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments by name where they have one; what looks misspelled raises."""
+    """The arguments, by name where possible; raise if one looks misspelled."""
     names, takes_all = _parameters(classtype)
     name_of_class = _name(classtype)
     if classtype is None and (args or kwargs):
@@ -173,7 +173,7 @@ def _signature(classtype: Any) -> tuple[inspect.Parameter, ...] | None:
 
 
 def _parameters(classtype: Any) -> tuple[tuple[str, ...], bool]:
-    """(names that may be given by keyword, whether any other may too)."""
+    """(names accepted as keywords, whether any other keyword is accepted too)."""
     if classtype is None:
         return (), False
     parameters = _signature(classtype)
@@ -184,7 +184,7 @@ def _parameters(classtype: Any) -> tuple[tuple[str, ...], bool]:
 
 
 def _positional(classtype: Any) -> tuple[str, ...] | None:
-    """The names of the positional arguments, or None if not every one has a name."""
+    """Names of the positional arguments, or None if any of them has no name."""
     parameters = () if classtype is None else _signature(classtype)
     if parameters is None or any(
         p.kind in (p.VAR_POSITIONAL, p.POSITIONAL_ONLY) for p in parameters

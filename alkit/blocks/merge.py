@@ -8,7 +8,7 @@ from alkit.blocks.block import Block
 
 
 class Add(Block):
-    """The sum of its inputs, given one by one or as one list; shapes that broadcast."""
+    """Sum of its inputs, passed one by one or as a list; their shapes must broadcast."""
 
     def forward(self, *inputs: torch.Tensor | list[torch.Tensor]) -> torch.Tensor:
         first, *others = _listed(inputs)
@@ -18,10 +18,10 @@ class Add(Block):
 
 
 class Cat(Block):
-    """Its inputs side by side, given one by one or as one list.
+    """Concatenation of its inputs, passed one by one or as a list.
 
     Args:
-        dim: the axis along which they are joined; the others have the same length.
+        dim: the axis along which they are joined; all other axes must have equal lengths.
     """
 
     def __init__(self, dim: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""Selections: several parts of a network, reached and edited as one."""
+"""Selections: several parts of a network, accessed and edited as one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _EDITS = ("configure", "append", "prepend", "insert", "remove", "replace")
 
 
 class Selection:
-    """Some parts of a network, in its order: what `blocks[1:]` and `block[..., "name"]` return.
+    """Parts of a network, in network order; returned by `blocks[1:]` and `block[..., "name"]`.
 
-    Attributes are lifted over the parts that have them, calls are made on each:
+    An attribute is looked up on every part that has it, and a method is called on each:
     `net.blocks[1:].pool.configure(nn.MaxPool2d, kernel_size=2)`. An edit (`configure`, `append`,
     `prepend`, `insert`, `remove`, `replace`) returns the selection and raises if one of the parts
-    cannot be edited; an unbuilt block given to several parts is copied for each. Whatever is asked
-    of an empty selection raises `SelectionError`.
+    cannot be edited; an unbuilt block given to several parts is copied for each. Any access to an
+    empty selection raises `SelectionError`.
     """
 
     def __init__(self, parts: Sequence[Part], root: Any = None) -> None:
@@ -35,7 +35,7 @@ class Selection:
         return (module for _, module in self._parts)
 
     def __getitem__(self, key: Any) -> Any:
-        """A part by position, fewer by slice, or parts within these by name or `...`."""
+        """One part by position, several by slice, or parts within these by name or `...`."""
         if isinstance(key, int):
             return self._parts[key][1]
         if isinstance(key, slice):
@@ -72,8 +72,8 @@ class Selection:
         refusing = sorted(set(self.list_names()) - {path for path, _ in found})
         if refusing:
             raise BuiltError(
-                f"Cannot {name} {', '.join(refusing)}: made torch modules. Edit before .build(), "
-                "or on a copy by .new(); put another in the place of a module given as such."
+                f"Cannot {name} {', '.join(refusing)}: these are torch modules. Edit before "
+                ".build() or on a copy made with .new(); replace a module that you passed in."
             )
         if not found:
             raise SelectionError(f"Nothing to {name}: the selection is empty.")
@@ -88,7 +88,7 @@ class Selection:
 
     @property
     def all(self) -> Selection:
-        """Every part: `selection.all.initialize(...)`."""
+        """All parts: `selection.all.initialize(...)`."""
         return self
 
     @property
@@ -99,7 +99,7 @@ class Selection:
         return self._parts[0][1]
 
     def initialize(self, initializer: Callable[[nn.Module], object]) -> Selection:
-        """`Block.initialize` of each part; torch modules are filled at once."""
+        """Call `Block.initialize` on each part; torch modules are filled immediately."""
         if not self._parts:
             raise SelectionError("Nothing to initialize: the selection is empty.")
         for path, part in self._parts:
@@ -110,27 +110,27 @@ class Selection:
         return self
 
     def log_output(self, name: str) -> Selection:
-        """Keep the output of the one part in `logs[name]` of the block it was selected from."""
+        """Store the output of the single part in `logs[name]` of the block it comes from."""
         if len(self._parts) != 1 or self._root is None:
-            raise SelectionError(f"One part is logged under {name!r}, not {self!r}.")
+            raise SelectionError(f"Exactly one part is logged under {name!r}, got {self!r}.")
         self._root._log_output(self._parts[0][0], name)
         return self
 
     def list_names(self) -> list[str]:
-        """The paths of the parts, such as "blocks.0.activation"."""
+        """Paths of the parts, such as "blocks.0.activation"."""
         return [path for path, _ in self._parts]
 
     def filter(self, keep: Callable[[str, nn.Module], bool]) -> Selection:
-        """The parts for which `keep(path, module)` holds."""
+        """The parts for which `keep(path, module)` is true."""
         return self._some([p for p in self._parts if keep(*p)], "Nothing passes the filter")
 
     def isinstance(self, kind: type | tuple[type, ...]) -> Selection:
-        """The parts that are, or when built will be, of `kind`."""
+        """The parts that are instances of `kind`, or will be once built."""
         parts = [(path, part) for path, part in self._parts if issubclass(_kind(part), kind)]
         return self._some(parts, f"Nothing selected is a {kind}")
 
     def hasattr(self, name: str) -> Selection:
-        """The parts that have an attribute `name`, or whose class has it."""
+        """The parts that have an attribute `name`, on themselves or on their class."""
         has = [p for p in self._parts if hasattr(p[1], name) or hasattr(_kind(p[1]), name)]
         return self._some(has, f"Nothing selected has {name!r}")
 
@@ -141,7 +141,7 @@ class Selection:
 
 
 def select(root: nn.Module, keys: Sequence[Any]) -> Selection:
-    """The parts of `root` at `keys`: see `Block.__getitem__`."""
+    """The parts of `root` selected by `keys`; see `Block.__getitem__`."""
     return _select([("", root)], keys, root)
 
 
@@ -162,7 +162,7 @@ def _select(parts: Sequence[Part], keys: Sequence[Any], root: Any) -> Selection:
             )
         else:
             raise ConfigurationError(
-                f"Parts are selected by name, index, slice or ..., got {key!r}."
+                f"Parts are selected by name, index, slice, or `...`; got {key!r}."
             )
         groups = [list(group) for group in groups]
         parts = [part for group in groups for part in _pick(group, key)]
@@ -177,7 +177,7 @@ def _select(parts: Sequence[Part], keys: Sequence[Any], root: Any) -> Selection:
 
 
 def _pick(group: list[Part], key: Any) -> list[Part]:
-    """What `key` takes of one group: of the children of one part, or of all below after `...`."""
+    """Parts of one group that `key` selects: the children of a part, or all below after `...`."""
     if isinstance(key, int):
         return group[key:][:1] if -len(group) <= key else []
     if isinstance(key, slice):
@@ -201,7 +201,7 @@ def _slice(text: str, key: str) -> slice:
         return slice(*numbers)
     except (ValueError, TypeError):
         raise ConfigurationError(
-            f"{key!r}: after '#' stands an index or a slice like 1:-1."
+            f"{key!r}: '#' must be followed by an index or a slice such as 1:-1."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Where in a network a shape did not fit: the path of the part, what it takes, what it got."""
+"""Locating a shape mismatch in a network: path of the part, expected shape, actual shape."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _OF_SHAPE = re.compile(
 
 
 def locate(root: nn.Module, error: BaseException) -> ShapeError | None:
-    """The `ShapeError` of what failed inside `root`, or None for errors that are not of shapes.
+    """The `ShapeError` for a failure inside `root`, or None if the error is not about shapes.
 
-    Read from the traceback, so that a forward pass that succeeds costs nothing. An error that an
-    inner block has located gets the longer path of `root`.
+    It is read from the traceback, so a forward pass that succeeds costs nothing. An error already
+    located by an inner block gets the longer path that starts at `root`.
     """
     if isinstance(error, ShapeError):
         part, reason = error.part, error.reason

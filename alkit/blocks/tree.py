@@ -1,4 +1,4 @@
-"""How a block prints: its tree, and what of it is not built yet."""
+"""Text representation of a block: its tree, with unbuilt parts marked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import nn
 
 
 def tree(block: Any) -> str:
-    """The block as torch prints modules, without its empty slots; unbuilt blocks are marked."""
+    """The block as torch prints modules, without empty slots and with unbuilt blocks marked."""
     lines = [block.extra_repr()] if block.extra_repr() else []
     for name, child in block._modules.items():
         if not is_empty(child):
@@ -20,5 +20,5 @@ def tree(block: Any) -> str:
 
 
 def is_empty(child: nn.Module | None) -> bool:
-    """Whether `child` is a slot that nothing was put into."""
+    """Return whether `child` is a slot that has not been filled."""
     return child is None or (hasattr(type(child), "is_empty") and child.is_empty is True)

@@ -1,8 +1,9 @@
-"""Criteria: how informative is each candidate on its own? ``(N,)``, higher is wanted sooner."""
+"""Criteria: scores ``(N,)`` of candidates, each on its own; higher is wanted sooner."""
 
 from __future__ import annotations
 
 from alkit.criteria.algebra import Maximum, Minimum, Schedule
+from alkit.criteria.context import Context
 from alkit.criteria.criterion import Composite, Criterion
 from alkit.criteria.epig import EPIG
 from alkit.criteria.function import as_criterion
@@ -25,6 +26,7 @@ __all__ = [
     "EPIG",
     "Composite",
     "Constant",
+    "Context",
     "Criterion",
     "Energy",
     "Entropy",

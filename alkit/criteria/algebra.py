@@ -1,4 +1,4 @@
-"""Criteria made of criteria and numbers: arithmetic, minimum and maximum, weights by round."""
+"""Criteria composed of criteria and numbers: arithmetic, minimum, maximum, weights by round."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alkit.criteria.context import Context
 from alkit.criteria.criterion import Composite, Criterion, as_number
 from alkit.criteria.function import as_criterion
 from alkit.errors import ConfigurationError
@@ -17,15 +18,15 @@ from alkit.prediction import Prediction
 
 
 class Minimum(Composite):
-    """The smallest of its parts' scores, row by row: high where all of them are high.
+    """Smallest of its parts' scores, row by row: high where all of them are high.
 
-    Parts of different units meet through ``Rank``, ``ZScore`` or ``MinMax``. Cost: O(N) a part.
+    Parts of different units meet through ``Rank``, ``ZScore`` or ``MinMax``. Cost: O(N) per part.
 
     Args:
         *parts: two or more criteria, functions of a prediction, or numbers.
 
     Raises:
-        ConfigurationError: fewer than two parts, or a part that is none of these.
+        ConfigurationError: there are fewer than two parts, or a part is of another type.
     """
 
     def __init__(self, *parts: Criterion | Callable[[Prediction], Tensor] | float) -> None:
@@ -36,15 +37,15 @@ class Minimum(Composite):
 
 
 class Maximum(Composite):
-    """The largest of its parts' scores, row by row: high where one of them is high.
+    """Largest of its parts' scores, row by row: high where one of them is high.
 
-    Parts of different units meet through ``Rank``, ``ZScore`` or ``MinMax``. Cost: O(N) a part.
+    Parts of different units meet through ``Rank``, ``ZScore`` or ``MinMax``. Cost: O(N) per part.
 
     Args:
         *parts: two or more criteria, functions of a prediction, or numbers.
 
     Raises:
-        ConfigurationError: fewer than two parts, or a part that is none of these.
+        ConfigurationError: there are fewer than two parts, or a part is of another type.
     """
 
     def __init__(self, *parts: Criterion | Callable[[Prediction], Tensor] | float) -> None:
@@ -57,17 +58,17 @@ class Maximum(Composite):
 class Schedule(Criterion):
     """A weight that changes by round: ``Schedule([1, 0.5, 0.1]) * Rank(Margin())``.
 
-    It stands where a number may stand in a formula. ``at(round)`` of the formula makes it one;
-    strategies do so before they score, with the round that the new annotations will belong to
-    (``Query.round``).
+    A schedule can take the place of any number in a formula. ``at(context)`` replaces it by the
+    weight of the round; strategies call it before they score, with the round that the new
+    annotations will belong to (``Query.round``).
 
     Args:
-        weights: one a round, from round 0, of which the last one stays; or a function of the
-            round.
+        weights: one weight per round, from round 0; the last one holds for all later rounds. Or a
+            function of the round.
 
     Raises:
-        ConfigurationError: no weights, or a weight that is no finite number (a function's: in
-            the round in which it gives that).
+        ConfigurationError: there are no weights, or a weight is not a finite number (a function's
+            weights are checked in the round that they are for).
     """
 
     terms = ()  # type: ignore[assignment]
@@ -76,12 +77,13 @@ class Schedule(Criterion):
         if not callable(weights):
             if not isinstance(weights, Iterable) or not (weights := list(weights)):
                 raise ConfigurationError(
-                    f"expected weights, one a round, or a function of the round, got {weights!r}."
+                    f"expected one weight per round, or a function of the round, got {weights!r}."
                 )
             weights = [self._number(weight) for weight in weights]
         self.weights = weights
 
-    def at(self, round: int) -> Criterion:
+    def at(self, context: Context) -> Criterion:
+        round = context.round
         if round < 0:
             raise ConfigurationError(f"a round is 0 or later, got {round!r}.")
         if callable(self.weights):
@@ -90,8 +92,8 @@ class Schedule(Criterion):
 
     def combine(self, *scores: Tensor) -> Tensor:
         raise ConfigurationError(
-            f"{self!r} has no value outside a round: score criterion.at(round), which a strategy "
-            "does by itself."
+            f"{self!r} has no value outside a round: bind the formula first, "
+            "criterion.at(Context(round)). Strategies and al.select do so."
         )
 
     @staticmethod
@@ -106,7 +108,7 @@ class Schedule(Criterion):
 
 
 class Number(Criterion):
-    """A number inside a formula: it has no term, and combines to itself."""
+    """A number in a formula: it has no term, and combines to itself."""
 
     terms = ()  # type: ignore[assignment]
 
@@ -135,7 +137,7 @@ class Negative(Composite):
 
 
 class Operation(Composite):
-    """``left symbol right``, the symbol being one of ``+ - * /``."""
+    """``left symbol right``; the symbol is one of ``+ - * /``."""
 
     functions = {
         "+": operator.add,
@@ -173,7 +175,7 @@ class Operation(Composite):
 
 
 def operation(symbol: str, left: Any, right: Any) -> Criterion:
-    """The formula of two operands, NotImplemented where one is neither criterion nor number."""
+    """Return the formula of two operands; NotImplemented if one is not a criterion or number."""
     operands = _as_operand(left), _as_operand(right)
     if operands[0] is None or operands[1] is None:
         return NotImplemented
@@ -195,7 +197,7 @@ def _two_or_more(composite: Composite, parts: Sequence[Any]) -> list[Criterion]:
 
 
 def _negated(criterion: Criterion) -> Criterion:
-    """Minus a criterion; of a weighted one, minus its weight, so that it prints as people write."""
+    """Negate a criterion; a weighted one by its weight, so that it prints as people write it."""
     if isinstance(criterion, Negative):
         return criterion.parts[0]
     if isinstance(criterion, Number):
@@ -213,3 +215,7 @@ def _precedence(criterion: Criterion) -> int:
 
 def _in_parentheses(criterion: Criterion, *, below: int) -> str:
     return f"({criterion!r})" if _precedence(criterion) < below else repr(criterion)
+
+
+Criterion._operation = staticmethod(operation)  # here, so that imports point one way
+Criterion._negation = Negative

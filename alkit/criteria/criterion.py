@@ -1,64 +1,73 @@
-"""The contract of a criterion, and of what is made of several."""
+"""Contract of a criterion, and of criteria that are composed of others."""
 
 from __future__ import annotations
 
 import copy
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
 
+from alkit.criteria.context import Context
 from alkit.criteria.scores import check_scores, count_bad
 from alkit.errors import ConfigurationError, NonFiniteError
 from alkit.prediction import Prediction, are_finite
 
 
 class Criterion:
-    """How informative each candidate is on its own: one finite score a row, higher = sooner.
+    """Base class of criteria: one finite score per candidate, higher is wanted sooner.
 
-    A leaf overrides ``score`` alone, with a formula that looks at one row at a time. Criteria
+    A leaf overrides ``score`` alone, with a formula that uses one row at a time. Criteria
     combine by ``+ - * /`` and unary minus, with each other and with numbers on either side;
-    what results is a criterion, and prints as the formula it is. Terms of different units meet
-    through ``Rank``, ``ZScore`` or ``MinMax``.
+    the result is a criterion and prints as its formula. Terms of different units meet through
+    ``Rank``, ``ZScore`` or ``MinMax``. A criterion that needs something before it can score (the
+    round, predictions of other samples, held-out labels) overrides ``at``.
 
     A pool is scored in chunks: each of ``terms`` is computed chunk by chunk, and ``combine``
-    makes the final scores once, from the terms' scores over all candidates. Calling the
-    criterion does the same on a prediction that is whole, in chunks that fit the cache.
+    computes the final scores once, from the terms' scores over all candidates. Calling the
+    criterion does the same on a whole prediction, in chunks that fit the cache.
     """
 
     row_by_row: bool = True
-    """Whether the final score of a row depends on that row alone."""
+    """True if the final score of a row depends on that row alone."""
 
     in_chunks: bool = True
-    """Whether a prediction that is whole is scored chunk by chunk; not so by a plain function,
-    which may hold something for all of its rows."""
+    """True if a whole prediction may be scored in chunks; a plain function may hold something for
+    all of its rows, so it is scored at once."""
+
+    disagreement: bool = False
+    """True if the criterion measures the disagreement of posterior samples: zero for K = 1."""
+
+    _operation: ClassVar[Callable[[str, Any, Any], Criterion]]  # both are set by `algebra`
+    _negation: ClassVar[Callable[[Criterion], Criterion]]
 
     __array_ufunc__ = None  # leaves `numpy scalar * criterion` to the criterion
 
     def score(self, prediction: Prediction) -> Tensor:
-        """The score of each candidate, ``(N,)``, float; must not change the prediction."""
+        """Score of each candidate, ``(N,)``, float; must not change the prediction."""
         raise NotImplementedError(f"{type(self).__name__} must define score(prediction).")
 
     @property
     def terms(self) -> tuple[Criterion, ...]:
-        """The parts that are computed row by row, in the order that ``combine`` takes them."""
+        """Parts that are computed row by row, in the order in which ``combine`` takes them."""
         return (self,)
 
     def combine(self, *scores: Tensor) -> Tensor:
-        """The final scores ``(N,)`` from each term's scores ``(N,)`` over all candidates."""
+        """Final scores ``(N,)`` from each term's scores ``(N,)`` over all candidates."""
         (score,) = scores
         return score
 
     @property
     def summands(self) -> tuple[Criterion, ...]:
-        """The criteria that this one is the sum of, with their weights and in their order."""
+        """Criteria that add up to this one, with their weights and in their order."""
         return (self,)
 
     def shares(self, *scores: Tensor) -> dict[str, Tensor]:
-        """What each summand adds to the final scores ``(N,)``, under its formula.
+        """Contribution of each summand to the final scores ``(N,)``, by its formula.
 
-        The shares sum to ``combine(*scores)``, up to rounding; those of equal formulas are one.
+        The shares sum to ``combine(*scores)``, up to rounding; equal formulas share one entry.
 
         Args:
             *scores: each term's scores ``(N,)`` over all candidates, as for ``combine``.
@@ -71,12 +80,17 @@ class Criterion:
             shares[label] = shares[label] + share if label in shares else share
         return shares
 
-    def at(self, round: int) -> Criterion:
-        """This criterion as it is in a round: each ``Schedule`` is a number."""
+    def at(self, context: Context) -> Criterion:
+        """The criterion with all that it needs from a context; itself if it needs nothing.
+
+        Strategies and ``al.select`` call this once per query, before they score. A ``Schedule``
+        becomes the number of the round, ``EPIG`` predicts its targets, ``Tempered`` fits its
+        temperature.
+        """
         return self
 
     def term_scores(self, prediction: Prediction) -> list[Tensor]:
-        """Each term's checked scores ``(N,)``, computed in chunks of rows that fit the cache."""
+        """Checked scores ``(N,)`` of each term, computed in chunks of rows that fit the cache."""
         terms, start = self.terms, 0
         columns: list[Tensor | None] = [None] * len(terms)
         for chunk in prediction.chunks():
@@ -89,52 +103,50 @@ class Criterion:
         return columns  # type: ignore[return-value]  # there is a chunk, also of no rows
 
     def __call__(self, prediction: Prediction) -> Tensor:
-        """The checked scores ``(N,)`` of the candidates, detached, on the prediction's device.
+        """Checked scores ``(N,)`` of the candidates, detached, on the prediction's device.
 
         Raises:
-            ScoreError: a term that is not one float32 or float64 score a candidate.
-            NonFiniteError: a term, or what becomes of it, that is NaN or infinite.
+            ScoreError: a term is not one float32 or float64 score per candidate.
+            NonFiniteError: a term, or the formula of the terms, is NaN or infinite.
         """
         return self.combine(*self.term_scores(prediction))
 
     def __add__(self, other: Any) -> Criterion:
-        return _operation("+", self, other)
+        return self._operation("+", self, other)
 
     def __radd__(self, other: Any) -> Criterion:
-        return _operation("+", other, self)
+        return self._operation("+", other, self)
 
     def __sub__(self, other: Any) -> Criterion:
-        return _operation("-", self, other)
+        return self._operation("-", self, other)
 
     def __rsub__(self, other: Any) -> Criterion:
-        return _operation("-", other, self)
+        return self._operation("-", other, self)
 
     def __mul__(self, other: Any) -> Criterion:
-        return _operation("*", self, other)
+        return self._operation("*", self, other)
 
     def __rmul__(self, other: Any) -> Criterion:
-        return _operation("*", other, self)
+        return self._operation("*", other, self)
 
     def __truediv__(self, other: Any) -> Criterion:
-        return _operation("/", self, other)
+        return self._operation("/", self, other)
 
     def __rtruediv__(self, other: Any) -> Criterion:
-        return _operation("/", other, self)
+        return self._operation("/", other, self)
 
     def __neg__(self) -> Criterion:
-        from alkit.criteria.algebra import Negative
-
-        return Negative(self)
+        return self._negation(self)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
 class Composite(Criterion):
-    """A criterion made of others: ``apply`` computes its scores from theirs.
+    """A criterion composed of others: ``apply`` computes its scores from theirs.
 
     Args:
-        parts: what it is made of. Looks at other rows if one of them does.
+        *parts: the criteria. The composite depends on other rows if one of them does.
     """
 
     def __init__(self, *parts: Criterion) -> None:
@@ -144,7 +156,7 @@ class Composite(Criterion):
     def apply(self, *scores: Tensor) -> Tensor:
         """Scores ``(N,)`` from the parts' scores over all candidates, never in place.
 
-        The score of a part that is a number is a tensor of no axis, which meets all rows.
+        The score of a number is a tensor without axes, which broadcasts over all rows.
         """
         raise NotImplementedError(f"{type(self).__name__} must define apply(*scores).")
 
@@ -168,8 +180,8 @@ class Composite(Criterion):
             )
         return combined
 
-    def at(self, round: int) -> Criterion:
-        parts = tuple(part.at(round) for part in self.parts)
+    def at(self, context: Context) -> Criterion:
+        parts = tuple(part.at(context) for part in self.parts)
         if all(new is part for new, part in zip(parts, self.parts, strict=True)):
             return self
         bound = copy.copy(self)
@@ -181,7 +193,7 @@ class Composite(Criterion):
 
 
 def as_number(value: Any) -> float | None:
-    """A Python, numpy or torch scalar as a Python number; None for anything else.
+    """Convert a Python, numpy or torch scalar to a Python number; None for anything else.
 
     Raises:
         ConfigurationError: NaN or infinity.
@@ -196,15 +208,9 @@ def as_number(value: Any) -> float | None:
 
 
 def _written(column: Tensor | None, scores: Tensor, start: int, total: int) -> Tensor:
-    """The column with the scores of some rows; one of its own, as memory that is fresh is slow."""
+    """Write the scores of some rows into one column: fresh memory for each chunk is slow."""
     if len(scores) == total:
         return scores
     column = scores.new_empty(total) if column is None else column
     column[start : start + len(scores)] = scores
     return column
-
-
-def _operation(symbol: str, left: Any, right: Any) -> Criterion:
-    from alkit.criteria.algebra import operation
-
-    return operation(symbol, left, right)

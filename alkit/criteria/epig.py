@@ -1,10 +1,14 @@
+"""EPIG: information of a label about predictions elsewhere."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from alkit.criteria.context import Context
 from alkit.criteria.criterion import Criterion
 from alkit.criteria.reductions import entropy
 from alkit.errors import ConfigurationError, PredictionError
@@ -14,40 +18,67 @@ SIDE = 2**9  # labels of candidates, and of targets, that are joined at a time o
 
 
 class EPIG(Criterion):
-    """``mean_t I(y; y_t)``, in [0, log min(K, C)], in nats: what a label would tell of others.
+    """Expected predictive information gain: the information of a label about other predictions.
 
-    The expected predictive information gain: over M target inputs, the mutual information of the
-    candidate's label y and the target's label y_t, ``H[mean_k p_k] + H[mean_k t_k] -
-    H[mean_k p_k t_k']`` of probabilities p of the candidate and t of the target. Where BALD wants
-    to know the model, this wants to know what it predicts where that matters. The K posterior
-    samples of both must be the same ones, in the same order (of dropout: the same masks). From one
-    sample (K = 1) it is zero for every candidate.
+    ``mean_t I(y; y_t)``, in [0, log min(K, C)], in nats: over M target inputs, the mutual
+    information of the candidate's label y and the target's label y_t, ``H[mean_k p_k] +
+    H[mean_k t_k] - H[mean_k p_k t_k']`` of probabilities p of the candidate and t of the target.
+    BALD asks for information about the model, EPIG for information about its predictions where
+    they matter. The K posterior samples of both must be the same ones, in the same order (for
+    dropout: the same masks, as by ``MCDropout``). From one sample (K = 1) it is zero for every
+    candidate.
+
+    In a strategy the targets are drawn and predicted anew for each query; they need no label.
 
     Paper: Bickford Smith, Kirsch, Farquhar, Gal, Foster & Rainforth 2023, "Prediction-oriented
-    Bayesian active learning", eq. 5. Cost: N M K C^2 multiply-adds and N M C^2 logarithms; O(1)
-    memory beside the targets and the scores.
+    Bayesian active learning", eq. 5 and section 5. Cost: a forward pass over the targets, then
+    N M K C^2 multiply-adds and N M C^2 logarithms; memory: M K C, and O(1) beside the scores.
 
     Args:
-        targets: what the model says of M target inputs; they need no label. A few hundred
-            unannotated samples, or inputs of the kind that the model will meet.
+        targets: the inputs whose predictions matter: ``"unannotated"``, where the pool looks like
+            what the model will meet; a dataset or a pool; or a Prediction of M target inputs.
+        num_targets: the largest number of targets, drawn for each query. A Prediction is used
+            whole.
 
     Raises:
-        ConfigurationError: targets that are no prediction, or none.
-        PredictionError: targets without probabilities; when scoring, candidates of another number
-            of samples or classes.
+        ConfigurationError: the targets are none of these, or empty; or ``num_targets`` is not an
+            integer of at least 1.
+        PredictionError: the targets have no probabilities; when scoring, the candidates have
+            another number of posterior samples or classes.
     """
 
-    def __init__(self, targets: Prediction) -> None:
-        if not isinstance(targets, Prediction) or not len(targets):
-            got = "none" if isinstance(targets, Prediction) else type(targets).__name__
+    disagreement = True
+
+    def __init__(self, targets: Any = "unannotated", num_targets: int = 200) -> None:
+        if isinstance(num_targets, bool) or not isinstance(num_targets, int) or num_targets < 1:
             raise ConfigurationError(
-                "EPIG needs what the model says of target inputs, "
-                f'Prediction(p, kind="probabilities") of p (M, K, C), got {got}.'
+                f"num_targets must be an integer of at least 1, got {num_targets!r}."
             )
-        self.targets = targets.probabilities
-        self._certain = entropy(targets.mean_probabilities.double()).mean()
+        known, default = isinstance(targets, Prediction), _is_default(targets)
+        if not default and not (_is_dataset(targets) and len(targets)):
+            got = "none" if hasattr(targets, "__len__") else type(targets).__name__
+            raise ConfigurationError(
+                'EPIG needs target inputs: a dataset, a pool, "unannotated", or their '
+                f'Prediction(p, kind="probabilities") of p (M, K, C); got {got}.'
+            )
+        self.num_targets = num_targets
+        self.samples = None if known or default else targets
+        self.targets: Tensor | None = None
+        if known:
+            self.targets = targets.probabilities
+            self._certain = entropy(targets.mean_probabilities.double()).mean()
+
+    def at(self, context: Context) -> Criterion:
+        if self.targets is not None:
+            return self
+        return EPIG(context.draw(self.num_targets, "targets", self.samples))
 
     def score(self, prediction: Prediction) -> Tensor:
+        if self.targets is None:
+            raise ConfigurationError(
+                f"{self!r} has not predicted its targets: give it to a Strategy, which does so "
+                "before each query, or give EPIG a Prediction of the targets."
+            )
         p = prediction.probabilities
         if p.shape[1:] != self.targets.shape[1:]:
             raise PredictionError(
@@ -63,7 +94,18 @@ class EPIG(Criterion):
         return (own - joint.to(p.dtype)).clamp_min(0)
 
     def __repr__(self) -> str:
-        return f"EPIG({len(self.targets)} targets)"
+        if self.targets is not None:
+            return f"EPIG({len(self.targets)} targets)"
+        return f"EPIG({'' if self.samples is None else type(self.samples).__name__})"
+
+
+def _is_default(targets: Any) -> bool:
+    return isinstance(targets, str) and targets == "unannotated"
+
+
+def _is_dataset(targets: Any) -> bool:
+    parts = ("__len__", "__getitem__")
+    return not isinstance(targets, str) and all(hasattr(targets, part) for part in parts)
 
 
 def _parts(p: Tensor) -> Iterator[Tensor]:
@@ -77,7 +119,7 @@ def _columns(p: Tensor) -> Tensor:
 
 
 def _joint_entropy(p: Tensor, targets: list[Tensor]) -> Tensor:
-    """``(B,)`` summed over all targets."""
+    """Joint entropies ``(B,)``, summed over all targets."""
     ours = _columns(p).T / p.shape[1]
     total = ours.new_zeros(len(p), dtype=torch.float64)
     for theirs in targets:

@@ -25,11 +25,11 @@ class _Function(Criterion):
 
 
 def as_criterion(criterion: Criterion | Callable[[Prediction], Tensor]) -> Criterion:
-    """A criterion as it is, or a plain function of a prediction as a criterion.
+    """Return a criterion as it is, and wrap a plain function of a prediction as one.
 
     Raises:
-        ConfigurationError: neither of these, a class where its instance belongs, or a formula of
-            numbers alone, such as a ``Schedule``.
+        ConfigurationError: the argument is neither; it is a class where its instance belongs; or
+            it is a formula of numbers alone, such as a ``Schedule``.
     """
     if isinstance(criterion, Criterion):
         if not criterion.terms:

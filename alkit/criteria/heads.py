@@ -1,4 +1,4 @@
-"""Scores that a network learned: a discriminator's, or those of a head that predicts the loss."""
+"""HeadScore: scores by a learned head, such as a discriminator or a predictor of losses."""
 
 from __future__ import annotations
 
@@ -6,30 +6,40 @@ import torch
 from torch import Tensor, nn
 
 from alkit.criteria import needs
+from alkit.criteria.context import Context
 from alkit.criteria.criterion import Criterion
+from alkit.errors import ConfigurationError
 from alkit.eval_mode import evaluating
 from alkit.prediction import Prediction
 
 
 class HeadScore(Criterion):
-    """What a head says of a candidate's features: one number a row, unbounded unless it bounds it.
+    """Output of a head on a candidate's features: one number per row, bounded as the head is.
 
-    High must mean wanted: unlike what is annotated for a discriminator, a large loss for a head
-    that predicts the loss; else write ``-HeadScore(head)``. The head runs without gradients and
-    in evaluation mode, and every mode is as it was afterwards.
+    High must mean wanted: unlike the annotated samples for a discriminator, a large loss for a
+    head that predicts the loss; otherwise write ``-HeadScore(head)``. The head runs without
+    gradients and in evaluation mode; every mode is restored afterwards.
 
-    Paper: a discriminator on the latents, Sinha, Ebrahimi & Darrell 2019, "Variational
-    adversarial active learning"; Shui, Zhou, Gagné & Wang 2020; a loss head, Yoo & Kweon 2019,
-    "Learning loss for active learning". Cost: that of the head on ``(N, D)``.
+    Paper: for a discriminator of the latents, Sinha, Ebrahimi & Darrell 2019, "Variational
+    adversarial active learning", and Shui, Zhou, Gagné & Wang 2020; for a loss head, Yoo & Kweon
+    2019, "Learning loss for active learning". Cost: that of the head on ``(N, D)``.
 
     Args:
-        head: takes features ``(N, D)``, returns ``(N, 1)`` or ``(N,)``; on the features' device.
+        head: the head, from features ``(N, D)`` to ``(N, 1)`` or ``(N,)``, on the features'
+            device; or the path of that part in the strategy's module, ``"discriminator"``.
     """
 
-    def __init__(self, head: nn.Module) -> None:
+    def __init__(self, head: nn.Module | str) -> None:
         self.head = head
 
+    def at(self, context: Context) -> Criterion:
+        return HeadScore(context.part(self.head)) if isinstance(self.head, str) else self
+
     def score(self, prediction: Prediction) -> Tensor:
+        if isinstance(self.head, str):
+            raise ConfigurationError(
+                f"{self!r} names a part of a strategy's module: give it to a Strategy."
+            )
         features = needs.features(self, prediction)
         weight = next(self.head.parameters(), features)
         with evaluating(self.head), torch.no_grad():
@@ -38,4 +48,5 @@ class HeadScore(Criterion):
         return scores.to(torch.promote_types(scores.dtype, torch.float32))
 
     def __repr__(self) -> str:
-        return f"HeadScore({type(self.head).__name__})"
+        head = self.head if isinstance(self.head, str) else type(self.head).__name__
+        return f"HeadScore({head})"

@@ -33,6 +33,8 @@ class BALD(Criterion):
     Cost: O(N K C).
     """
 
+    disagreement = True
+
     def score(self, prediction: Prediction) -> Tensor:
         p = prediction.probabilities
         within = entropy(p.flatten(1)) / p.shape[1]
@@ -63,6 +65,8 @@ class VoteEntropy(Criterion):
     classifiers", section 4 (not divided by log K). Cost: O(N K C).
     """
 
+    disagreement = True
+
     def score(self, prediction: Prediction) -> Tensor:
         p = prediction.probabilities
         votes = p.argmax(-1)  # (N, K)
@@ -78,6 +82,8 @@ class MeanStd(Criterion):
     modeling of uncertainty in urban remote sensing images"; as a criterion Gal, Islam &
     Ghahramani 2017. Cost: O(N K C).
     """
+
+    disagreement = True
 
     def score(self, prediction: Prediction) -> Tensor:
         mean = prediction.mean_probabilities[:, None]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from alkit.criteria import needs
+from alkit.criteria.context import Context
 from alkit.criteria.criterion import Criterion, as_number
 from alkit.errors import ConfigurationError
 from alkit.prediction import Prediction
@@ -26,6 +27,8 @@ class Variance(Criterion):
     Burbidge, Rowland & King 2007, "Active learning for regression based on query by committee".
     Cost: O(N K C).
     """
+
+    disagreement = True
 
     def score(self, prediction: Prediction) -> Tensor:
         y = needs.values(self, prediction)
@@ -113,8 +116,8 @@ class Thompson(Criterion):
         y = needs.one_value(self, prediction)
         return y[:, self.sample % y.shape[1]]
 
-    def at(self, round: int) -> Criterion:
-        return Thompson(round)
+    def at(self, context: Context) -> Criterion:
+        return Thompson(context.round)
 
     def __repr__(self) -> str:
         return f"Thompson({self.sample or ''})"

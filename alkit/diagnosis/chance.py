@@ -8,14 +8,14 @@ from torch import Tensor
 from alkit.diagnosis.finding import Finding, not_seen
 from alkit.diagnosis.places import Distances
 from alkit.pool.query import Query
-from alkit.pool.trace import Evidence
+from alkit.pool.trace import Trace
 
 BATCHES = 500  # random batches that a query is compared with
 
 
-def class_skew(query: Query, evidence: Evidence) -> Finding:
+def class_skew(query: Query, trace: Trace) -> Finding:
     """Guessed classes of the picks against those of the candidates."""
-    name, sample = "class skew", evidence.sample
+    name, sample = "class skew", trace.sample
     if query.guesses is None or sample is None or sample.prediction.kind == "values":
         return not_seen(name, "class outputs of the candidates")
     n, theirs = len(query), sample.prediction.guesses.numpy()
@@ -45,15 +45,15 @@ def class_skew(query: Query, evidence: Evidence) -> Finding:
     )
 
 
-def agreement_with_random(query: Query, evidence: Evidence, apart: Distances | None) -> Finding:
+def agreement_with_random(query: Query, trace: Trace, apart: Distances | None) -> Finding:
     """How many random batches have scores as high, or lie as unusually, as this one."""
     name, n, known = "agreement with random", len(query), query.probabilities
-    if n >= evidence.candidates:
+    if n >= trace.candidates:
         return not_seen(name, "more candidates than are picked")
-    if known is not None and np.allclose(known, 1 / (evidence.candidates - np.arange(n))):
+    if known is not None and np.allclose(known, 1 / (trace.candidates - np.arange(n))):
         return Finding(name, "ok", "every candidate was equally likely, as asked for", 1.0)
-    if query.scores is not None and evidence.scores is not None:
-        chance = _as_high(query.scores, evidence.scores)
+    if query.scores is not None and trace.scores is not None:
+        chance = _as_high(query.scores, trace.scores)
         says = f"{chance:.0%} of random batches have scores as high"
     elif apart is not None:
         chance = _as_unusual(apart)

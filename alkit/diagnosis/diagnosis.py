@@ -12,7 +12,7 @@ from alkit.diagnosis.places import Distances, near_duplicates, outliers
 from alkit.diagnosis.scores import posterior, repeatability, ties
 from alkit.errors import ConfigurationError
 from alkit.pool.query import Query
-from alkit.pool.trace import Evidence
+from alkit.pool.trace import Trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +56,14 @@ class Diagnosis:
 
 
 def doctor(query: Query) -> Diagnosis:
-    """Look at a query for what commonly wastes labels, before they are paid for.
+    """Check a query for what commonly wastes labels, before they are paid for.
 
         print(al.doctor(strategy.query(100)))
 
-    Reads the evidence that the query carries: what was seen, while it was asked, of at most 1,000
-    candidates drawn uniformly (the sample) and of at most 1,000 picks. No model is run and nothing
-    is changed. With ``al.select``, what its arrays tell is seen.
+    Reads the trace of the query: at most 1,000 candidates, drawn uniformly (the sample), from the
+    pass that scored them. Then predicts at most 1,000 picks once more, in other batches; this
+    needs the model as it was, so ask before it is trained or reset. Findings that need the picks
+    are "not seen" otherwise. With ``al.select`` all of it comes from its arrays.
 
     ``near-duplicates``
         Picks whose nearest pick is nearer than the 1% quantile of that distance in the sample.
@@ -78,9 +79,9 @@ def doctor(query: Query) -> Diagnosis:
         A warning where they differ by no more than rounding, 1e-6; or where there is one, and
         the criterion measures disagreement.
     ``repeatable scores``
-        A strategy predicts its picks twice, in other batches. A warning beyond 1% of the range
+        The difference between the two predictions of the picks. A warning beyond 1% of the range
         over all candidates: rounding stays far below, augmentation and the statistics of a batch
-        far above. A note for posterior samples, which may be drawn anew each time.
+        far above. A note for posterior samples, which may be drawn again each time.
     ``class skew``
         Half the summed difference between the shares of the guessed classes in picks and sample;
         a note where fewer than 1% of 500 simulated random batches differ as much. A warning if
@@ -91,27 +92,29 @@ def doctor(query: Query) -> Diagnosis:
         rank of scores; without scores, as unusual a distance to each other or to the data. A note
         for selectors that draw with known probabilities. One random batch in twenty passes.
 
-    Cost: the distances between 2,000 rows; about half a second of one core.
+    Cost: a forward pass over the picks, and the distances between 2,000 rows: about half a second
+    of one core.
 
     Raises:
-        ConfigurationError: anything but a Query.
+        ConfigurationError: the argument is not a Query.
     """
     if not isinstance(query, Query):
         raise ConfigurationError(
-            f"doctor looks at a Query, got {type(query).__name__}: give it what strategy.query(n) "
-            "or al.select(...) returned."
+            f"doctor checks a Query, got {type(query).__name__}: give it the result of "
+            "strategy.query(n) or al.select(...)."
         )
-    evidence = query.evidence or Evidence()
-    apart = Distances.of(evidence)
+    trace = query.trace or Trace()
+    again = None if trace.look_again is None else trace.look_again()
+    apart = Distances.of(trace, again)
     return Diagnosis(
         query,
         (
             near_duplicates(apart),
             outliers(apart),
-            ties(query, evidence),
-            posterior(evidence),
-            repeatability(evidence),
-            class_skew(query, evidence),
-            agreement_with_random(query, evidence, apart),
+            ties(query, trace),
+            posterior(trace, again),
+            repeatability(trace, again),
+            class_skew(query, trace),
+            agreement_with_random(query, trace, apart),
         ),
     )

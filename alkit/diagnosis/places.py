@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from alkit.diagnosis.finding import Finding, is_many, not_seen
-from alkit.pool.trace import Evidence
+from alkit.pool.trace import SecondLook, Trace
 
 NEIGHBOR = 10  # whose distance says how densely the data lie somewhere
 
@@ -31,11 +31,11 @@ class Distances:
     across: Tensor
 
     @classmethod
-    def of(cls, evidence: Evidence) -> Distances | None:
+    def of(cls, trace: Trace, again: SecondLook | None) -> Distances | None:
         """None where nothing can be compared. Cost: (M + P)^2 D, M and P at most 1,000."""
-        if evidence.sample is None or evidence.picks is None:
+        if trace.sample is None or again is None:
             return None
-        sample, picks = evidence.sample.prediction, evidence.picks.prediction
+        sample, picks = trace.sample.prediction, again.picks.prediction
         featured = sample.features is not None and picks.features is not None
         ours = sample.features if featured else sample.outputs
         theirs = picks.features if featured else picks.outputs

@@ -6,24 +6,24 @@ import torch
 
 from alkit.diagnosis.finding import Finding, is_many, not_seen
 from alkit.pool.query import Query
-from alkit.pool.trace import Evidence
+from alkit.pool.trace import SecondLook, Trace
 
 
-def ties(query: Query, evidence: Evidence) -> Finding:
+def ties(query: Query, trace: Trace) -> Finding:
     """Picks that were taken, by chance, among candidates of an equal score."""
     name = "tied scores"
-    if query.scores is None or len(query) >= evidence.candidates:
+    if query.scores is None or len(query) >= trace.candidates:
         return not_seen(name, "scores, of more candidates than are picked")
     last = torch.from_numpy(query.scores == query.scores.min())
-    drawn = last & (evidence.tied > int(last.sum()))
+    drawn = last & (trace.tied > int(last.sum()))
     share = float(drawn.float().mean())
     verdict, says = "ok", f"{share:.0%} of the picks were drawn among candidates of an equal score"
-    if evidence.tied == evidence.candidates:
-        verdict, says = "warning", f"all {evidence.candidates:,} candidates have one score"
+    if trace.tied == trace.candidates:
+        verdict, says = "warning", f"all {trace.candidates:,} candidates have one score"
     elif is_many(drawn):
         verdict = "warning"
-    elif evidence.constant:
-        verdict, says = "note", f"the same for every candidate: {', '.join(evidence.constant)}"
+    elif trace.constant:
+        verdict, says = "note", f"the same for every candidate: {', '.join(trace.constant)}"
     if verdict == "ok":
         return Finding(name, "ok", says, share)
     return Finding(
@@ -38,16 +38,16 @@ def ties(query: Query, evidence: Evidence) -> Finding:
     )
 
 
-def posterior(evidence: Evidence) -> Finding:
+def posterior(trace: Trace, again: SecondLook | None) -> Finding:
     """Posterior samples that say the same, or a single one where several are needed."""
     name = "posterior samples"
-    seen = evidence.sample or evidence.picks
-    if seen is None or (seen.posterior_samples < 2 and not evidence.disagreement):
+    seen = trace.sample or (again.picks if again else None)
+    if seen is None or (seen.posterior_samples < 2 and not trace.disagreement):
         return not_seen(name, "outputs (N, K, C) of K > 1 posterior samples")
     k, spread = seen.posterior_samples, seen.spread
     if spread > 1e-6:
         return Finding(name, "ok", f"{k} samples differ by up to {spread:.2g}", spread)
-    names = ", ".join(evidence.disagreement)
+    names = ", ".join(trace.disagreement)
     return Finding(
         name,
         "warning",
@@ -59,15 +59,15 @@ def posterior(evidence: Evidence) -> Finding:
     )
 
 
-def repeatability(evidence: Evidence) -> Finding:
+def repeatability(trace: Trace, again: SecondLook | None) -> Finding:
     """Scores, outputs or features that are others when a sample is predicted once more."""
-    name, drift = "repeatable scores", evidence.drift
+    name, drift = "repeatable scores", again.drift if again else None
     if drift is None:
         return not_seen(name, "a strategy that looks at the candidates: it predicts picks twice")
     says = f"predicted twice, picks differ by up to {drift:.1g} of the candidates' range"
     if drift <= 0.01:
         return Finding(name, "ok", says, drift)
-    if evidence.sample is not None and evidence.sample.posterior_samples > 1:
+    if trace.sample is not None and trace.sample.posterior_samples > 1:
         verdict = "note"
         means = "posterior samples are drawn anew each time; more of them would differ less."
     else:

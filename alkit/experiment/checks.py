@@ -18,6 +18,7 @@ from alkit.experiment.stand_ins import chooses_uniformly
 from alkit.experiment.trial import Plan, Trial, annotated_for_validation, randomness
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.annotations import check_query_size
+from alkit.querying import Acquisition
 from alkit.strategies.learner import ActiveLearner
 from alkit.training.budget import check_counts
 
@@ -57,6 +58,7 @@ def look(trial: Trial) -> Look:
             "to its strategy."
         )
     with randomness(0):
+        strategy.acquisition.at(strategy.context)  # what it needs is missing now or never
         classes = _classes(strategy)
         results = list(strategy.test(limit_test_batches=1))
     left = 0
@@ -145,9 +147,15 @@ def _describe(strategy: ActiveLearner) -> str:
     optimizer = getattr(strategy.module, "optimizer", None)
     parts = [
         type(strategy).__name__,
-        f"{strategy.selector!r} of {strategy.acquisition!r}",
+        _asking(strategy),
         f"batches of {strategy.batch_size}",
         f"{weights:,} weights",
         *([] if optimizer is None else [repr(optimizer)]),
     ]
     return re.sub(r" at 0x[0-9a-fA-F]+", "", "; ".join(parts))
+
+
+def _asking(strategy: ActiveLearner) -> str:
+    acquisition = strategy.acquisition
+    plain = type(acquisition) is Acquisition
+    return f"{acquisition.selector!r} of {acquisition.criterion!r}" if plain else repr(acquisition)

@@ -1,4 +1,4 @@
-"""Strategies whose choice is replaced, while network and training stay: factories of factories."""
+"""Stand-ins: factories whose strategies train as their own, with another acquisition."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ import numpy as np
 from alkit.criteria import Constant
 from alkit.errors import ConfigurationError
 from alkit.experiment.trial import Factory
-from alkit.pool import ActiveLearningDataset
-from alkit.pool.query import Query
+from alkit.pool import ActiveLearningDataset, Query
+from alkit.querying import Acquisition, PoolContext
 from alkit.selectors import Random
 from alkit.strategies.learner import ActiveLearner
 
 
-class _Uniform:
-    """Goes before the class of a strategy: the samples are drawn as by ``UniformStrategy``."""
+class RecordedPicks(Acquisition):
+    """Acquisition of the picks of a record, round by round.
 
-    query = ActiveLearner.query
-    query_strategy = ActiveLearner.query_strategy
-    acquisition = property(lambda self: Constant())
+    Args:
+        picks: dataset indices of each query, from that of round 1.
+    """
 
+    def __init__(self, picks: Sequence[Sequence[int]]) -> None:
+        super().__init__(Constant(), Random())
+        self.picks = picks
 
-class _Recorded:
-    """Goes before the class of a strategy: the samples are those of a record, round by round."""
+    def ask(self, context: PoolContext, n: int) -> Query:
+        return Query(np.asarray(self.picks[context.round - 1]), context.round, why="as recorded")
 
-    recorded: Sequence[Sequence[int]]
-
-    def query(self, n: int = 1) -> Query:
-        round = self.train_pool.next_round  # type: ignore[attr-defined]  # of the strategy
-        return Query(np.asarray(self.recorded[round - 1]), round, why="as recorded")
+    def __repr__(self) -> str:
+        return "RecordedPicks()"
 
 
 @dataclass(frozen=True)
 class Uniform:
-    """A factory of the strategies of another one, which draw their samples uniformly instead."""
+    """Factory of another factory's strategies, which draw their samples uniformly instead."""
 
     factory: Factory
 
     def __call__(self, pool: ActiveLearningDataset, seed: int) -> ActiveLearner:
-        strategy = _with(self.factory(pool, seed), _Uniform)
-        strategy.criterion, strategy.selector = Constant(), Random()
+        strategy = self.factory(pool, seed)
+        strategy.acquisition = Acquisition(Constant(), Random())
         return strategy
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A factory of the strategies of another one, which take recorded picks, ``picks[round]``."""
+    """Factory of another factory's strategies, which take recorded picks instead."""
 
     factory: Factory
     picks: Sequence[Sequence[int]]
@@ -60,20 +60,11 @@ class Recorded:
                 "a replay trains on the recorded samples and has none for validation: give a "
                 "factory whose strategy has no val_pool."
             )
-        strategy = _with(strategy, _Recorded)
-        strategy.recorded = self.picks  # type: ignore[attr-defined]
+        strategy.acquisition = RecordedPicks(self.picks)
         return strategy
 
 
 def chooses_uniformly(strategy: ActiveLearner) -> bool:
-    """Whether a strategy draws its samples uniformly, by the rules of ``ActiveLearner``."""
-    own = type(strategy)
-    plain = own.query is ActiveLearner.query or isinstance(strategy, _Uniform)
-    plain = plain and own.query_strategy is ActiveLearner.query_strategy
+    """True if a strategy draws its samples uniformly, by the rules of ``ActiveLearner``."""
+    plain = type(strategy).query is ActiveLearner.query and strategy.asks_by_acquisition
     return plain and isinstance(strategy.selector, Random)
-
-
-def _with(strategy: ActiveLearner, part: type) -> ActiveLearner:
-    own = type(strategy)
-    strategy.__class__ = type(own.__name__, (part, own), {"__doc__": own.__doc__})
-    return strategy

@@ -1,4 +1,4 @@
-"""What was asked: one query, and its round trip through a file that people fill in."""
+"""Query: the samples to annotate, and the CSV file that people fill in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from alkit.pool.trace import Evidence
+from alkit.pool.trace import Trace
 
 COLUMNS = ("rank", "id", "name", "round", "score", "guess", "why", "label")
 
@@ -19,23 +19,23 @@ COLUMNS = ("rank", "id", "name", "round", "score", "guess", "why", "label")
 class Query:
     """The samples that a strategy wants to see annotated, most wanted first.
 
-    Array-like: ``numpy.asarray(query)`` and ``pool.annotate(query)`` take it as its dataset
-    indices; it has a length, can be iterated and indexed.
+    Array-like: ``numpy.asarray(query)`` and ``pool.annotate(query)`` use its dataset indices; it
+    has a length and can be iterated and indexed.
 
     Attributes:
         indices: ``(n,)`` dataset indices, int64, distinct.
         round: the round that these annotations will belong to (0 is the initial set).
-        scores: ``(n,)`` how much each was wanted, or None where the choice used no scores.
-        guesses: ``(n,)`` what the model now believes their label to be, or None.
+        scores: ``(n,)`` scores of the picks, or None where the selector uses no scores.
+        guesses: ``(n,)`` labels that the model predicted for the picks, or None.
         why: the rule that chose them, as a formula.
-        probabilities: ``(n,)`` with which each was picked among what was left when its turn came,
-            or None where the choice is not one of known probabilities.
-        shares: what each additive term of the criterion gave to the score of each pick, ``(n,)`` by
-            the term's formula; they sum to ``scores``. Empty where the choice used no scores.
+        probabilities: ``(n,)`` the probability of each pick among the candidates that were left at
+            its turn, or None where the selector has no known probabilities.
+        shares: contribution of each additive term of the criterion to the score of each pick,
+            ``(n,)`` by the term's formula; they sum to ``scores``. Empty without scores.
         names: ``(n,)`` names of the samples, where the pool has any.
         seconds: wall seconds by phase, ``"score"`` and ``"select"``.
-        validation: the part of the budget that goes to a validation pool, a Query of its own.
-        evidence: what they were chosen from, in a bounded number of rows, for ``alkit.doctor``.
+        validation: the part of the budget that goes to a validation pool, as its own Query.
+        trace: what they were chosen from, in a bounded number of rows, for ``alkit.doctor``.
     """
 
     indices: np.ndarray
@@ -48,7 +48,7 @@ class Query:
     names: Sequence[str] | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     validation: Query | None = None
-    evidence: Evidence | None = None
+    trace: Trace | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "indices", np.asarray(self.indices))
@@ -74,10 +74,10 @@ class Query:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the query as a CSV file with an empty ``label`` column for people to fill in.
 
-        One row a sample, most wanted first: rank, id, name, round, score, the model's guess,
+        One row per sample, most wanted first: rank, id, name, round, score, the model's guess,
         why, label; then the probability of each pick where it is known, and each term's share of
-        the score where there are several. ``pool.annotate(path)`` takes in the rows that have a
-        label; it may be called again on the same file when more rows are filled in.
+        the score where there are several. ``pool.annotate(path)`` reads the rows that have a
+        label; call it again on the same file when more rows are filled in.
         """
         more = {} if self.probabilities is None else {"probability": self.probabilities}
         if len(self.shares) > 1:

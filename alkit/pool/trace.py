@@ -1,9 +1,10 @@
-"""What a query was chosen from, in so few rows that a loop can keep it round after round."""
+"""Trace of a query: a bounded number of the rows that it was chosen from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,12 +18,12 @@ NBYTES = 2**24
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What the model says of some samples, on the CPU: at most 1,000 rows, and about 16 MB.
+    """Predictions of some samples, on the CPU: at most 1,000 rows, and about 16 MB.
 
     Attributes:
         prediction: class probabilities, or the values of a regression, averaged over the posterior
             samples (so K = 1); and features, where there are any. Ids ascend.
-        posterior_samples: K, as the model gave it; 0 where it gave no outputs.
+        posterior_samples: K of the model's outputs; 0 where there are no outputs.
         spread: the largest difference between two posterior samples of one row; 0 for K = 1.
     """
 
@@ -32,37 +33,51 @@ class Seen:
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """What a query was chosen from, as far as it was seen anyway; ``alkit.doctor`` reads it.
+class SecondLook:
+    """Picks that were predicted once more, after the query.
 
     Attributes:
-        candidates: how many there were.
-        sample: candidates drawn uniformly, picked or not; None where no candidate was looked at.
         picks: the picks, or some of them drawn uniformly.
-        scores: ``(M,)`` of the sample's rows; None where the choice used no scores.
-        tied: candidates, picked or not, whose score is that of the lowest pick.
+        drift: largest difference from the first prediction of the same picks, as a share of the
+            range over all candidates; None where only one prediction exists.
+    """
+
+    picks: Seen
+    drift: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """Record of what a query was chosen from, in a bounded number of rows, for ``alkit.doctor``.
+
+    Attributes:
+        candidates: the number of candidates.
+        sample: candidates drawn uniformly, picked or not; None where none was predicted.
+        scores: ``(M,)`` scores of the sample's rows; None where the selector uses no scores.
+        tied: the number of candidates, picked or not, with the score of the lowest pick.
         constant: terms of the criterion that gave all candidates one score; the whole criterion
             as well.
-        disagreement: terms that measure how posterior samples disagree.
-        drift: the picks were predicted twice, in different batches: the largest difference
-            between the two, as a share of the range over all candidates. None where they were
-            not.
-        unreachable: candidates that had no chance to be picked, by a selector that draws.
+        disagreement: terms that measure the disagreement of posterior samples.
+        unreachable: candidates that a selector with random draws could not pick.
+        look_again: function that predicts the picks once more; it returns None once the model has
+            changed. None where there is nothing to predict. Not pickled.
     """
 
     candidates: int = 0
     sample: Seen | None = None
-    picks: Seen | None = None
     scores: np.ndarray | None = None
     tied: int = 0
     constant: tuple[str, ...] = ()
     disagreement: tuple[str, ...] = ()
-    drift: float | None = None
     unreachable: int = 0
+    look_again: Callable[[], SecondLook | None] | None = field(default=None, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "look_again": None}  # it holds the model
 
 
 def drawn(total: int, seed: int) -> Tensor:
-    """At most 1,000 of so many rows, uniformly, in random order.
+    """Draw at most 1,000 of ``total`` rows, uniformly, in random order.
 
     Cost: O(1,000), or O(N) below 50,000.
     """
@@ -71,15 +86,15 @@ def drawn(total: int, seed: int) -> Tensor:
 
 
 def see(prediction: Prediction, rows: Tensor) -> Seen:
-    """What a whole prediction says of some rows, drawn in random order; as many as are kept."""
+    """Keep some rows of a whole prediction, given in random order, as far as memory allows."""
     return _seen(prediction[_affordable(rows, prediction).sort().values])
 
 
 class Watch:
-    """Keeps what a stream of predictions says of some samples. Cost: O(log 1,000) a candidate.
+    """Keeps some rows of a stream of predictions. Cost: O(log 1,000) per candidate.
 
     Args:
-        ids: of these samples, drawn in random order.
+        ids: ids of the samples to keep, in random order.
     """
 
     def __init__(self, ids: Tensor) -> None:
@@ -100,23 +115,24 @@ class Watch:
 
     @property
     def seen(self) -> Seen | None:
-        """What was kept so far."""
+        """Rows kept so far; None for none."""
         return _joined(self._parts) if self._parts else None
 
 
-def difference(whole: Tensor, first: Tensor, second: Tensor) -> float:
-    """The largest difference between two readings, as a share of the range of ``whole``.
-
-    A range below a thousandth of the values counts as that, since rounding alone fills it.
-    """
+def scale_of(whole: Tensor) -> float:
+    """Range of values; at least a thousandth of their size, which rounding alone fills."""
     low, high = whole.aminmax()
-    scale = max(float(high - low), 1e-3 * max(abs(float(low)), abs(float(high))))
+    return max(float(high - low), 1e-3 * max(abs(float(low)), abs(float(high))))
+
+
+def difference(scale: float, first: Tensor, second: Tensor) -> float:
+    """Largest difference between two readings of the same rows, as a share of a scale."""
     largest = float((first - second).abs().amax())
     return largest / scale if scale else float(largest > 0)
 
 
 def _affordable(ids: Tensor, prediction: Prediction) -> Tensor:
-    """As many of these as may be kept, given the size of a row."""
+    """Shorten a list of ids to what may be kept, given the size of a row."""
     kept = _seen(prediction[:1]).prediction
     nbytes = sum(rows.nbytes for rows in (kept.outputs, kept.features) if rows is not None)
     return ids[: max(1, NBYTES // max(1, nbytes))]

@@ -1,1 +1,10 @@
 """Querying: predict the candidates, score them, and select a batch."""
+
+from alkit.querying.acquisition import Acquisition
+from alkit.querying.automatic import Auto
+from alkit.querying.context import PoolContext
+from alkit.querying.monitor import Monitor
+from alkit.querying.risk import Risk, estimate_risk
+from alkit.querying.selection import select
+
+__all__ = ["Acquisition", "Auto", "Monitor", "PoolContext", "Risk", "estimate_risk", "select"]

@@ -1,46 +1,41 @@
-"""A strategy that chooses by itself how to choose, by what it measures, and says why."""
+"""Auto: an acquisition that chooses its selector by what it measures."""
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
-from typing_extensions import Unpack
 
-from alkit.criteria import Margin
-from alkit.pool import ActiveLearningDataset
-from alkit.pool.query import Query
+from alkit.criteria import Context, Margin
+from alkit.errors import ConfigurationError
 from alkit.pool.trace import drawn
-from alkit.querying.gathered import gather
+from alkit.querying.acquisition import Acquisition
+from alkit.querying.context import PoolContext
 from alkit.querying.monitor import Answer
 from alkit.seeds import derive
 from alkit.selectors import Candidates, Features, MaxHerding, Power, Selector, UncertaintyHerding
-from alkit.strategies.strategy import Strategy, StrategyOptions
 
-PLATEAU = 0.05  # below it, a batch hardly brought the annotated samples nearer to the others
-PREDICTS = 0.7  # the area under the ROC curve from which the margin is trusted,
-FAILS = 0.5  # and below which it is trusted no more
-LABELS = 20  # that it takes to measure: the last batches that hold as many
+PLATEAU = 0.05  # a smaller drop: a batch hardly brought the annotated samples nearer to the others
+PREDICTS = 0.7  # area under the ROC curve from which the margin is trusted,
+FAILS = 0.5  # and below which it is no longer trusted
+LABELS = 20  # labels to measure on: the last batches that hold that many
 
 
 @dataclass(frozen=True)
 class Signals:
-    """What is measured before a query; None where it cannot be told yet.
+    """Measurements before a query; None for what cannot be measured yet.
 
     Attributes:
-        trained: whether the weights are others than those that the network was built with.
-        drop: by which share the last batches lowered the mean distance to the nearest annotated
-            sample, of at most 1,000 unannotated ones.
-        error: of the models that asked for the last batches: weighted to all unannotated samples
-            where the probabilities of the picks are known, else on the picks.
-        chance: the error on the picks of one who always says their most frequent class.
-        auroc: how often, among the picks, a wrong guess had a higher margin score than a right
-            one; weighted as the error is.
-        trusted: whether the last batch was drawn by the margin.
+        trained: True if the weights differ from those that the network was built with.
+        drop: relative decrease, by the last batches, of the mean distance to the nearest annotated
+            sample, over at most 1,000 unannotated ones.
+        error: error of the models that asked for the last batches: weighted to all unannotated
+            samples where the probabilities of the picks are known, else on the picks.
+        chance: error on the picks of a majority-class predictor.
+        auroc: the probability, among the picks, that a wrong guess has a higher margin score than
+            a right one; weighted as the error is.
+        trusted: True if the last batch was drawn by the margin.
     """
 
     trained: bool = False
@@ -52,24 +47,24 @@ class Signals:
 
 
 def choice(signals: Signals) -> tuple[Selector, str]:
-    """The selector that fits what was measured, and why."""
+    """Choose the selector for some measurements, with the reason."""
     s = signals
     if not s.trained:
-        return MaxHerding(), "the network was not trained yet"
+        return MaxHerding(), "the network is not trained yet"
     herding = UncertaintyHerding()
     if s.error is None or s.chance is None:
-        return herding, "no batch tells yet what the network knows"
-    error = f"the network errs on {s.error:.0%}, and one class for all would on {s.chance:.0%}"
+        return herding, "no labeled batch of this network yet"
+    error = f"the network errs on {s.error:.0%}, a majority-class predictor on {s.chance:.0%}"
     if s.error >= s.chance:
         return herding, error
-    margin = "the margin cannot be judged by the last batch"
+    margin = "the last batch cannot test the margin"
     if s.auroc is not None:
-        margin = f"the margin tells errors with an AUROC of {s.auroc:.2f}"
+        margin = f"the margin predicts errors with an AUROC of {s.auroc:.2f}"
     if s.trusted and (s.auroc is None or s.auroc >= FAILS):
         return Power(2, uniform=0.1), f"{margin}; {error}"
     if s.auroc is None or s.auroc < PREDICTS:
         return herding, margin
-    nearer = "nothing is known of the coverage"
+    nearer = "the coverage is unknown"
     if s.drop is not None:
         nearer = f"the last batch brought the annotated samples {s.drop:.0%} nearer to the others"
     if s.drop is None or s.drop >= PLATEAU:
@@ -77,108 +72,85 @@ def choice(signals: Signals) -> tuple[Selector, str]:
     return Power(2, uniform=0.1), f"{nearer}; {margin}; {error}"
 
 
-class AutoStrategy(Strategy):
-    """Chooses each round how to choose, by what it measures, and says why in ``query.why``.
+class Auto(Acquisition):
+    """Acquisition that chooses its selector before each query, by what it measures.
 
-    ``MaxHerding`` while the network is untrained: what covers the pool. ``UncertaintyHerding``
-    once it is trained: what covers the uncertain part. Power-margin, ``Power(beta=2,
-    uniform=0.1)``, which also feeds ``monitor``, once three signals agree: the last batch hardly
-    brought the annotated samples nearer to the others (less than 5 %), the network errs less than
-    one who says the same class for all, and the margin predicts its errors (AUROC of .7). Back,
-    when the margin does not tell errors any more (below .5) or the network errs as often as that.
-    Never by the number of labels; to measure, it takes the last batches that hold 20.
+    ``query.why`` states the reason. ``MaxHerding`` while the network is untrained: it covers the
+    pool. ``UncertaintyHerding`` once it is trained: it covers the uncertain part. Power-margin,
+    ``Power(beta=2, uniform=0.1)``, which also feeds ``monitor``, once three signals agree: the
+    last batch hardly brought the annotated samples nearer to the others (less than 5 %), the
+    network errs less often than a majority-class predictor, and the margin predicts its errors
+    (AUROC of .7). It returns to herding when the margin no longer predicts errors (below .5) or
+    the network errs as often as that predictor. The number of labels never decides; the signals
+    are measured on the last batches that hold 20.
 
-    Which of these suits when: Hacohen et al. 2022, "Active learning on a budget: opposite
+    When each of these is suitable: Hacohen et al. 2022, "Active learning on a budget: opposite
     strategies suit high and low budgets"; Bae et al. 2025, "Uncertainty herding: one active
-    learning method for all label budgets". The signals are read from the pool, the model and what
-    ``monitor`` remembers, as far as it is annotated; the same of these gives the same query. So
-    labels may come later and in parts, and a strategy made anew begins with herding.
+    learning method for all label budgets". The signals are read from the pool, the model and the
+    queries that ``monitor`` remembers, as far as they are annotated; the same state gives the same
+    query. Labels may come later and in parts, and a new strategy begins with herding.
 
     Cost: that of the selector; one more forward pass over the annotated and at most 1,000
     unannotated samples, and the distances between them.
-
-    Args:
-        classifier: the network, as for ``Strategy``.
-        train_pool: the pool; nothing need be annotated.
-        **options: those of ``Strategy``; ``features="layer.path"`` says where distances are
-            measured.
     """
 
-    def __init__(
-        self,
-        classifier: nn.Module,
-        train_pool: ActiveLearningDataset,
-        **options: Unpack[StrategyOptions],
-    ) -> None:
-        super().__init__(classifier, train_pool, Margin(), MaxHerding(), **options)
+    def __init__(self) -> None:
+        super().__init__(Margin(), MaxHerding())
 
-    def query_strategy(self, pool: ActiveLearningDataset, n: int) -> Query:
-        self.selector, reason = choice(self.signals())
-        query = super().query_strategy(pool, n)
-        return replace(query, why=f"{query.why}: {reason}")
+    def at(self, context: Context) -> Acquisition:
+        selector, reason = choice(self.signals(context))
+        return Acquisition(self.criterion, selector, reason)
 
-    def signals(self) -> Signals:
-        """What is measured now. Changes nothing."""
-        if not self._is_trained():
+    def signals(self, context: Context) -> Signals:
+        """Measure a strategy: ``signals(strategy.context)``. Changes nothing."""
+        if not isinstance(context, PoolContext):
+            raise ConfigurationError("Auto measures a strategy: give it to a Strategy.")
+        if not context.learner.trained:
             return Signals()
-        batches = self._last_batches()
+        batches = _last_batches(context)
         if not batches:
             return Signals(trained=True)
         labels = np.concatenate([batch.labels for batch in batches])
         wrong, weights = _wrong_and_weights(batches)
         return Signals(
             trained=True,
-            drop=self._drop(batches[0].asked.round),
+            drop=_drop(context, batches[0].asked.round),
             error=float(np.average(wrong, weights=weights)),
             chance=1 - np.unique(labels, return_counts=True)[1].max() / len(labels),
             auroc=_auroc(batches),
             trusted=batches[-1].asked.probabilities is not None,
         )
 
-    def _is_trained(self) -> bool:
-        state, initial = self.module.state_dict(), self.initial_weights or {}
-        return not all(
-            name in initial and torch.equal(value.cpu(), initial[name])
-            for name, value in state.items()
-        )
-
-    def _last_batches(self) -> list[Answer]:
-        """Those asked for by a trained network, from the last one back."""
-        batches: list[Answer] = []
-        for rounds in range(1, self.train_pool.next_round + 1):
-            answers = self.monitor.answers(rounds)
-            if len(answers) < rounds or answers[0].asked.scores is None:
-                break
-            batches = answers
-            if sum(len(batch.labels) for batch in batches) >= LABELS:
-                break
-        return batches
-
-    def _drop(self, round: int) -> float | None:
-        """What the annotations since a round did to the distance of the others from them."""
-        pool = self.train_pool
-        known, left = pool.annotated_indices, pool.unannotated_indices
-        before = torch.from_numpy(pool.rounds[known] < round)
-        if not bool(before.any()) or not len(left):
-            return None
-        rows = drawn(len(left), derive(self.seed, "coverage", pool.next_round)).sort().values
-        some = left[rows.numpy()]
-        ours, theirs = (self._features(ids) for ids in (some, known))
-        points, centers = Features(normalize=True)(Candidates(prediction=ours, annotated=theirs))
-        former = points.nearest(centers[before.to(points.device)]).mean()  # type: ignore[index]
-        latter = points.nearest(centers).mean()  # type: ignore[arg-type]
-        return float(1 - latter / former) if former > 0 else 0.0
-
-    def _features(self, ids: Any) -> Any:
-        with closing(self.predictions(self.train_pool, ids)) as predictions:
-            return gather(predictions, len(ids), keep={"features"}).prediction
+    def __repr__(self) -> str:
+        return "Auto()"
 
 
-def auto(
-    classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
-) -> AutoStrategy:
-    """A strategy that chooses by itself how to choose, from no label on; see ``AutoStrategy``."""
-    return AutoStrategy(classifier, train_pool, **options)
+def _last_batches(context: PoolContext) -> list[Answer]:
+    """The batches queried by a trained network, from the last one back."""
+    batches: list[Answer] = []
+    for rounds in range(1, context.round + 1):
+        answers = context.learner.monitor.answers(rounds)
+        if len(answers) < rounds or answers[0].asked.scores is None:
+            break
+        batches = answers
+        if sum(len(batch.labels) for batch in batches) >= LABELS:
+            break
+    return batches
+
+
+def _drop(context: PoolContext, round: int) -> float | None:
+    """Change in the mean distance to the annotated samples by the annotations since a round."""
+    pool = context.pool
+    known, left = pool.annotated_indices, pool.unannotated_indices
+    before = torch.from_numpy(pool.rounds[known] < round)
+    if not bool(before.any()) or not len(left):
+        return None
+    rows = drawn(len(left), derive(context.seed, "coverage", context.round)).sort().values
+    ours, theirs = (context.predict(ids, keep={"features"}) for ids in (left[rows.numpy()], known))
+    points, centers = Features(normalize=True)(Candidates(prediction=ours, annotated=theirs))
+    former = points.nearest(centers[before.to(points.device)]).mean()  # type: ignore[index]
+    latter = points.nearest(centers).mean()  # type: ignore[arg-type]
+    return float(1 - latter / former) if former > 0 else 0.0
 
 
 def _wrong_and_weights(batches: list[Answer]) -> tuple[np.ndarray, np.ndarray]:
@@ -190,9 +162,9 @@ def _wrong_and_weights(batches: list[Answer]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _auroc(batches: list[Answer]) -> float | None:
-    """The weighted share of pairs, one wrong and one right, in which the wrong one scored higher.
+    """Weighted share of pairs (wrong, right) in which the wrong guess has the higher score.
 
-    Ties count half. None without both.
+    Ties count half. None if either kind is missing.
     """
     wrong, weights = _wrong_and_weights(batches)
     scores = np.concatenate([(b.asked.scores or [])[: len(b.wrong)] for b in batches])

@@ -1,4 +1,4 @@
-"""What a strategy is given, and what its query returns, checked before anything is done."""
+"""Checks of the arguments of a strategy, and of the picks of its query."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from alkit.selectors.candidates import HOW_TO_GET_FEATURES
 
 
 def check_arguments(module: Any, train_pool: Any, val_pool: Any, val_share: float) -> None:
-    """Raise a ConfigurationError unless a learner can be made of these."""
+    """Raise a ConfigurationError for arguments that do not make a learner."""
     if not isinstance(module, L.LightningModule):
         raise ConfigurationError(
             f"ActiveLearner trains a LightningModule, got {type(module).__name__}. For a plain "
@@ -32,7 +32,7 @@ def check_arguments(module: Any, train_pool: Any, val_pool: Any, val_share: floa
 
 
 def check_features(selector: Selector, path: str | None) -> None:
-    """Raise a ConfigurationError if features are needed, and no part of the model gives them."""
+    """Raise a ConfigurationError if features are needed and no part of the model gives them."""
     if path is None and "features" in selector.needs:
         raise ConfigurationError(
             f"{selector!r} needs features of the candidates: {HOW_TO_GET_FEATURES}"
@@ -40,10 +40,10 @@ def check_features(selector: Selector, path: str | None) -> None:
 
 
 def checked_picks(picks: Any, n: int, pool: ActiveLearningDataset) -> np.ndarray:
-    """What ``query_strategy`` returned, as exactly n distinct, unannotated dataset indices.
+    """Return picks of ``query_strategy`` as exactly n distinct, unannotated dataset indices.
 
     Raises:
-        PicksError: it is anything else.
+        PicksError: they are anything else.
     """
     try:
         indices = pool.view(picks, labels=False).indices
@@ -61,11 +61,11 @@ def checked_picks(picks: Any, n: int, pool: ActiveLearningDataset) -> np.ndarray
 
 
 def class_numbers(labels: list[Any]) -> torch.Tensor:
-    """Labels as class numbers ``(A,)``, for selectors that look at the annotated classes."""
+    """Labels as class numbers ``(A,)``, for selectors that use the annotated classes."""
     numbers = np.asarray(labels)
     if numbers.ndim != 1 or numbers.dtype.kind not in "iub":
         raise ConfigurationError(
-            "the selector looks at the labels of the annotated samples as class numbers, and "
-            f"the labels of this pool are no integers, such as {labels[0]!r}."
+            "the selector uses the labels of the annotated samples as class numbers, and the "
+            f"labels of this pool are not integers, such as {labels[0]!r}."
         )
     return torch.from_numpy(numbers.astype(np.int64))

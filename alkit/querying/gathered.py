@@ -1,37 +1,52 @@
-"""What a stream of predictions says of all candidates, joined to samples by their ids."""
+"""Gathering of a stream of predictions, joined to samples by their ids."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from alkit.criteria import Criterion, check_scores
 from alkit.hardware import check_memory
-from alkit.pool.query import Query
-from alkit.pool.trace import Evidence, Seen, Watch, difference
+from alkit.pool.trace import Seen, Watch
 from alkit.prediction import Prediction
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gathered:
-    """What was kept of a stream, in the order of the ids.
+    """What was kept of a stream of predictions, in the order of the ids.
 
     Attributes:
-        ids: ``(N,)`` ascending dataset indices.
-        scores: ``(N,)`` of each term that was asked for.
-        prediction: outputs and features of all, where they were asked for.
-        guesses: ``(N,)`` what the model believes of each, on the CPU, where they were asked for.
-        watched: what was seen of those that were watched.
+        ids: ``(N,)`` dataset indices, ascending.
+        scores: ``(N,)`` scores of each term of the criterion.
+        prediction: outputs and features of all samples, where they are kept.
+        guesses: ``(N,)`` predicted label of each sample, on the CPU; empty where not kept.
+        watched: rows of the watched samples.
     """
 
     ids: Tensor
-    scores: list[Tensor]
+    scores: list[Tensor] = field(default_factory=list)
     prediction: Prediction | None = None
-    guesses: Tensor | None = None
+    guesses: Tensor = field(default_factory=lambda: torch.empty(0))
     watched: Seen | None = None
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """Names of the parts that are kept of all samples."""
+        names = ("outputs", "features")
+        return frozenset(n for n in names if getattr(self.prediction, n, None) is not None)
+
+    @property
+    def columns(self) -> list[Tensor]:
+        """Scores of the terms, then the outputs and features that are kept."""
+        return [*self.scores, *(getattr(self.prediction, name) for name in sorted(self.kept))]
+
+    def guesses_of(self, ids: Tensor) -> np.ndarray:
+        """Predicted labels of some of the samples, in their order."""
+        return self.guesses[torch.searchsorted(self.ids, ids)].numpy()
 
 
 def gather(
@@ -43,21 +58,21 @@ def gather(
     guesses: bool = False,
     watch: Tensor | None = None,
 ) -> Gathered:
-    """Go over a stream of predictions once, and keep what is asked for.
+    """Read a stream of predictions once, and keep scores, outputs, features or guesses.
 
-    Each term is computed chunk by chunk, and stays on the model's device. Memory: O(N) a term;
+    Each term is computed chunk by chunk, and stays on the model's device. Memory: O(N) per term;
     ``N K C`` outputs and ``N D`` features only where they are kept.
 
     Args:
-        predictions: of distinct candidates, in any order.
-        total: how many candidates there are.
-        terms: of a criterion, whose scores are wanted.
-        keep: ``"outputs"`` and ``"features"`` of all candidates, or one of them.
-        guesses: whether the guesses are wanted.
-        watch: ids of candidates of which a bounded number of rows is kept as evidence.
+        predictions: predictions of distinct samples, in any order.
+        total: the number of samples.
+        terms: terms of a criterion to compute.
+        keep: ``"outputs"``, ``"features"`` or both, to keep for all samples.
+        guesses: True to keep the predicted labels.
+        watch: ids of samples of which a bounded number of rows is kept for the trace.
 
     Raises:
-        NotEnoughMemoryError: what is to be kept does not fit; said after the first chunk.
+        NotEnoughMemoryError: what is to be kept does not fit; raised after the first chunk.
     """
     terms = tuple(terms)
     ids: list[Tensor] = []
@@ -85,7 +100,7 @@ def gather(
         joined,
         [torch.cat(column) for column in columns],
         whole,
-        torch.cat(guessed) if guessed else None,
+        torch.cat(guessed) if guessed else torch.empty(0),
         None if witness is None else witness.seen,
     )
     ascending = bool((joined[1:] > joined[:-1]).all())
@@ -98,38 +113,12 @@ def _in_order(seen: Gathered, order: Tensor) -> Gathered:
         ids=seen.ids[order],
         scores=[column[order.to(column.device)] for column in seen.scores],
         prediction=None if seen.prediction is None else seen.prediction[order],
-        guesses=None if seen.guesses is None else seen.guesses[order],
+        guesses=seen.guesses[order] if len(seen.guesses) else seen.guesses,
     )
 
 
-def reviewed(query: Query, seen: Gathered, again: Gathered) -> Query:
-    """A query with the guesses of its picks, and with what a second look at them tells.
-
-    Args:
-        query: as it was asked.
-        seen: all candidates, as the query was chosen from them.
-        again: the picks, predicted once more: the same terms and rows as in ``seen``, and guesses.
-    """
-    rows = torch.searchsorted(again.ids, torch.from_numpy(query.indices))
-    evidence = query.evidence or Evidence()
-    evidence = replace(evidence, picks=again.watched, drift=_drift(seen, again))
-    return replace(query, guesses=again.guesses[rows].numpy(), evidence=evidence)  # type: ignore[index]
-
-
-def _drift(seen: Gathered, again: Gathered) -> float | None:
-    """The largest difference between two looks at the picks; None where there was only one."""
-    rows = torch.searchsorted(seen.ids, again.ids)
-    pairs = list(zip(seen.scores, again.scores, strict=True))
-    if seen.prediction is not None and again.prediction is not None:
-        for name in ("outputs", "features"):
-            ours, theirs = getattr(seen.prediction, name), getattr(again.prediction, name)
-            pairs += [] if ours is None else [(ours, theirs)]
-    drifts = [difference(ours, ours[rows.to(ours.device)], theirs) for ours, theirs in pairs]
-    return max(drifts, default=None)
-
-
 def _room(first: Prediction, total: int, keep: Set[str]) -> dict[str, Tensor]:
-    """Empty tensors for what is kept of all candidates, shaped as those of the first chunk."""
+    """Allocate what is kept of all candidates, in the shape of the first chunk."""
     rows = {name: getattr(first, name) for name in ("outputs", "features") if name in keep}
     rows = {name: value for name, value in rows.items() if value is not None}
     nbytes = sum(total * value[:1].nbytes for value in rows.values())

@@ -31,9 +31,9 @@ class Asked:
     def of(cls, query: Query, candidates: int) -> Asked:
         """Of a query among so many candidates, unless it tells itself of how many."""
         unreachable = 0
-        if query.evidence is not None:
-            unreachable = query.evidence.unreachable
-            candidates = query.evidence.candidates or candidates
+        if query.trace is not None:
+            unreachable = query.trace.unreachable
+            candidates = query.trace.candidates or candidates
         rows = (query.guesses, query.scores, query.probabilities)
         plain = (None if row is None else np.asarray(row).tolist() for row in rows)
         return cls(query.round, query.why, candidates, unreachable, query.indices.tolist(), *plain)

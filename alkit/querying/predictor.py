@@ -1,4 +1,4 @@
-"""How a model reads a pool: inputs out of batches, predictions out of outputs."""
+"""Predictor: inputs from batches, and predictions from a model's outputs."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from alkit.prediction import KINDS, OutputKind, Prediction
 Inputs = str | int | Callable[[Any], Any] | None
 
 
-class Reader:
-    """Turns a model and label-free samples into predictions, chunk by chunk.
+class Predictor:
+    """Predictions of a model for samples without labels, batch by batch.
 
     Args:
-        inputs: how the model's input comes out of a batch: the key of a dict, the position in a
-            tuple, or a function of the batch; None where the batch is the input.
-        outputs: the declared kind of the model's outputs; None: not declared by anyone.
+        inputs: the model's input in a batch: the key of a dict, the position in a tuple, or a
+            function of the batch; None where the batch is the input.
+        outputs: the declared kind of the model's outputs; None if it is not declared.
         features: path of the submodule whose output is the features. Default: where the module's
-            ``model`` is a Sequential or MultiLayerPerceptron (in an MCDropout or not), what goes
-            into its last part. Within an MCDropout they are the mean over its samples.
-        head: path of the submodule that makes logits of the features. Default: that last part.
+            ``model`` is a Sequential or MultiLayerPerceptron (in an MCDropout or not), the input
+            of its last part. Within an MCDropout they are the mean over its samples.
+        head: path of the submodule from features to logits. Default: that last part.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Reader:
         self.head = head
 
     def head_of(self, module: nn.Module) -> Callable[[Tensor], Tensor] | None:
-        """From features to logits, in eval mode where the features are, if a part was named."""
+        """Function from features to logits, in eval mode on the features' device; None for none."""
         path = self.head or _last_parts(module)[1]
         if path is None:
             return None
@@ -60,16 +60,15 @@ class Reader:
         return head
 
     def features_of(self, module: nn.Module) -> str | None:
-        """The path of the part whose output is the features, if there is one."""
+        """Path of the part whose output is the features; None for none."""
         return self.features or _last_parts(module)[0]
 
     def predictions(
         self, module: nn.Module, loader: Iterable[Any], device: torch.device
     ) -> Generator[Prediction, None, None]:
-        """One Prediction a batch of ``(ids, inputs)``, without gradients.
+        """Yield one Prediction per batch of ``(ids, inputs)``, without gradients.
 
-        Modes and weights are as they were once the generator ends or is closed.
-        Memory: one batch at a time.
+        Modes and weights are restored when the generator ends or is closed. Memory: one batch.
         """
         with evaluating(module, device), torch.no_grad(), self._captured(module) as captured:
             for ids, batch in loader:
@@ -158,7 +157,7 @@ def _part(module: nn.Module, argument: str, path: str) -> nn.Module:
 
 
 def _last_parts(module: nn.Module) -> tuple[str, str] | tuple[None, None]:
-    """The paths of what gives the features and of the head, in a plain stack of parts."""
+    """Paths of the part before the last, which gives the features, and of the last, the head."""
     model, path = getattr(module, "model", None), "model"
     if isinstance(model, MCDropout):
         model, path = model.model, "model.model"

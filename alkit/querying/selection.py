@@ -1,39 +1,22 @@
-"""Selecting, without a model, a pool or a Trainer: what ``al.select`` and the strategies share."""
+"""Selection from plain arrays, without a model, a pool or a Trainer: ``al.select``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from alkit.criteria import (
-    BALD,
-    EPIG,
-    Criterion,
-    Margin,
-    MeanStd,
-    Variance,
-    VoteEntropy,
-    as_criterion,
-)
+from alkit.criteria import Context, Criterion
 from alkit.errors import ConfigurationError, SampleIndexError
+from alkit.pool import Query
 from alkit.pool.annotations import check_query_size
-from alkit.pool.query import Query
-from alkit.pool.trace import Evidence, Seen, drawn, see
+from alkit.pool.trace import SecondLook, drawn, see
 from alkit.prediction import Prediction
-from alkit.seeds import derive, fresh_seed, generator
-from alkit.selectors import Candidates, Selector, TopK, as_selector
-
-DISAGREEMENT = (
-    BALD,
-    EPIG,
-    MeanStd,
-    Variance,
-    VoteEntropy,
-)  # of posterior samples: 0 where there is only one
+from alkit.querying.acquisition import Acquisition
+from alkit.seeds import derive, generator
+from alkit.selectors import Candidates, Selector
 
 
 def select(
@@ -50,37 +33,35 @@ def select(
     round: int = 0,
     seed: int | None = None,
 ) -> Query:
-    """Which ``n`` rows of plain arrays to annotate: no model, pool or Trainer is needed.
+    """Select ``n`` rows of plain arrays to annotate; no model, pool or Trainer is needed.
 
         query = al.select(20, probabilities=p)                                 # margin
         query = al.select(20, embeddings=e, annotated=known, selector=al.KCenter())
 
-    Arrays are of numpy, torch (any device) or nested lists; what is chosen stays on the device of
-    its input. The code is that of the strategies.
+    Arrays are numpy arrays, torch tensors (any device) or nested lists; computation stays on the
+    device of the input. Strategies run the same code.
 
     Args:
-        n: how many, most wanted first.
+        n: number of rows, returned most wanted first.
         probabilities: ``(N, C)`` class probabilities, or ``(N, K, C)`` of K posterior samples.
         embeddings: ``(N, D)`` features.
-        prediction: outputs of another kind (logits, values) in place of both; its ids are not
-            looked at.
-        annotated: rows that are annotated already; they are not chosen.
-        labels: class numbers of the annotated rows, in their order; few selectors look at them.
-        head: from features ``(M, D)`` to logits ``(M, C)``; few selectors look at it.
-        criterion: how much each row is wanted. Default: ``Margin()``, where the selector uses
-            scores.
-        selector: which rows together. Default: ``TopK()``.
-        round: for weights that change by round.
-        seed: of the random choices, and of ties; default: a fresh one.
+        prediction: outputs of another kind (logits, values), instead of both; its ids are ignored.
+        annotated: row numbers that are annotated already; they are never chosen.
+        labels: class numbers of the annotated rows, in their order; few selectors use them.
+        head: function from features ``(M, D)`` to logits ``(M, C)``; few selectors use it.
+        criterion: score of each row. Default: ``Margin()``, if the selector uses scores.
+        selector: choice of a batch. Default: ``TopK()``.
+        round: round number, for weights that change by round.
+        seed: seed of the random choices and of ties. Default: a fresh one.
 
     Returns:
-        A Query: array-like of rows, with scores, guesses, probabilities of the picks and the
-        shares of the criterion's terms, as far as there are any.
+        A Query: array-like of row numbers, with scores, guesses, probabilities of the picks and
+        the shares of the criterion's terms, where these exist.
 
     Raises:
-        QuerySizeError: n is no integer of at least 1, or more than the rows that are left.
-        SampleIndexError: annotated rows that are out of range, repeated, or no integers.
-        PredictionError, NonFiniteError: arrays that are no prediction; rows are named.
+        QuerySizeError: n is not an integer of at least 1, or exceeds the rows that remain.
+        SampleIndexError: annotated rows are out of range, repeated, or not integers.
+        PredictionError, NonFiniteError: the arrays are not a prediction; rows are named.
     """
     if prediction is None:
         outputs, features = _tensor(probabilities), _tensor(embeddings)
@@ -91,94 +72,33 @@ def select(
     else:
         outputs, features = prediction.outputs, prediction.features
         prediction = Prediction(outputs, kind=prediction.kind, features=features)
-    chosen = as_selector(TopK() if selector is None else selector)
     known, free = _split(annotated, len(prediction))
     check_query_size(n, len(prediction) - len(known))
+    context = Context(round, seed)
+    acquisition = Acquisition(criterion, selector).at(context)
     ours = prediction[free]
+    scored = "scores" in acquisition.selector.needs
+    scores = acquisition.criterion.term_scores(ours) if scored else []
     candidates = Candidates(
+        scores=acquisition.combined(scores),
         prediction=ours,
         annotated=prediction[known] if len(known) else None,
         labels=None if labels is None else torch.as_tensor(labels),
         head=head,
     )
-    rule = as_criterion(Margin() if criterion is None else criterion).at(round)
-    scores = rule.term_scores(ours) if "scores" in chosen.needs else []
-    seed = fresh_seed() if seed is None else seed
-    watched = derive(seed, "doctor", round)
-    sample = see(ours, drawn(len(ours), watched))
-    query = ask(n, candidates, rule, scores, chosen, generator(seed, "select", round), sample)
-    picked = torch.from_numpy(query.indices)
-    evidence = replace(query.evidence, picks=see(prediction, picked[drawn(n, watched)]))  # type: ignore[type-var]
-    guesses = None
-    if prediction.outputs is not None:
-        guesses = prediction[picked].guesses.cpu().numpy()
-    return replace(query, guesses=guesses, round=round, evidence=evidence)
-
-
-def ask(
-    n: int,
-    candidates: Candidates,
-    criterion: Criterion,
-    scores: Sequence[Tensor],
-    selector: Selector,
-    rng: Generator,
-    sample: Seen | None = None,
-) -> Query:
-    """The query of a selector among candidates whose terms were scored, ``(N,)`` each.
-
-    Where the selector uses no scores, ``scores`` is empty and the criterion is not asked.
-    ``sample`` is what was seen of some of the candidates, for the evidence; their ids ascend.
-    """
-    if scores or criterion.terms == ():
-        candidates = candidates.with_scores(criterion.combine(*scores))
-    picks = selector(candidates, n, rng)
-    evidence = Evidence(len(candidates), sample, unreachable=picks.unreachable)
-    if "scores" not in selector.needs or candidates.scores is None:
-        why, shares, values = repr(selector), {}, None
-    else:
-        why = f"{selector!r} of {criterion!r}"
-        rows = picks.positions.to(candidates.scores.device)
-        values = candidates.scores[rows].cpu().numpy()
-        parts = criterion.shares(*scores)
-        shares = {name: part[rows].cpu().numpy() for name, part in parts.items()}
-        evidence = _with_scores(evidence, candidates, criterion, scores, float(values.min()))
-    return Query(
-        candidates.ids.cpu()[picks.positions].numpy(),
-        scores=values,
-        why=why,
-        probabilities=None if picks.probabilities is None else picks.probabilities.numpy(),
-        shares=shares,
-        evidence=evidence,
+    picks = acquisition.selector(candidates, n, generator(context.seed, "select", round))
+    watched = derive(context.seed, "doctor", round)
+    picked = candidates.ids.cpu()[picks.positions]
+    again = SecondLook(see(prediction, picked[drawn(n, watched)]))
+    return acquisition.query(
+        candidates,
+        picks,
+        scores,
+        see(ours, drawn(len(ours), watched)),
+        round=round,
+        guesses=None if outputs is None else prediction[picked].guesses.cpu().numpy(),
+        look_again=lambda: again,
     )
-
-
-def _with_scores(
-    evidence: Evidence,
-    candidates: Candidates,
-    criterion: Criterion,
-    scores: Sequence[Tensor],
-    lowest: float,
-) -> Evidence:
-    final: Tensor = candidates.scores  # type: ignore[assignment]
-    terms = criterion.terms
-    columns = [*zip(terms, scores, strict=True), (criterion, final)]
-    constant = [repr(term) for term, column in columns if _is_constant(column)]
-    sample = None
-    if evidence.sample is not None:
-        rows = torch.searchsorted(candidates.ids.cpu(), evidence.sample.prediction.ids)
-        sample = final[rows.to(final.device)].cpu().numpy()
-    return replace(
-        evidence,
-        scores=sample,
-        tied=int((final == lowest).count_nonzero()),
-        constant=tuple(dict.fromkeys(constant)),
-        disagreement=tuple(repr(term) for term in terms if isinstance(term, DISAGREEMENT)),
-    )
-
-
-def _is_constant(scores: Tensor) -> bool:
-    low, high = scores.aminmax()
-    return bool(low == high)
 
 
 def _tensor(rows: Any) -> Tensor | None:
@@ -186,9 +106,9 @@ def _tensor(rows: Any) -> Tensor | None:
 
 
 def _split(annotated: Any, total: int) -> tuple[Tensor, Tensor | slice]:
-    """The annotated rows as given, and the others, ascending; on the CPU.
+    """Split into the annotated rows as given and the others, ascending; on the CPU.
 
-    A slice, which copies nothing, where the others stand together.
+    The others are a slice, which copies nothing, where they are consecutive.
     """
     known = torch.as_tensor(annotated).flatten().cpu()
     if not len(known):

@@ -1,4 +1,4 @@
-"""Selectors: which n candidates together? Positions, most wanted first."""
+"""Selectors: pick a batch of n candidates, as positions, most wanted first."""
 
 from __future__ import annotations
 

@@ -18,38 +18,39 @@ DEFAULT = Features(normalize=True)
 
 
 class ALFAMix(Selector):
-    """Medoids of the candidates whose guess flips when features of annotated ones are mixed in.
+    """Medoids of the candidates whose predicted class flips when annotated features are mixed in.
 
-    Features z are mixed with an anchor z*, the mean of the annotated samples of a class, by a share
-    of its own for each feature: ``z + alpha (z* - z)``. The shares that raise the loss at the guess
-    the most have a closed form, ``alpha = epsilon / sqrt(D) |z* - z| g / |g| / (z* - z)`` for the
-    gradient g of that loss: a step of ``epsilon / sqrt(D) |z* - z|`` along g, made without the
-    division. A feature in which both agree stays. Parvaneh et al. 2022, "Active learning by
-    feature mixing", equation 5 and Algorithm 1.
+    Features z are mixed with an anchor z*, the mean of the annotated samples of a class:
+    ``z + alpha (z* - z)``, with a separate share alpha for each feature. The shares that raise the
+    loss at the predicted class the most have a closed form,
+    ``alpha = epsilon / sqrt(D) |z* - z| g / |g| / (z* - z)`` for the gradient g of that loss: a
+    step of ``epsilon / sqrt(D) |z* - z|`` along g, computed without the division. Features in which
+    z and z* agree stay unchanged. Parvaneh et al. 2022, "Active learning by feature mixing",
+    equation 5 and Algorithm 1.
 
-    Candidates whose guess flips for any anchor fall into n clusters by k-means; the nearest to each
-    mean is picked. Where no more than n flip they are all picked, and others at random: all of
-    them where nothing is annotated.
+    k-means splits the candidates whose predicted class flips for any anchor into n clusters, and
+    the nearest to each mean is picked. If at most n candidates flip, all of them are picked, and
+    the others are drawn at random; with nothing annotated, all picks are random.
 
-    Cost: that of the head and its gradient, and of the head once more for each of the C classes,
-    on ``(N, D)``; that of ``KMeans`` on what flips, O(N n (D + 320)) at most. O(32 N + n D)
+    Cost: the head and its gradient once, and the head once more for each of the C classes, on
+    ``(N, D)``; ``KMeans`` on the candidates that flip, at most O(N n (D + 320)). O(32 N + n D)
     memory.
 
     Args:
-        space: as what candidates are compared: euclidean, or cosine. Default:
+        space: space in which candidates are compared: euclidean or cosine. Default:
             ``Features(normalize=True)``.
-        epsilon: how far features are mixed, as a share of the distance to the anchor; 0.2 in the
+        epsilon: step size of the mixing, as a share of the distance to the anchor; 0.2 in the
             paper.
 
     Raises:
-        ConfigurationError: ``epsilon`` not above 0; a space of the manhattan distance; a head
-            that is not differentiable.
-        PredictionError: a head that does not return logits (N, C).
+        ConfigurationError: ``epsilon`` is not above 0, the space has the manhattan distance, or the
+            head is not differentiable.
+        PredictionError: the head does not return logits (N, C).
     """
 
     def __init__(self, space: Space | None = None, *, epsilon: float = 0.2) -> None:
         self.space = DEFAULT if space is None else space_with_means(space)
-        check_number("epsilon", epsilon, "above 0", lambda epsilon: epsilon > 0)
+        check_number("epsilon", epsilon, "a number above 0", lambda epsilon: epsilon > 0)
         self.epsilon = epsilon
         self.needs = self.space.needs | {"features", "head", "annotated", "labels"}
 
@@ -65,7 +66,7 @@ class ALFAMix(Selector):
         return torch.cat([rows, others])[:n]
 
     def _flipped(self, candidates: Candidates) -> Tensor:
-        """``(N,)`` whether the guess flips for any anchor."""
+        """``(N,)`` mask of the candidates whose predicted class flips for any anchor."""
         features = candidates.features
         head: Callable[[Tensor], Tensor] = candidates.head  # type: ignore[assignment]
         if candidates.annotated is None or not len(candidates.annotated):
@@ -81,14 +82,14 @@ class ALFAMix(Selector):
 
 
 def _class_means(features: Tensor, labels: Tensor) -> Tensor:
-    """The mean features of each class that there is, in float32 or float64."""
+    """Mean features of each class that occurs among the labels, in float32 or float64."""
     classes, group = labels.to(features.device).unique(return_inverse=True)
     wide = features.to(torch.promote_types(features.dtype, torch.float32))
     return torch.stack([wide[group == number].mean(0) for number in range(len(classes))])
 
 
 def _flips(head: Callable[[Tensor], Tensor], z: Tensor, anchors: Tensor, reach: float) -> Tensor:
-    """``(M,)`` whether the guess flips for any anchor."""
+    """``(M,)`` mask of the rows whose predicted class flips for any anchor."""
     guesses, gradient = _guesses_and_gradient(head, z)
     norms = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
     direction = gradient / norms.clamp(min=torch.finfo(gradient.dtype).tiny)
@@ -105,15 +106,15 @@ def _flips(head: Callable[[Tensor], Tensor], z: Tensor, anchors: Tensor, reach: 
 def _guesses_and_gradient(
     head: Callable[[Tensor], Tensor], features: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The guesses ``(M,)``, and the gradient ``(M, D)`` of the loss at them."""
+    """Predicted classes ``(M,)``, and the gradient ``(M, D)`` of the loss at them."""
     with torch.inference_mode(False), torch.enable_grad():
         z = features.detach().clone().requires_grad_()
         logits = logits_of(head, z)
         if not logits.requires_grad:
             raise ConfigurationError(
-                "ALFAMix needs the gradient of the head, but the logits that it returns do not "
-                "depend on its input in a way that autograd follows: give a head of torch "
-                "operations that runs without torch.no_grad(), .detach() or numpy."
+                "ALFAMix needs the gradient of the head, but autograd cannot trace the logits that "
+                "it returns back to its input: use a head of torch operations that runs without "
+                "torch.no_grad(), .detach() or numpy."
             )
         guesses = logits.argmax(1)
         loss = cross_entropy(logits, guesses, reduction="sum")

@@ -11,39 +11,40 @@ from alkit.selectors.kmeans import completed
 from alkit.selectors.selector import Selector, check_number
 from alkit.selectors.spaces import as_float
 
-OVERSAMPLE = 2  # additions for each pick
+OVERSAMPLE = 2  # additions per pick
 EQUAL = 1e-9  # share of a gain that rounding may change
 
 
 class BAIT(Selector):
     """The batch after which the last layer would be the least uncertain about the whole pool.
 
-    It minimizes ``tr(M^-1 F)``, greedily. F is the Fisher information of the weights of the last
+    It minimizes ``tr(M^-1 F)`` greedily. F is the Fisher information of the weights of the last
     layer, ``(diag(p) - p p') x (e e')`` for probabilities p and features e, summed over all
-    samples; M is ``regularization`` times the identity, and the information of what is annotated
-    or picked. 2 n candidates are added one by one, of which all but n are then removed one by one.
-    Ash, Goel, Krishnamurthy & Kakade 2021, "Gone fishing: neural active learning with Fisher
-    embeddings", Algorithm 1. What equals an annotated sample or a pick comes last.
+    samples. M is ``regularization`` times the identity, plus the information of annotated samples
+    and picks. 2 n candidates are added one by one, and all but n of them are then removed one by
+    one. Ash, Goel, Krishnamurthy & Kakade 2021, "Gone fishing: neural active learning with Fisher
+    embeddings", Algorithm 1. Candidates equal to an annotated sample or a pick come last.
 
-    Both matrices have a row for each weight. So features are projected onto their ``pca``
-    principal directions; and the information of a candidate may be that of its most probable
-    ``classes`` alone, as in Huseljic, Hahn, Herde, Rauch & Sick 2024, "Fast fishing: approximating
-    BAIT for efficient and scalable deep active image classification".
+    Both matrices have one row per weight, so features are projected onto their ``pca`` principal
+    directions. The information of a candidate may be limited to its most probable ``classes``, as
+    in Huseljic, Hahn, Herde, Rauch & Sick 2024, "Fast fishing: approximating BAIT for efficient and
+    scalable deep active image classification".
 
     Cost: with d directions and k of C classes, O(N D^2 + N C^2 d^2 + C^3 d^3) multiply-adds, and
     O(N k (C d + C k)) for each of 2 n additions; O(N (d + C k) + C^2 d^2) memory, in float64.
 
     Args:
-        pca: how many principal directions of the features about the origin; None: all D, as in
+        pca: number of principal directions of the features about the origin; None: all D, as in
             the paper.
-        classes: the information about how many of its most probable classes a candidate gives;
-            None: about all, as in the paper.
-        regularization: above 0; the larger it is, the less what is annotated counts.
+        classes: number of most probable classes whose information a candidate provides; None: all
+            of them, as in the paper.
+        regularization: weight of the identity in M, above 0; the larger it is, the less annotated
+            samples count.
 
     Raises:
-        ConfigurationError: ``pca`` or ``classes`` that are no integer of at least 1, or a
-            ``regularization`` that is not above 0.
-        NotEnoughMemoryError: too many directions, classes or candidates.
+        ConfigurationError: ``pca`` or ``classes`` is not an integer of at least 1, or
+            ``regularization`` is not above 0.
+        NotEnoughMemoryError: there are too many directions, classes or candidates.
     """
 
     needs = frozenset({"features", "outputs", "annotated"})
@@ -57,9 +58,9 @@ class BAIT(Selector):
     ) -> None:
         for name, value in (("pca", pca), ("classes", classes)):
             if value is not None:
-                whole = "that is whole and at least 1, or None"
+                whole = "an integer of at least 1, or None"
                 check_number(name, value, whole, lambda k: k >= 1 and k == int(k))
-        check_number("regularization", regularization, "above 0", lambda value: value > 0)
+        check_number("regularization", regularization, "a number above 0", lambda value: value > 0)
         self.pca, self.classes, self.regularization = pca, classes, regularization
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
@@ -84,8 +85,8 @@ class BAIT(Selector):
         d = min(self.pca or width, width)
         kept = min(self.classes or classes, classes)
         nbytes = 8 * (6 * (classes * d) ** 2 + len(points) * (d + kept * (classes + 2 * kept)))
-        what = f"{self!r} of {len(points):,} candidates, {classes:,} classes and {d:,} directions"
-        instead = "Keep fewer directions, such as pca=16, and the information about classes=2."
+        what = f"{self!r} with {len(points):,} candidates, {classes:,} classes and {d:,} directions"
+        instead = "Use fewer directions and classes, such as pca=16 and classes=2."
         check_memory(nbytes, points.device, what, instead)
 
     def __repr__(self) -> str:
@@ -98,7 +99,7 @@ class BAIT(Selector):
 def _added(
     trace: Trace, points: Points, known: Points | None, number: int, luck: Tensor
 ) -> list[int]:
-    """At most so many candidates, each the one of the largest gain; no two are equal."""
+    """Up to ``number`` candidates, each of the largest gain at its turn; no two are equal."""
     free = torch.ones(len(points), dtype=torch.bool, device=points.device)
     if known is not None:
         free &= points.reach(known) > 0
@@ -115,7 +116,7 @@ def _added(
 
 
 def _kept(trace: Trace, picks: list[int], n: int, luck: Tensor) -> list[int]:
-    """The picks, in order, without those that the trace rises the least with."""
+    """Remove picks until n are left, each time the one whose removal raises the trace the least."""
     if len(picks) <= n:
         return picks
     trace = trace.among(picks)
@@ -130,7 +131,7 @@ def _kept(trace: Trace, picks: list[int], n: int, luck: Tensor) -> list[int]:
 
 
 def _projected(points: Points, known: Points | None, directions: int | None) -> list[Tensor]:
-    """All rows on their common principal directions about the origin, in float64."""
+    """Project all rows onto their common principal directions about the origin, in float64."""
     parts = [part.factors[0] for part in (points, known) if part is not None]
     width = parts[0].shape[1]
     if directions is None or directions >= width:

@@ -12,46 +12,47 @@ from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
 from alkit.selectors.selector import Selector, check_number
 
-ROUNDING = 1e-9  # nats: gains that differ by less are tied, and less is no gain
-LEVELS = (64, 512)  # groups of configurations, whose gains are bounds
-MANY, FEW = 256, 8  # candidates that are brought up to date together: by groups, and exactly
+ROUNDING = 1e-9  # nats: gains that differ by less are tied, and smaller gains are none
+LEVELS = (64, 512)  # numbers of groups of configurations; their gains are upper bounds
+MANY, FEW = 256, 8  # candidates that are updated at a time: by groups, and exactly
 
 
 class BatchBALD(Selector):
-    """The batch whose labels together would tell the most of the model.
+    """The batch whose labels together are the most informative about the model.
 
-    Each pick raises the mutual information of the batch's labels and the K posterior samples,
-    ``H[y_1 .. y_n] - sum_i mean_k H[y_i | k]``, the most. Kirsch, van Amersfoort & Gal 2019,
-    "BatchBALD: Efficient and diverse batch acquisition for deep Bayesian active learning",
-    section 3.
+    Each pick is the candidate that raises the mutual information of the batch's labels and the K
+    posterior samples, ``H[y_1 .. y_n] - sum_i mean_k H[y_i | k]``, the most. Kirsch, van Amersfoort
+    & Gal 2019, "BatchBALD: Efficient and diverse batch acquisition for deep Bayesian active
+    learning", section 3.
 
-    The entropy is exact while the labels of the picks have no more than ``configurations``; beyond,
-    so many stand for all: likely ones as they are, the others drawn. Scores are not looked at. A
-    candidate whose probabilities repeat a pick's comes last, as if it were the same sample. Where
-    no gain is left the rest is random; so all is where K = 1, or where the samples agree.
+    The entropy is exact while the picks have at most ``configurations`` joint labels. Beyond that,
+    this many represent all: likely ones are kept, the others are drawn. Scores are not used.
+    Candidates whose probabilities equal those of a pick come last, as if they were the same sample.
+    Once there is no gain left, the rest is random; with K = 1, or if the samples agree, all picks
+    are.
 
-    Gains never rise (the information is submodular), so old ones are bounds, and only candidates
-    that could be the best are looked at: first by configurations merged into groups, which bounds
-    the gain as well, then by all of them. Once configurations are drawn this holds up to the noise
-    of the draw, as each draw continues the one before.
+    Gains never rise (the information is submodular), so old ones are upper bounds, and only
+    candidates that could be the best are evaluated: first by configurations merged into groups,
+    which bounds the gain as well, then by all of them. With drawn configurations this holds up to
+    the noise of the draw, as each draw continues the one before.
 
-    Cost: N K C logarithms, and a pick costs N K C M multiply-adds and N C M logarithms at most for
-    M configurations, mostly a hundredth of that. Memory: O(N K + M (K + C)) in float64 beside the
-    probabilities ``(N, K, C)``.
+    Cost: N K C logarithms; each pick costs at most N K C M multiply-adds and N C M logarithms for
+    M configurations, usually a hundredth of that. Memory: O(N K + M (K + C)) in float64 on top of
+    the probabilities ``(N, K, C)``.
 
     Args:
-        configurations: M, how many joint labels of the picks are held at most; at least 1. Time,
-            memory and accuracy grow with it.
+        configurations: M, the largest number of joint labels of the picks that are stored, at least
+            1. Time, memory and accuracy grow with it.
 
     Raises:
-        ConfigurationError: ``configurations`` that is no integer of at least 1.
-        NotEnoughMemoryError: what is held beside the outputs does not fit.
+        ConfigurationError: ``configurations`` is not an integer of at least 1.
+        NotEnoughMemoryError: the memory needed on top of the outputs is not free.
     """
 
     needs = frozenset({"outputs"})
 
     def __init__(self, *, configurations: int = 10_000) -> None:
-        whole = "that is whole and at least 1"
+        whole = "an integer of at least 1"
         check_number("configurations", configurations, whole, lambda m: m >= 1 and m == int(m))
         self.configurations = int(configurations)
 
@@ -78,8 +79,10 @@ class BatchBALD(Selector):
         nbytes = 8 * N * K + 24 * self.configurations * (K + C)
         if candidates.prediction.kind != "probabilities":  # type: ignore[union-attr]
             nbytes += outputs.nbytes
-        what = f"{self!r} of {N:,} candidates, {K:,} samples and {C:,} classes"
-        check_memory(nbytes, outputs.device, what, "Choose from a part of the pool, or hold less.")
+        what = f"{self!r} with {N:,} candidates, {K:,} posterior samples and {C:,} classes"
+        check_memory(
+            nbytes, outputs.device, what, "Query a part of the pool, or lower configurations."
+        )
 
     def __repr__(self) -> str:
         shown = "" if self.configurations == 10_000 else f"configurations={self.configurations}"
@@ -87,10 +90,10 @@ class BatchBALD(Selector):
 
 
 def _levels(joint: Joint, columns: int) -> list[Joint]:
-    """The same labels in ever more configurations, the last exact.
+    """The same labels in a growing number of configurations; the last level is exact.
 
-    Merging costs a few times as many comparisons as there are groups, and is left out where the
-    ``N C`` columns of all candidates are not many more.
+    Merging costs a few times as many comparisons as there are groups. It is skipped unless the
+    ``N C`` columns of all candidates are many more.
     """
     levels = [joint]
     for size in reversed(LEVELS):
@@ -100,7 +103,7 @@ def _levels(joint: Joint, columns: int) -> list[Joint]:
 
 
 class _Gains:
-    """What each of N candidates would add, or a bound above it."""
+    """Gains of the N candidates, or upper bounds of them."""
 
     def __init__(self, p: Tensor) -> None:
         self.p = p
@@ -111,7 +114,7 @@ class _Gains:
         self.bounds = mean - self.entropies.mean(1)
 
     def highest(self, levels: Sequence[Joint]) -> Tensor:
-        """The candidates of the highest gain, up to rounding; none where no gain is left."""
+        """Candidates with the highest gain, up to rounding; empty if no gain is left."""
         level = torch.zeros_like(self.bounds, dtype=torch.long)
         exact, few, limit = len(levels), FEW, ROUNDING
         while True:
@@ -131,7 +134,7 @@ class _Gains:
                 limit = max(limit, float(gains.amax()) - ROUNDING)
 
     def drop(self, rows: Tensor, pick: int) -> None:
-        """Neither a pick nor its twins, which are among these rows, are candidates any more."""
+        """Exclude a pick, and its duplicates among these rows, from the candidates."""
         same = (self.p[rows] == self.p[pick]).flatten(1).all(1)
         self.bounds[rows[same]] = -torch.inf
 

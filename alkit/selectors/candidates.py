@@ -1,4 +1,4 @@
-"""What a selector chooses from, and what it gives back."""
+"""Candidates, the input of a selector, and picks, its result."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from alkit.errors import NonFiniteError, PredictionError, ScoreError
 from alkit.prediction import Prediction, are_finite
 
 HOW_TO_GET_FEATURES = (
-    'say which layer gives them, features="layer.path" of the strategy, '
-    "or give embeddings= to al.select."
+    'name the layer that computes them with features="layer.path" of the strategy, '
+    "or pass embeddings= to al.select."
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """N candidates, and what is known of the samples that are annotated already.
+    """N candidates, and what is known about the samples that are already annotated.
 
-    A position is a row of these; ``ids[position]`` is the sample. Everything stays on the device
-    it came on.
+    A position is a row of the candidates; ``ids[position]`` is the sample. Tensors stay on their
+    device.
 
     Args:
-        scores: ``(N,)`` finite floats, higher is wanted sooner; None where nothing was scored.
-        prediction: what the model says of the candidates, N rows, where it is needed.
-        annotated: what the model says of the A annotated samples; None where nothing is annotated
-            or nobody needs it.
-        labels: ``(A,)`` class numbers of the annotated samples, where somebody needs them; also
-            without a prediction of these.
-        head: the last part of the model, from features ``(M, D)`` to logits ``(M, C)``, where
-            somebody looks through it.
+        scores: ``(N,)`` finite floats, higher is wanted sooner; None if nothing was scored.
+        prediction: the model's prediction for the candidates, N rows; None if it is not needed.
+        annotated: the model's prediction for the A annotated samples; None if nothing is annotated
+            or it is not needed.
+        labels: ``(A,)`` class numbers of the annotated samples, if they are needed; also without
+            ``annotated``.
+        head: the last part of the model, from features ``(M, D)`` to logits ``(M, C)``, if it is
+            needed.
         ids: ``(N,)`` dataset indices; default: those of the prediction, else ``0 .. N - 1``.
 
     Raises:
-        ScoreError: scores of a wrong shape or type, or on another device than the prediction.
-        NonFiniteError: scores that are NaN or infinite.
-        PredictionError: neither scores, prediction nor ids; ids, labels or an annotated part that
-            do not fit.
+        ScoreError: scores have a wrong shape or type, or are on another device than the prediction.
+        NonFiniteError: scores are NaN or infinite.
+        PredictionError: there are neither scores, a prediction nor ids; or ids, labels or the
+            annotated part do not fit.
     """
 
     scores: Tensor | None = None
@@ -47,7 +47,7 @@ class Candidates:
     annotated: Prediction | None = None
     labels: Tensor | None = None
     head: Callable[[Tensor], Tensor] | None = None
-    ids: Tensor = None  # type: ignore[assignment]  # of the prediction unless given
+    ids: Tensor = None  # type: ignore[assignment]  # default: see above
 
     def __post_init__(self) -> None:
         if self.scores is not None:
@@ -63,20 +63,20 @@ class Candidates:
 
     @property
     def ascending(self) -> bool:
-        """Whether each id is above the one before it."""
+        """True if each id is above the one before it."""
         if self.prediction is not None and self.ids is self.prediction.ids:
             return self.prediction.ascending
         return bool((self.ids[1:] > self.ids[:-1]).all())
 
     @property
     def num_annotated(self) -> int:
-        """How many annotated samples are known here."""
+        """Number of annotated samples, by their prediction or their labels."""
         known = self.labels if self.annotated is None else self.annotated
         return 0 if known is None else len(known)
 
     @property
     def device(self) -> torch.device:
-        """Where the scores, or else the prediction, are."""
+        """Device of the scores, or else of the prediction."""
         for known in (self.scores, *self._rows(self.prediction)):
             if known is not None:
                 return known.device
@@ -87,7 +87,7 @@ class Candidates:
         """``(N, C)`` class probabilities, averaged over posterior samples."""
         if self.prediction is None:
             raise PredictionError(
-                "Class probabilities are needed: give probabilities= to al.select, or the "
+                "Class probabilities are needed: pass probabilities= to al.select, or a "
                 "prediction to the selector."
             )
         return self.prediction.mean_probabilities
@@ -100,22 +100,22 @@ class Candidates:
         return self.prediction.features
 
     def __getitem__(self, positions: Tensor) -> Candidates:
-        """Some of the candidates (positions or a boolean mask), beside the same annotated ones."""
+        """Some of the candidates (positions or a boolean mask), with the same annotated samples."""
         scores = None if self.scores is None else self.scores[positions.to(self.scores.device)]
         prediction = self.prediction
-        if prediction is not None:  # whose ids may be on the CPU, while its outputs are not
+        if prediction is not None:  # its ids may be on the CPU while its outputs are not
             prediction = prediction[positions.to(prediction.ids.device)]
         ids = self.ids[positions.to(self.ids.device)]
         return replace(self, scores=scores, prediction=prediction, ids=ids)
 
     def with_scores(self, scores: Tensor) -> Candidates:
-        """The same candidates under other scores."""
+        """The same candidates with other scores."""
         return replace(self, scores=scores)
 
     def only(self, needs: Set[str]) -> Candidates:
-        """The same candidates with no more than ``needs`` names; see ``Selector.needs``.
+        """The same candidates with only what ``needs`` names; see ``Selector.needs``.
 
-        What selects among a part of the candidates so copies nothing that nobody looks at.
+        A selector that picks from a part of the candidates thus copies nothing that is not used.
         """
         return Candidates(
             self.scores if "scores" in needs else None,
@@ -134,7 +134,7 @@ class Candidates:
             return torch.arange(len(known[0])) if self.prediction is None else self.prediction.ids
         if known and self.ids.shape != (len(known[0]),):
             raise PredictionError(
-                f"expected {len(known[0])} ids, one a candidate, "
+                f"expected {len(known[0])} ids, one per candidate, "
                 f"got the shape {tuple(self.ids.shape)}."
             )
         return self.ids
@@ -146,14 +146,14 @@ class Candidates:
 
 @dataclass(frozen=True, eq=False)
 class Picks:
-    """What a selector chose.
+    """Result of a selector.
 
     Attributes:
         positions: ``(n,)`` distinct positions among the candidates, long, most wanted first.
-        probabilities: ``(n,)`` float64, the probability with which each was picked among what was
-            left when its turn came; None where the choice is not one of known probabilities.
-        unreachable: how many candidates had a probability of zero at some turn; estimates by the
-            probabilities know nothing of these.
+        probabilities: ``(n,)`` float64, the probability of each pick among the candidates that were
+            left at its turn; None if it is not known.
+        unreachable: number of candidates that had a probability of zero at some turn; estimates
+            from the probabilities do not cover these.
     """
 
     positions: Tensor
@@ -167,11 +167,11 @@ class Picks:
 def _checked(scores: Tensor, prediction: Prediction | None) -> Tensor:
     if not isinstance(scores, Tensor) or scores.ndim != 1 or not scores.is_floating_point():
         got = (
-            f"{scores.dtype} of the shape {tuple(scores.shape)}"
+            f"{scores.dtype} of shape {tuple(scores.shape)}"
             if isinstance(scores, Tensor)
             else type(scores).__name__
         )
-        raise ScoreError(f"scores must be a float tensor (N,), one a candidate, got {got}.")
+        raise ScoreError(f"scores must be a float tensor (N,), one per candidate, got {got}.")
     if prediction is not None:
         if len(prediction) != len(scores):
             raise ScoreError(f"{len(scores)} scores came with {len(prediction)} predictions.")
@@ -179,14 +179,14 @@ def _checked(scores: Tensor, prediction: Prediction | None) -> Tensor:
             if known is not None and known.device != scores.device:
                 raise ScoreError(
                     f"the scores are on {scores.device}, the prediction on {known.device}: "
-                    "bring both to one device."
+                    "move both to one device."
                 )
     check_finite(scores)
     return scores.detach()
 
 
 def check_finite(scores: Tensor) -> None:
-    """A NonFiniteError where a score is NaN or infinite."""
+    """Raise a NonFiniteError if a score is NaN or infinite."""
     if not are_finite(scores):
         raise NonFiniteError("The scores contain NaN or infinity. Nothing was selected.")
 
@@ -199,15 +199,15 @@ def _part(prediction: Prediction | None, needs: Set[str]) -> Prediction | None:
     if outputs is None and features is None:
         return None
     if outputs is prediction.outputs and features is prediction.features:
-        return prediction  # with the probabilities that it has computed
+        return prediction  # keeps the probabilities that it has computed
     return Prediction(outputs, prediction.ids, prediction.kind, features)
 
 
 def _check_labels(labels: Tensor, annotated: Prediction | None) -> None:
     if labels.ndim != 1 or labels.is_floating_point() or labels.dtype == torch.bool:
         raise PredictionError(
-            "labels must be class numbers (A,), one an annotated sample, "
-            f"got {labels.dtype} of the shape {tuple(labels.shape)}."
+            "labels must be class numbers (A,), one per annotated sample, "
+            f"got {labels.dtype} of shape {tuple(labels.shape)}."
         )
     if annotated is not None and len(labels) != len(annotated):
         raise PredictionError(f"{len(annotated)} annotated samples came with {len(labels)} labels.")
@@ -218,6 +218,6 @@ def _check_alike(candidates: Prediction, annotated: Prediction) -> None:
         ours, theirs = getattr(candidates, name), getattr(annotated, name)
         if ours is not None and theirs is not None and ours.shape[1:] != theirs.shape[1:]:
             raise PredictionError(
-                f"the {name} of the candidates are {tuple(ours.shape)}, those of the annotated "
+                f"the {name} of the candidates are {tuple(ours.shape)}, and those of the annotated "
                 f"samples {tuple(theirs.shape)}: both must come from the same model."
             )

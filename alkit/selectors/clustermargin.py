@@ -14,43 +14,43 @@ from alkit.selectors.topk import TopK
 
 
 class ClusterMargin(Selector):
-    """Of the ``factor * n`` highest scores, one of each cluster in turn, small clusters first.
+    """Picks from clusters of the ``factor * n`` highest scores in turn, small clusters first.
 
     Citovsky et al. 2021, "Batch active learning at scale", Algorithms 1 and 2, with
-    ``criterion=Margin()``: clusters by average linkage; round after round, a random member of each
-    cluster that is not used up, in ascending order of their sizes.
+    ``criterion=Margin()``. Clusters are formed by average linkage. They take turns in ascending
+    order of their sizes; each turn picks a random member, until the cluster is used up.
 
-    The paper clusters the pool once, cut at a linkage distance that is tuned by hand. Here the
-    highest scores alone are clustered, at each query, as clusters of a whole pool take quadratic
-    memory; and the tree is cut into as many clusters as there are picks, a number that fits every
-    scale of the features. Equal candidates share a cluster.
+    The paper clusters the pool once, and cuts the tree at a linkage distance tuned by hand. Here
+    only the highest scores are clustered, at each query, because clustering a whole pool takes
+    quadratic memory. The tree is cut into n clusters, a number that fits every scale of the
+    features. Equal candidates share a cluster.
 
     Cost: O(N + m^2 D) time for m = ``factor * n``, and a few times m^2 on the CPU, where scipy
-    builds the tree; O(m^2) memory, said beforehand where it is too much.
+    builds the tree; O(m^2) memory, checked beforehand.
 
     Args:
-        space: as what candidates are compared. Default: ``Features()``.
-        factor: how many times n are clustered, at least 1.
-        clusters: how many clusters. Default: n.
+        space: space in which candidates are compared. Default: ``Features()``.
+        factor: number of candidates that are clustered, as a multiple of n, at least 1.
+        clusters: number of clusters. Default: n.
 
     Raises:
-        ConfigurationError: a ``factor`` below 1; ``clusters`` that are no integer of at least 1.
+        ConfigurationError: ``factor`` is below 1, or ``clusters`` is not an integer of at least 1.
     """
 
     def __init__(
         self, space: Space | None = None, *, factor: float = 10, clusters: int | None = None
     ) -> None:
         self.space = as_space(space)
-        check_number("factor", factor, "of at least 1", lambda factor: factor >= 1)
+        check_number("factor", factor, "a number of at least 1", lambda factor: factor >= 1)
         if clusters is not None:
-            whole = "that is whole and at least 1"
+            whole = "an integer of at least 1"
             check_number("clusters", clusters, whole, lambda k: k >= 1 and k == int(k))
         self.factor, self.clusters = factor, clusters
         self.needs = self.space.needs | {"scores"}
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
         top = TopK().select(candidates, min(int(self.factor * n), len(candidates)), generator)
-        top = top.cpu().sort().values  # equal scores come in any order: this one never changes
+        top = top.cpu().sort().values  # a fixed order, as equal scores come in any order
         points, _ = self.space(candidates.only(self.space.needs)[top])
         if len(top) == 1:
             return top
@@ -71,16 +71,16 @@ class ClusterMargin(Selector):
 
 
 def average_linkage(points: Points, k: int) -> Tensor:
-    """``(M,)`` clusters of at least two points, at most ``k``, on the CPU.
+    """Clusters ``(M,)`` of at least two points, at most ``k`` clusters, on the CPU.
 
-    Two clusters are as far apart as their points on average; the nearest two are merged until k
-    are left. Merges at one distance are all made, or none.
+    The distance of two clusters is the mean distance between their points. The nearest two are
+    merged until k are left. Merges at equal distances are all made, or none of them.
     """
-    from scipy.cluster.hierarchy import fcluster, linkage  # takes a while to import
+    from scipy.cluster.hierarchy import fcluster, linkage  # slow to import
 
     number = len(points)
     what = f"the tree of {number:,} candidates"
-    check_memory(8 * number**2, "cpu", what, "Give a smaller factor.")
+    check_memory(8 * number**2, "cpu", what, "Use a smaller factor.")
     condensed, filled = np.empty(number * (number - 1) // 2), 0
     for start in range(0, number - 1, 256):
         block = points[start : start + 256].distances(points[start:]).cpu().numpy()

@@ -10,21 +10,22 @@ from alkit.selectors.spaces import Space, as_space, shown
 
 
 class Coral(Selector):
-    """Each time the highest score times distance to the nearest annotated or picked sample.
+    """Greedy k-center by score: each pick maximizes its score times distance to the nearest center.
 
-    Core-set selection weighted by how informative each candidate is: the k-center greedy of Sener
-    & Savarese 2018, with the distance multiplied by the score, as Lightly's CORAL does. With
-    nothing annotated, the highest score is first. Once all that is left has a score of zero or
-    equals a center, the order is that of ``KCenter``.
+    The centers are the annotated samples and the picks so far. This is core-set selection weighted
+    by how informative each candidate is: the k-center greedy of Sener & Savarese 2018, with the
+    distance multiplied by the score, as in Lightly's CORAL. With nothing annotated, the highest
+    score comes first. Once all remaining candidates have a score of zero or equal a center, the
+    order is that of ``KCenter``.
 
     The scores must not be negative. Only their ratios matter. Cost: that of ``KCenter``: at most
     O(N (A + n) D) multiply-adds for A annotated samples, O(N + n D) memory.
 
     Args:
-        space: as what candidates are compared. Default: ``Features()``.
+        space: space in which candidates are compared. Default: ``Features()``.
 
     Raises:
-        ScoreError: a negative score.
+        ScoreError: a score is negative.
     """
 
     def __init__(self, space: Space | None = None) -> None:
@@ -36,7 +37,7 @@ class Coral(Selector):
         if (scores < 0).any():
             raise ScoreError(
                 f"{self!r} multiplies distances by scores, which must not be negative: the lowest "
-                f"is {float(scores.min()):.3g}. Use al.MinMax(criterion), or al.Rank(criterion)."
+                f"is {float(scores.min()):.3g}. Use al.MinMax(criterion) or al.Rank(criterion)."
             )
         return farthest_first(*self.space(candidates), n, generator, weights=scores)
 

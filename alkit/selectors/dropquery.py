@@ -12,47 +12,50 @@ from alkit.selectors.kmeans import medoids
 from alkit.selectors.selector import Selector, check_number
 from alkit.selectors.spaces import Space, shown
 
-ROWS = 1024  # that go through the head at a time
+ROWS = 1024  # rows that go through the head at a time
 
 
 class DropQuery(Selector):
-    """Medoids of the candidates whose guess flips in most passes with features dropped out.
+    """Medoids of the candidates whose predicted class flips in most passes with dropped features.
 
-    Each pass drops features at random, as dropout does while it trains, and looks what the head
-    then guesses. Candidates that change their guess in more than half of the passes fall into n
-    clusters by k-means; the nearest to each mean is picked. Gupte et al. 2024, "Revisiting active
-    learning in the era of vision foundation models", section 5: for features that were learned
-    elsewhere, under a linear head.
+    Each pass drops features at random, like dropout in training, and records the class that the
+    head predicts. k-means splits the candidates whose predicted class changes in more than half of
+    the passes into n clusters, and the nearest to each mean is picked. Gupte et al. 2024,
+    "Revisiting active learning in the era of vision foundation models", section 5: for features
+    that were learned elsewhere, under a linear head.
 
-    Where no more than n flip in so many passes they are all picked, then medoids of those with one
-    flip less, and so on. Annotated samples are not looked at.
+    If at most n candidates flip in more than half of the passes, all of them are picked, then
+    medoids of those with one flip less, and so on. Annotated samples are ignored.
 
-    Cost: that of ``passes + 1`` times the head on ``(N, D)``, as many times N D random numbers,
-    and that of ``KMeans`` on what flips: O(N n (D + 320)) at most. O(32 N + n D) memory.
+    Cost: ``passes + 1`` passes of the head on ``(N, D)``, ``passes`` times N D random numbers, and
+    ``KMeans`` on the candidates that flip, at most O(N n (D + 320)). O(32 N + n D) memory.
 
     Args:
-        space: as what candidates are compared: euclidean, or cosine. Default: ``Features()``.
-        dropout: the probability with which each feature is dropped, above 0 and below 1.
-        passes: how many passes.
+        space: space in which candidates are compared: euclidean or cosine. Default:
+            ``Features()``.
+        dropout: probability with which each feature is dropped, above 0 and below 1.
+        passes: number of passes.
 
     Raises:
-        ConfigurationError: an argument out of range, or a space of the manhattan distance.
-        PredictionError: a head that does not return logits (N, C).
+        ConfigurationError: an argument is out of range, or the space has the manhattan distance.
+        PredictionError: the head does not return logits (N, C).
     """
 
     def __init__(
         self, space: Space | None = None, *, dropout: float = 0.75, passes: int = 3
     ) -> None:
         self.space = space_with_means(space)
-        check_number("dropout", dropout, "above 0 and below 1", lambda share: 0 < share < 1)
-        whole = "that is whole and at least 1"
+        check_number(
+            "dropout", dropout, "a number above 0 and below 1", lambda share: 0 < share < 1
+        )
+        whole = "an integer of at least 1"
         check_number("passes", passes, whole, lambda number: number >= 1 and number == int(number))
         self.dropout, self.passes = dropout, int(passes)
         self.needs = self.space.needs | {"features", "head"}
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
         flips = self._flips(candidates.features, candidates.head, generator)  # type: ignore
-        most = flips.clamp(max=self.passes // 2 + 1)  # as good as any more
+        most = flips.clamp(max=self.passes // 2 + 1)  # further flips do not count
         picks: list[Tensor] = []
         for level in most.unique().flip(0):
             rows, missing = (most == level).nonzero().flatten().cpu(), n - sum(map(len, picks))
@@ -68,7 +71,7 @@ class DropQuery(Selector):
     def _flips(
         self, features: Tensor, head: Callable[[Tensor], Tensor], generator: Generator
     ) -> Tensor:
-        """``(N,)`` in how many passes the guess is another one than without dropout."""
+        """``(N,)`` numbers of passes in which dropout changes the predicted class."""
         counts = []
         for block in features.split(ROWS):
             guesses = logits_of(head, block).argmax(1)
@@ -87,16 +90,16 @@ class DropQuery(Selector):
 
 
 def logits_of(head: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:
-    """What a head makes of features ``(M, D)``: logits ``(M, C)``; of one, those of both classes.
+    """Logits ``(M, C)`` of features ``(M, D)``; a single logit becomes those of two classes.
 
     Raises:
-        PredictionError: it returns anything else.
+        PredictionError: the head returns anything else.
     """
     logits = head(features)
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(features):
         got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise PredictionError(
-            f"the head must return logits ({len(features)}, C) of features "
+            f"the head must return logits ({len(features)}, C) for features "
             f"{tuple(features.shape)}, got {got}."
         )
     if logits.shape[1] > 1:

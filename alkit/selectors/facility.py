@@ -1,4 +1,4 @@
-"""Facility location: representatives of the pool, of wanted classes, or of all but avoided ones."""
+"""Facility location: representatives of the pool, or picks by wanted and avoided classes."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ from alkit.selectors.geometry.points import Points
 from alkit.selectors.selector import Selector, check_number
 from alkit.selectors.spaces import Features, Space, as_space
 
-# similarities are those of directions
+# similarities are cosines
 DEFAULT = Features("cosine")
 
 
 class FacilityLocation(Selector):
-    """Each time the candidate that makes the pool more alike to what is picked, the most.
+    """Greedy facility location: picks that represent the whole pool, or all but avoided classes.
 
-    It raises ``sum_i max_l s(i, l)`` over all l annotated or picked, of a similarity s: the
-    cosine, where it is above zero; for other distances d, ``1 / (1 + d)``. Wei, Iyer & Bilmes
-    2015, "Submodularity in data subset selection and active learning", section 4. At least
-    ``1 - 1 / e`` of what any n picks could achieve.
+    Each pick is the candidate that raises ``sum_i max_l s(i, l)`` the most, over all l annotated or
+    picked. The similarity s is the cosine where it is above zero, or ``1 / (1 + d)`` for other
+    distances d. Wei, Iyer & Bilmes 2015, "Submodularity in data subset selection and active
+    learning", section 4. The sum reaches at least ``1 - 1 / e`` of what any n picks could achieve.
 
-    Where ``avoided`` names classes, only their annotated samples are in that maximum from the
-    start. Picks then represent what is unlike these classes, whatever else is annotated: the
-    conditional gain of Kothawade, Beck, Killamsetty & Iyer 2021, "SIMILAR: Submodular information
-    measures based active learning in realistic scenarios", Table 1 (FLCG).
+    With ``avoided``, only annotated samples of the avoided classes are in the maximum from the
+    start. Picks then represent what is unlike these classes, whatever else is annotated. This is
+    the conditional gain of Kothawade, Beck, Killamsetty & Iyer 2021, "SIMILAR: Submodular
+    information measures based active learning in realistic scenarios", Table 1 (FLCG).
 
-    The sum is over ``sample`` candidates drawn at random, exact where there are no more. Where no
-    pick would raise it, picks are the farthest from all others, as of ``KCenter``.
+    The sum is over ``sample`` candidates drawn at random, or over all if there are no more than
+    that. Once no pick would raise it, picks are the farthest from all others, as in ``KCenter``.
 
     Cost: O(N M D) multiply-adds for a sample of M, a few times that without the table. Memory: a
-    table of 4 N M bytes where there is room for it, at most 4 GiB, else O(N).
+    table of 4 N M bytes if there is room for it, at most 4 GiB, else O(N).
 
     Args:
-        space: as what candidates are compared. Default: ``Features("cosine")``.
-        avoided: numbers of the classes to stay away from. Default: whatever is annotated.
-        sample: over how many candidates the sum is, at least 1; None: over all.
+        space: space in which candidates are compared. Default: ``Features("cosine")``.
+        avoided: numbers of the classes to avoid. Default: all annotated samples count.
+        sample: number of candidates in the sum, at least 1; None: all of them.
 
     Raises:
-        ConfigurationError: ``avoided`` that are no class numbers, or a ``sample`` that is no
-            integer of at least 1.
+        ConfigurationError: ``avoided`` are not class numbers, or ``sample`` is not an integer of at
+            least 1.
     """
 
     def __init__(
@@ -86,35 +86,35 @@ class FacilityLocation(Selector):
 
 
 class FacilityLocationMutualInformation(Selector):
-    """Candidates alike to the annotated samples of wanted classes, and to all kinds of these.
+    """Candidates similar to the annotated samples of wanted classes, covering all kinds of these.
 
-    With Q the annotated samples of the classes ``wanted``, each pick is the candidate that
-    raises ``sum_q max_j s(q, j) + relevance * sum_j max_q s(q, j)`` over all j picked the most:
+    Let Q be the annotated samples of the ``wanted`` classes. Each pick is the candidate that raises
+    ``sum_q max_j s(q, j) + relevance * sum_j max_q s(q, j)`` the most, over all j picked. This is
     the mutual information of picks and Q of Kothawade, Beck, Killamsetty & Iyer 2021, "SIMILAR:
-    Submodular information measures based active learning in realistic scenarios", Table 1
-    (FLQMI). For rare classes of which a few samples are known. s is that of
-    ``FacilityLocation``; what equals an annotated sample or a pick comes last.
+    Submodular information measures based active learning in realistic scenarios", Table 1 (FLQMI).
+    For rare classes with a few known samples. The similarity s is that of ``FacilityLocation``;
+    candidates equal to an annotated sample or a pick come last.
 
-    While nothing of these classes is annotated, picks are the farthest from all others, as of
+    If none of these classes is annotated, picks are the farthest from all others, as in
     ``KCenter``.
 
     Cost: O(N (A + Q) D) multiply-adds for A annotated samples; O(N) memory, and a table of
-    4 N Q bytes where there is room for it, at most 4 GiB.
+    4 N Q bytes if there is room for it, at most 4 GiB.
 
     Args:
         wanted: numbers of the classes to look for.
-        space: as what candidates are compared. Default: ``Features("cosine")``.
-        relevance: the weight of the second sum, at least 0: the larger it is, the more alike to
-            Q, and the less to all kinds of it.
+        space: space in which candidates are compared. Default: ``Features("cosine")``.
+        relevance: weight of the second sum, at least 0. A larger weight favors similarity to Q
+            over coverage of all kinds of it.
 
     Raises:
-        ConfigurationError: ``wanted`` that are no class numbers, or a negative ``relevance``.
+        ConfigurationError: ``wanted`` are not class numbers, or ``relevance`` is negative.
     """
 
     def __init__(
         self, wanted: Sequence[int], space: Space | None = None, *, relevance: float = 1.0
     ) -> None:
-        check_number("relevance", relevance, "of at least 0", lambda value: value >= 0)
+        check_number("relevance", relevance, "a number of at least 0", lambda value: value >= 0)
         self.wanted = _classes("wanted", wanted)
         self.space = as_space(DEFAULT if space is None else space)
         self.relevance = relevance
@@ -137,14 +137,14 @@ class FacilityLocationMutualInformation(Selector):
 
 
 def similarity(points: Points, others: Points) -> Tensor:
-    """``(N, M)`` cosines, or ``1 / (1 + d)`` of other distances d."""
+    """``(N, M)`` cosines, or ``1 / (1 + d)`` for other distances d."""
     if points.metric == "cosine":
         return points.inner(others)
     return points.distances(others).add_(1).reciprocal_()
 
 
 def _of(classes: list[int], known: Points | None, candidates: Candidates) -> Points | None:
-    """The annotated samples of these classes; None where there are none."""
+    """Annotated samples of these classes; None if there are none."""
     if known is None:
         return None
     labels: Tensor = candidates.labels  # type: ignore[assignment]

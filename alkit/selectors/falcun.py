@@ -9,28 +9,28 @@ from alkit.selectors.spaces import as_float
 
 
 class Falcun(Selector):
-    """Uncertain and diverse, both by class probabilities: drawn by ``relevance ** gamma``.
+    """Uncertain and diverse candidates by class probabilities: drawn by ``relevance ** gamma``.
 
-    The relevance is the uncertainty ``u = 1 - (p1 - p2)`` plus a distance in [0, 1]: the smallest
-    of u and the L1 distances to the probabilities of what is picked, brought from its lowest to
-    its highest value among what is left, at each turn anew. It begins with uncertain candidates
-    and moves on to diverse ones (Gilhuber et al. 2024, "FALCUN: A simple and efficient deep active
-    learning strategy", equations 1 to 6). As the distance starts at u, candidates of which the
-    model is certain never become diverse; and equal probabilities do not exclude each other.
+    The relevance is the uncertainty ``u = 1 - (p1 - p2)`` plus a distance in [0, 1]. The distance
+    is the smallest of u and the L1 distances to the probabilities of the picks. At each turn it is
+    rescaled, so that it ranges from 0 to 1 over the remaining candidates. Picks are uncertain at
+    first and diverse later (Gilhuber et al. 2024, "FALCUN: A simple and efficient deep active
+    learning strategy", equations 1 to 6). As the distance starts at u, candidates that the model is
+    certain about never become diverse; candidates of equal probabilities do not exclude each other.
 
     The probability of each pick is known. Cost: O(n N C) time, O(N C) memory, n random numbers.
 
     Args:
-        gamma: above 0; low picks by chance, high the most relevant.
+        gamma: exponent, above 0; a low one picks almost at random, a high one the most relevant.
 
     Raises:
-        ConfigurationError: gamma out of range.
+        ConfigurationError: gamma is out of range.
     """
 
     needs = frozenset({"outputs"})
 
     def __init__(self, gamma: float = 10) -> None:
-        check_number("gamma", gamma, "above 0", lambda gamma: gamma > 0)
+        check_number("gamma", gamma, "a number above 0", lambda gamma: gamma > 0)
         self.gamma = gamma
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
@@ -49,7 +49,7 @@ class Falcun(Selector):
             chances.append(weights[pick] / sums[-1])
             nearest = torch.minimum(nearest, torch.cdist(p, p[pick], p=1).squeeze(1))
             for known in (p, unsure, nearest, rows):
-                known[pick] = known[-1:].clone()  # the last one moves up into the gap
+                known[pick] = known[-1:].clone()  # the last row moves into the gap
             p, unsure, nearest, rows = p[:-1], unsure[:-1], nearest[:-1], rows[:-1]
         unreachable = int(torch.stack(excluded).amax())
         return Picks(torch.cat(picked), torch.cat(chances), unreachable)
@@ -59,10 +59,10 @@ class Falcun(Selector):
 
 
 def _relevance(unsure: Tensor, nearest: Tensor) -> Tensor:
-    """``(N,)`` in proportion to the relevance, at most 1, which no power takes beyond a float."""
+    """``(N,)`` values in proportion to the relevance, at most 1, so that no power overflows."""
     low, high = nearest.aminmax()
     equal = high == low
     relevance = (nearest - low).div_(high - low + equal).add_(unsure)
     highest = relevance.amax()
-    nothing = highest == 0  # then all are alike
+    nothing = highest == 0  # then all are equal
     return relevance.add_(nothing).div_(highest + nothing)

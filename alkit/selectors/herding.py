@@ -1,4 +1,4 @@
-"""Herding: generalized coverage, of the whole pool or of what the model is uncertain about."""
+"""Herding: generalized coverage of the whole pool, or of its uncertain candidates."""
 
 from __future__ import annotations
 
@@ -14,32 +14,33 @@ from alkit.selectors.geometry.points import Points
 from alkit.selectors.selector import Selector, check_number
 from alkit.selectors.spaces import Features, Space, as_space
 
-# the features of the papers are of norm one
+# the features in the papers have norm one
 DEFAULT = Features(normalize=True)
 
 
 class MaxHerding(Selector):
-    """Each time the candidate that raises the mean coverage of the pool the most.
+    """Greedy coverage: each pick raises the mean coverage of the pool the most.
 
-    A candidate x is covered by ``max_l exp(-(d(x, l) / bandwidth)^2)`` over all l annotated or
+    The coverage of a candidate x is ``max_l exp(-(d(x, l) / bandwidth)^2)`` over all l annotated or
     picked. Bae, Noh & Sutherland 2024, "Generalized coverage for more robust low-budget active
-    learning", section 3. At least ``1 - 1 / e`` of what any n picks could cover. For few labels.
+    learning", section 3. The mean reaches at least ``1 - 1 / e`` of what any n picks could cover.
+    For few labels.
 
-    The mean is over ``sample`` candidates drawn at random, exact where there are no more. Where
-    nothing is left to cover, picks are the farthest from all others, as of ``KCenter``.
+    The mean is over ``sample`` candidates drawn at random, or over all if there are no more than
+    that. Once nothing is left to cover, picks are the farthest from all others, as in ``KCenter``.
 
     Cost: O(N M D) multiply-adds for a sample of M, a few times that without the table. Memory: a
-    table of 4 N M bytes where there is room for it, at most 4 GiB, else O(N).
+    table of 4 N M bytes if there is room for it, at most 4 GiB, else O(N).
 
     Args:
-        space: as what candidates are compared. Default: ``Features(normalize=True)``, where 1 is
-            a good bandwidth.
-        bandwidth: of the kernel, above 0, in the distance of the space.
-        sample: of how many candidates the mean is taken, at least 1; None: of all.
+        space: space in which candidates are compared. Default: ``Features(normalize=True)``, where
+            1 is a good bandwidth.
+        bandwidth: bandwidth of the kernel, above 0, in the distance of the space.
+        sample: number of candidates in the mean, at least 1; None: all of them.
 
     Raises:
-        ConfigurationError: a ``bandwidth`` that is not above 0, or a ``sample`` that is no
-            integer of at least 1.
+        ConfigurationError: ``bandwidth`` is not above 0, or ``sample`` is not an integer of at
+            least 1.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class MaxHerding(Selector):
         bandwidth: float = 1.0,
         sample: int | None = SAMPLE,
     ) -> None:
-        check_number("bandwidth", bandwidth, "above 0", lambda value: value > 0)
+        check_number("bandwidth", bandwidth, "a number above 0", lambda value: value > 0)
         check_sample(sample)
         self.space = as_space(DEFAULT if space is None else space)
         self.bandwidth, self.sample = bandwidth, sample
@@ -67,29 +68,30 @@ class MaxHerding(Selector):
 
 
 class UncertaintyHerding(Selector):
-    """``MaxHerding`` where each candidate counts as much as its score: what is uncertain.
+    """``MaxHerding`` with candidates weighted by score: coverage of uncertain candidates.
 
-    The scores say how uncertain the model is of a candidate, most often ``Margin`` of a model
-    whose temperature was fitted; they must not be negative. The bandwidth adapts: it is the least
-    distance between two annotated samples, so that little is covered while these are few and
-    far apart, and only uncertainty counts once they are many. Equal samples are left out of it;
-    while fewer than two are annotated it is 1. Bae, Oliveira & Sutherland 2025, "Uncertainty
-    herding: one active learning method for all label budgets", section 3.
+    Scores measure how uncertain the model is about a candidate, usually by ``Margin`` of a model
+    with a fitted temperature. They must not be negative. The bandwidth adapts: it is the smallest
+    distance between two annotated samples. Coverage therefore matters while these are few and far
+    apart, and uncertainty alone once they are many. Equal samples do not count; with fewer than two
+    annotated samples the bandwidth is 1. Bae, Oliveira & Sutherland 2025, "Uncertainty herding: one
+    active learning method for all label budgets", section 3.
 
-    The weighted mean is over ``sample`` candidates drawn in proportion to their scores, exact
-    where there are no more. Where nothing is left to cover, or all scores are zero, picks are the
-    farthest from all others, as of ``KCenter``.
+    The weighted mean is over ``sample`` candidates drawn in proportion to their scores, or over all
+    if there are no more than that. Once nothing is left to cover, or if all scores are zero, picks
+    are the farthest from all others, as in ``KCenter``.
 
     Cost: that of ``MaxHerding``, O(N M D) multiply-adds, and O(A^2 D) for A annotated samples.
 
     Args:
-        space: as what candidates are compared. Default: ``Features(normalize=True)``.
-        bandwidth: of the kernel, above 0, in the distance of the space. Default: it adapts.
-        sample: of how many candidates the mean is taken, at least 1; None: of all.
+        space: space in which candidates are compared. Default: ``Features(normalize=True)``.
+        bandwidth: bandwidth of the kernel, above 0, in the distance of the space. Default:
+            adaptive.
+        sample: number of candidates in the mean, at least 1; None: all of them.
 
     Raises:
-        ConfigurationError: as of ``MaxHerding``.
-        ScoreError: a negative score.
+        ConfigurationError: see ``MaxHerding``.
+        ScoreError: a score is negative.
     """
 
     def __init__(
@@ -100,7 +102,7 @@ class UncertaintyHerding(Selector):
         sample: int | None = SAMPLE,
     ) -> None:
         if bandwidth is not None:
-            check_number("bandwidth", bandwidth, "above 0", lambda value: value > 0)
+            check_number("bandwidth", bandwidth, "a number above 0", lambda value: value > 0)
         check_sample(sample)
         self.space = as_space(DEFAULT if space is None else space)
         self.bandwidth, self.sample = bandwidth, sample
@@ -111,7 +113,7 @@ class UncertaintyHerding(Selector):
         if (scores < 0).any():
             raise ScoreError(
                 f"{self!r} weights candidates by scores, which must not be negative: the lowest "
-                f"is {float(scores.min()):.3g}. Use al.Margin(), or al.MinMax(criterion)."
+                f"is {float(scores.min()):.3g}. Use al.Margin() or al.MinMax(criterion)."
             )
         points, known = self.space(candidates)
         bandwidth = self.bandwidth or least_distance(known) or 1.0
@@ -133,7 +135,7 @@ def gaussian(bandwidth: float, points: Points, others: Points) -> Tensor:
 
 
 def least_distance(points: Points | None) -> float | None:
-    """The least distance between two points that differ; None where there are none."""
+    """Smallest distance between two points that differ; None if there are no such points."""
     least = torch.inf
     for rows in blocks(points) if points is not None else ():
         for others in blocks(points, rows.start):  # type: ignore[arg-type]
@@ -143,7 +145,7 @@ def least_distance(points: Points | None) -> float | None:
 
 
 def _drawn(weights: Tensor, number: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Which rows come how often in ``number`` draws with chances in proportion to the weights."""
+    """Rows found in ``number`` draws in proportion to the weights, and how often each was drawn."""
     sums = weights.double().cumsum(0)
     chance = torch.rand(number, generator=generator, dtype=torch.float64).to(sums.device)
     rows = torch.searchsorted(sums, chance * sums[-1], right=True).clamp_(max=len(sums) - 1)

@@ -9,19 +9,20 @@ from alkit.selectors.spaces import Space, as_space, shown
 
 
 class KCenter(Selector):
-    """Each time the candidate farthest from all that is annotated or picked: greedy core-set.
+    """Greedy k-center (core-set): each pick is the candidate farthest from all centers so far.
 
-    No candidate is then farther from its nearest center than twice the least that any n picks
-    could achieve. Sener & Savarese 2018, "Active learning for convolutional neural networks: a
-    core-set approach", Algorithm 1; with nothing annotated the first pick is drawn at random.
+    The centers are the annotated samples and the picks. In the end no candidate is farther from its
+    nearest center than twice the least that any n picks could achieve. Sener & Savarese 2018,
+    "Active learning for convolutional neural networks: a core-set approach", Algorithm 1. With
+    nothing annotated the first pick is drawn at random.
 
-    Lazy, and exact: the picks are those of comparing every candidate with every pick. Cost: at
-    most O(N (A + n) D) multiply-adds for A annotated samples, most often a fraction of it;
+    Lazy, but exact: the picks are those of comparing every candidate with every pick. Cost: at
+    most O(N (A + n) D) multiply-adds for A annotated samples, usually a fraction of it;
     O(N + n D) memory beyond the features. Candidates that are equally far, to nine digits, are
     equally likely to be picked.
 
     Args:
-        space: as what candidates are compared. Default: ``Features()``.
+        space: space in which candidates are compared. Default: ``Features()``.
     """
 
     def __init__(self, space: Space | None = None) -> None:

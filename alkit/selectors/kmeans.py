@@ -13,34 +13,34 @@ from alkit.selectors.geometry.points import Points
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Space, shown
 
-MOST_KNOWN = 1000  # annotated samples that get a cluster of their own
+MOST_KNOWN = 1000  # annotated samples that add a cluster each
 
 
 class KMeans(Selector):
-    """The candidate nearest to the mean of each of n clusters that nothing is annotated of.
+    """The candidate nearest to the mean of each of n clusters without annotated samples.
 
-    Candidates and the A annotated samples fall into ``n + min(A, 1000)`` clusters by k-means, so
-    that at least n hold no annotated sample (beyond 1000, those that hold the fewest are taken);
-    the largest clusters come first. Zhdanov 2019, "Diverse mini-batch active learning", section
-    3, clusters the candidates alone, and so returns to the same places each round.
+    k-means splits the candidates and the A annotated samples into ``n + min(A, 1000)`` clusters, so
+    at least n hold no annotated sample; beyond 1000, those that hold the fewest are used. The
+    largest clusters come first. Zhdanov 2019, "Diverse mini-batch active learning", section 3,
+    clusters the candidates alone, and therefore returns to the same places each round.
 
     ``KMeans(weighted=True)`` is CLUE: Prabhu et al. 2021, "Active domain adaptation via clustering
-    uncertainty-weighted embeddings", section 3.2, with ``criterion=Entropy()``. The n clusters of
-    the candidates, annotated ones not looked at, minimize squared distances weighted by the
-    scores, and come in the order of their weight.
+    uncertainty-weighted embeddings", section 3.2, with ``criterion=Entropy()``. The candidates form
+    n clusters, which minimize squared distances weighted by the scores. Clusters come in descending
+    order of their weight; annotated samples are ignored.
 
-    Cost: O(N (n + A) (D + 320)) multiply-adds at most, A no more than 1000; O(32 (N + A) + n D)
-    memory. See ``alkit.selectors.geometry.clustering.kmeans``.
+    Cost: at most O(N (n + A) (D + 320)) multiply-adds, with A no more than 1000;
+    O(32 (N + A) + n D) memory. See ``alkit.selectors.geometry.clustering.kmeans``.
 
     Args:
-        space: as what candidates are compared: euclidean, or cosine (spherical k-means).
+        space: space in which candidates are compared: euclidean, or cosine (spherical k-means).
             Default: ``Features()``.
-        weighted: whether scores weigh the distances. They must not be negative; where all are
-            zero, all weigh the same.
+        weighted: whether scores weight the distances. They must not be negative; if all are zero,
+            all candidates weigh the same.
 
     Raises:
-        ConfigurationError: a space of the manhattan distance.
-        ScoreError: a negative score.
+        ConfigurationError: the space has the manhattan distance.
+        ScoreError: a score is negative.
     """
 
     def __init__(self, space: Space | None = None, *, weighted: bool = False) -> None:
@@ -54,8 +54,8 @@ class KMeans(Selector):
         scores: Tensor = candidates.scores  # type: ignore[assignment]
         if (scores < 0).any():
             raise ScoreError(
-                f"{self!r} weighs distances by scores, which must not be negative: the lowest is "
-                f"{float(scores.min()):.3g}. Use al.MinMax(criterion), or al.Rank(criterion)."
+                f"{self!r} weights distances by scores, which must not be negative: the lowest is "
+                f"{float(scores.min()):.3g}. Use al.MinMax(criterion) or al.Rank(criterion)."
             )
         points, _ = self.space(replace(candidates, annotated=None, labels=None))
         return medoids(points, None, n, generator, weights=scores)
@@ -72,14 +72,14 @@ def medoids(
     generator: Generator,
     weights: Tensor | None = None,
 ) -> Tensor:
-    """``n`` positions, each nearest to the center of its cluster; the largest clusters first.
+    """Return ``n`` positions, each nearest to the center of its cluster; large clusters first.
 
     Args:
         points: N candidates.
-        known: what is annotated already; a cluster that holds one of them is taken last.
-        n: how many, at most N.
-        generator: of the clustering, and of ties.
-        weights: ``(N,)``, not negative; see ``kmeans``. Not with ``known``.
+        known: points of the annotated samples; clusters that hold any of them come last.
+        n: number of picks, at most N.
+        generator: source of random numbers, for the clustering and for ties.
+        weights: ``(N,)``, not negative; see ``kmeans``. Not together with ``known``.
     """
     if n == len(points):
         return torch.randperm(n, generator=generator)
@@ -97,14 +97,14 @@ def medoids(
 def completed(
     picks: Tensor, points: Points, known: Points | None, n: int, generator: Generator
 ) -> Tensor:
-    """The picks that repeat no annotated sample and no earlier pick; then the farthest from all.
+    """Drop picks that repeat an annotated sample or an earlier pick; add the farthest candidates.
 
     Args:
         picks: at most ``n`` positions, on the CPU.
         points: N candidates.
-        known: what is annotated already.
-        n: how many are to be picked.
-        generator: of ties.
+        known: points of the annotated samples.
+        n: number of positions to return.
+        generator: source of random numbers, for ties.
     """
     chosen = points[picks.to(points.device)]
     repeats = torch.zeros(len(picks), dtype=torch.bool, device=points.device)
@@ -127,7 +127,7 @@ def completed(
 
 
 def joined(points: Points, others: Points | None) -> Points:
-    """All points of both."""
+    """Concatenate the points of both."""
     if others is None:
         return points
     factors = zip(points.factors, others.factors, strict=True)

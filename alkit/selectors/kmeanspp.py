@@ -12,25 +12,25 @@ from alkit.selectors.spaces import Space, as_space, shown
 
 
 class KMeansPlusPlus(Selector):
-    """Each pick drawn in proportion to the squared distance to the nearest pick so far.
+    """k-means++ sampling: each pick is drawn by its squared distance to the nearest pick so far.
 
-    The seeding of k-means++ (Arthur & Vassilvitskii 2007, "k-means++: the advantages of careful
-    seeding", section 2.2), where the first pick is uniform. In the space of gradients,
+    This is the seeding of k-means++ (Arthur & Vassilvitskii 2007, "k-means++: the advantages of
+    careful seeding", section 2.2), whose first pick is uniform. In the space of gradients,
     ``KMeansPlusPlus(GradientEmbedding())``, it is BADGE (Ash et al. 2020, "Deep batch active
     learning by diverse, uncertain gradient lower bounds", Algorithm 1), with one difference: a
-    gradient of zero has nothing to teach, so the origin counts as a pick from the start. The first
-    is then drawn in proportion to its squared norm, where the authors' text draws it uniformly.
+    gradient of zero carries no information, so the origin counts as a pick from the start. The
+    first pick is then drawn in proportion to its squared norm; in the paper's text it is uniform.
 
-    Annotated samples are not looked at. Among candidates that all equal a pick the choice is
-    uniform. The probability of a pick would need every distance, and so is not given.
+    Annotated samples are ignored. Among candidates that all equal a pick, the choice is uniform.
+    Probabilities of the picks are not returned, as they would need every distance.
 
-    Lazy, and exact: candidates are drawn by distances that miss the latest picks, and accepted with
-    the probability true / assumed. Cost: O(N D) and, for each candidate so drawn, O(n D); all
-    are compared with all picks, O(N n D), only where the former would cost more. Memory: O(N + n D)
-    beyond the inputs.
+    Lazy, but exact: candidates are drawn by distances that miss the latest picks, and accepted with
+    the probability true / assumed. Cost: O(N D), and O(n D) for each candidate drawn this way. All
+    are compared with all picks, O(N n D), only if this is cheaper. Memory: O(N + n D) beyond the
+    inputs.
 
     Args:
-        space: as what candidates are compared. Default: ``Features()``.
+        space: space in which candidates are compared. Default: ``Features()``.
     """
 
     def __init__(self, space: Space | None = None) -> None:
@@ -48,14 +48,14 @@ class KMeansPlusPlus(Selector):
 def d2_sampling(
     points: Points, n: int, generator: Generator, origin: bool = False, batch: int = 256
 ) -> Tensor:
-    """``n`` positions, each drawn in proportion to the squared distance to its nearest pick.
+    """Draw ``n`` positions, each in proportion to the squared distance to its nearest pick.
 
     Args:
         points: N candidates.
-        n: how many, at most N.
-        generator: of everything random.
+        n: number of picks, at most N.
+        generator: source of all random numbers.
         origin: whether the origin counts as a pick from the start.
-        batch: how many are drawn at a time, at most; the distribution does not depend on it.
+        batch: largest number of candidates drawn at a time; the distribution does not depend on it.
     """
     if origin:
         picked, assumed = [], points.squared_norms.double()
@@ -65,7 +65,7 @@ def d2_sampling(
     sums, current, spent = assumed.cumsum(0), len(picked), 0
     while len(picked) < n and sums[-1] > 0:
         missed = len(picked) - current
-        if spent > len(points) * max(missed, 16):  # as much as comparing all of them
+        if spent > len(points) * max(missed, 16):  # as costly as comparing all of them
             assumed = assumed.minimum(points.reach(_rows(points, picked[current:])).square_())
             sums, current, spent = assumed.cumsum(0), len(picked), 0
             continue
@@ -89,7 +89,7 @@ def d2_sampling(
 
 
 def _accepted(true: Tensor, bars: Tensor, between: Tensor) -> list[int]:
-    """Which are accepted, one after the other, each in view of those that came before it."""
+    """Accepted draws, one after the other; each takes those accepted before it into account."""
     accepted, start = [], 0
     while len(hits := (bars[start:] < true[start:]).nonzero()):
         accepted.append(start + int(hits[0]))

@@ -15,22 +15,22 @@ from alkit.selectors.selector import Selector, as_selector, check_number
 
 
 class Mix(Selector):
-    """A share of the picks by one selector, a share by another, one after the other.
+    """Shares of the picks by several selectors, one after the other.
 
-        al.Mix((0.2, al.Random()), (0.8, al.TopK()))   # a fifth by chance, the others by score
+        al.Mix((0.2, al.Random()), (0.8, al.TopK()))   # a fifth at random, the others by score
 
-    Each part chooses among what the parts before it left, and sees their picks as annotated
-    samples, unless it looks at labels, which these do not have yet. A part gets ``share * n``
-    picks, rounded so that all sum to n: what is missing goes to the largest fractions, the
-    earlier part first. Probabilities of the picks are given where all parts give them.
+    Each part picks from the candidates that the parts before it left, and sees their picks as
+    annotated samples. A part that uses labels does not see these, since they have no labels yet. A
+    part gets ``share * n`` picks, rounded so that all sum to n: the largest fractions are rounded
+    up, the earlier part first. Probabilities of the picks are returned if all parts return them.
 
-    Cost: that of the parts, of which all but the first see a copy of O(N) rows.
+    Cost: that of the parts; all but the first get a copy of O(N) rows.
 
     Args:
-        *parts: pairs of a share in (0, 1] and a selector, in the order of their turns.
+        *parts: pairs of a share in (0, 1] and a selector, in the order in which they pick.
 
     Raises:
-        ConfigurationError: no pairs, or shares that are out of range or do not sum to 1.
+        ConfigurationError: there are no pairs, or shares are out of range or do not sum to 1.
     """
 
     def __init__(self, *parts: tuple[float, Selector | Callable[..., Any]]) -> None:
@@ -39,7 +39,7 @@ class Mix(Selector):
                 f"Mix takes pairs, such as (0.2, Random()), (0.8, TopK()), got {parts!r}."
             )
         for share, _ in parts:
-            check_number("a share", share, "in (0, 1]", lambda share: 0 < share <= 1)
+            check_number("a share", share, "a number in (0, 1]", lambda share: 0 < share <= 1)
         total = math.fsum(share for share, _ in parts)
         if not math.isclose(total, 1, abs_tol=1e-6):
             raise ConfigurationError(f"the shares of Mix must sum to 1, got {total:g}.")
@@ -76,7 +76,7 @@ class Mix(Selector):
 
 
 def _left(candidates: Candidates, left: Tensor, picked: Tensor, needs: Set[str]) -> Candidates:
-    """What is needed of those that are left, beside the annotated and the picked ones."""
+    """Remaining candidates with only what is needed, and picks as further annotated samples."""
     ours = candidates.only(needs)
     if not len(picked):
         return ours

@@ -12,21 +12,21 @@ from alkit.selectors.topk import TopK
 
 
 class Prefilter(Selector):
-    """A shortlist of ``factor * n`` candidates first, then n of these by another selector.
+    """A shortlist of ``factor * n`` candidates, from which another selector picks n.
 
         al.Prefilter(10, al.KCenter())   # spread over the 10 n highest scores
 
-    Where the shortlist takes in everyone, ``then`` alone decides. No probabilities are given, as
-    most candidates have none. Cost: that of ``by`` for N candidates, O(N + m log m) where it is
-    ``TopK()``, and that of ``then`` for ``m = factor * n``, of which a copy is made.
+    If the shortlist holds all candidates, ``then`` alone decides. Probabilities of the picks are
+    not returned, as most candidates have none. Cost: that of ``by`` for N candidates,
+    O(N + m log m) for ``TopK()``, and that of ``then`` for a copy of ``m = factor * n`` candidates.
 
     Args:
-        factor: how many times n are on the shortlist, at least 1; rounded up.
-        then: what chooses among them.
-        by: what makes the shortlist. Default: ``TopK()``.
+        factor: length of the shortlist, as a multiple of n, at least 1; rounded up.
+        then: selector that picks from the shortlist.
+        by: selector that makes the shortlist. Default: ``TopK()``.
 
     Raises:
-        ConfigurationError: a factor out of range, or what is no selector.
+        ConfigurationError: factor is out of range, or ``then`` or ``by`` is not a selector.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Prefilter(Selector):
         then: Selector | Callable[..., Any],
         by: Selector | Callable[..., Any] | None = None,
     ) -> None:
-        check_number("factor", factor, "of at least 1", lambda factor: factor >= 1)
+        check_number("factor", factor, "a number of at least 1", lambda factor: factor >= 1)
         self.factor = factor
         self.then = as_selector(then)
         self.by = as_selector(TopK() if by is None else by)

@@ -13,39 +13,41 @@ from alkit.selectors.geometry.points import Points
 from alkit.selectors.selector import Selector, check_number
 from alkit.selectors.spaces import Features, Space, as_space
 
-PURITY = 0.95  # share of the balls that hold points of one class alone
-PROBES = 1000  # balls that tell the radius
+PURITY = 0.95  # share of the balls that hold points of a single cluster
+PROBES = 1000  # balls from which the radius is found
 
-# the features of the paper are of norm one
+# the features in the paper have norm one
 DEFAULT = Features(normalize=True)
 
 
 class ProbCover(Selector):
-    """Each time the candidate whose ball holds the most candidates that no ball holds yet.
+    """Greedy covering: the ball of each pick holds the most candidates that no ball holds yet.
 
-    A ball is what lies closer than ``radius``; those of the annotated samples are there from the
-    start. Yehuda, Dekel, Hacohen & Weinshall 2022, "Active learning through a covering lens",
-    Algorithm 1. For few labels. Where everything is covered, picks are the farthest from all that
-    is annotated or picked, as of ``KCenter``; a radius that covers all so soon is too large.
+    A ball holds all that is closer than ``radius``; the balls of the annotated samples count from
+    the start. Yehuda, Dekel, Hacohen & Weinshall 2022, "Active learning through a covering lens",
+    Algorithm 1. For few labels. Once everything is covered, picks are the farthest from all others,
+    as in ``KCenter``; a radius that covers everything early is too large.
 
-    The radius is the largest at which 95 % of the balls are pure: hold nothing of another cluster
-    of k-means, with as many clusters as classes (section 4.2 there). It is found from the balls
-    around 1,000 candidates drawn at random, or around all where they are fewer.
+    The default radius is the largest at which 95 % of the balls are pure. A pure ball holds points
+    of a single k-means cluster, with as many clusters as classes (section 4.2 of the paper). The
+    radius is found from the balls around 1,000 candidates drawn at random, or around all if there
+    are fewer.
 
     Cost: O(N^2 D) multiply-adds, for half of the pairs. Memory: N^2 / 8 bytes for the graph of the
-    balls, and once and a half that of the features; 4 N^2 bytes on a GPU. Without room for these
-    (4 GiB, and half of what is free) O(N) beyond the features, and for each candidate that gets
-    covered its pairs with all the others once more.
+    balls, and one and a half times that of the features; 4 N^2 bytes on a GPU. If there is no room
+    for these (4 GiB, and half of what is free), O(N) beyond the features; each candidate that gets
+    covered is then compared with all others once more.
 
     Args:
-        space: as what candidates are compared: euclidean, or cosine; with a ``radius`` any.
-            Default: ``Features(normalize=True)``.
-        radius: of the balls, above 0, in the distance of the space. Default: found by purity.
-        classes: how many clusters. Default: as many as the outputs have classes.
+        space: space in which candidates are compared: euclidean or cosine, or any with a given
+            ``radius``. Default: ``Features(normalize=True)``.
+        radius: radius of the balls, above 0, in the distance of the space. Default: found by
+            purity.
+        classes: number of clusters. Default: number of classes of the outputs.
 
     Raises:
-        ConfigurationError: a ``radius`` that is not above 0, ``classes`` that are no integer of
-            at least 2, or a space of the manhattan distance where the radius is to be found.
+        ConfigurationError: ``radius`` is not above 0, ``classes`` is not an integer of at least 2,
+            or the space has the manhattan distance and no radius is given.
     """
 
     def __init__(
@@ -56,9 +58,9 @@ class ProbCover(Selector):
         classes: int | None = None,
     ) -> None:
         if radius is not None:
-            check_number("radius", radius, "above 0", lambda value: value > 0)
+            check_number("radius", radius, "a number above 0", lambda value: value > 0)
         if classes is not None:
-            whole = "that is whole and at least 2"
+            whole = "an integer of at least 2"
             check_number("classes", classes, whole, lambda k: k >= 2 and k == int(k))
         self.radius, self.classes = radius, classes
         space = DEFAULT if space is None else space
@@ -86,7 +88,7 @@ class ProbCover(Selector):
 
 
 def balls(points: Points, known: Points | None, radius: float) -> Balls | Coverage:
-    """By a bit for each pair, on a CPU with room for them; else by the kernel of being inside."""
+    """Balls with one bit per pair, on a CPU with room for them; else balls by their kernel."""
     kernel = partial(inside, radius)
     if points.device.type != "cpu" or not fits(Balls.nbytes(len(points)), points.device):
         return Coverage(kernel, points, known=known)
@@ -97,16 +99,16 @@ def balls(points: Points, known: Points | None, radius: float) -> Balls | Covera
 
 
 def inside(radius: float, points: Points, others: Points) -> Tensor:
-    """``(N, M)`` one where two points are closer than the radius, else zero."""
+    """``(N, M)``: one where two points are closer than the radius, else zero."""
     squares = points.squared_distances(others)
     return torch.lt(squares, radius * radius, out=squares)
 
 
 def pure_radius(points: Points, classes: int, generator: Generator) -> float:
-    """The largest radius at which 95 % of the balls hold points of one k-means cluster alone.
+    """Largest radius at which 95 % of the balls hold points of a single k-means cluster.
 
-    A ball is pure up to the distance of the nearest point of another cluster; infinite where
-    there is one cluster only. Cost: O(N D (classes + min(N, 1000))) multiply-adds.
+    A ball is pure up to the distance of the nearest point of another cluster, which is infinite if
+    there is only one cluster. Cost: O(N D (classes + min(N, 1000))) multiply-adds.
     """
     labels = kmeans([points], min(classes, len(points)), generator).labels
     rows = sample(points, PROBES, generator)

@@ -1,4 +1,4 @@
-"""Quotas: how many from each patient, camera or class; another selector chooses inside a group."""
+"""Quotas: numbers of picks per patient, camera or class; another selector picks in a group."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from alkit.selectors.topk import TopK
 
 
 class Quotas(Selector):
-    """Splits n over groups, inside of which ``then`` chooses; a leaf says whose group is which."""
+    """Base class: split n over groups, in which ``then`` picks; subclasses define the groups."""
 
     def __init__(
         self, then: Selector | Callable[..., Any] | None, needs: frozenset[str] = frozenset()
@@ -28,15 +28,19 @@ class Quotas(Selector):
         self.needs = self.then.needs | needs
 
     def split(self, candidates: Candidates) -> tuple[Tensor, list[float], list[float]]:
-        """The candidates' groups ``(N,)``, numbers in 0 .. G - 1; for each of the G groups how
-        many it holds already; and the weight of what it is due."""
+        """Groups of the candidates, with what each group holds and is due.
+
+        Returns:
+            The group ``(N,)`` of each candidate, in 0 .. G - 1; the number of samples that each of
+            the G groups holds already; and the weight of the due of each group.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define split(candidates).")
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
         groups, held, weights = self.split(candidates)
         sizes = torch.bincount(groups, minlength=len(held)).tolist()
         order = turns(n, sizes, held, weights, generator)
-        members = groups.argsort(stable=True).cpu().split(sizes)  # ascending, as the ids are
+        members = groups.argsort(stable=True).cpu().split(sizes)  # ascending, like the ids
         ours, picked = candidates.only(self.then.needs), {}
         for group, size in sorted(Counter(order).items()):
             picks = self.then(ours[members[group]], size, generator)
@@ -48,26 +52,26 @@ class Quotas(Selector):
 
 
 class PerGroup(Quotas):
-    """As many from each group (patient, camera, site), or a quota of each; ``then`` inside it.
+    """Equal numbers of picks, or quotas, per group (patient, camera, site); ``then`` picks in each.
 
-        al.PerGroup(patients)                                        # the same from each patient
+        al.PerGroup(patients)                                        # equal numbers per patient
         al.PerGroup(cameras, al.KCenter(), {"day": 3, "night": 1})   # three quarters by day
 
-    What a group has too few of goes to the others. Picks come in turns, so that their beginning
-    keeps the quotas too; among equal groups chance decides who is first. Each group is chosen
-    from on its own: what is picked in others is not seen.
+    If a group has too few candidates, the other groups make up for it. Picks come in turns, so the
+    first picks keep the quotas too; the order of equal groups is random. Each group is picked from
+    separately, without regard to the picks in other groups.
     Cost: O(N log N + n log G) time, O(N) memory, and that of ``then`` for each of G groups.
 
     Args:
-        groups: the group of each sample of the whole dataset, to be looked up by ids: numbers or
+        groups: group of each sample of the whole dataset, looked up by id: a vector of numbers or
             names; or a function from ids ``(N,)``, an array, to groups ``(N,)``.
-        then: what chooses inside a group. Default: ``TopK()``.
-        quotas: how much each group is due, in proportion (counts or shares, at least 0); 0 is for
-            once the others have nothing left. Default: the same for each.
+        then: selector that picks in a group. Default: ``TopK()``.
+        quotas: due of each group, in proportion (counts or shares, at least 0). A group of quota 0
+            is used once the others have nothing left. Default: the same for all groups.
 
     Raises:
-        ConfigurationError: groups that are no vector, or end before the ids do; quotas that are
-            out of range, leave a group out, or name one that is not there.
+        ConfigurationError: groups are not a vector, or are too short for the ids; quotas are out of
+            range, leave a group out, or name an unknown group.
     """
 
     def __init__(
@@ -78,14 +82,16 @@ class PerGroup(Quotas):
     ) -> None:
         super().__init__(then)
         for name, quota in (quotas or {}).items():
-            check_number(f"the quota of {name!r}", quota, "of at least 0", lambda quota: quota >= 0)
+            check_number(
+                f"the quota of {name!r}", quota, "a number of at least 0", lambda quota: quota >= 0
+            )
         self.quotas = quotas
         self.groups = groups if callable(groups) else _numbered(groups)
         if not callable(self.groups):
             names = self.groups[0]
             self._weights(names)
             if unknown := [name for name in quotas or () if name not in names]:
-                raise ConfigurationError(f"there is no group {unknown[0]!r} to give a quota to.")
+                raise ConfigurationError(f"there is no group {unknown[0]!r}, but quotas names it.")
 
     def split(self, candidates: Candidates) -> tuple[Tensor, list[float], list[float]]:
         ids = candidates.ids.cpu().numpy()
@@ -93,15 +99,15 @@ class PerGroup(Quotas):
             names, numbers = _numbered(self.groups(ids))
             if len(numbers) != len(ids):
                 raise ConfigurationError(
-                    f"groups must give one group an id: got {len(numbers)} for {len(ids)} ids."
+                    f"groups must return one group per id, got {len(numbers)} for {len(ids)} ids."
                 )
         else:
             names, of_all = self.groups
             if ids[-1] >= len(of_all):
                 raise ConfigurationError(
-                    f"groups has {len(of_all)} entries, and the ids of the candidates reach "
-                    f"{ids[-1]}, of at least {ids[-1] + 1} samples: give the group of each sample "
-                    "of the whole dataset, annotated ones included."
+                    f"groups has {len(of_all)} entries, but the ids of the candidates reach "
+                    f"{ids[-1]}, so there are at least {ids[-1] + 1} samples: pass the group of "
+                    "each sample of the whole dataset, including annotated ones."
                 )
             numbers = of_all[ids]
         return torch.from_numpy(numbers), [0.0] * len(names), self._weights(names)
@@ -111,7 +117,7 @@ class PerGroup(Quotas):
             return [1.0] * len(names)
         if missing := [name for name in names if name not in self.quotas]:
             raise ConfigurationError(
-                f"the quotas leave out the group {missing[0]!r}: say 0 if it is to come last."
+                f"the quotas leave out the group {missing[0]!r}: pass 0 if it should come last."
             )
         return [float(self.quotas[name]) for name in names]
 
@@ -123,13 +129,13 @@ class PerGroup(Quotas):
 
 
 class PerClass(Quotas):
-    """As many from each class that the model guesses; ``then`` chooses inside a class.
+    """Equal numbers of picks per predicted class; ``then`` picks in a class.
 
-    What a class has too few of goes to the others; see ``PerGroup``, also for the order. Cost:
-    O(N (C + log N)) time, O(N) memory, and that of ``then`` for each of C classes.
+    If a class has too few candidates, the other classes make up for it; see ``PerGroup``, also for
+    the order. Cost: O(N (C + log N)) time, O(N) memory, and that of ``then`` for each of C classes.
 
     Args:
-        then: what chooses inside a class. Default: ``TopK()``.
+        then: selector that picks in a class. Default: ``TopK()``.
     """
 
     def __init__(self, then: Selector | Callable[..., Any] | None = None) -> None:
@@ -141,19 +147,19 @@ class PerClass(Quotas):
 
 
 class Balanced(Quotas):
-    """Classes that are rare among the labels first, until all are as frequent; for skewed pools.
+    """Rare classes among the labels first, until all are equally frequent; for skewed pools.
 
-    Each turn goes to the class with the fewest samples, annotated and picked ones together, a
-    pick counting as the class that the model guesses; ``then`` chooses inside it. So the counts
-    come as close to equal as the guesses are right and the pool allows (for the aim see Bengar
-    et al. 2022, "Class-balanced active learning for image classification"). Cost:
-    O(N (C + log N)) time, O(N) memory, and that of ``then`` for each of C classes.
+    Each turn goes to the class with the fewest samples, annotated and picked ones together; a pick
+    counts for its predicted class. ``then`` picks in the class. The counts become as equal as the
+    accuracy of the predictions and the pool allow (for the aim see Bengar et al. 2022,
+    "Class-balanced active learning for image classification"). Cost: O(N (C + log N)) time, O(N)
+    memory, and that of ``then`` for each of C classes.
 
     Args:
-        then: what chooses inside a class. Default: ``TopK()``.
+        then: selector that picks in a class. Default: ``TopK()``.
 
     Raises:
-        PredictionError: labels that are none of the model's C classes.
+        PredictionError: a label is not one of the model's C classes.
     """
 
     def __init__(self, then: Selector | Callable[..., Any] | None = None) -> None:
@@ -178,10 +184,10 @@ def turns(
     weights: Sequence[float],
     generator: Generator,
 ) -> list[int]:
-    """Whose turn it is, n times: the group that is furthest below its due, while it has any left.
+    """Group of each of n turns: the one furthest below its due that has any candidates left.
 
-    These are the highest averages of Webster and Sainte-Lague, so that quotas that sum to n are
-    met exactly. Ties are broken by the generator, once for all turns. Cost: O(n log G).
+    These are the highest averages of Webster and Sainte-Lague, so quotas that sum to n are met
+    exactly. The generator breaks ties, once for all turns. Cost: O(n log G).
     """
     ties = torch.rand(len(sizes), dtype=torch.float64, generator=generator).tolist()
 
@@ -204,11 +210,11 @@ def turns(
 
 
 def _numbered(groups: Any) -> tuple[list[Any], np.ndarray]:
-    """The names of the groups, and for each entry the number of its name."""
+    """Names of the groups, and the number of the name for each entry."""
     rows = np.asarray(groups.cpu() if isinstance(groups, Tensor) else groups)
     if rows.ndim != 1:
         raise ConfigurationError(
-            f"groups must be a vector, one group a sample, got the shape {rows.shape}."
+            f"groups must be a vector, one group per sample, got the shape {rows.shape}."
         )
     try:
         names, numbers = np.unique(rows, return_inverse=True)

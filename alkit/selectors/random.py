@@ -10,8 +10,8 @@ from alkit.selectors.selector import Selector
 class Random(Selector):
     """n candidates drawn uniformly without replacement, whatever their scores.
 
-    The m-th pick has the probability ``1 / (N - m + 1)`` among what is left.
-    Cost: O(N) time and memory, N random numbers; no candidate need be scored.
+    The m-th pick has the probability ``1 / (N - m + 1)`` among the candidates that are left.
+    Cost: O(N) time and memory, N random numbers; no candidate needs to be scored.
     """
 
     needs = frozenset()

@@ -1,4 +1,4 @@
-"""The contract of a selector."""
+"""Contract of a selector."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ NEEDS = frozenset({"scores", "outputs", "features", "annotated", "labels", "head
 
 
 class Selector:
-    """Which n candidates together? Positions among the candidates, most wanted first.
+    """Base class of selectors: pick n candidates, as positions, most wanted first.
 
-    A leaf overrides ``select`` alone. It draws random numbers from the generator only, breaks
-    ties by it, and states its cost in time and memory.
+    Subclasses override ``select`` alone. A selector draws random numbers only from the generator,
+    breaks ties with it, and states its cost in time and memory.
     """
 
     needs: frozenset[str] = frozenset({"scores"})
-    """What it looks at; nothing else need be computed: ``"scores"``; ``"outputs"`` or
-    ``"features"`` of the candidates; the same of the ``"annotated"`` samples; their
+    """Inputs that the selector uses; nothing else is computed for it: ``"scores"``; ``"outputs"``
+    or ``"features"`` of the candidates; the same of the ``"annotated"`` samples; their
     ``"labels"``; the ``"head"`` of the model."""
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor | Picks:
-        """``n`` distinct positions, most wanted first.
+        """Return ``n`` distinct positions, most wanted first.
 
         Args:
-            candidates: what to choose from, in ascending order of their ids.
-            n: how many, ``1 <= n <= N``.
+            candidates: the candidates to choose from, in ascending order of their ids.
+            n: number of picks, ``1 <= n <= N``.
             generator: the only source of random numbers, on the CPU.
         """
         raise NotImplementedError(f"{type(self).__name__} must define select(candidates, n, ...).")
 
     def __call__(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
-        """Exactly ``min(n, N)`` distinct picks, checked; positions are long, on the CPU.
+        """Return exactly ``min(n, N)`` distinct picks, checked; positions are long, on the CPU.
 
-        The picks, as ids, do not depend on the order of the candidates.
+        The picked ids do not depend on the order of the candidates.
 
         Raises:
-            QuerySizeError: n is no integer, or below 1.
-            EmptyPoolError: no candidates.
-            ScoreError, PredictionError, ConfigurationError: it needs something that the candidates
-                do not have.
+            QuerySizeError: n is not an integer, or is below 1.
+            EmptyPoolError: there are no candidates.
+            ScoreError, PredictionError, ConfigurationError: the candidates lack something that the
+                selector needs.
             PicksError: ``select`` returned anything but distinct positions of candidates.
         """
         n = checked_n(n)
@@ -69,32 +69,32 @@ class Selector:
             return _checked_picks(self, self.select(candidates, n, generator), n, len(ids))
         order = ids.argsort()
         if bool((ids[order].diff() == 0).any()):
-            raise PredictionError("ids must be distinct: a candidate came twice.")
+            raise PredictionError("ids must be distinct: a candidate appears twice.")
         picked = self.select(candidates[order], n, generator)
         picks = _checked_picks(self, picked, n, len(ids))
         return replace(picks, positions=order.cpu()[picks.positions])
 
     def _check_needs(self, candidates: Candidates) -> None:
         if "scores" in self.needs and candidates.scores is None:
-            raise ScoreError(f"{self!r} needs scores (N,), one a candidate, got none.")
+            raise ScoreError(f"{self!r} needs scores (N,), one per candidate, got none.")
         if "features" in self.needs:
-            _ = candidates.features  # says how to get them
+            _ = candidates.features  # its error explains how to get them
         known, annotated = candidates.prediction, candidates.annotated
         if "outputs" in self.needs and (known is None or known.outputs is None):
-            _ = candidates.probabilities  # likewise
+            _ = candidates.probabilities  # so does this one
         compared = self.needs & {"outputs", "features"} if "annotated" in self.needs else ()
         for name in compared:
             if annotated is not None and getattr(annotated, name) is None:
                 raise PredictionError(f"{self!r} needs the {name} of the annotated samples.")
         if "labels" in self.needs and candidates.num_annotated and candidates.labels is None:
             raise ConfigurationError(
-                f"{self!r} needs the labels of the annotated samples: class numbers (A,), "
-                "labels= of al.select; a strategy gives those of its pool."
+                f"{self!r} needs the labels of the annotated samples: pass labels= to al.select, "
+                "class numbers (A,); a strategy uses those of its pool."
             )
         if "head" in self.needs and candidates.head is None:
             raise ConfigurationError(
-                f"{self!r} looks through the last part of the model, from features to logits: say "
-                'which part it is, head="layer.path" of the strategy, or give head= to al.select.'
+                f"{self!r} uses the last part of the model, from features to logits: name it with "
+                'head="layer.path" of the strategy, or pass head= to al.select.'
             )
 
     def __repr__(self) -> str:
@@ -102,7 +102,7 @@ class Selector:
 
 
 class _Function(Selector):
-    """A plain function; it may look at whatever is there."""
+    """A plain function as a selector; it may use anything that the candidates hold."""
 
     needs = frozenset({"scores"})
 
@@ -119,14 +119,16 @@ class _Function(Selector):
 def as_selector(
     selector: Selector | Callable[..., Any], needs: frozenset[str] | set[str] = Selector.needs
 ) -> Selector:
-    """A selector as it is, or a function ``(candidates, n, generator)`` as a selector.
+    """Return a selector unchanged; wrap a function ``(candidates, n, generator)`` as a selector.
 
     Args:
-        selector: one of these. A function may carry what it looks at as an attribute ``needs``.
-        needs: see ``Selector.needs``; of a function that looks at more than the scores.
+        selector: a selector or a function. A function may list its inputs in an attribute
+            ``needs``.
+        needs: see ``Selector.needs``; for a function that uses more than the scores.
 
     Raises:
-        ConfigurationError: neither of these, or a class where its instance belongs.
+        ConfigurationError: it is neither of these, it is a class instead of an instance, or its
+            ``needs`` are unknown.
     """
     if isinstance(selector, Selector):
         return selector
@@ -134,7 +136,7 @@ def as_selector(
         needs = frozenset(getattr(selector, "needs", needs))
         if unknown := needs - NEEDS:
             raise ConfigurationError(
-                f"needs must be of {', '.join(sorted(NEEDS))}, got {', '.join(sorted(unknown))}."
+                f"needs must be among {', '.join(sorted(NEEDS))}, got {', '.join(sorted(unknown))}."
             )
         wrapped = _Function(selector)
         wrapped.needs = needs
@@ -147,18 +149,25 @@ def as_selector(
 
 
 def check_number(name: str, value: object, expected: str, fits: Callable[[Any], bool]) -> None:
-    """A ConfigurationError unless an argument is a finite number that fits what is expected."""
+    """Raise a ConfigurationError unless an argument is a finite number that fits.
+
+    Args:
+        name: name of the argument, for the message.
+        value: value of the argument.
+        expected: description of the values that fit, for the message.
+        fits: test of a finite number.
+    """
     if (
         not isinstance(value, Real)
         or isinstance(value, bool)
         or not math.isfinite(float(value))
         or not fits(value)
     ):
-        raise ConfigurationError(f"{name} must be a number {expected}, got {value!r}.")
+        raise ConfigurationError(f"{name} must be {expected}, got {value!r}.")
 
 
 def checked_n(n: int) -> int:
-    """How many to pick, as an integer; a QuerySizeError where it is none, or below 1."""
+    """Number of picks as an integer; a QuerySizeError if it is not one, or is below 1."""
     try:
         number = operator.index(n)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Spaces: as what are candidates compared? Features, class probabilities, gradients."""
+"""Spaces in which candidates are compared: features, class probabilities, gradients."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from alkit.selectors.geometry.points import Metric, Points
 
 
 class Space:
-    """As what candidates are compared; a leaf overrides ``factors``.
+    """The space in which candidates are compared; subclasses override ``factors``.
 
-    Called on candidates it gives their points, and those of the annotated samples, or None where
-    nothing is annotated.
+    A call on candidates returns their points, and those of the annotated samples or None if nothing
+    is annotated.
     """
 
     needs: frozenset[str] = frozenset()
     metric: Metric = "euclidean"
     origin_is_known: bool = False
-    """Whether a candidate at the origin has nothing to teach."""
+    """True if a candidate at the origin carries no information."""
 
     def factors(self, prediction: Prediction) -> tuple[Tensor, ...]:
-        """Matrices of N rows whose row-wise outer product is the point; see ``Points``."""
+        """Matrices of N rows whose row-wise outer products are the points; see ``Points``."""
         raise NotImplementedError(f"{type(self).__name__} must define factors(prediction).")
 
     def __call__(self, candidates: Candidates) -> tuple[Points, Points | None]:
         if "features" in self.needs:
-            _ = candidates.features  # says how to get them
+            _ = candidates.features  # its error explains how to get them
         if "outputs" in self.needs:
-            _ = candidates.probabilities  # likewise
+            _ = candidates.probabilities  # so does this one
         known = candidates.annotated
         predictions = [candidates.prediction] + [known] * bool(known is not None and len(known))
         parts = self._together([self.factors(part) for part in predictions])  # type: ignore
@@ -44,7 +44,7 @@ class Space:
         return ours, others[0] if others else None
 
     def _together(self, parts: list[tuple[Tensor, ...]]) -> list[tuple[Tensor, ...]]:
-        """What is done to the factors of the candidates and the annotated samples jointly."""
+        """Transform the factors of the candidates and the annotated samples jointly."""
         return parts
 
     def __repr__(self) -> str:
@@ -56,12 +56,12 @@ class Features(Space):
 
     Args:
         metric: ``"euclidean"``, ``"cosine"`` or ``"manhattan"``.
-        normalize: bring every row to norm one first.
-        pca: project onto so many principal components first, of candidates and annotated samples
-            together. Cost: O(N D^2 + D^3).
+        normalize: whether to scale every row to norm one first.
+        pca: number of principal components to project onto first, of candidates and annotated
+            samples together. Cost: O(N D^2 + D^3).
 
     Raises:
-        ConfigurationError: an unknown metric, or a ``pca`` that is no integer of at least 1.
+        ConfigurationError: the metric is unknown, or ``pca`` is not an integer of at least 1.
     """
 
     needs = frozenset({"features"})
@@ -104,11 +104,11 @@ class Probabilities(Space):
 
 
 class GradientEmbedding(Space):
-    """The gradient of the loss at the guessed label in the last layer: ``(p - onehot) e'``.
+    """The gradient of the loss at the predicted label in the last layer: ``(p - onehot) e'``.
 
-    Its norm says how uncertain, its direction in what way (Ash et al. 2020, "Deep batch active
-    learning by diverse, uncertain gradient lower bounds", section 3). ``N x C D`` values that are
-    never formed: the two factors stay apart.
+    Its norm measures how uncertain the model is, and its direction in what way (Ash et al. 2020,
+    "Deep batch active learning by diverse, uncertain gradient lower bounds", section 3). Its
+    ``N x C D`` values are never formed: the two factors stay separate.
     """
 
     needs = frozenset({"outputs", "features"})
@@ -122,7 +122,11 @@ class GradientEmbedding(Space):
 
 
 def as_space(space: Space | None) -> Space:
-    """The space of an argument; None is ``Features()``. Raises a ConfigurationError otherwise."""
+    """Return a space unchanged, and ``Features()`` for None.
+
+    Raises:
+        ConfigurationError: it is neither of these.
+    """
     if space is None:
         return Features()
     if isinstance(space, Space):
@@ -132,31 +136,31 @@ def as_space(space: Space | None) -> Space:
 
 
 def shown(space: Space) -> str:
-    """How a space reads in the ``repr`` of a selector: nothing where it is the default."""
+    """Text of a space as an argument in the ``repr`` of a selector; empty for the default."""
     return "" if repr(space) == "Features()" else f"space={space!r}"
 
 
 def as_float(rows: Tensor | None) -> Tensor:
-    """Rows in float32 (float64 stays), contiguous."""
+    """Convert rows to contiguous float32; float64 stays."""
     rows = torch.as_tensor(rows)
     return (rows if rows.dtype == torch.float64 else rows.float()).contiguous()
 
 
 def unit_rows(rows: Tensor) -> Tensor:
-    """Rows of norm one; a row of zeros stays. Where all are so already, they are not copied.
+    """Scale rows to norm one; a row of zeros stays. Rows that all have norm one are not copied.
 
-    Raises a NonFiniteError where norms overflow.
+    Raises a NonFiniteError if norms overflow.
     """
     norms = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
     if not torch.isfinite(norms).all():
-        raise NonFiniteError(f"The norms of the features overflow {rows.dtype}: scale them first.")
+        raise NonFiniteError(f"The norms of the features overflow {rows.dtype}: scale them down.")
     if ((norms - 1).abs() <= 4 * torch.finfo(rows.dtype).eps).all():
         return rows
     return rows / norms.clamp_(min=torch.finfo(rows.dtype).tiny)
 
 
 def _projected(parts: list[Tensor], components: int) -> list[Tensor]:
-    """All rows on their common principal components, from the covariance in float64."""
+    """Project all rows onto their common principal components; the covariance is in float64."""
     sums = torch.stack([part.sum(0, dtype=torch.float64) for part in parts])
     mean = sums.sum(0) / sum(map(len, parts))
 
@@ -166,6 +170,6 @@ def _projected(parts: list[Tensor], components: int) -> list[Tensor]:
     products = (block.T @ block for part in parts for block in centered(part))
     covariance = sum((product.double() for product in products), start=mean.new_zeros(()))
     if not torch.isfinite(covariance).all():
-        raise NonFiniteError("The covariance of the features overflows: scale them first.")
+        raise NonFiniteError("The covariance of the features overflows: scale them down first.")
     axes = torch.linalg.eigh(covariance).eigenvectors[:, -components:].flip(1).to(parts[0].dtype)
     return [torch.cat([block @ axes for block in centered(part)]) for part in parts]

@@ -1,4 +1,4 @@
-"""Batches drawn at random, the more likely the higher the score, with known probabilities."""
+"""Batches drawn at random with known probabilities; a higher score is more likely."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ from alkit.selectors.selector import Selector, check_number
 
 
 class Stochastic(Selector):
-    """Draws one candidate after another in proportion to fixed weights; a leaf gives these.
+    """Base class: draw one candidate after another in proportion to fixed weights.
 
-    The weights are ``w_i = (1 - uniform) v_i / sum(v) + uniform / N`` with ``v = exp(beta f)``, f
-    a leaf's function of the scores, and the m-th pick has the probability ``w_i / (sum of the w
-    that are left)``: one draw of Gumbel keys gives all picks in this order (Kirsch et al. 2023,
-    "Stochastic batch acquisition: A simple baseline for deep active learning"; the uniform share
-    is an addition). A high ``beta`` comes close to ``TopK``, a low one to ``Random``.
+    The weights are ``w_i = (1 - uniform) v_i / sum(v) + uniform / N`` with ``v = exp(beta f)``. A
+    subclass defines f as a function of the scores. The m-th pick has the probability
+    ``w_i / (sum of the w that are left)``: one draw of Gumbel keys yields all picks in this order
+    (Kirsch et al. 2023, "Stochastic batch acquisition: A simple baseline for deep active
+    learning"). The uniform share is an addition. A high ``beta`` approaches ``TopK``, a low one
+    ``Random``.
 
     Args:
-        beta: how much the scores decide, above 0.
-        uniform: the share of weight that is spread evenly, in [0, 1]: at every turn each candidate
-            keeps a probability of at least ``uniform / N``.
+        beta: influence of the scores, above 0.
+        uniform: share of the weight that is spread evenly, in [0, 1]; at every turn each candidate
+            has a probability of at least ``uniform / N``.
 
     Raises:
-        ConfigurationError: beta or uniform out of range.
+        ConfigurationError: beta or uniform is out of range.
     """
 
     def __init__(self, beta: float = 1.0, uniform: float = 0.0) -> None:
-        check_number("beta", beta, "above 0", lambda beta: beta > 0)
-        check_number("uniform", uniform, "in [0, 1]", lambda share: 0 <= share <= 1)
+        check_number("beta", beta, "a number above 0", lambda beta: beta > 0)
+        check_number("uniform", uniform, "a number in [0, 1]", lambda share: 0 <= share <= 1)
         self.beta = beta
         self.uniform = uniform
 
     def log_weights(self, scores: Tensor) -> Tensor:
-        """f, ``(N,)``, minus infinity where never; scores are float64."""
+        """f, ``(N,)``, of scores in float64; minus infinity for candidates that are never drawn."""
         raise NotImplementedError(f"{type(self).__name__} must define log_weights(scores).")
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
@@ -55,13 +56,14 @@ class Stochastic(Selector):
 class Power(Stochastic):
     """Draws in proportion to ``score ** beta``: Gumbel keys ``beta log s + Gumbel``.
 
-    For scores of which zero means not at all, such as margin, entropy or BALD. A score of zero is
-    drawn by the uniform share, or, without one, once nothing else is left; all of them alike.
-    Cost: O(N + n log n) time, O(N) memory, N random numbers. See ``Stochastic``, also for the
-    arguments; batches of 10 do well with a beta of 8, larger ones with 1 to 4.
+    For scores where zero means that a candidate is not wanted, such as margin, entropy or BALD.
+    Candidates with a score of zero are drawn by the uniform share. Without one they are drawn,
+    with equal chances, once no others are left. Cost: O(N + n log n) time, O(N) memory, N random
+    numbers. See ``Stochastic``, also for the arguments; batches of 10 do well with a beta of 8,
+    larger ones with 1 to 4.
 
     Raises:
-        ScoreError: scores below zero.
+        ScoreError: scores are below zero.
     """
 
     def log_weights(self, scores: Tensor) -> Tensor:
@@ -69,17 +71,17 @@ class Power(Stochastic):
         if lowest < 0:
             raise ScoreError(
                 f"{self!r} needs scores of at least 0, got {float(lowest):g}: use Softmax() or "
-                "SoftRank(), or bring them to [0, 1] with MinMax(criterion)."
+                "SoftRank(), or scale them to [0, 1] with MinMax(criterion)."
             )
-        return scores.log() if highest > 0 else scores  # all alike
+        return scores.log() if highest > 0 else scores  # all are equal
 
 
 class Softmax(Stochastic):
     """Draws in proportion to ``exp(beta score)``: Gumbel keys ``beta s + Gumbel``.
 
-    For scores of any sign; their unit decides together with ``beta``: a difference of
-    ``1 / beta`` makes e times as likely. Cost: O(N + n log n) time, O(N) memory, N random numbers.
-    See ``Stochastic``, also for the arguments.
+    For scores of any sign. The effect of ``beta`` depends on their unit: a score that is higher by
+    ``1 / beta`` is e times as likely. Cost: O(N + n log n) time, O(N) memory, N random numbers. See
+    ``Stochastic``, also for the arguments.
     """
 
     def log_weights(self, scores: Tensor) -> Tensor:
@@ -89,9 +91,9 @@ class Softmax(Stochastic):
 class SoftRank(Stochastic):
     """Draws in proportion to ``rank ** -beta``: Gumbel keys ``-beta log r + Gumbel``.
 
-    The highest score has rank 1; equal ones share the mean of their ranks. For scores of which
-    nothing but the order means anything. Cost: O(N log N) time, O(N) memory, N random numbers.
-    See ``Stochastic``, also for the arguments.
+    The highest score has rank 1; equal scores share the mean of their ranks. For scores whose order
+    alone is meaningful. Cost: O(N log N) time, O(N) memory, N random numbers. See ``Stochastic``,
+    also for the arguments.
     """
 
     def log_weights(self, scores: Tensor) -> Tensor:
@@ -102,16 +104,16 @@ class SoftRank(Stochastic):
 
 
 def drawn(logs: Tensor, n: int, generator: Generator) -> Picks:
-    """``n`` picks without replacement, one after another in proportion to ``exp(logs)``.
+    """Draw ``n`` picks without replacement, one after another in proportion to ``exp(logs)``.
 
-    Those of minus infinity come after all others, in random order.
+    Candidates at minus infinity come after all others, in random order.
     """
     uniform = torch.rand(len(logs), dtype=torch.float64, generator=generator).to(logs.device)
     gumbel = -(-torch.log1p(-uniform)).log()
     possible = int((logs > -torch.inf).sum())
     first = (logs + gumbel).topk(min(n, possible)).indices
     others = logs.index_fill(0, first, -torch.inf).logsumexp(0)
-    # summed from the end, so that what is left after large weights keeps its digits
+    # summed from the end, so that the sum left after large weights keeps its digits
     left = torch.cat([others[None], logs[first].flip(0)]).logcumsumexp(0)[1:].flip(0)
     chances = (logs[first] - left).exp().clamp(max=1)
     if n <= possible:

@@ -9,11 +9,11 @@ from alkit.selectors.selector import Selector, checked_n
 
 
 class TopK(Selector):
-    """The n highest scores; all candidates of an equal score are equally likely to be taken.
+    """The n highest scores; candidates with equal scores are equally likely to be picked.
 
-    Ties inside the picks come in random order too. Cost: O(N + n log n) time, O(N) memory, and
-    one random number, of which and of its id each candidate's place in a tie depends.
-    ``RunningTopK`` makes the same picks of scores that come in chunks.
+    Ties among the picks come in random order too. Cost: O(N + n log n) time, O(N) memory and one
+    random number. The place of a candidate in a tie depends on that number and its id alone.
+    ``RunningTopK`` makes the same picks from scores that come in chunks.
     """
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
@@ -22,40 +22,40 @@ class TopK(Selector):
 
 
 class RunningTopK:
-    """The n highest of scores that come in chunks; O(n) rows are held.
+    """The n highest of scores that come in chunks; holds O(n) rows.
 
-    They are those that ``TopK`` would pick of the whole with the same generator, whatever the
-    chunks and their order. Cost: O(N + n log n) time where the scores come in random order,
-    O(N log n) at worst.
+    With the same generator, they are the picks of ``TopK`` from all scores at once, whatever the
+    chunks and their order. Cost: O(N + n log n) time if the scores come in random order, O(N log n)
+    at worst.
 
     Args:
-        n: how many.
-        generator: breaks ties; one random number is drawn.
+        n: number of picks.
+        generator: source of the one random number that is drawn, which breaks ties.
 
     Raises:
-        QuerySizeError: n is no integer of at least 1.
+        QuerySizeError: n is not an integer of at least 1.
     """
 
     def __init__(self, n: int, generator: Generator) -> None:
         self.n = checked_n(n)
         self._seed = _drawn(generator)
-        self._held: list[tuple[Tensor, Tensor]] = []  # scores and ids; few more than n
-        self._threshold = -torch.inf  # of which n are held
+        self._held: list[tuple[Tensor, Tensor]] = []  # scores and ids; a few more than n
+        self._threshold = -torch.inf  # reached by n of the held scores
 
     def add(self, scores: Tensor, ids: Tensor) -> None:
-        """Take in a chunk.
+        """Add a chunk.
 
         Args:
             scores: ``(M,)`` finite floats, higher is wanted sooner.
             ids: ``(M,)`` dataset indices, distinct over all chunks.
 
         Raises:
-            ScoreError: not one float score an id.
-            NonFiniteError: scores that are NaN or infinite.
+            ScoreError: the scores are not one float per id.
+            NonFiniteError: scores are NaN or infinite.
         """
         if scores.ndim != 1 or not scores.is_floating_point() or scores.shape != ids.shape:
             raise ScoreError(
-                "expected float scores (M,) and as many ids, got "
+                "expected float scores (M,) and one id per score, got "
                 f"{scores.dtype} {tuple(scores.shape)} and {tuple(ids.shape)}."
             )
         check_finite(scores)
@@ -68,7 +68,7 @@ class RunningTopK:
         """Ids and scores ``(min(n, N),)`` of the best so far, most wanted first.
 
         Raises:
-            EmptyPoolError: nothing came yet.
+            EmptyPoolError: no candidates were added yet.
         """
         if not sum(len(held) for held, _ in self._held):
             raise EmptyPoolError("There are no candidates to select from.")
@@ -95,7 +95,7 @@ def _best(scores: Tensor, ids: Tensor, n: int, seed: int) -> Tensor:
 
 
 def _highest(scores: Tensor, number: int) -> tuple[Tensor, Tensor]:
-    """As ``topk``, of the groups of 64 whose best are the highest, and of what is in no group."""
+    """Result of ``topk``, searched in the groups of 64 with the highest maxima and in the rest."""
     size = 64
     if len(scores) < 4 * size * number:
         return scores.topk(number)
@@ -114,8 +114,10 @@ def _drawn(generator: Generator) -> int:
 
 
 def _hashed(ids: Tensor, seed: int) -> Tensor:
-    """Random keys ``(N,)``, distinct for distinct ids (Steele et al. 2014, "Fast splittable
-    pseudorandom number generators", section 4): each depends on its own id alone."""
+    """Random keys ``(N,)``, distinct for distinct ids; each depends on its own id alone.
+
+    Steele et al. 2014, "Fast splittable pseudorandom number generators", section 4.
+    """
     keys = ids * -0x61C8864680B583EB + seed  # int64 wraps around
     for shift, factor in ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15)):
         keys = (keys ^ _shifted(keys, shift)) * factor
@@ -123,5 +125,5 @@ def _hashed(ids: Tensor, seed: int) -> Tensor:
 
 
 def _shifted(keys: Tensor, by: int) -> Tensor:
-    """To the right, as unsigned numbers."""
+    """Shift to the right, as unsigned numbers."""
     return (keys >> by) & (2 ** (64 - by) - 1)

@@ -14,41 +14,41 @@ from alkit.selectors.selector import Selector, check_number
 from alkit.selectors.spaces import Features, Space
 
 MOST_CLUSTERS = 500
-SMALL = 5  # points of a cluster that counts as none
+SMALL = 5  # clusters of at most this many points come last
 
-# the features of the paper are of norm one
+# the features in the paper have norm one
 DEFAULT = Features(normalize=True)
 
 
 class TypiClust(Selector):
-    """The most typical candidate of each of the largest clusters that nothing is annotated of.
+    """The most typical candidate of each of the largest clusters without annotated samples.
 
-    A candidate is the more typical, the less its mean distance to its nearest neighbors in the
-    cluster. Candidates and the A annotated samples fall into ``min(A + n, 500)`` clusters by
-    k-means; each pick comes from one of those that hold the fewest annotated and picked samples,
-    the largest of them first, and clusters of 5 or fewer last. Hacohen, Dekel & Weinshall 2022,
+    A candidate is the more typical, the smaller its mean distance to its nearest neighbors in the
+    cluster. k-means splits the candidates and the A annotated samples into ``min(A + n, 500)``
+    clusters. Each pick comes from a cluster that holds the fewest annotated and picked samples, the
+    largest of them first; clusters of 5 or fewer come last. Hacohen, Dekel & Weinshall 2022,
     "Active learning on a budget: opposite strategies suit high and low budgets", section 3.2. For
     few labels: a hundred, not thousands.
 
-    Neighbors are the candidates of the cluster that are still free, at most half of them. Where a
-    cluster is used up the next one takes its turn.
+    Neighbors are the candidates of the cluster that are still free, at most half of them. If a
+    cluster is used up, the next one takes its turn.
 
-    Cost: O(N (A + n) (D + 320) + M^2 D) multiply-adds, M^2 the sum of the squared sizes of the
-    clusters that are picked from, about N^2 / (A + n); O(32 (N + A) + M D) memory.
+    Cost: O(N (A + n) (D + 320) + M^2 D) multiply-adds. M^2 is the sum of the squared sizes of the
+    clusters that are picked from, about N^2 / (A + n). O(32 (N + A) + M D) memory.
 
     Args:
-        space: as what candidates are compared: euclidean, or cosine. Default:
+        space: space in which candidates are compared: euclidean or cosine. Default:
             ``Features(normalize=True)``.
-        neighbors: how many nearest neighbors.
+        neighbors: number of nearest neighbors.
 
     Raises:
-        ConfigurationError: a space of the manhattan distance; ``neighbors`` that are no integer
+        ConfigurationError: the space has the manhattan distance, or ``neighbors`` is not an integer
             of at least 1.
     """
 
     def __init__(self, space: Space | None = None, *, neighbors: int = 20) -> None:
         self.space = DEFAULT if space is None else space_with_means(space)
-        whole = "that is whole and at least 1"
+        whole = "an integer of at least 1"
         check_number("neighbors", neighbors, whole, lambda k: k >= 1 and k == int(k))
         self.neighbors = int(neighbors)
         self.needs = self.space.needs | {"annotated"}
@@ -70,7 +70,7 @@ class TypiClust(Selector):
         picks: list[int] = []
         while queue and len(picks) < n:
             small, taken, size, i = heappop(queue)
-            if taken and taken == held[i]:  # its first turn, and some of it is annotated
+            if taken and taken == held[i]:  # its first turn, and it holds annotated samples
                 free[i] = free[i][points[free[i]].reach(known[theirs == i]) > 0]  # type: ignore
             if len(free[i]):
                 pick, free[i] = self._most_typical(points, free[i], luck)
@@ -79,7 +79,7 @@ class TypiClust(Selector):
         return completed(torch.tensor(picks, dtype=torch.long), points, known, n, generator)
 
     def _most_typical(self, points: Points, members: Tensor, luck: Tensor) -> tuple[int, Tensor]:
-        """One of the members of a cluster, and those that do not equal it."""
+        """Most typical member of a cluster, and the members that do not equal it."""
         if len(members) == 1:
             return int(members), members[:0]
         inside = points[members]

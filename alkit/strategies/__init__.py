@@ -1,14 +1,12 @@
-"""Strategies: a model, how it is trained, a criterion and a selector, around a pool."""
+"""Strategies: a training and an acquisition around a pool."""
 
 from __future__ import annotations
 
-from alkit.querying.automatic import AutoStrategy, auto
 from alkit.strategies.adversarial import AdversarialStrategy
-from alkit.strategies.calibrated import CalibratedStrategy
-from alkit.strategies.epig import EPIGStrategy
 from alkit.strategies.learner import ActiveLearner
 from alkit.strategies.losslearning import LearningLossStrategy
 from alkit.strategies.papers import (
+    auto,
     badge,
     bald,
     batchbald,
@@ -29,9 +27,6 @@ from alkit.strategies.strategy import Strategy, UncertaintyStrategy, UniformStra
 __all__ = [
     "ActiveLearner",
     "AdversarialStrategy",
-    "AutoStrategy",
-    "CalibratedStrategy",
-    "EPIGStrategy",
     "LearningLossStrategy",
     "SemiSupervisedStrategy",
     "Strategy",

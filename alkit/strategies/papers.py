@@ -13,9 +13,10 @@ from torch import nn
 from typing_extensions import Unpack
 
 from alkit.blocks import Ensemble, MCDropout
-from alkit.criteria import BALD, Criterion, Margin
+from alkit.criteria import BALD, EPIG, Criterion, Margin
 from alkit.errors import ConfigurationError
 from alkit.pool import ActiveLearningDataset
+from alkit.querying import Auto
 from alkit.selectors import (
     BatchBALD,
     ClusterMargin,
@@ -28,7 +29,6 @@ from alkit.selectors import (
     TypiClust,
     UncertaintyHerding,
 )
-from alkit.strategies.epig import EPIGStrategy
 from alkit.strategies.strategy import Strategy, StrategyOptions
 
 
@@ -46,6 +46,7 @@ def badge(
 def bald(
     classifier: nn.Module,
     train_pool: ActiveLearningDataset,
+    *,
     samples: int = 20,
     **options: Unpack[StrategyOptions],
 ) -> Strategy:
@@ -61,6 +62,7 @@ def bald(
 def batchbald(
     classifier: nn.Module,
     train_pool: ActiveLearningDataset,
+    *,
     samples: int = 20,
     **options: Unpack[StrategyOptions],
 ) -> Strategy:
@@ -77,6 +79,7 @@ def batchbald(
 def committee(
     classifier: nn.Module,
     train_pool: ActiveLearningDataset,
+    *,
     members: int = 5,
     criterion: Criterion | None = None,
     **options: Unpack[StrategyOptions],
@@ -111,18 +114,18 @@ def coreset(
 def epig(
     classifier: nn.Module,
     train_pool: ActiveLearningDataset,
+    *,
     samples: int = 20,
-    targets: Any = None,
+    targets: Any = "unannotated",
     **options: Unpack[StrategyOptions],
-) -> EPIGStrategy:
-    """EPIG: what the label would tell of the predictions for other inputs, the targets.
+) -> Strategy:
+    """EPIG: expected information of a label about the predictions for other inputs, the targets.
 
-    Bickford Smith et al. 2023, "Prediction-oriented Bayesian active learning", eq. 5. Targets are
-    a dataset of inputs that matter, labeled or not; by default the unannotated samples. Cost: see
-    ``MCDropout``, which is put around the network, and ``EPIGStrategy``.
+    Bickford Smith et al. 2023, "Prediction-oriented Bayesian active learning", eq. 5. The targets
+    are a dataset of inputs that matter, labeled or not; by default the unannotated samples. Cost:
+    see ``MCDropout``, which wraps the network, and ``EPIG``.
     """
-    network = _with_dropout(classifier, samples)
-    return EPIGStrategy(network, train_pool, targets=targets, **options)
+    return Strategy(_with_dropout(classifier, samples), train_pool, EPIG(targets), **options)
 
 
 def typiclust(
@@ -182,6 +185,7 @@ def coral(
 def power_margin(
     classifier: nn.Module,
     train_pool: ActiveLearningDataset,
+    *,
     beta: float = 1.0,
     **options: Unpack[StrategyOptions],
 ) -> Strategy:
@@ -196,6 +200,7 @@ def power_margin(
 def power_bald(
     classifier: nn.Module,
     train_pool: ActiveLearningDataset,
+    *,
     samples: int = 20,
     beta: float = 8.0,
     **options: Unpack[StrategyOptions],
@@ -207,6 +212,16 @@ def power_bald(
     which is put around the network, and ``Power``.
     """
     return Strategy(_with_dropout(classifier, samples), train_pool, BALD(), Power(beta), **options)
+
+
+def auto(
+    classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
+) -> Strategy:
+    """Automatic choice of the selector before each query, by what is measured; see ``Auto``.
+
+    Works from the first label on. ``query.why`` states the reason.
+    """
+    return Strategy(classifier, train_pool, acquisition=Auto(), **options)
 
 
 def _with_dropout(classifier: nn.Module, samples: int) -> MCDropout:

@@ -1,4 +1,4 @@
-"""Strategies over a plain network: loss, optimizer and metrics come with them."""
+"""Strategies over a plain network, with its loss, optimizer and metrics."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ import lightning as L
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from alkit.criteria import Constant, Criterion, Margin
+from alkit.criteria import Constant, Criterion
 from alkit.errors import ConfigurationError
 from alkit.pool import ActiveLearningDataset
 from alkit.prediction import OutputKind
+from alkit.querying import Acquisition
+from alkit.querying.acquisition import ScoreFunction
 from alkit.querying.predictor import Inputs
-from alkit.selectors import Random, Selector, TopK
-from alkit.strategies.learner import ActiveLearner, ScoreFunction
+from alkit.selectors import Random, Selector
+from alkit.strategies.learner import ActiveLearner
 from alkit.training import Application, Classifier
 
 
 class LearnerOptions(TypedDict, total=False):
-    """What every strategy takes by keyword; described at ``ActiveLearner``."""
+    """Keyword arguments of every strategy; described at ``ActiveLearner``."""
 
+    acquisition: Acquisition | None
     val_pool: ActiveLearningDataset | None
     val_share: float
     test: Any
@@ -38,7 +41,7 @@ class LearnerOptions(TypedDict, total=False):
 
 
 class TrainingOptions(TypedDict, total=False):
-    """How a strategy trains a plain network; described at ``Strategy``."""
+    """Keyword arguments of the training of a plain network; described at ``Strategy``."""
 
     loss: nn.Module | Callable[[Tensor, Tensor], Tensor] | None
     optimizer: Any
@@ -48,7 +51,7 @@ class TrainingOptions(TypedDict, total=False):
 
 
 class StrategyOptions(LearnerOptions, TrainingOptions, total=False):
-    """What every strategy over a network takes by keyword."""
+    """Keyword arguments of every strategy over a network."""
 
 
 class Strategy(ActiveLearner):
@@ -56,19 +59,19 @@ class Strategy(ActiveLearner):
 
     Args:
         classifier: the network, a Block or any ``nn.Module``; or a LightningModule (such as an
-            ``alkit.CategoricalClassifier``), which brings its own training.
+            ``alkit.training.FixMatchClassifier``), which brings its own training.
         train_pool: the pool.
-        criterion: how much each candidate is wanted. Default: ``Margin()``.
-        selector: which candidates together. Default: ``TopK()``.
-        loss: default ``CrossEntropyLoss``; it also declares what the network returns.
+        criterion: score of each candidate. Default: ``Margin()``.
+        selector: choice of a batch. Default: ``TopK()``.
+        loss: the loss, ``CrossEntropyLoss`` by default; it also declares the network's outputs.
         optimizer: a recipe, ``alkit.Adam(lr=1e-3)`` by default.
-        train_metrics, val_metrics, test_metrics: of torchmetrics; results are named after their
-            class: ``testMulticlassAccuracy`` (and ``testMulticlassAccuracy_epoch``).
-        **options: those of ``ActiveLearner``.
+        train_metrics, val_metrics, test_metrics: metrics of torchmetrics; results are named after
+            their class: ``testMulticlassAccuracy`` (and ``testMulticlassAccuracy_epoch``).
+        **options: the options of ``ActiveLearner``, such as ``acquisition`` and ``seed``.
 
     Raises:
-        ConfigurationError: a LightningModule together with a loss, optimizer or metrics that it
-            would ignore.
+        ConfigurationError: a LightningModule comes with a loss, optimizer or metrics that it would
+            ignore.
     """
 
     def __init__(
@@ -95,17 +98,17 @@ class Strategy(ActiveLearner):
         super().__init__(_trained(classifier, training), train_pool, criterion, selector, **options)
 
     def on_test_epoch_end(self) -> None:
-        """As the module's; its metrics are also logged under their plain names."""
-        super().on_test_epoch_end()
+        """Call the module's hook; its metrics are also logged under their plain names."""
+        self.module.on_test_epoch_end()
         if isinstance(self.module, Application):
             for name, metric in self.module.test_metrics.items():  # type: ignore
                 self.log(name, metric)  # type: ignore[arg-type]
 
 
 class UniformStrategy(Strategy):
-    """Queries samples uniformly at random: what every other strategy is measured against.
+    """Queries samples uniformly at random: the baseline of every other strategy.
 
-    No forward pass over the pool is made to choose. Arguments as those of ``Strategy``.
+    It makes no forward pass over the pool. The arguments are those of ``Strategy``.
     """
 
     def __init__(
@@ -114,17 +117,18 @@ class UniformStrategy(Strategy):
         train_pool: ActiveLearningDataset,
         **options: Unpack[StrategyOptions],
     ) -> None:
-        super().__init__(classifier, train_pool, Constant(), Random(), **options)
+        options.setdefault("acquisition", Acquisition(Constant(), Random()))
+        super().__init__(classifier, train_pool, **options)
 
 
 class UncertaintyStrategy(Strategy):
-    """Queries the samples that the model is least sure of (Lewis and Gale 1994).
+    """Queries the samples that the model is least certain of (Lewis and Gale 1994).
 
     Args:
         classifier: the network, as for ``Strategy``.
         criterion: the measure of uncertainty, such as ``Margin()`` or ``Entropy()``.
         train_pool: the pool.
-        **options: those of ``Strategy``.
+        **options: the options of ``Strategy``.
     """
 
     def __init__(
@@ -136,19 +140,18 @@ class UncertaintyStrategy(Strategy):
     ) -> None:
         if train_pool is None:
             raise ConfigurationError("UncertaintyStrategy needs a train_pool.")
-        criterion = Margin() if criterion is None else criterion
-        super().__init__(classifier, train_pool, criterion, TopK(), **options)
+        super().__init__(classifier, train_pool, criterion, **options)
 
 
 def training_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Options of a strategy, parted into those of the training and the others."""
+    """Split the options of a strategy into those of the training and the others."""
     names = TrainingOptions.__annotations__
     training = {name: value for name, value in options.items() if name in names}
     return training, {name: value for name, value in options.items() if name not in names}
 
 
 def _trained(classifier: nn.Module, training: dict[str, Any]) -> L.LightningModule:
-    """The network as a LightningModule that trains it."""
+    """Wrap a network as a LightningModule that trains it."""
     if not isinstance(classifier, L.LightningModule):
         return Classifier(classifier, **training)
     ignored = [name for name, value in training.items() if value is not None]

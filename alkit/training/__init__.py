@@ -1,14 +1,30 @@
-"""Applications: a network, and how it is trained, measured and used, as a LightningModule."""
+"""Trainings: a network with its loss, optimizer and metrics, as a LightningModule."""
 
+from alkit.training.adversarial import AdversarialClassifier
 from alkit.training.application import Application, output_kind
 from alkit.training.classifiers import BinaryClassifier, CategoricalClassifier, Classifier
+from alkit.training.consistency import FixMatchClassifier
+from alkit.training.history import History
+from alkit.training.loss_prediction import LossPredictionClassifier
+from alkit.training.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from alkit.training.regressor import Regressor
+from alkit.training.trainer import Trainer
 
 __all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "AdversarialClassifier",
     "Application",
     "BinaryClassifier",
     "CategoricalClassifier",
     "Classifier",
+    "FixMatchClassifier",
+    "History",
+    "LossPredictionClassifier",
+    "Optimizer",
+    "RMSprop",
     "Regressor",
+    "Trainer",
     "output_kind",
 ]

@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from alkit.blocks import Block, Sequential
-from alkit.training import Classifier
 from alkit.training.batches import split_batch
+from alkit.training.budget import check_counts
+from alkit.training.classifiers import Classifier
 
 
 class AdversarialClassifier(Classifier):
-    """A classifier whose backbone also learns to fool a critic of its latents.
+    """A classifier whose backbone also learns to fool a critic of its latents (WAAL).
 
     One step on annotated ``(x, y)`` and unannotated ``u``, with latents z = f(x), z_u = f(u)
     (after Shui et al. 2020; L annotated, U unannotated, D = L + U the whole pool):
 
-        W = U / (L + U) * (mean g(z_u) - mean g(z))     the distance that g sees, D to L
+        W = U / (L + U) * (mean g(z_u) - mean g(z))     distance of D to L, seen by g
         critic g:              maximize W - penalty_weight * mean (|grad g(z')| - 1)^2
         backbone f, head h:    minimize loss(h(z), y) + adversarial_weight * W
 
-    with z' uniformly between pairs of z and z_u (Gulrajani et al. 2017). High g: unlike what is
-    annotated. Deviations from the paper's code: both sides step at once, by one backward pass
-    through a gradient reversal (Ganin and Lempitsky 2015), so that a batch is one optimizer step;
-    the penalty is subtracted in the critic's objective (there it enters with the wrong sign);
-    the ratio is what the distance of L to D gives, where the code weights the annotated mean by
-    L / U and so rewards a critic for being large everywhere.
+    with z' uniform between pairs of z and z_u (Gulrajani et al. 2017). A high g means unlike the
+    annotated samples; ``HeadScore("discriminator")`` is the criterion of it. Deviations from the
+    paper's code: both sides step at once, by one backward pass through a gradient reversal (Ganin
+    and Lempitsky 2015), so that a batch is one optimizer step; the penalty is subtracted in the
+    critic's objective (there it enters with the wrong sign); the ratio follows from the distance
+    of L to D, where the code weights the annotated mean by L / U and so rewards a critic for being
+    large everywhere.
+
+    Source: Shui et al. 2020, "Deep active learning: unified and principled method for query and
+    training", AISTATS. A step costs about two steps of a plain classifier.
+
+    Args:
+        backbone: network that returns latents ``(B, D)``, or of any shape.
+        head: network from the latents to the outputs.
+        discriminator: network from flattened latents ``(B, D)`` to one number, such as an
+            ``alkit.Discriminator``. A sigmoid at its end is allowed, and bounds the critic.
+        adversarial_weight: weight of the critic in the backbone's objective (mu in the paper).
+        gradient_penalty_weight: weight of the penalty that keeps the critic 1-Lipschitz.
+        unlabeled_batch_size: number of unannotated samples per step. Default: the batch size.
+        **training: the arguments of ``Classifier``.
     """
+
+    features_layer = "model.0"
 
     def __init__(
         self,
@@ -37,17 +54,31 @@ class AdversarialClassifier(Classifier):
         head: nn.Module,
         discriminator: nn.Module,
         *,
-        adversarial_weight: float,
-        gradient_penalty_weight: float,
+        adversarial_weight: float = 0.01,
+        gradient_penalty_weight: float = 10.0,
+        unlabeled_batch_size: int | None = None,
         **training: Any,
     ) -> None:
+        check_counts(unlabeled_batch_size=unlabeled_batch_size)
         backbone, head, discriminator = map(_as_block, (backbone, head, discriminator))
         super().__init__(Sequential(backbone, head), **training)
         self.discriminator = discriminator
         self.adversarial_weight = adversarial_weight
         self.gradient_penalty_weight = gradient_penalty_weight
+        self.unlabeled_batch_size = unlabeled_batch_size
         self.unannotated_share = 1.0  # U / (L + U), set for each fit
-        self.rng = torch.Generator()  # of the points between latents, set for each fit
+        self.rng = torch.Generator()  # draws the points between latents, set for each fit
+
+    def unannotated_batch_size(self, batch_size: int) -> int:
+        """Number of unannotated samples per step."""
+        return self.unlabeled_batch_size or batch_size
+
+    def begin_fit(
+        self, annotated: int, unannotated: int, generator: Callable[[str], torch.Generator]
+    ) -> None:
+        """Set the share of the unannotated samples, and the random numbers of the penalty."""
+        self.unannotated_share = unannotated / (annotated + unannotated)
+        self.rng = generator("between")
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         x, y = split_batch(batch["annotated"])
@@ -69,7 +100,7 @@ class AdversarialClassifier(Classifier):
         return loss - distance + self.gradient_penalty_weight * penalty
 
     def distance(self, latents: Tensor, others: Tensor) -> Tensor:
-        """W: how far the critic sees the pool from its annotated part."""
+        """Distance W between the pool and its annotated part, as the critic sees it."""
         critic = self.discriminator
         return self.unannotated_share * (critic(others).mean() - critic(latents).mean())
 
@@ -86,10 +117,10 @@ class AdversarialClassifier(Classifier):
 
 
 def _as_block(part: nn.Module) -> Block:
-    """A block says where shapes do not fit."""
+    """Wrap a plain module as a block, whose errors name the part where shapes do not fit."""
     return part if isinstance(part, Block) else Sequential(part)
 
 
 def _reversed(latents: Tensor, weight: float) -> Tensor:
-    """The same values, with a gradient of the opposite sign, times ``weight``."""
+    """Return the same values, with a gradient of the opposite sign, times ``weight``."""
     return -weight * latents + (1 + weight) * latents.detach()

@@ -52,7 +52,7 @@ class Application(Block, lightning.LightningModule):
 
     Args:
         loss: takes the model's output and the targets, and returns a scalar.
-        optimizer: an `alkit.training.optimizers` recipe, a torch optimizer class, or a function of the
+        optimizer: a recipe such as `alkit.SGD(lr=0.1)`, a torch optimizer class, or a function of the
             parameters that returns an optimizer. Default: `Adam(lr=1e-3)`.
         metrics: torchmetrics for all three kinds: one, several, `(name, metric)` pairs, or a
             dict of names. They are copied, so that two applications may take the same ones.

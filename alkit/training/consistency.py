@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from alkit.errors import ConfigurationError, ModelOutputError
-from alkit.training import Classifier
-from alkit.training.augmentation import Augmentation, Augmenter
+from alkit.training.augmentation import STRONG, WEAK, Augmentation, Augmenter
 from alkit.training.batches import split_batch
+from alkit.training.budget import check_counts
+from alkit.training.classifiers import Classifier
 
 
-class ConsistentClassifier(Classifier):
-    """A classifier that also agrees with itself on samples that nobody labeled (FixMatch).
+class FixMatchClassifier(Classifier):
+    """A classifier that also agrees with itself on unannotated samples (FixMatch).
 
     One step on annotated ``(x, y)`` and unannotated ``u``, with p the probabilities of the model:
 
@@ -25,30 +26,49 @@ class ConsistentClassifier(Classifier):
                                               * loss(strong(u), argmax q)
 
     Source: Sohn et al. 2020, "FixMatch: simplifying semi-supervised learning with consistency and
-    confidence", algorithm 1. Two deviations: q comes from a pass of its own, in training mode, so
+    confidence", algorithm 1. Two deviations: q comes from a separate pass, in training mode, so
     that no gradient is computed for it; the other two parts share one pass, and so the statistics
     of BatchNorm.
 
-    Logged beside the loss on what people annotated (``train_loss``, and the metrics): the
-    ``train_consistency_loss``, and ``train_pseudo_labeled``, the share of the unannotated batch
-    that the machine labeled.
+    Pseudo-labels exist for one step and never enter the pool. Beside the loss on the annotated
+    samples (``train_loss``, and the metrics) it logs ``train_consistency_loss``, and
+    ``train_pseudo_labeled``, the share of the unannotated batch with a pseudo-label. A step costs
+    about 1 + 4/3 ``unlabeled_batch_size / batch_size`` steps of a plain classifier.
+
+    Args:
+        model: the network, which returns ``(B, C)``.
+        weak: augmentation for easy views of a batch of inputs: ``weak(x)``, or
+            ``weak(x, generator=)`` to draw from the strategy's random numbers. Default: small
+            distortions of images.
+        strong: augmentation for hard views. Default: larger distortions, and a hole.
+        threshold: smallest probability of a pseudo-label, in [0, 1).
+        unlabeled_weight: weight of the loss on pseudo-labels.
+        unlabeled_batch_size: number of unannotated samples per step. Default: four times the
+            batch size.
+        **training: the arguments of ``Classifier``.
+
+    Raises:
+        ConfigurationError: the threshold, the weight or an augmentation is invalid, or the loss
+            is that of a regression.
     """
 
     def __init__(
         self,
         model: nn.Module,
         *,
-        weak: Augmentation,
-        strong: Augmentation,
-        threshold: float,
-        unlabeled_weight: float,
+        weak: Augmentation = WEAK,
+        strong: Augmentation = STRONG,
+        threshold: float = 0.95,
+        unlabeled_weight: float = 1.0,
+        unlabeled_batch_size: int | None = None,
         **training: Any,
     ) -> None:
+        check_counts(unlabeled_batch_size=unlabeled_batch_size)
         super().__init__(model, **training)
         if self.outputs == "values":
             raise ConfigurationError(
-                f"{type(self.loss).__name__} is the loss of a regression, whose outputs do not "
-                "say how sure the model is: pseudo-labels need a classifier."
+                f"{type(self.loss).__name__} is the loss of a regression, whose outputs have no "
+                "probabilities: pseudo-labels need a classifier."
             )
         if not 0 <= threshold < 1:
             raise ConfigurationError(
@@ -62,7 +82,18 @@ class ConsistentClassifier(Classifier):
         self.strong = Augmenter("strong", strong)
         self.threshold = threshold
         self.unlabeled_weight = unlabeled_weight
-        self.rng = torch.Generator()  # of the augmentations, set for each fit
+        self.unlabeled_batch_size = unlabeled_batch_size
+        self.rng = torch.Generator()  # draws the augmentations, set for each fit
+
+    def unannotated_batch_size(self, batch_size: int) -> int:
+        """Number of unannotated samples per step."""
+        return self.unlabeled_batch_size or 4 * batch_size
+
+    def begin_fit(
+        self, annotated: int, unannotated: int, generator: Callable[[str], torch.Generator]
+    ) -> None:
+        """Set the random numbers of the augmentations."""
+        self.rng = generator("augment")
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         x, y = split_batch(batch["annotated"])
@@ -75,7 +106,7 @@ class ConsistentClassifier(Classifier):
         y_hat, u_hat = self(torch.cat([x, self.strong(u, self.rng)])).tensor_split([len(x)])
         loss = self.step_loss("train", y_hat, y)
         share = kept.float().mean()
-        consistency = u_hat.sum() * 0.0  # of a batch without a pseudo-label
+        consistency = u_hat.sum() * 0.0  # for a batch without pseudo-labels
         if kept.any():
             consistency = share * self.compute_loss(u_hat[kept], guesses[kept])  # type: ignore
         for name, value in (("consistency_loss", consistency), ("pseudo_labeled", share)):
@@ -85,12 +116,12 @@ class ConsistentClassifier(Classifier):
         return loss + self.unlabeled_weight * consistency
 
     def pseudo_labels(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """The likeliest class of each sample ``(B,)``, and which of them are sure enough."""
+        """Most probable class of each sample ``(B,)``, and a mask of the certain ones."""
         with torch.no_grad():
             outputs = self(u)
         if outputs.ndim != 2 or outputs.shape[1] < 2:
             raise ModelOutputError(
-                f"pseudo-labels need one column a class, (B, C), got {tuple(outputs.shape)}."
+                f"pseudo-labels need one column per class, (B, C), got {tuple(outputs.shape)}."
             )
         outputs = outputs.float()
         if self.outputs == "log_probabilities":
@@ -104,7 +135,7 @@ class ConsistentClassifier(Classifier):
 def _tensor(x: Any) -> Tensor:
     if not isinstance(x, Tensor):
         raise ModelOutputError(
-            "a SemiSupervisedStrategy augments inputs that are one tensor a batch, got "
+            "FixMatch augments inputs that are one tensor per batch, got "
             f"{type(x).__name__}: let the pool's transform make a tensor of each sample."
         )
     return x

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.modules import activation
 
 from alkit.errors import ConfigurationError, LabelError, ModelOutputError
-from alkit.training import Classifier
 from alkit.training.batches import split_batch
+from alkit.training.classifiers import Classifier
 
 _ACTIVATIONS = tuple(
     cls
@@ -23,34 +23,52 @@ _ACTIVATIONS = tuple(
 
 
 class Pooled(nn.Module):
-    """The features of several layers ``(B, C, ...)``, averaged to ``(B, C)`` and joined."""
+    """Join the features of several layers ``(B, C, ...)``, each averaged to ``(B, C)``."""
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         return torch.cat([f.flatten(2).mean(2) if f.ndim > 2 else f for f in features], 1)
 
 
-class LossPredictingClassifier(Classifier):
-    """A classifier with a head that predicts, from features within it, how large a loss will be.
+class LossPredictionClassifier(Classifier):
+    """A classifier with a head that predicts the loss of a sample from inner features.
 
-    One step on annotated ``(x, y)``, with l_i the loss of a sample, r_i what the head says of it,
-    and the batch parted into two halves i and j:
+    One step on annotated ``(x, y)``, with l_i the loss of a sample, r_i the head's prediction of
+    it, and the batch split into two halves i and j:
 
         mean l + loss_weight * mean over pairs of max(0, margin - sign(l_i - l_j) (r_i - r_j))
 
     The head learns the order of the losses, since their scale shrinks as training goes on.
     Source: Yoo and Kweon 2019, "Learning loss for active learning", section 3.3. Two deviations:
     the head is one hidden layer on all features, not one on each layer's; and its gradient
-    reaches the network in every step, where the paper stops it after 60 % of the training.
+    reaches the network in every step, where the paper stops it after 60 % of the training. The
+    criterion of the predicted loss is ``HeadScore("loss_head")``. A step costs one more pass
+    through a small head.
+
+    Args:
+        model: the network, a Block or any ``nn.Module``.
+        loss_head: network from the features of all layers, averaged over space and joined
+            ``(B, D)``, to one number. Default: one hidden layer of 128, whose input width is set
+            by the first batch.
+        layers: paths in the network of the layers whose outputs the head uses, ``(B, C, ...)``.
+            Default: its last four activations.
+        margin: smallest distance between predictions that the ranking loss accepts.
+        loss_weight: weight of the ranking loss.
+        **training: the arguments of ``Classifier``.
+
+    Raises:
+        ConfigurationError: the margin or weight is out of range, or the loss has no ``reduction``.
     """
+
+    features_layer = "pooled"
 
     def __init__(
         self,
         model: nn.Module,
-        loss_head: nn.Module | None,
-        layers: Sequence[str] | None,
+        loss_head: nn.Module | None = None,
+        layers: Sequence[str] | None = None,
         *,
-        margin: float,
-        loss_weight: float,
+        margin: float = 1.0,
+        loss_weight: float = 1.0,
         **training: Any,
     ) -> None:
         super().__init__(model, **training)
@@ -73,29 +91,34 @@ class LossPredictingClassifier(Classifier):
         self.loss_weight = loss_weight
 
     def tapped(self) -> list[str]:
-        """The paths in ``model`` of the layers whose outputs the head sees."""
+        """Paths in ``model`` of the layers whose outputs the head uses."""
         if self.layers is not None:
             return list(self.layers)
         parts = self.model.named_modules()
         found = [path for path, part in parts if isinstance(part, _ACTIVATIONS)]
         if not found:
             raise ConfigurationError(
-                "the model has no activation such as ReLU whose output the head could see: "
+                "the model has no activation such as ReLU whose output the head could use: "
                 'give layers=["path.of.a.layer", ...].'
             )
         return found[-4:]
 
     def forward(self, x: Any) -> Any:
-        return self.with_features(x)[0]
+        outputs, features = self.with_features(x)
+        if any(isinstance(p, nn.UninitializedParameter) for p in self.loss_head.parameters()):
+            with torch.no_grad():
+                self.loss_head(features)  # sets its input width
+        return outputs
 
     def with_features(self, x: Any) -> tuple[Any, Tensor]:
-        """The outputs, and the pooled features of the tapped layers ``(B, D)``."""
+        """Outputs, and the pooled features of the tapped layers ``(B, D)``."""
         with self._taps() as taken:
             outputs = self.model(x)
         missing = [path for path, value in taken.items() if not isinstance(value, Tensor)]
         if missing:
             raise ModelOutputError(
-                f"layer {missing[0]!r} gave no tensor in a forward pass: name others, layers=[...]."
+                f"layer {missing[0]!r} returned no tensor in a forward pass: name others, "
+                "layers=[...]."
             )
         return outputs, self.pooled(list(taken.values()))
 
@@ -129,7 +152,7 @@ class LossPredictingClassifier(Classifier):
         return loss + self.loss_weight * ranking
 
     def losses(self, outputs: Tensor, y: Any) -> Tensor:
-        """The loss of each sample ``(B,)``, without gradients."""
+        """Loss of each sample ``(B,)``, without gradients."""
         each = copy.copy(self.loss)
         each.reduction = "none"  # type: ignore[union-attr]
         with torch.no_grad():
@@ -137,7 +160,7 @@ class LossPredictingClassifier(Classifier):
         return values.flatten(1).mean(1) if values.ndim > 1 else values
 
     def ranking_loss(self, predicted: Tensor, losses: Tensor) -> Tensor:
-        """How far the order of predictions ``(B,)`` is from that of losses; 0 for one sample."""
+        """Ranking loss of predictions ``(B,)`` against losses; 0 for one sample."""
         half = len(losses) // 2
         if not half:
             return predicted.sum() * 0.0

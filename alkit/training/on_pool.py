@@ -1,44 +1,36 @@
-"""How a strategy trains: as the LightningModule inside it does, on the annotated samples."""
+"""TrainedOnPool: a LightningModule, unchanged, on the annotated samples of a pool."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import lightning as L
 import torch
 from torch import Tensor
 from torch.utils.data import RandomSampler
 
-from alkit.blocks import Block
 from alkit.errors import ConfigurationError, EmptyPoolError, UnbuiltError
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.loaders import eval_loader, train_loader
 from alkit.seeds import generator
 from alkit.training.budget import check_budget
 from alkit.training.history import History
+from alkit.training.lightning_internals import FromModule, RunningHook
 from alkit.training.trainer import Trainer, check_not_ended
-from alkit.training.wrapper import Wrapper
+from alkit.training.unannotated import beside_unannotated
 
 
-class _Recorder(L.Callback):
-    """Writes what each Trainer of a strategy logs into one history, beside the Trainer's own."""
+class TrainedOnPool(L.LightningModule):
+    """Represents ``self.module`` before a Trainer, with the annotated samples as training data.
 
-    def __init__(self, history: History) -> None:
-        self.history = history
-
-    def __getattribute__(self, name: str) -> Any:
-        if name.startswith("on_") or name == "teardown":
-            return getattr(self.history, name)
-        return super().__getattribute__(name)
-
-
-class TrainedOnPool(Block, Wrapper):
-    """Trains ``self.module`` as it trains itself, on the annotated samples of a pool.
-
-    Subclasses set the attributes below, and override the steps that they do differently.
+    The hooks and steps of Lightning are those of the module inside, which optimizes and logs as
+    if the Trainer had been given it; a hook that it does not override counts as not overridden
+    here. A training that also learns from unannotated samples defines ``unannotated_batch_size``
+    and ``begin_fit``; see ``alkit.training.unannotated``. Subclasses set the attributes below.
     """
 
+    module: L.LightningModule
     train_pool: ActiveLearningDataset
     val_pool: ActiveLearningDataset | None
     test_data: Any
@@ -49,25 +41,90 @@ class TrainedOnPool(Block, Wrapper):
     loader: dict[str, Any]
     seed: int
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.forget_training()
+    _current_fx_name = RunningHook()
+
+    # --- steps and hooks of the module inside: those of Lightning 2.6 --------------------------
+
+    training_step = FromModule()
+    validation_step = FromModule()
+    test_step = FromModule()
+    predict_step = FromModule()
+    backward = FromModule()
+    configure_optimizers = FromModule()
+    configure_gradient_clipping = FromModule()
+    lr_scheduler_step = FromModule()
+    optimizer_step = FromModule()
+    optimizer_zero_grad = FromModule()
+    on_fit_end = FromModule()
+    on_validation_start = FromModule()
+    on_validation_end = FromModule()
+    on_test_start = FromModule()
+    on_test_end = FromModule()
+    on_predict_start = FromModule()
+    on_predict_end = FromModule()
+    on_train_batch_start = FromModule()
+    on_train_batch_end = FromModule()
+    on_validation_batch_start = FromModule()
+    on_validation_batch_end = FromModule()
+    on_test_batch_start = FromModule()
+    on_test_batch_end = FromModule()
+    on_predict_batch_start = FromModule()
+    on_predict_batch_end = FromModule()
+    on_validation_model_zero_grad = FromModule()
+    on_validation_model_eval = FromModule()
+    on_validation_model_train = FromModule()
+    on_test_model_eval = FromModule()
+    on_test_model_train = FromModule()
+    on_predict_model_eval = FromModule()
+    on_train_epoch_start = FromModule()
+    on_train_epoch_end = FromModule()
+    on_validation_epoch_start = FromModule()
+    on_validation_epoch_end = FromModule()
+    on_test_epoch_start = FromModule()
+    on_test_epoch_end = FromModule()
+    on_predict_epoch_start = FromModule()
+    on_predict_epoch_end = FromModule()
+    on_before_zero_grad = FromModule()
+    on_before_backward = FromModule()
+    on_after_backward = FromModule()
+    on_before_optimizer_step = FromModule()
+    configure_sharded_model = FromModule()
+    configure_model = FromModule()
+    prepare_data = FromModule()
+    setup = FromModule()
+    teardown = FromModule()
+    transfer_batch_to_device = FromModule()
+    on_before_batch_transfer = FromModule()
+    on_after_batch_transfer = FromModule()
+    on_load_checkpoint = FromModule()
+    on_save_checkpoint = FromModule()
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.module(*args, **kwargs)
+
+    @property
+    def automatic_optimization(self) -> bool:
+        """False if this module, or the one inside, optimizes by hand."""
+        return self._automatic_optimization and self.module.automatic_optimization
+
+    @automatic_optimization.setter
+    def automatic_optimization(self, automatic_optimization: bool) -> None:
+        self._automatic_optimization = automatic_optimization
+
+    # --- fits and tests -----------------------------------------------------------------------
 
     def forget_training(self) -> None:
-        """Be as if never built and never fitted."""
+        """Return to the state before the first build and fit."""
         self.history = History()  # of all rounds
-        self.fits = 0  # done so far: each has a data order of its own
+        self.fits = 0  # each has its own data order
         self.initial_weights: dict[str, Tensor] | None = None
         self._optimizers_are_new = True
         self._fit_device: torch.device | None = None
-        self._ready_made = False  # built without a call of build()
-
-    # --- convenience --------------------------------------------------------------------------
 
     def fit(
         self, max_steps: int | None = None, *, max_epochs: int | None = None, **trainer: Any
     ) -> History:
-        """Train on the annotated samples with a new ``alkit.Trainer``; returns ``self.history``.
+        """Train on the annotated samples with a new ``alkit.Trainer``; return ``self.history``.
 
         Args:
             max_steps: gradient steps, the fair budget of a comparison; or
@@ -89,81 +146,10 @@ class TrainedOnPool(Block, Wrapper):
         (results,) = Trainer(**trainer).test(self, verbose=False)
         if not results:
             raise ConfigurationError(
-                f"{type(self.module).__name__}.test_step logged nothing: there is no result. "
-                "Log metrics in it with self.log."
+                f"{type(self.module).__name__}.test_step logged nothing, so there is no result: "
+                "log metrics in it with self.log."
             )
         return dict(results)
-
-    def reset_model(self, *, redraw: bool = False) -> Self:
-        """Restore the weights that the model was built with, whatever happened since.
-
-        The next fit starts with new optimizers. Returns self.
-
-        Args:
-            redraw: build the model anew instead, with weights from torch's own generator; what
-                came with its weights has those. A later plain ``reset_model()`` restores the
-                weights of the first build.
-
-        Raises:
-            UnbuiltError: the model was never built.
-            ConfigurationError: ``redraw`` of a module of which no part is an alkit Block.
-        """
-        self.check_built("reset")
-        self.module.load_state_dict(self._redrawn() if redraw else self.initial_weights)  # type: ignore
-        self._optimizers_are_new = True
-        return self
-
-    def _redrawn(self) -> dict[str, Tensor]:
-        twin = self.new()
-        came = len(list(twin.module.parameters()))
-        weights = twin.build().module.state_dict()
-        if came == len(list(twin.module.parameters())):
-            raise ConfigurationError(
-                f"No part of {type(self.module).__name__} is an alkit Block, so there is nothing "
-                "to draw again; make a new module for each trial instead."
-            )
-        return weights
-
-    # --- building -----------------------------------------------------------------------------
-
-    def build(self) -> Self:
-        """Build the model in place, and keep its weights for ``reset_model``. Returns self.
-
-        A learner over a module that has nothing to build is built from the start; for it this
-        does nothing, once.
-
-        Raises:
-            BuiltError: it was built before.
-        """
-        if self._ready_made:
-            self._ready_made = False
-            return self
-        super().build()
-        self.keep_initial_weights()
-        return self
-
-    def build_if_ready_made(self) -> None:
-        """Build this if the module has nothing to build, as an ordinary LightningModule."""
-        parts = self.module.modules()
-        if all(part._built for part in parts if isinstance(part, Block)):
-            self.build()
-            self._ready_made = True
-
-    def new(self) -> Self:
-        """An unbuilt copy over the same pools and data, with a history of its own.
-
-        Modules in it that came with their weights have those, not what training made of them.
-        """
-        twin = super().new()
-        if self.initial_weights is not None:
-            twin.module.load_state_dict(self.initial_weights, strict=False)
-        twin.forget_training()
-        return twin
-
-    def keep_initial_weights(self) -> None:
-        """Remember the weights as they are now: ``reset_model`` goes back to them."""
-        state = self.module.state_dict()
-        self.initial_weights = {name: value.detach().cpu().clone() for name, value in state.items()}
 
     def check_built(self, use: str) -> None:
         """Raise an UnbuiltError if the model is not built yet."""
@@ -175,21 +161,32 @@ class TrainedOnPool(Block, Wrapper):
     # --- data ---------------------------------------------------------------------------------
 
     def train_dataloader(self) -> Any:
-        """Batches of the annotated samples, shuffled by ``seed``, anew for each fit."""
-        if not self.train_pool.get_num_annotated():
+        """Batches of the annotated samples, shuffled by ``seed``, in a new order for each fit.
+
+        Where the module learns from unannotated samples, a batch of them comes with each one.
+        """
+        pool, generator = self.train_pool, self.generator
+        if not pool.get_num_annotated():
             raise EmptyPoolError(
-                "Nothing is annotated yet, so there is nothing to train on: "
+                "Nothing is annotated yet, so there is nothing to train on: call "
                 "pool.annotate(indices, labels) or pool.annotate_random(n) first."
             )
-        annotated = self.train_pool.annotated
-        shuffled = RandomSampler(annotated, generator=self.generator("order"))
-        return train_loader(
-            annotated, self.batch_size, shuffled, self.steps_per_epoch, **self.loader
+        shuffled = RandomSampler(pool.annotated, generator=generator("order"))
+        annotated = train_loader(
+            pool.annotated, self.batch_size, shuffled, self.steps_per_epoch, **self.loader
+        )
+        size = getattr(self.module, "unannotated_batch_size", None)
+        if size is None:
+            return annotated
+        others = pool.unannotated
+        self.module.begin_fit(pool.get_num_annotated(), len(others), generator)  # type: ignore
+        return beside_unannotated(
+            annotated, others, size(self.batch_size), generator("unannotated"), **self.loader
         )
 
     @property
     def val_dataloader(self) -> Any:  # type: ignore[override]
-        """A function that gives batches of what is annotated of ``val_pool``, if anything is."""
+        """A function that returns batches of the annotated samples of ``val_pool``, if any."""
         if self.val_pool is None or not self.val_pool.get_num_annotated():
             return super().val_dataloader  # Lightning's own: there is no validation
         view = self.val_pool.view(self.val_pool.annotated_indices, labels=True, scoring=True)
@@ -208,19 +205,21 @@ class TrainedOnPool(Block, Wrapper):
         return eval_loader(self.test_data, self.test_batch_size, **self.loader)
 
     def generator(self, purpose: str) -> torch.Generator:
-        """The random numbers of one purpose in the next fit; they depend on ``seed`` alone."""
+        """Random numbers for one purpose in the next fit; they depend on ``seed`` alone."""
         return generator(self.seed, purpose, self.fits)
 
-    # --- hooks with a duty of their own, then the inner module's ------------------------------
+    # --- hooks with a purpose of their own, then the inner module's ---------------------------
 
     def configure_callbacks(self) -> Any:
         self.check_built("train")
         callbacks = self.module.configure_callbacks()
-        callbacks = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
-        there = [c for c in self.trainer.callbacks if isinstance(c, _Recorder)]  # type: ignore
-        if any(recorder.history is self.history for recorder in there):
-            return callbacks  # of a fit or test before; Lightning would tell of its replacement
-        return [_Recorder(self.history), *callbacks]
+        callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+        if any(isinstance(callback, History) for callback in callbacks):
+            return [*callbacks, self.history]  # Lightning replaces those of the Trainer
+        there: list[L.Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
+        if not any(callback is self.history for callback in there):
+            there.append(self.history)
+        return callbacks
 
     def on_fit_start(self) -> None:
         check_not_ended(self.trainer)

@@ -1,19 +1,35 @@
-"""Batches of unannotated samples beside the annotated ones."""
+"""Batches of unannotated samples, for trainings that learn from them too."""
 
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 from lightning.pytorch.utilities import CombinedLoader
-from torch.utils.data import (
-    DataLoader,
-    RandomSampler,
-)
+from torch.utils.data import DataLoader, RandomSampler
 
 from alkit.pool.loaders import train_loader
 from alkit.pool.samples import PoolView
+
+
+class LearnsFromUnannotated(Protocol):
+    """A LightningModule whose training batches are ``{"annotated": (x, y), "unannotated": u}``.
+
+    Any LightningModule with these two methods gets such batches from a strategy. Where nothing is
+    left unannotated, ``"unannotated"`` is missing.
+    """
+
+    def unannotated_batch_size(self, batch_size: int) -> int:
+        """Number of unannotated samples per step, for batches of annotated ones of a size."""
+        ...
+
+    def begin_fit(
+        self, annotated: int, unannotated: int, generator: Callable[[str], torch.Generator]
+    ) -> None:
+        """Called before each fit, with the sizes of the pool and random numbers by purpose."""
+        ...
 
 
 def beside_unannotated(
@@ -23,11 +39,11 @@ def beside_unannotated(
     generator: torch.Generator,
     **options: Any,
 ) -> CombinedLoader:
-    """Batches ``{"annotated": (x, y), "unannotated": u}``, as many as of the annotated alone.
+    """Batches ``{"annotated": (x, y), "unannotated": u}``, one for each annotated batch.
 
-    The second is drawn with replacement, so that a batch costs the same whatever the size of the
-    pool, and is loaded when it is needed. It is missing where nothing is left unannotated, as after
-    the last query of a loop; a warning says so.
+    Unannotated samples are drawn with replacement, so that a batch costs the same whatever the
+    size of the pool, and are loaded when they are needed. They are missing where nothing is left
+    unannotated, as after the last query of a loop, which is reported by a warning.
     """
     if not len(others):
         warnings.warn(

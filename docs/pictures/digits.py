@@ -1,8 +1,8 @@
-"""Draws digits.svg, the picture of the home page: margin against uniform on the digits.
+"""Draw digits.svg, the figure of the home page: margin against uniform on the digits.
 
     python docs/pictures/digits.py
 
-Ten paired trials, about two minutes on one core.
+Runs ten paired trials, in about two minutes on one core.
 """
 
 from pathlib import Path
@@ -55,7 +55,7 @@ def main() -> None:
     figure, ax = plt.subplots(figsize=(5.6, 3.9), layout="constrained")
     result.plot(ax)
     ax.set_ylim(0.55, 1)
-    plt.rcParams["svg.hashsalt"] = "digits"  # the same bytes from the same numbers
+    plt.rcParams["svg.hashsalt"] = "digits"  # equal results give an identical file
     figure.savefig(Path(__file__).with_suffix(".svg"), metadata={"Date": None})
 
 

@@ -1,15 +1,15 @@
 # %% [markdown]
 # # A published gap, taken apart
 #
-# The *Deep Learning Crash Course* has a study of active learning on handwritten digits, in which the
-# **adversarial** strategy is far ahead: with 120 labels it is right on 78 % of the test images, where
-# labels at **random** give 13 %. Does it choose so much better? We look at what else differs, and
-# change that one thing.
+# The *Deep Learning Crash Course* includes a study of active learning on handwritten digits in
+# which the **adversarial** strategy is far ahead. With 120 labels it classifies 78 % of the test
+# images correctly, while **random** labels reach 13 %. Does it really choose that much better? We
+# look for what else differs between the strategies and change only that.
 #
-# **Time**: about four minutes of one processor core. **Figures it should give**: with 120 labels and
-# 300 steps each, random labels within 10 points of adversarial; the published gap is 65.
+# **Time**: about four minutes on one core. **Expected result**: with 120 labels and 300 steps each,
+# random labels come within 10 points of adversarial; the published gap is 65 points.
 #
-# **Data**: MNIST, in the folder that the environment variable `ALKIT_DATA` names. If you do not have
+# **Data**: MNIST, in the folder named by the environment variable `ALKIT_DATA`. If you do not have
 # it, set `DOWNLOAD = True` (12 MB). All seeds are 0.
 
 # %%
@@ -27,9 +27,9 @@ from alkit.cli import datasets
 
 DOWNLOAD = False
 
-# the same numbers on every machine, and no waiting for each other
+# the same numbers on every machine, and no threads that wait for each other
 torch.set_num_threads(1)
-SMOKE = "ALKIT_SMOKE" in os.environ  # a tiny run that only shows that it works
+SMOKE = "ALKIT_SMOKE" in os.environ  # tiny run that only checks that the notebook works
 
 folder = os.environ.get("ALKIT_DATA", Path.home() / "data")
 train, test = datasets.load("mnist", folder, download=DOWNLOAD)
@@ -39,7 +39,7 @@ if SMOKE:
 # %% [markdown]
 # ## What was published
 #
-# The medians of five trials, with 120 labels more each round:
+# Median test accuracy over five trials, with 120 more labels in each round:
 
 # %%
 labels = np.arange(120, 1681, 120)
@@ -54,15 +54,16 @@ published = {
 # %% [markdown]
 # ## What was equal, and what was not
 #
-# The network, its size of batch (128 images) and the number of labels were equal. The training was
-# counted in **epochs**: 10 passes over what is labeled for random and margin; for adversarial 5 passes
-# over the larger of the labeled and the unlabeled part, since it learns from both. A **step** is one
-# batch, after which the weights are changed. How many steps are that?
+# The network, the batch size (128 images) and the number of labels were equal. Training was
+# measured in **epochs**. Random and margin train for 10 passes over the labeled images. Adversarial
+# learns from labeled and unlabeled images, so it trains for 5 passes over whichever part is larger.
+# A gradient **step** processes one batch and then updates the weights. How many steps does each
+# strategy take?
 
 
 # %%
 def steps(strategy, labeled, images=60_000, batch=128):
-    """Gradient steps of a round by the study's epochs."""
+    """Number of gradient steps per round under the study's epochs."""
     if strategy == "adversarial":
         return 5 * int(np.ceil(max(labeled, images - labeled) / batch))
     return 10 * int(np.ceil(labeled / batch))
@@ -86,25 +87,26 @@ for name, values in published.items():
     left.plot(labels, values, style, color=color, ms=4, label=name)
     right.plot(labels, [steps(name, n) for n in labels], style, color=color, ms=4)
 left.set(title="published", xlabel="labels", ylabel="test accuracy")
-right.set(title="steps a round", xlabel="labels", yscale="log")
+right.set(title="steps per round", xlabel="labels", yscale="log")
 left.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# With 10 steps a network has hardly begun to learn, whoever chose its labels. So the two things that
-# could explain the gap, the choice and the training, changed together.
+# After 10 steps a network has hardly begun to learn, no matter how its labels were chosen. The
+# study therefore changed two things at once: how labels are chosen and how long the network is
+# trained.
 #
 # ## One thing at a time
 #
-# With 120 labels nothing has been chosen yet: all strategies begin with the same random labels. What
-# differs there is training alone. So we train the study's network on the same 120 labels three ways:
-# with its 10 steps, with 300, and by the adversarial training with 300. Then the same with 240 labels,
-# of which each strategy has chosen the second half.
+# With 120 labels no strategy has chosen anything yet: all of them start from the same random
+# labels, so only the training differs. We train the study's network on the same 120 labels in three
+# ways: with the study's 10 steps, with 300 steps, and with 300 steps of adversarial training. Then
+# we repeat this with 240 labels, where each strategy has chosen the second half.
 
 
 # %%
 def parts():
-    """The study's backbone and head, unbuilt."""
+    """Backbone and head of the study, not yet built."""
     backbone = al.ConvolutionalNeuralNetwork(1, [64] * 4, 128)
     backbone.blocks[1:].pool.configure(torch.nn.MaxPool2d, kernel_size=2)
     backbone.blocks[-1].append(al.Layer(torch.nn.AdaptiveAvgPool2d, output_size=1))
@@ -113,7 +115,7 @@ def parts():
 
 
 def accuracies(strategy_of, budgets):
-    """Test accuracy with 120 labels, and with 120 more of the strategy's choice."""
+    """Test accuracy with 120 labels, and with 120 more that the strategy chooses."""
     pool = al.ActiveLearningDataset(train)
     pool.annotate_random(120, seed=0)
     torch.manual_seed(0)
@@ -178,13 +180,14 @@ ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
 plt.show()
 
 # %% [markdown]
-# Thirty times as many steps, on the same labels, close most of the gap. What was published as a gain
-# of the strategy was, for the most part, a gain of training longer.
+# On the same labels, thirty times as many steps close most of the gap. Most of what was published
+# as a gain of the strategy was a gain of longer training.
 #
 # ## And with more labels?
 #
-# The same three strategies with 600 steps a round each, up to 1,680 labels, one trial (two for
-# random): measured with `benchmarks/mnist_protocol.py`, half an hour of two cores.
+# The next figure shows the same three strategies with 600 steps per round, up to 1,680 labels, in
+# one trial (two for random). It was measured with `benchmarks/mnist_protocol.py` in half an hour on
+# two cores.
 
 # %%
 measured = {
@@ -206,16 +209,19 @@ ax.legend(frameon=False, loc="lower right")
 plt.show()
 
 # %% [markdown]
-# At equal steps choosing does help: margin reaches with 480 labels what random has with 1,320 and more.
-# But it is the choice by margin, which costs one pass over the pool. The adversarial training, which
-# the study found ahead of both, is not ahead of margin at any round after the first.
+# At equal steps, choosing does help: with 480 labels margin reaches the accuracy that random
+# reaches with 1,320 or more. But this is the gain of margin, which costs only one pass over the
+# pool. In the study adversarial was ahead of both; here it is not ahead of margin in any round
+# after the first.
 #
-# What to take along:
+# What to take away:
 #
-# - Count training in steps, and give every strategy the same. `al.compare(..., max_steps=...)` does.
-# - Begin every strategy with the same labels and the same weights. Where they differ before anything
-#   was chosen, as with 120 labels here, the difference is not of the choice.
-# - A table of results without the steps beside it does not say what was compared.
+# - Measure training in steps, and give every strategy the same number: pass `max_steps` to
+#   `al.compare`.
+# - Start every strategy from the same labels and the same weights. If strategies differ before any
+#   of them has chosen a sample, as with 120 labels here, the choice is not the reason.
+# - Report the number of steps with every table of results. Without it, readers cannot tell what was
+#   compared.
 
 # %% tags=["hidden"]
 assert measured["margin"][3] >= max(measured["random"][:10])

@@ -11,19 +11,19 @@
 # %% [markdown]
 # # The failure museum
 #
-# Four ways in which active learning goes wrong, each on real data, the handwritten digits of
-# scikit-learn. Each one is a small, common mistake. None of them raises an error, and three of them
-# leave you with a model that is worse than one trained on random samples.
+# Four ways in which active learning goes wrong, each shown on real data: the handwritten digits
+# from scikit-learn. Each one is a small, common mistake. None of them raises an error, and three of
+# them leave you with a model that is worse than one trained on random samples.
 #
-# | room | what goes wrong | what it should show |
+# | room | mistake | expected result |
 # | --- | --- | --- |
-# | 1 | the score is inverted | accuracy falls from 0.60 to about 0.4 while labels are added |
-# | 2 | the best scores of a redundant pool | half of each query repeats itself: 0.71 in place of 0.81 |
-# | 3 | a coverage radius set wrong | 20 labels give anything from 0.5 to 0.8 |
-# | 4 | three trials | one study of three in eight ranks the wrong way |
+# | 1 | an inverted score | accuracy falls from 0.60 to about 0.4 as labels are added |
+# | 2 | the top scores of a redundant pool | half of each query is redundant: 0.71 instead of 0.81 |
+# | 3 | a poorly chosen coverage radius | 20 labels give anything from 0.5 to 0.8 |
+# | 4 | only three trials | one in eight three-trial studies gets the ranking wrong |
 #
-# It takes about three minutes on one core. Seeds: 0 to 4 in rooms 1 and 2, 0 to 11 in room 3, 0 to 23
-# in room 4.
+# The notebook takes about three minutes on one core. Seeds: 0 to 4 in rooms 1 and 2, 0 to 11 in
+# room 3, 0 to 23 in room 4.
 
 # %%
 import os
@@ -40,8 +40,8 @@ from torchmetrics import Accuracy
 
 import alkit as al
 
-torch.set_num_threads(1)  # so small a network is fastest on one thread
-smoke = os.environ.get("ALKIT_SMOKE") == "1"  # everything tiny, to see that it runs
+torch.set_num_threads(1)  # a network this small is fastest on one thread
+smoke = os.environ.get("ALKIT_SMOKE") == "1"  # tiny run that only checks that the notebook works
 
 x, y = load_digits(return_X_y=True)
 x, y = torch.tensor(x / 16).float(), torch.tensor(y)
@@ -56,7 +56,7 @@ study = {
 
 
 def asking(criterion=None, selector=None):
-    """A small network that asks for samples by these parts."""
+    """Factory for a small network that queries with this criterion and selector."""
 
     def strategy(pool, seed):
         return al.Strategy(
@@ -79,10 +79,10 @@ uniform = asking(selector=al.Random())
 # %% [markdown]
 # ## Room 1: an inverted score
 #
-# The margin between the two likeliest classes is small where the model is unsure. Some libraries
-# ask for the smallest score, others (alkit too) for the largest, so a score has to be turned
-# around when it moves from one to the other. Forget it, and the strategy asks for the samples that
-# the model is surest of. Here is what that does.
+# The margin between the two most likely classes is small where the model is unsure. Some libraries
+# query the samples with the smallest score, others (including alkit) those with the largest, so you
+# must flip the sign when you port a score from one to the other. If you forget, the strategy
+# queries the samples the model is most certain about. Here is the effect.
 
 # %% alt="Learning curves: margin rises like uniform, the inverted margin falls"
 inverted = al.compare(
@@ -95,23 +95,23 @@ plt.show()
 
 # %% [markdown]
 # With every query the inverted strategy buys 20 more labels, and its accuracy *falls*, from 0.60 to
-# about 0.4. All that it buys are digits that it knows already, mostly of few classes. They teach it
-# nothing new, and crowd out the rest.
+# about 0.4. It only buys digits that the model already classifies correctly, mostly from a few
+# classes. They add no information and crowd out the other classes.
 #
-# How can one see it without a fair comparison beside it? By how often the model's guess was wrong
-# for the samples it asked for. A strategy that looks for mistakes should find some.
+# How can you detect this without a fair comparison? Check how often the model's guesses were wrong
+# on the samples it queried. A strategy that looks for mistakes should find some.
 
 
 # %%
 def mistakes(result, name):
-    """The share of the queried samples that the model had guessed wrongly."""
+    """Share of the queried samples for which the model's guess was wrong."""
     rows = [row for row in result.rows if row["strategy"] == name and row["picked"]]
     wrong = [np.array(row["guesses"]) != y[row["picked"]].numpy() for row in rows]
     return float(np.mean(wrong))
 
 
 for name in inverted.strategies:
-    print(f"{name:10} wrong about {mistakes(inverted, name):.0%} of what it asked for")
+    print(f"{name:10} wrong on {mistakes(inverted, name):.0%} of the samples it queried")
 
 # %% tags=["hidden"]
 if not smoke:
@@ -124,8 +124,9 @@ if not smoke:
     assert 0.58 < mistakes(inverted, "margin") < 0.74
 
 # %% [markdown]
-# The inverted strategy was wrong about next to nothing, random samples about one in four or five, and
-# margin about two in three. And before anything is trained, one line would have told:
+# The inverted strategy was wrong on almost none of its samples. The model misclassifies about one
+# in four or five random samples, and about two in three of those that margin queries. One line of
+# code would have revealed the mistake before any training:
 
 # %%
 try:
@@ -133,20 +134,21 @@ try:
 except al.testing.LawError as error:
     print(error)
 else:
-    raise RuntimeError("an inverted score went unseen")
+    raise RuntimeError("the inverted score was not detected")
 
 # %% [markdown]
-# **What to do:** check every score that you write with `al.testing.check_criterion`, and look at the
+# **What to do:** test every score you write with `al.testing.check_criterion`, and monitor the
 # share of wrong guesses in your queries.
 
 # %% [markdown]
-# ## Room 2: the best scores of a redundant pool
+# ## Room 2: the top scores of a redundant pool
 #
-# Real pools repeat themselves: frames of a video, several images of one patient, the same text with
-# other spaces. To have that here, each of the 1,300 digits is in the pool four times, with a
-# little noise. Then three strategies ask by the same score, the entropy. The first takes the 20 best.
-# The second draws by lot, with chances that grow with the score. The third takes 20 that are far
-# apart, out of the 200 best.
+# Real pools are redundant: they contain consecutive video frames, several images of one patient, or
+# the same text with different whitespace. To simulate this, we put each of the 1,300 digits into
+# the pool four times, with a little noise. Three strategies then query by the same score, the
+# entropy. The first takes the 20 samples with the highest score. The second draws 20 at random,
+# with probabilities that grow with the score. The third takes 20 that are far apart, out of the 200
+# with the highest score.
 
 # %% alt="Learning curves: the top 20 by entropy is far below uniform, the other two are above it"
 noise = torch.Generator().manual_seed(0)
@@ -168,8 +170,8 @@ repeated.plot()
 plt.show()
 
 # %% [markdown]
-# One score, three ways to take samples by it, and a difference of about 0.1 in accuracy. The 20 best
-# scores are worse than random samples. Look at a query of theirs:
+# The score is the same, but the three ways of selecting by it differ by about 0.1 in accuracy.
+# Taking the top 20 is worse than random samples. Here is one of its queries:
 
 # %% alt="Twelve queried digits, several of which are the same image with other noise"
 images = [(image.reshape(8, 8), int(label)) for image, label in redundant]
@@ -177,13 +179,13 @@ al.plots.gallery(repeated, images, strategy="top 20", round=1, columns=6, most=1
 plt.show()
 
 # %% [markdown]
-# What has a high score has three copies with a high score. We paid for each of them. Here is how many
-# different originals were in a query of 20:
+# Every image with a high score has three copies with a high score, and we paid for each of them. We
+# count the distinct originals in a query of 20:
 
 
 # %%
 def originals(result, name):
-    """The mean number of different originals in a query."""
+    """Mean number of distinct originals in a query."""
     rows = [row for row in result.rows if row["strategy"] == name and row["picked"]]
     return float(np.mean([len({index % 1300 for index in row["picked"]}) for row in rows]))
 
@@ -201,8 +203,8 @@ if not smoke:
     assert min(originals(repeated, name) for name in ("uniform", "by lot", "far apart")) > 18
 
 # %% [markdown]
-# About half of the budget bought nothing. This needs no comparison to be seen either: `al.doctor`
-# looks at a query before it is paid for.
+# About half of the budget was wasted. You can detect this without a comparison, too: `al.doctor`
+# checks a query before you pay for it.
 
 # %%
 pool = al.ActiveLearningDataset(redundant)
@@ -218,21 +220,22 @@ if not smoke:
     assert found["near-duplicates"] == found["class skew"] == "warning"
 
 # %% [markdown]
-# Two warnings. The first one is about the copies. It counts few of them: it compares the picks with the
-# pool, and this pool is full of copies as well. The second one says that most picks are of one
-# guessed class, and that is another way in which best scores repeat themselves.
+# There are two warnings. The first is about the copies. It counts only a few of them because it
+# compares the picks with the pool, which is full of copies as well. The second warns that most
+# picks have the same guessed class, which is another form of redundancy among the top scores.
 #
-# **What to do:** where a pool may repeat itself, or queries are large, never take plain best scores.
-# Drawing by lot costs nothing (Kirsch et al. 2023), and choosing among ten times as many costs little.
+# **What to do:** if the pool may be redundant or queries are large, never take just the top scores.
+# Drawing at random with probabilities that grow with the score costs nothing (Kirsch et al. 2023),
+# and choosing from ten times as many candidates costs little.
 
 # %% [markdown]
-# ## Room 3: a coverage radius set wrong
+# ## Room 3: a poorly chosen coverage radius
 #
-# With no label yet there is no model that could be unsure. What is left is to cover the pool: to take
-# samples that many others are close to. ProbCover (Yehuda et al. 2022) counts as covered what lies
-# within a radius of a pick. So everything hangs on that radius, and it has to be chosen
-# without labels. Here are 20 labels, chosen at once with radii from 0.1 to 1; images have a length
-# of 1, and the model is a logistic regression.
+# Before the first label, no model exists that could be unsure. What remains is to cover the pool:
+# to pick samples that are close to many others. In ProbCover (Yehuda et al. 2022), a sample is
+# covered if it lies within a given radius of a pick. Everything depends on that radius, and it has
+# to be chosen without labels. Here we choose 20 samples at once, with radii from 0.1 to 1. The
+# images are normalized to unit length, and the model is a logistic regression.
 
 # %%
 radii = (
@@ -243,7 +246,7 @@ vectors = normalize(x[:1300].numpy())
 
 
 def chosen(selector, seed):
-    """20 rows of the pool, chosen by the images alone."""
+    """20 rows of the pool, chosen from the images alone."""
     query = al.select(
         20, embeddings=vectors, criterion=al.Constant(1), selector=selector, seed=seed
     )
@@ -278,19 +281,20 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# The same method, on the same pool, gives 0.5 or more than 0.8. Only a narrow range of radii near 0.4
-# is good. A radius of 0.2 is worse than random samples.
+# On the same pool, the same method reaches anything from 0.5 to more than 0.8. Only radii in a
+# narrow range near 0.4 work well, and a radius of 0.2 is worse than random samples.
 #
-# The paper's rule chooses the radius by clusters of k-means: as large as possible, while most balls
-# hold one cluster alone. Here this gives a radius that is too small, and an accuracy close to that of
-# random samples. A rule is a guess too.
+# The paper's rule derives the radius from k-means clusters: the largest radius for which most balls
+# contain samples of a single cluster. Here the rule gives a radius that is too small, and an
+# accuracy close to that of random samples. A rule is a guess, too.
 #
-# Can one see it without labels? Partly: by what share of the pool lies within the radius of a pick.
+# Can you detect a bad radius without labels? Partly: check what share of the pool lies within the
+# radius of a pick.
 
 
 # %%
 def covered(radius):
-    """The share of the pool within the radius of one of the 20 picks."""
+    """Share of the pool within the radius of one of the 20 picks."""
     rows = chosen(al.ProbCover(radius=radius), 0)
     return float((np.linalg.norm(vectors[:, None] - vectors[rows], axis=-1).min(1) < radius).mean())
 
@@ -314,19 +318,19 @@ if not smoke:
     assert covered(0.8) > 0.99
 
 # %% [markdown]
-# The good radii cover between a third and five sixths of the pool with the 20 picks. Smaller ones
-# cover next to nothing, and what they do cover is the densest corner. Larger ones cover all of
-# it after a few picks, and the rest of the labels goes to the samples that are farthest from all others.
+# With good radii, the 20 picks cover between a third and five sixths of the pool. Smaller radii
+# cover almost nothing except the densest region. Larger radii cover the whole pool after a few
+# picks, and the remaining labels go to outliers, the samples farthest from all others.
 #
-# **What to do:** prefer methods without a radius where you have no labels to set it by. The medoids
-# of k-means are as good as the best radius here. The notebook
-# [Starting with ten labels](starting_with_ten_labels.ipynb) compares them.
+# **What to do:** prefer methods without a radius if you have no labels to tune it with. Here,
+# k-means medoids are as good as the best radius. The notebook
+# [Starting with ten labels](starting_with_ten_labels.ipynb) compares these methods.
 
 # %% [markdown]
-# ## Room 4: three trials
+# ## Room 4: only three trials
 #
-# Uniform against margin again, without any mistake this time, with 24 trials. That many tell us what
-# is true.
+# We compare uniform and margin again, without any mistake this time and with 24 trials. That is
+# enough to establish which one is better.
 
 # %%
 many = {**study, "seeds": range(4 if smoke else 24)}
@@ -338,9 +342,9 @@ low, high = al.statistics.t_interval(gains)
 print(f"margin is ahead by {gains.mean():.3f}, 95 % interval {low:.3f} to {high:.3f}")
 
 # %% [markdown]
-# Margin is better, by about 0.02 in area. Now we play the researcher who has time for three trials.
-# From our 24 we can make 2,024 such studies. Another one has time for twelve: 2,000 studies, whose
-# trials are drawn from our 24 with replacement.
+# Margin is better by about 0.02 in area under the budget curve. Now imagine a researcher who has
+# time for only three trials. From our 24 trials we can form 2,024 such studies. Another researcher
+# has time for twelve: we form 2,000 such studies, with trials drawn from our 24 with replacement.
 
 # %% alt="Histograms of mean gains: of three trials wide, with a part below zero; of twelve narrow"
 rng = np.random.default_rng(0)
@@ -354,13 +358,13 @@ for ax, means, trials in zip(axes, (threes, twelves), (3, 12)):
     wrong = (means < 0).mean()
     ax.set_title(f"{trials} trials: {wrong:.1%} of the studies rank uniform first", fontsize=10)
     ax.set_yticks([])
-ax.set_xlabel("mean gain of margin (left of the line: the wrong way)")
+ax.set_xlabel("mean gain of margin (left of the line: wrong ranking)")
 plt.show()
 
 # %% [markdown]
-# One study of three trials in eight says that uniform is better; of twelve trials, about one in a
-# hundred does. And from the outside the wrong studies look like the others: they have curves, and
-# bands, and a winner. Here is the worst of them.
+# One in eight of the three-trial studies concludes that uniform is better. With twelve trials it is
+# about one in a hundred. And the wrong studies look just like the others: they have curves,
+# bands and a winner. Here is the worst of them.
 
 # %% alt="Learning curves of three trials in which uniform is ahead of margin"
 worst = min(combinations(range(len(gains)), 3), key=lambda three: gains[list(three)].mean())
@@ -381,17 +385,18 @@ if not smoke:
     assert 15 <= close.trials_needed(0.02)["margin"] <= 28
 
 # %% [markdown]
-# Its t-test even finds a significant difference, with p below 0.05, in the wrong direction. Among so
-# many studies there is always one. (The signed-rank test, which asks less of the data, cannot
-# give a p below 0.25 for three trials. That is its way to say that three are too few.)
+# Its t-test even finds a significant difference, with p below 0.05, in the wrong direction. With
+# this many studies, one such result is bound to occur. (The signed-rank test makes weaker
+# assumptions. With three trials its p-value cannot fall below 0.25, so three trials can never be
+# significant.)
 #
-# How many trials are enough? A pilot tells, by the spread of its differences:
+# How many trials are enough? Estimate this from the spread of the differences in a pilot study:
 
 # %%
 print(close.trials_needed(0.02))
 
 # %% [markdown]
-# About twenty, to find a difference of 0.02 in four of five studies.
+# About twenty trials detect a difference of 0.02 in four out of five studies.
 #
 # **What to do:** plan the number of trials before you run them, compare in pairs, and publish the
-# interval. [Fair comparison](../tutorials/09_fair_comparison.ipynb) shows how.
+# confidence interval. [Fair comparison](../tutorials/09_fair_comparison.ipynb) shows how.

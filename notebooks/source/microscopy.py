@@ -13,19 +13,19 @@
 # %% [markdown]
 # # Blood cells under the microscope
 #
-# In a smear of blood nearly everything is a red cell. Of a hundred cells about eight are white ones
-# and eight are platelets, and these are what one looks for. Whoever labels cells at random spends
-# nine labels of ten on what the model knows already. Here three ways of spending 72 labels are
-# compared: at random, by the margin, and by the margin with the classes kept in balance.
+# In a blood smear nearly every cell is a red cell. Out of a hundred cells, about eight are white
+# cells and eight are platelets, and these are the interesting ones. If you label cells at random,
+# more than eight labels out of ten go to red cells, which the model already recognizes. Here we
+# compare three ways to spend 72 labels: at random, by margin, and by margin with balanced classes.
 #
-# **Time**: about two minutes of one processor core. **Figures it should give**: with 72 labels, a
-# mean accuracy over the classes of about 0.53 at random and of about 0.9 for both others.
+# **Time**: about two minutes on one core. **Expected result**: with 72 labels, a mean accuracy over
+# the classes of about 0.53 at random and about 0.9 for the other two.
 #
-# **Data**: 1,000 cells to choose from and 207 to test by, cut out of the microscope images of the
-# [BCCD dataset](https://github.com/Shenggan/BCCD_Dataset) (MIT license, in
-# `notebooks/data/LICENSE-BCCD`) along the boxes that experts drew, at 24 x 24 pixels. They are a
-# sample: the whole set, with the images and the boxes of 4,886 cells, is at that address. Cells to
-# test by come from images of their own.
+# **Data**: 1,000 cells to choose from and 207 test cells, cropped to 24 x 24 pixels from the
+# microscope images of the [BCCD dataset](https://github.com/Shenggan/BCCD_Dataset) (MIT license, in
+# `notebooks/data/LICENSE-BCCD`), using bounding boxes drawn by experts. This is a sample; the link
+# leads to the full dataset, with the images and boxes of 4,886 cells. The test cells come from
+# separate images.
 
 # %%
 import os
@@ -38,8 +38,8 @@ from torchmetrics import Accuracy
 import alkit as al
 from alkit.cli.datasets import Images
 
-torch.set_num_threads(1)  # small networks: threads would only wait for each other
-SMOKE = "ALKIT_SMOKE" in os.environ  # a tiny run that only shows that it works
+torch.set_num_threads(1)  # with small networks, threads would only wait for each other
+SMOKE = "ALKIT_SMOKE" in os.environ  # tiny run that only checks that the notebook works
 SEEDS, ROUNDS, STEPS = (range(2), 2, 5) if SMOKE else (range(10), 6, 60)
 
 cells = np.load("data/bccd_sample.npz")
@@ -48,7 +48,7 @@ train = Images(cells["x"], cells["y"])
 test = Images(cells["x_test"], cells["y_test"])
 counts = np.bincount(cells["y"])
 print(dict(zip(names, counts.tolist())), "to choose from")
-print(dict(zip(names, np.bincount(cells["y_test"]).tolist())), "to test by")
+print(dict(zip(names, np.bincount(cells["y_test"]).tolist())), "to test on")
 
 # %% tags=["hidden"]
 assert (len(train), len(test)) == (1000, 207)
@@ -56,8 +56,8 @@ assert all(0.07 < count / 1000 < 0.09 for count in counts[1:])
 assert os.path.getsize("data/bccd_sample.npz") < 2e6
 
 # %% [markdown]
-# There are as many cells of each class to test by, so that the rare ones count as much as the others.
-# The measure is the mean accuracy over the classes: a model that says "red" to everything has a
+# The test set has equally many cells of each class, so the rare ones count as much as the others.
+# The metric is the mean accuracy over the classes: a model that always predicts "red" scores one
 # third.
 
 # %% alt="Five cells of each class: red cells are pink discs, white cells have a large violet nucleus, platelets are small violet specks"
@@ -71,18 +71,18 @@ for c, row in enumerate(axes):
 # %% [markdown]
 # ## Three strategies
 #
-# All share a small convolutional network, its initial weights, the first 12 labels, which are drawn
-# at random, and the number of gradient steps.
+# All three share a small convolutional network, its initial weights, the first 12 labels (drawn at
+# random) and the number of gradient steps. In each round they query 12 cells:
 #
-# - **uniform**: the next 12 are drawn at random.
-# - **margin**: the 12 for which the two likeliest classes are closest.
-# - **balanced**: each turn goes to the class that has the fewest labels so far, where a cell counts
-#   as the class that the model guesses; within it the margin decides.
+# - **uniform**: 12 cells drawn at random.
+# - **margin**: the 12 cells for which the two most likely classes are closest.
+# - **balanced**: one cell after another from the class with the fewest labels so far. The model's
+#   guess stands in for the class of an unlabeled cell. Within a class, the margin decides.
 
 
 # %%
 def network():
-    """Two pooled convolutions, then nine places with 32 features each."""
+    """Convolutional network whose backbone returns 3 x 3 positions with 32 features each."""
     backbone = al.ConvolutionalNeuralNetwork(3, [16, 32], 32)
     backbone.blocks[1:].pool.configure(torch.nn.MaxPool2d, kernel_size=2)
     backbone.blocks[-1].append(al.Layer(torch.nn.AdaptiveAvgPool2d, output_size=3))
@@ -129,8 +129,8 @@ ax = result.plot()
 label = ax.set_ylabel("mean accuracy over the classes")
 
 # %% [markdown]
-# Sixty more labels at random teach the model next to nothing: it knew what a red cell is after the
-# first twelve.
+# Sixty more random labels teach the model almost nothing: it already recognized red cells after the
+# first twelve labels.
 #
 # ## What the labels were spent on
 #
@@ -143,18 +143,19 @@ for name, ax in zip(result.strategies, axes):
     ax.set_title(name, loc="left", fontsize=9)
 
 # %% [markdown]
-# Uniform buys what is there: ten red cells of twelve. Margin looks for the rare classes by itself,
-# since that is where the model is unsure; it buys three red cells at most. Balanced does so on
-# purpose, with wrong guesses as its only obstacle. On these cells the two end alike.
+# Uniform buys what is common: ten red cells out of twelve. Margin finds the rare classes without
+# being told to, because the model is unsure about them; it buys at most three red cells per query
+# on average. Balanced looks for them deliberately, and only wrong guesses get in its way. On this
+# dataset both end at about the same accuracy.
 #
 # ## Class by class
 #
-# The share of the cells of each class that is recognized at the end:
+# Share of the test cells of each class that the final model recognizes:
 
 
 # %%
 def at_the_end(name):
-    """Mean over the trials, by class: (3,)."""
+    """Accuracy of each class after the last round, ``(3,)``: the mean over the trials."""
     rows = [r for r in result.rows if r["strategy"] == name and r["round"] == ROUNDS - 1]
     return np.mean([[r[f"{result.metric}/{c}"] for c in range(3)] for r in rows], axis=0)
 
@@ -164,25 +165,25 @@ for name in result.strategies:
     print(f"{name:10}" + "".join(f"{share:10.2f}" for share in at_the_end(name)))
 
 # %% [markdown]
-# ## What balanced asked for first
+# ## The first query of balanced
 #
-# After a single round, with the model's guesses. A frame marks a wrong one: these labels taught it
-# something.
+# The cells that balanced queried after the first round, with the model's guesses. A frame marks a
+# wrong guess; these labels taught the model something.
 
 # %% alt="The twelve cells that balanced asked for after the first round, with label and guess"
 ax = al.plots.gallery(result, train, strategy="balanced", round=0, columns=6)
 
 # %% [markdown]
-# ## What to take home
+# ## What to take away
 #
-# - On an imbalanced pool, choosing matters more than on a balanced one: labels at random hardly
-#   meet what is rare.
-# - Uncertainty balances by itself as long as rare cells are what the model is unsure of. Where rare
-#   classes are recognized with ease, or common ones are hard, it does not; `al.Balanced()` does.
-# - Look at classes one by one. A plain accuracy on cells as they come would be 0.84 for a model
-#   that knows only the word "red".
+# - Choosing matters more on an imbalanced pool than on a balanced one, because random labels hardly
+#   ever hit a rare class.
+# - Uncertainty balances the classes as long as the model is unsure about the rare ones. If rare
+#   classes are easy or common ones are hard, it does not; use `al.Balanced()`.
+# - Look at each class separately. On cells in their natural proportions, a model that always
+#   predicts "red" has an accuracy of 0.84.
 #
-# Go on with [how to add a dataset](../docs/how-to/add_a_dataset.md) of your own.
+# Next, learn [how to add a dataset](../docs/how-to/add_a_dataset.md) of your own.
 
 # %% tags=["hidden"]
 assert 0.83 < counts[0] / 1000 < 0.845  # the plain accuracy of "red"

@@ -13,16 +13,16 @@
 # %% [markdown]
 # # The MNIST study
 #
-# The study of active learning in the *Deep Learning Crash Course*, in equal steps: handwritten
-# digits, a convolutional network, and three strategies that start from 120 labels and ask for 120
-# more each round. **Uniform** draws them at random, **margin** takes those between two classes,
-# **adversarial** those that look unlike what is labeled, after a training that uses the images
-# without labels as well.
+# We repeat the active learning study of the *Deep Learning Crash Course* at equal steps:
+# handwritten digits, a convolutional network, and three strategies that start from 120 labels and
+# query 120 more in each round. **Uniform** draws them at random. **Margin** takes the images for
+# which the model is undecided between two classes. **Adversarial** takes those that look least like
+# the labeled images, and its training uses the unlabeled images as well.
 #
-# **Time**: about four minutes of one processor core. **Figures it should give**: an accuracy of about
-# 0.7 with 120 labels and of 0.85 to 0.88 with 480, for all three. The seeds are 0, 1 and 2.
+# **Time**: about four minutes on one core. **Expected result**: an accuracy of about 0.7 with 120
+# labels and of 0.85 to 0.88 with 480, for all three strategies. The seeds are 0, 1 and 2.
 #
-# **Data**: MNIST, in the folder that the environment variable `ALKIT_DATA` names. If you do not have
+# **Data**: MNIST, in the folder named by the environment variable `ALKIT_DATA`. If you do not have
 # it, set `DOWNLOAD = True` (12 MB).
 
 # %%
@@ -39,8 +39,8 @@ from alkit.cli import datasets
 
 DOWNLOAD = False
 
-torch.set_num_threads(1)  # the same numbers on every machine, and no waiting for each other
-SMOKE = "ALKIT_SMOKE" in os.environ  # a tiny run that only shows that it works
+torch.set_num_threads(1)  # the same numbers on every machine, and no threads that wait
+SMOKE = "ALKIT_SMOKE" in os.environ  # tiny run that only checks that the notebook works
 SEEDS, ROUNDS, STEPS = (range(1), 2, 3) if SMOKE else (range(3), 4, 200)
 
 folder = os.environ.get("ALKIT_DATA", Path.home() / "data")
@@ -48,19 +48,20 @@ train, test = datasets.load("mnist", folder, download=DOWNLOAD)
 train = Subset(train, range(300 if SMOKE else 12_000))
 if SMOKE:
     test = Subset(test, range(500))
-print(len(train), "images to choose from,", len(test), "to test by")
+print(len(train), "images to choose from,", len(test), "to test on")
 
 # %% [markdown]
 # ## The network
 #
-# The course's: five blocks of convolutions, pooled between, their mean over the image, and a linear
-# head. Ours has a quarter of its channels and chooses among 12,000 images, not 60,000, so that the
-# study takes minutes. It is a recipe until it is built; each trial builds its own.
+# We use the network of the course: five convolutional blocks with pooling in between, a mean over
+# the image, and a linear head. To finish in minutes, ours has a quarter of the channels, and the
+# pool has 12,000 images instead of 60,000. The network is only a recipe until it is built; each
+# trial builds its own.
 
 
 # %%
 def parts():
-    """Backbone and head, unbuilt."""
+    """Backbone and head, not yet built."""
     backbone = al.ConvolutionalNeuralNetwork(1, [16] * 4, 32)
     backbone.blocks[1:].pool.configure(torch.nn.MaxPool2d, kernel_size=2)
     backbone.blocks[-1].append(al.Layer(torch.nn.AdaptiveAvgPool2d, output_size=1))
@@ -99,9 +100,9 @@ def adversarial(pool, seed):
 # %% [markdown]
 # ## Equal steps
 #
-# In the published study each strategy trained for a number of *epochs*. An epoch is short while
-# little is labeled: with 120 labels, uniform and margin took 10 gradient steps, and adversarial,
-# whose epoch goes over the whole pool, 2,340. What was published with that:
+# In the published study each strategy trained for a fixed number of *epochs*. An epoch is short
+# while few images are labeled: with 120 labels, uniform and margin took 10 gradient steps. For
+# adversarial an epoch covers the whole pool, so it took 2,340. The published accuracies:
 #
 # | labels | uniform | margin | adversarial |
 # | --- | --- | --- | --- |
@@ -110,9 +111,9 @@ def adversarial(pool, seed):
 # | 360 | 0.62 | 0.26 | 0.94 |
 # | 480 | 0.72 | 0.66 | 0.96 |
 #
-# A network that has taken 10 steps has not learned anything yet, whoever chose its labels.
-# `al.compare` takes `max_steps`, the same for all. It also gives all strategies of a trial the same
-# first labels, the same initial weights and the same order of the data.
+# After 10 steps a network has not learned anything yet, no matter how its labels were chosen.
+# `al.compare` takes one `max_steps` for all strategies. Within a trial it also gives them the same
+# first labels, the same initial weights and the same data order.
 
 # %%
 result = al.compare(
@@ -142,8 +143,8 @@ for round in range(ROUNDS):
 # %% [markdown]
 # ## What a round costs
 #
-# A step of adversarial sees 64 unlabeled images beside the 64 labeled ones. Equal steps are the
-# fair account for the labels; for the time, look at the seconds.
+# Each step of adversarial processes 64 unlabeled images in addition to the 64 labeled ones. Equal
+# steps make the comparison of labels fair; to compare cost, look at the seconds.
 
 # %%
 for name in result.strategies:
@@ -155,25 +156,26 @@ for name in result.strategies:
     print(f"{name:11} {seen:8,.0f} images, {train_s:5.1f} s to train, {score_s:4.1f} s to score")
 
 # %% [markdown]
-# ## What margin asked for
+# ## What margin queried
 #
-# After the first round, the first sixteen. A frame marks a wrong guess.
+# The first sixteen images that margin queried after the first round. A frame marks a wrong guess.
 
 # %% alt="Sixteen digits that margin asked for, many of them hard to read"
 ax = al.plots.gallery(result, train, strategy="margin", round=0, columns=8, most=16)
 
 # %% [markdown]
-# ## What to take home
+# ## What to take away
 #
-# - **The published gap was one of steps.** With 120 labels adversarial was 0.65 ahead of uniform, which
-#   had taken 10 steps to its 2,340. At 200 steps each they are level: within 0.03.
-# - **What is left is small.** From 240 labels on margin is 0.02 to 0.04 ahead of uniform, adversarial
-#   0.00 to 0.06. Three trials cannot show that much, and the verdict says so, with the number of
-#   trials that could. Raise `SEEDS` if you have the time.
-# - **Equal steps are not equal work.** Adversarial looked at twice the images, and trained nearly
-#   twice as long.
+# - **The published gap came from the number of steps.** With 120 labels adversarial was 0.65 ahead
+#   of uniform, after 2,340 steps against 10. At 200 steps each they are within 0.03 of each other.
+# - **The remaining difference is small.** From 240 labels on, margin is 0.02 to 0.04 ahead of
+#   uniform, and adversarial 0.00 to 0.06. Three trials cannot show so small a difference. The
+#   verdict states this, together with the number of trials that could. Raise `SEEDS` if you have
+#   the time.
+# - **Equal steps are not equal work.** Adversarial processed twice as many images and trained
+#   nearly twice as long.
 #
-# [Fair comparison](../tutorials/09_fair_comparison.ipynb) says how to plan such a study.
+# [Fair comparison](../tutorials/09_fair_comparison.ipynb) shows how to plan such a study.
 
 # %% tags=["hidden"]
 if not SMOKE:

@@ -11,19 +11,20 @@
 # %% [markdown]
 # # Starting with ten labels
 #
-# Most of active learning asks where a model is unsure. But with no labels there is no model, and with
-# ten labels the model is unsure everywhere and wrong about why. What should the first labels be?
+# Most active learning methods query samples where the model is unsure. But without labels there is
+# no model, and with ten labels the model is unsure everywhere, for the wrong reasons. Which samples
+# should be labeled first?
 #
-# Here strategies start from nothing on the handwritten digits of scikit-learn, ten labels at a time,
-# up to 200. At the end the same is done on MNIST, if you have it.
+# Here strategies start without labels on the handwritten digits from scikit-learn and add ten
+# labels at a time, up to 200. At the end we repeat the study on MNIST, if you have it.
 #
-# | figure | what it should show |
+# | figure | expected result |
 # | --- | --- |
 # | ten labels | about 0.42 for random samples, 0.64 to 0.73 for samples that cover the pool |
 # | up to 200 labels | covering is ahead at first, margin overtakes it between 80 and 140 labels |
 # | MNIST, ten labels | about 0.36 for random, 0.46 to 0.48 for covering |
 #
-# It takes one to two minutes on one core. Seeds: 0 to 9 on the digits, 0 to 5 on MNIST.
+# The notebook takes one to two minutes on one core. Seeds: 0 to 9 on the digits, 0 to 5 on MNIST.
 
 # %%
 import os
@@ -40,26 +41,28 @@ from sklearn.preprocessing import normalize
 
 import alkit as al
 
-torch.set_num_threads(1)  # for these sizes one thread is fastest
-smoke = os.environ.get("ALKIT_SMOKE") == "1"  # everything tiny, to see that it runs
+torch.set_num_threads(1)  # one thread is fastest at these sizes
+smoke = os.environ.get("ALKIT_SMOKE") == "1"  # tiny run that only checks that the notebook works
 
 images, labels = load_digits(return_X_y=True)
-vectors = normalize(images)  # each image has the length 1, so that brightness does not count
+vectors = normalize(images)  # unit length, so that brightness has no effect
 train, test = slice(0, 1300), slice(1300, None)
 
 # %% [markdown]
 # ## Covering the pool
 #
-# Four ways to choose without a model. They look at the images alone, as vectors of a length of 1.
+# Here are four ways to choose samples without a model. They use only the images, as vectors of unit
+# length.
 #
-# - **Random**: what everything is measured against.
-# - **k-means**: make n clusters, and take the sample nearest to each center (its medoid).
-# - **TypiClust** (Hacohen et al. 2022): of each of the largest clusters the most typical sample, the
-#   one with the nearest neighbors.
-# - **Herding** (MaxHerding, Bae et al. 2024): one after another, the sample that makes the whole pool
-#   best covered.
+# - **Random**: the baseline.
+# - **k-means**: form n clusters and take the sample nearest to each center (its medoid).
+# - **TypiClust** (Hacohen et al. 2022): from each of the largest clusters, take the most typical
+#   sample, the one whose neighbors are closest.
+# - **Herding** (MaxHerding, Bae et al. 2024): repeatedly add the sample that most improves the
+#   coverage of the pool.
 #
-# `al.select` takes arrays, and needs no strategy or network. Here are ten picks of two of them.
+# `al.select` works on arrays and needs no strategy or network. Here are ten picks by two of these
+# methods.
 
 # %% alt="Ten random digits: several are of the same class, others are missing"
 picture = [(image.reshape(8, 8), int(label)) for image, label in zip(images[train], labels)]
@@ -79,8 +82,8 @@ al.plots.gallery(first_ten(al.KMeans()), picture, columns=6)
 plt.show()
 
 # %% [markdown]
-# Each pick of k-means stands for a part of the pool, and the parts are nearly the classes, though
-# nobody knows a label yet. Over ten seeds:
+# Each k-means pick represents one part of the pool. These parts nearly match the classes, although
+# no label is known yet. Averaged over ten seeds:
 
 # %%
 covering = {
@@ -104,20 +107,21 @@ if not smoke:
 # %% [markdown]
 # ## Round by round
 #
-# Now the study. In each trial the pool is another 1,000 of the 1,300 digits; nothing is annotated. Each
-# round buys ten labels and fits a logistic regression to all that were bought. It is tested on the last
-# 497 digits, which other people wrote.
+# Now to the study. In each trial the pool is a different subset of 1,000 of the 1,300 digits, with
+# no labels. Each round buys ten labels and fits a logistic regression to all labels bought so far.
+# The test set is the last 497 digits, which were written by other people.
 #
-# Beside the four there are three that look at the model:
+# In addition to the four methods above, three use the model:
 #
 # - **margin**: ten random samples, then those with the smallest margin.
-# - **k-means, margin**: the same with ten medoids at the start.
-# - **uncertainty herding** (Bae et al. 2025): herding in which a sample counts the more, the less sure
-#   the model is of it. It covers while labels are few, and turns to what is uncertain later.
+# - **k-means, margin**: the same, but starting with ten medoids.
+# - **uncertainty herding** (Bae et al. 2025): herding that gives a sample more weight when the
+#   model is less sure about it. It covers the pool while labels are few and shifts to uncertain
+#   samples later.
 
 # %%
 NO_SCORE = al.Constant(1)
-strategies = {  # criterion and selector: of the first ten labels, and of all later ones
+strategies = {  # (criterion, selector) for the first ten labels, and for all later ones
     **{name: ((NO_SCORE, make), (NO_SCORE, make)) for name, make in covering.items()},
     "margin": ((NO_SCORE, al.Random), (al.Margin(), al.TopK)),
     "k-means, margin": ((NO_SCORE, al.KMeans), (al.Margin(), al.TopK)),
@@ -129,14 +133,14 @@ strategies = {  # criterion and selector: of the first ten labels, and of all la
 
 
 def trial(name, seed, rounds, pool, tested):
-    """The rows of one trial; pool and tested are pairs of vectors and labels."""
+    """Rows of one trial; ``pool`` and ``tested`` are pairs of vectors and labels."""
     x, y = pool
     known, model, rows = np.array([], dtype=int), None, []
     for round in range(rounds):
         criterion, selector = strategies[name][round > 0]
         probabilities = None
         if model is not None:
-            probabilities = np.zeros((len(x), 10))  # of a class that was not met yet: 0
+            probabilities = np.zeros((len(x), 10))  # 0 for a class without labels so far
             probabilities[:, model.classes_] = model.predict_proba(x)
         query = al.select(
             10,
@@ -163,7 +167,7 @@ def trial(name, seed, rounds, pool, tested):
 
 
 def study(seeds, rounds, pool_size, x, y, tested):
-    """All strategies on all seeds; in each trial the pool is drawn anew."""
+    """Run all strategies on all seeds; each seed draws a new pool."""
     rows = []
     for seed in seeds:
         drawn = np.random.default_rng(seed).permutation(len(x))[:pool_size]
@@ -184,7 +188,7 @@ digits = study(
 
 # %% alt="Accuracy up to 200 labels: covering strategies start high, margin starts low and overtakes"
 def only(result, *names):
-    """The part of a result that has these strategies."""
+    """The rows of a result that belong to these strategies."""
     rows = [row for row in result.rows if row["strategy"] in names]
     return al.Result(rows, result.protocol)
 
@@ -195,7 +199,7 @@ plt.show()
 
 # %%
 def at(result, *budgets):
-    """Mean accuracy of each strategy at some numbers of labels."""
+    """Mean accuracy of each strategy at the given numbers of labels."""
     found = {}
     for name in result.strategies:
         annotated, values = result.curves(name)
@@ -210,18 +214,19 @@ for name, means in table.items():
     print(f"{name:20}" + "".join(f"{value:7.3f}" for value in means.values()))
 
 # %% [markdown]
-# Three things can be read from this table.
+# The table shows three things.
 #
-# 1. **The first labels should cover.** With ten labels, k-means, TypiClust and herding are between 0.64
-#    and 0.73, random samples at about 0.42. Random samples need 30 to 40 labels to get so far.
-# 2. **Margin comes into its own later.** It is behind all that cover up to 70 labels. From 140 on
-#    it is ahead of them, and at 200 labels it leads by one and a half to two points.
-# 3. **Do not switch too soon.** Ten medoids and then margin: accuracy goes *down* from 10 to 20 labels.
-#    A model of ten labels does not know what it does not know. Uncertainty herding, which turns from
-#    one to the other by itself, is good at both ends.
+# 1. **The first labels should cover the pool.** With ten labels, k-means, TypiClust and herding
+#    reach 0.64 to 0.73, random samples about 0.42. Random samples need 30 to 40 labels to get that
+#    far.
+# 2. **Margin pays off later.** Up to 70 labels it is behind all covering methods. From 140 labels
+#    on it is ahead of them, and at 200 labels it leads by one and a half to two points.
+# 3. **Do not switch too soon.** With ten medoids followed by margin, accuracy *falls* from 10 to 20
+#    labels. A model trained on ten labels cannot judge where it is unsure. Uncertainty herding
+#    shifts from covering to uncertainty automatically and works well at both ends.
 #
-# Which strategy is best is a question of how many labels you will buy. A comparison at one budget
-# says nothing of another.
+# The best strategy depends on how many labels you will buy. A comparison at one budget does not
+# carry over to another.
 
 # %% tags=["hidden"]
 if not smoke:
@@ -239,7 +244,8 @@ if not smoke:
     assert both[200] > max(table[name][200] for name in cover)
 
 # %% [markdown]
-# How many labels does it take to reach 0.80? The median over the trials, and its interval:
+# How many labels does it take to reach an accuracy of 0.80? The median over the trials, with its
+# interval:
 
 # %%
 print(digits.labels_to(0.80))
@@ -247,9 +253,10 @@ print(digits.labels_to(0.80))
 # %% [markdown]
 # ## The same on MNIST
 #
-# 60,000 images, of which each trial has a pool of 2,000. The vectors are the first 50 principal
-# components, which need no labels. MNIST is looked for in the folder `data`, or where the environment
-# variable `ALKIT_DATA` says. To download it (60 MB) into that folder, set `download = True`.
+# MNIST has 60,000 images, and each trial uses a pool of 2,000. The vectors are the first 50
+# principal components, which need no labels. The data is read from the folder `data`, or from the
+# folder named by the environment variable `ALKIT_DATA`. To download it (60 MB) into that folder,
+# set `download = True`.
 
 # %%
 download = False
@@ -257,7 +264,7 @@ folder = Path(os.environ.get("ALKIT_DATA", "data"))
 
 
 def components(folder, download):
-    """Vectors and labels of MNIST, for training and for tests; None where it is not there."""
+    """Vectors and labels of MNIST for training and testing; None if the data is missing."""
     try:
         parts = [
             torchvision.datasets.MNIST(folder, part, download=download) for part in (True, False)
@@ -275,7 +282,7 @@ def components(folder, download):
 found = components(folder, download)
 mnist = None
 if found is None:
-    print("MNIST is not there: set download = True, or ALKIT_DATA to the folder that has it.")
+    print("MNIST was not found. Set download = True, or set ALKIT_DATA to the folder that has it.")
 else:
     (x, y), tested = found
     mnist = study(range(2 if smoke else 6), 3 if smoke else 12, 2000, x, y, tested)
@@ -288,9 +295,9 @@ if mnist is not None:
         print(f"{name:20}" + "".join(f"  {n} labels: {value:.3f}" for n, value in means.items()))
 
 # %% [markdown]
-# The same picture, further apart: MNIST is harder for so small a model. With ten labels random samples
-# are at about 0.36, those that cover at 0.46 to 0.48. After 120 labels margin has not caught up yet:
-# where the task is harder, the time of few labels lasts longer.
+# The pattern is the same, and margin stays behind for longer, because MNIST is harder for such a
+# small model. With ten labels, random samples reach about 0.36 and covering methods 0.46 to 0.48.
+# At 120 labels margin has not caught up yet: on a harder task, more labels still count as few.
 
 # %% tags=["hidden"]
 if mnist is not None and not smoke:
@@ -302,8 +309,10 @@ if mnist is not None and not smoke:
 # %% [markdown]
 # ## What to do
 #
-# - Buy the first labels by covering: `al.KMeans()`, `al.TypiClust()` or `al.MaxHerding()` on features
-#   that you have, pixels if need be; better are those of a pretrained network.
-# - Then ask by uncertainty, once the model knows each class: margin, or `al.UncertaintyHerding()`
-#   from the start.
-# - Test on what you will meet. The digits of other writers are harder than those of the pool.
+# - Choose the first labels to cover the pool: use `al.KMeans()`, `al.TypiClust()` or
+#   `al.MaxHerding()` on the best features you have. Features of a pretrained network are better
+#   than pixels.
+# - Switch to uncertainty, such as margin, once the model has seen every class. Or use
+#   `al.UncertaintyHerding()` from the start.
+# - Test on the data you will meet in practice. The digits of other writers are harder than those in
+#   the pool.

@@ -1,4 +1,4 @@
-"""What the tests of ``benchmarks/selection*.py`` share."""
+"""Fixtures shared by the tests of ``benchmarks/``."""
 
 from importlib import import_module
 from pathlib import Path

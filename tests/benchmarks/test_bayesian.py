@@ -43,7 +43,7 @@ def test_the_median_counts_a_trial_that_never_reaches_the_level(bayesian):
     assert bayesian.shown(bayesian.median_labels_to(trials[1:], 0.9)) == "not reached"
 
 
-def test_the_first_labels_are_balanced_and_of_the_seed(bayesian):
+def test_the_first_labels_are_balanced_and_depend_on_the_seed(bayesian):
     labels = torch.arange(200) % 10
     chosen = bayesian.balanced(labels, 20, seed=3)
     assert np.bincount(labels[chosen]).tolist() == [2] * 10
@@ -52,7 +52,7 @@ def test_the_first_labels_are_balanced_and_of_the_seed(bayesian):
     assert chosen.tolist() != bayesian.balanced(labels, 20, seed=4).tolist()
 
 
-def test_a_run_that_was_cut_off_goes_on_as_if_it_never_was(bayesian, protocol, tmp_path, capsys):
+def test_an_interrupted_run_resumes_with_the_same_results(bayesian, protocol, tmp_path, capsys):
     rule, trial, path = (al.BALD(), al.Power(beta=8)), ("power", 1), tmp_path / "r.jsonl"
     whole = bayesian.Record(path, protocol)
     bayesian.run(trial, rule, sets, protocol, whole)
@@ -117,7 +117,7 @@ def test_redundancy_is_judged_by_the_gain_in_area(bayesian, protocol, capsys):
 def test_a_record_of_another_protocol_is_refused(bayesian, protocol, tmp_path):
     path = tmp_path / "r.jsonl"
     bayesian.Record(path, protocol).add(("BALD", 0), round=0, annotated=20, accuracy=0.5)
-    with pytest.raises(SystemExit, match="was made by"):
+    with pytest.raises(SystemExit, match="was made with"):
         bayesian.Record(path, replace(protocol, steps=4))
 
 

@@ -12,7 +12,7 @@ def test_the_benchmark_runs_judges_and_writes_what_it_shows(data_dir, tmp_path, 
     record, shown = json.loads(out.read_text()), capsys.readouterr().out
     least = min(table["least_share"] for table in record["tables"])
     assert code == (least < 1)
-    assert f"least share of a target: {least:.2f}" in shown
+    assert f"smallest share of a target: {least:.2f}" in shown
     for table in record["tables"]:
         assert table["difference"] < 1e-5
         best = {row["way"]: row["seconds"] for row in table["rows"]}

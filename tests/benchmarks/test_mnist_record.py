@@ -1,4 +1,4 @@
-"""The code of the record, on scikit-learn's digits."""
+"""The code of ``mnist_record.py``, on scikit-learn's digits."""
 
 from importlib import import_module
 

@@ -15,7 +15,8 @@ def benchmarks(monkeypatch):
     import query_overhead
 
     for module in fit_overhead, query_overhead:
-        monkeypatch.setattr(module, "keep_freed_memory", lambda: None)  # of this whole process
+        # the setting would last for the whole process
+        monkeypatch.setattr(module, "keep_freed_memory", lambda: None)
     loggers = [logging.getLogger(name) for name in fit_overhead.QUIET]
     levels = [logger.level for logger in loggers]
     yield fit_overhead, query_overhead
@@ -49,6 +50,6 @@ def test_the_benchmark_of_a_query_judges_and_writes_what_it_shows(
     cached = seconds["alkit, cached"] / seconds["bare"]
     first = seconds["alkit, first"] / seconds["loader"]
     assert code == (cached > 1.25 or first > 1)
-    assert f"{cached:5.2f} of bare" in shown
-    assert f"{first:5.2f} of loader" in shown
+    assert f"{cached:5.2f} times bare" in shown
+    assert f"{first:5.2f} times loader" in shown
     assert ("missed" in shown) == code

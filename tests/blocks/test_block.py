@@ -10,7 +10,7 @@ from alkit import errors
 
 
 class Two(al.Block):
-    """A layer, and layers in containers of torch's own."""
+    """A layer, and layers in torch containers."""
 
     def __init__(this, width, depth=1):
         super().__init__()
@@ -25,7 +25,7 @@ class Two(al.Block):
         return self.last(x)
 
 
-def test_layers_inside_containers_of_torch_are_built_in_the_order_of_definition():
+def test_layers_in_torch_containers_are_built_in_definition_order():
     torch.manual_seed(0)
     expected = [nn.Linear(2, 3), nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 1)]
     torch.manual_seed(0)
@@ -37,11 +37,11 @@ def test_layers_inside_containers_of_torch_are_built_in_the_order_of_definition(
     assert built.new().create()(torch.zeros(4, 2)).shape == (4, 1)
 
 
-def test_configure_runs_the_constructor_whatever_its_first_parameter_is_called():  # fault 57
+def test_configure_works_whatever_the_first_parameter_of_the_constructor_is_named():  # fault 57
     assert Two(3).configure(width=5).build().last.in_features == 5
 
 
-def test_a_part_that_stands_in_two_places_is_one_module():
+def test_a_part_used_in_two_places_is_one_module():
     shared = al.Layer(nn.Linear, 2, 2)
     block = al.MultiLayerPerceptron(2, [], 2)
     net = al.Sequential(shared, nn.ReLU(), shared, block, block)
@@ -70,18 +70,18 @@ def test_a_part_that_cannot_be_made_leaves_the_block_unbuilt():
     assert net.build()(torch.zeros(1, 2)).shape == (1, 3)
 
 
-def test_a_block_is_freed_when_its_last_name_goes():
+def test_a_block_is_freed_with_its_last_reference():
     net = al.Sequential(al.MultiLayerPerceptron(2, [3], 1)).build()
     gone = weakref.ref(net[0].blocks[0].layer.weight), weakref.ref(net)
     gc.disable()
     try:
         del net
-        assert [ref() for ref in gone] == [None, None]  # no cycle keeps the weights
+        assert [ref() for ref in gone] == [None, None]  # no reference cycle keeps the weights alive
     finally:
         gc.enable()
 
 
-def test_an_initializer_of_a_part_wins_over_that_of_the_whole():
+def test_the_initializer_of_a_part_overrides_that_of_the_whole():
     net = al.MultiLayerPerceptron(2, [3], 1)
     net.blocks[0].initialize(al.initializers.Constant(weight=5))
     net.initialize(al.initializers.Constant(weight=1, bias=2))
@@ -91,7 +91,7 @@ def test_an_initializer_of_a_part_wins_over_that_of_the_whole():
         assert (built.blocks[1].layer.bias == 2).all()
 
 
-def test_an_initializer_leaves_weights_that_were_handed_in():
+def test_an_initializer_keeps_weights_that_were_passed_in():
     trained = nn.Linear(2, 2)
     before = trained.weight.clone()
     net = al.Sequential(trained, al.Layer(nn.Linear, 2, 2))
@@ -100,7 +100,7 @@ def test_an_initializer_leaves_weights_that_were_handed_in():
     assert (net[1].weight == 7).all()
 
 
-def test_an_initializer_fills_what_is_built_at_once_and_stays_in_the_recipe():
+def test_an_initializer_fills_a_built_block_immediately_and_stays_in_the_recipe():
     net = al.Sequential(nn.Linear(2, 2), al.Layer(nn.Linear, 2, 2)).build()
     net.initialize(al.initializers.Constant(weight=7))
     assert (net[0].weight == 7).all()
@@ -114,7 +114,7 @@ def test_an_initializer_that_finds_nothing_warns():
         net.build()
 
 
-def test_a_plain_module_takes_the_place_of_a_child_of_what_is_built_but_no_recipe_does():
+def test_a_plain_module_but_not_a_recipe_can_replace_a_child_of_a_built_block():
     net = al.Sequential(al.Layer(nn.Linear, 2, 2), al.Layer(nn.Linear, 2, 2)).build()
     head = nn.Linear(2, 5)
     setattr(net, "1", head)
@@ -124,7 +124,7 @@ def test_a_plain_module_takes_the_place_of_a_child_of_what_is_built_but_no_recip
         setattr(net, "1", al.Layer(nn.Linear, 2, 2))
 
 
-def test_a_module_that_was_taken_out_of_what_is_built_stays_out_of_its_copies():
+def test_a_module_removed_from_a_built_block_is_absent_from_its_copies():
     class Skip(al.Block):
         def __init__(self):
             super().__init__()
@@ -143,7 +143,7 @@ def test_assigning_a_child_survives_copies_and_configuration():  # fault 54
         assert "Tanh" not in repr(again.blocks[1])
 
 
-def test_modes_of_a_copy_of_what_is_built_are_those_of_a_fresh_block():
+def test_a_copy_of_a_built_block_has_the_modes_of_a_fresh_block():
     frozen = nn.BatchNorm1d(2).eval()
     net = al.Sequential(al.MultiLayerPerceptron(2, [], 2), frozen).build().eval()
     again = net.new().build()
@@ -152,7 +152,7 @@ def test_modes_of_a_copy_of_what_is_built_are_those_of_a_fresh_block():
     assert not again[1].training
 
 
-def test_a_block_works_as_a_base_beside_another_module_class():
+def test_a_block_can_be_combined_with_another_module_base_class():
     class Other(nn.Module):
         def __init__(self):
             super().__init__()

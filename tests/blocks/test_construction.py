@@ -20,7 +20,7 @@ def test_blocks_are_found_through_plain_modules_and_not_inside_other_blocks():
     assert not is_block(nn.Linear(2, 2))
 
 
-def test_what_is_built_is_not_made_again():
+def test_built_parts_are_not_made_again():
     block = nested()
     inner = block[1]["inner"].build()
     weights = [parameter.clone() for parameter in inner.parameters()]
@@ -32,7 +32,7 @@ def test_what_is_built_is_not_made_again():
     assert all(map(torch.equal, inner.parameters(), weights))
 
 
-def test_logs_are_not_in_what_is_saved():
+def test_logs_are_not_saved():
     logs = Logs(features=torch.ones(2))
     assert pickle.loads(pickle.dumps(logs)) == {}
     assert isinstance(pickle.loads(pickle.dumps(logs)), Logs)

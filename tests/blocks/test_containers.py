@@ -17,7 +17,7 @@ EDIT = st.one_of(
 
 
 @given(st.integers(0, 4), st.lists(EDIT, max_size=6))
-def test_a_list_is_edited_as_a_list_of_python_is(length, edits):
+def test_edits_match_those_of_a_python_list(length, edits):
     made = iter(range(100))
 
     def part():
@@ -53,12 +53,12 @@ def test_a_list_is_edited_as_a_list_of_python_is(length, edits):
     st.integers(0, 5),
     st.slices(7),
 )
-def test_a_slice_refers_to_the_elements_a_list_would_give(length, where):
+def test_a_slice_selects_the_elements_of_a_python_list_slice(length, where):
     reference = [al.Layer(nn.Linear, 1, 1) for _ in range(length)]
     assert list(al.LayerList(reference)[where]) == reference[where]
 
 
-def test_a_chain_calls_its_parts_in_order_under_their_names():
+def test_a_chain_calls_its_named_parts_in_order():
     net = al.Sequential(nn.Flatten(), al.Layer(nn.Linear, 4, 2))
     net.append(al.Layer(nn.ReLU), name="out").insert("out", al.Layer(nn.Linear, 2, 3))
     net.prepend(nn.Identity(), name="start")
@@ -71,7 +71,7 @@ def test_a_chain_calls_its_parts_in_order_under_their_names():
     assert set(built.state_dict()) == {"2.weight", "2.bias", "3.weight", "3.bias"}
 
 
-def test_an_empty_chain_gives_back_its_input():
+def test_an_empty_chain_returns_its_input():
     x = torch.ones(2)
     assert al.Sequential().build()(x) is x
 
@@ -81,13 +81,13 @@ def test_an_empty_module_counts_as_an_element():
     assert len(blocks) == len(list(blocks)) == len(blocks[:]) == 3
 
 
-def test_a_list_of_modules_makes_the_same_chain():
+def test_a_list_of_modules_gives_the_same_chain():
     parts = [nn.ReLU(), nn.Tanh()]
     assert list(al.Sequential(parts)) == list(al.Sequential(*parts)) == parts
 
 
 @pytest.mark.parametrize("wrong", [nn.ReLU, "relu", None])
-def test_what_is_no_module_is_refused(wrong):
+def test_a_part_that_is_not_a_module_raises(wrong):
     net = al.Sequential(nn.ReLU())
     for edit in (net.append, net.prepend, lambda x: net.insert(0, x), lambda x: net.replace(0, x)):
         with pytest.raises(errors.ConfigurationError, match="must be a block or an nn"):
@@ -95,7 +95,7 @@ def test_what_is_no_module_is_refused(wrong):
     assert len(net) == 1
 
 
-def test_a_name_that_is_taken_is_refused():
+def test_a_name_that_is_taken_raises():
     block = al.LinearBlock(2, 2).append(al.Layer(nn.Dropout))
     with pytest.raises(errors.ConfigurationError, match="'dropout'"):
         block.append(al.Layer(nn.Dropout))
@@ -106,12 +106,12 @@ def test_a_name_that_is_taken_is_refused():
     assert list(block._modules)[-2:] == ["dropout", "another"]
 
 
-def test_an_unknown_name_raises_and_proposes_the_likely_one():
+def test_an_unknown_name_raises_and_suggests_the_likely_one():
     with pytest.raises(errors.SelectionError, match=r"'activaton'.*'activation'"):
         al.LinearBlock(2, 2).remove("activaton")
 
 
-def test_what_the_elements_have_is_reached_through_the_list():
+def test_children_of_the_elements_are_accessible_through_the_list():
     blocks = al.LayerList(al.LinearBlock(2, 2, nn.ReLU), nn.Flatten(), al.LinearBlock(2, 2))
     assert list(blocks.layer) == [blocks[0].layer, blocks[2].layer]
     blocks.pool.configure(nn.Identity)

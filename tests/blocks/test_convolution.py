@@ -5,7 +5,7 @@ from torch import nn
 import alkit as al
 
 
-def test_a_network_is_convolutions_with_relus_between_them():
+def test_a_network_is_a_chain_of_convolutions_and_relus():
     torch.manual_seed(0)
     layers = [nn.Conv2d(2, 3, 3, padding=1), nn.Conv2d(3, 4, 3, padding=1)]
     torch.manual_seed(0)
@@ -22,7 +22,7 @@ POOLS = [
 
 
 @pytest.mark.parametrize("pool", POOLS)
-def test_a_pool_stands_before_every_block_but_the_first(pool):
+def test_a_pool_precedes_every_block_but_the_first(pool):
     net = al.ConvolutionalNeuralNetwork(1, [2, 3], 4, out_activation=nn.Tanh, pool=pool())
     built = net.create()
     assert built(torch.zeros(1, 1, 8, 8)).shape == (1, 4, 2, 2)
@@ -31,11 +31,11 @@ def test_a_pool_stands_before_every_block_but_the_first(pool):
     assert isinstance(built.output.activation, nn.Tanh)
 
 
-def test_the_pools_of_the_blocks_are_edited_one_by_one():
+def test_the_pools_of_the_blocks_are_edited_separately():
     template = al.Layer(nn.MaxPool2d, kernel_size=2).configure(padding=0)
     net = al.ConvolutionalNeuralNetwork(1, [2, 3], 4, pool=template)
     net.blocks[1].pool.configure(kernel_size=4)
-    template.configure(padding=1)  # of no concern to the copies that the blocks have
+    template.configure(padding=1)  # must not affect the copies in the blocks
     net.configure(out_channels=5)
     assert [layer.arguments()["kernel_size"] for layer in net.blocks[1:].pool] == [4, 2]
     assert template.arguments()["kernel_size"] == 2
@@ -44,7 +44,7 @@ def test_the_pools_of_the_blocks_are_edited_one_by_one():
 @pytest.mark.parametrize(
     ("norm", "size"), [(nn.BatchNorm2d, "num_features"), (nn.GroupNorm, "num_channels")]
 )
-def test_a_normalization_knows_the_channels(norm, size):
+def test_a_normalization_receives_the_channels(norm, size):
     net = al.ConvolutionalNeuralNetwork(1, [2, 4], 6)
     more = {"num_groups": 2} if norm is nn.GroupNorm else {}
     net.normalization.configure(norm, **more)

@@ -24,7 +24,7 @@ def test_data_is_shared_generators_are_cloned_and_the_rest_is_copied():
     assert torch.equal(torch.rand(1, generator=copied.held["random"]), drawn)
 
 
-def test_what_holds_itself_is_walked_once():
+def test_an_object_that_contains_itself_is_walked_once():
     circle = []
     circle.append(circle)
     keep_shared(circle, {})

@@ -8,7 +8,7 @@ import alkit as al
 
 
 @pytest.mark.parametrize("hidden", [[], [5], (5, 6, 7)])
-def test_a_perceptron_is_linear_layers_with_relus_between_them(hidden):
+def test_a_perceptron_is_a_chain_of_linear_layers_and_relus(hidden):
     torch.manual_seed(0)
     sizes = [4, *hidden, 3]
     layers = [nn.Linear(a, b) for a, b in itertools.pairwise(sizes)]
@@ -24,21 +24,21 @@ def test_a_perceptron_is_linear_layers_with_relus_between_them(hidden):
     assert list(net.hidden) == list(net.blocks)[:-1]
 
 
-def test_samples_of_more_axes_are_flattened_unless_told_otherwise():
+def test_samples_with_several_axes_are_flattened_by_default():
     x = torch.ones(2, 3, 4)
     assert al.MultiLayerPerceptron(12, [], 2).build()(x).shape == (2, 2)
     assert al.MultiLayerPerceptron(4, [], 2, flatten_input=False).build()(x).shape == (2, 3, 2)
 
 
 @pytest.mark.parametrize("given", [nn.Sigmoid, al.Layer(nn.Sigmoid), nn.Sigmoid()])
-def test_an_output_activation_is_a_class_a_layer_or_a_module(given):
+def test_an_output_activation_can_be_a_class_a_layer_or_a_module(given):
     net = al.MultiLayerPerceptron(2, [3], 1, out_activation=given)
     for built in (net.create(), net.new().configure(in_features=2).build()):
         assert isinstance(built.output.activation, nn.Sigmoid)
         assert isinstance(built.input.activation, nn.ReLU)
 
 
-def test_a_discriminator_gives_one_raw_logit():
+def test_a_discriminator_returns_one_raw_logit():
     net = al.Discriminator(4, hidden_features=[64, 32]).build()
     out = net(torch.linspace(-9, 9, 40).reshape(10, 4))
     assert out.shape == (10, 1)
@@ -48,7 +48,7 @@ def test_a_discriminator_gives_one_raw_logit():
     assert al.Discriminator(4).build().blocks[0].layer.out_features == 64
 
 
-def test_the_slots_of_a_linear_block_are_used_in_order():
+def test_the_slots_of_a_linear_block_are_called_in_order():
     block = al.LinearBlock(2, 3, nn.ReLU)
     block.normalization.configure(nn.BatchNorm1d)
     block.append(al.Layer(nn.Dropout))

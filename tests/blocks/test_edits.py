@@ -1,4 +1,4 @@
-"""Invariant 8: changed constructor arguments keep the edits of children, or say which not."""
+"""Invariant 8: changed constructor arguments keep the edits of children, or raise and name one."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ import alkit as al
 from alkit import errors
 
 
-def test_every_kind_of_edit_is_put_back():
+def test_every_kind_of_edit_is_reapplied():
     net = al.MultiLayerPerceptron(2, [3, 3], 1)
     net.blocks[0].activation.configure(nn.Tanh)
     net.blocks[1].activation = al.Layer(nn.Sigmoid)
@@ -27,7 +27,7 @@ def test_every_kind_of_edit_is_put_back():
     assert [layer.out_features for layer in built.layer] == [4, 5, 6]
 
 
-def test_edits_of_the_list_itself_are_put_back_in_order():
+def test_edits_of_the_list_itself_are_reapplied_in_order():
     net = al.MultiLayerPerceptron(2, [3, 3], 3)
     net.blocks[0].activation.configure(nn.Tanh)
     net.blocks.prepend(nn.Flatten())
@@ -70,7 +70,7 @@ def test_edits_survive_several_changes_on_several_levels():
     assert isinstance(net[1].blocks[0].activation, nn.LeakyReLU)
 
 
-def test_an_edit_without_a_place_raises_names_it_and_changes_nothing():
+def test_an_edit_that_no_longer_applies_raises_and_changes_nothing():
     net = al.MultiLayerPerceptron(2, [3, 3, 3], 1)
     net.blocks[3].append(al.Layer(nn.Dropout, 0.5))
     before = repr(net)
@@ -89,14 +89,14 @@ def test_an_edit_without_a_place_raises_names_it_and_changes_nothing():
         net.configure(hidden_features=[])
 
 
-def test_an_edit_of_what_goes_is_no_hindrance_when_there_was_none():
+def test_a_removed_child_without_edits_does_not_raise():
     net = al.MultiLayerPerceptron(2, [3, 3, 3], 1)
     net.blocks[0].activation.configure(nn.Tanh)
     net.configure(hidden_features=[3])
     assert len(net.blocks) == 2
 
 
-def test_children_given_as_arguments_keep_their_edits_and_get_none_twice():
+def test_children_given_as_arguments_keep_their_edits_without_duplicates():
     class Around(al.Block):
         def __init__(self, inner, scale=1):
             super().__init__()
@@ -129,7 +129,7 @@ def test_changed_arguments_draw_no_random_numbers_for_the_comparison():
     assert torch.equal(Plain(3).configure(width=4).linear.weight, expected)
 
 
-def test_more_arguments_of_any_name_are_taken_by_a_constructor_that_takes_them():
+def test_a_constructor_with_keyword_arguments_accepts_any_name():
     class Open(al.Block):
         def __init__(self, first, *more, key=0, **rest):
             super().__init__()
@@ -139,7 +139,7 @@ def test_more_arguments_of_any_name_are_taken_by_a_constructor_that_takes_them()
     assert block.given == (5, (2, 3), 6, {"other": 4, "another": 7})
 
 
-def test_a_change_in_a_container_of_torch_is_not_lost_in_silence():
+def test_a_change_in_a_torch_container_is_not_lost_silently():
     class Plain(al.Block):
         def __init__(self, width):
             super().__init__()
@@ -151,7 +151,7 @@ def test_a_change_in_a_container_of_torch_is_not_lost_in_silence():
         block.configure(width=4)
 
 
-def test_attributes_set_by_the_user_stay():
+def test_attributes_set_by_the_user_are_kept():
     net = al.MultiLayerPerceptron(2, [3], 1)
     net.note = "mine"
     assert net.configure(out_features=2).note == "mine"

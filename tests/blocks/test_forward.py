@@ -10,7 +10,7 @@ from alkit import errors
 
 
 class Double(al.Block):
-    """A block without parameters, of any type of number."""
+    """A block without parameters, for any dtype."""
 
     def forward(self, x):
         return 2 * x
@@ -22,7 +22,7 @@ def net() -> al.Sequential:
 
 
 @given(st.integers(0, 12), st.integers(1, 5))
-def test_batches_give_what_one_forward_pass_gives(length, batch_size):
+def test_batches_give_the_same_output_as_one_forward_pass(length, batch_size):
     model = net()
     x = torch.linspace(-1, 1, 3 * length).reshape(length, 3)
     model.eval()
@@ -33,7 +33,7 @@ def test_batches_give_what_one_forward_pass_gives(length, batch_size):
     assert not out.requires_grad
 
 
-def test_predictions_are_deterministic_and_modes_are_left_as_they_were():  # fault 49
+def test_predictions_are_deterministic_and_modes_are_restored():  # fault 49
     model = net()
     model[1].eval()  # a frozen normalization
     mean = model[1].running_mean.clone()
@@ -44,14 +44,14 @@ def test_predictions_are_deterministic_and_modes_are_left_as_they_were():  # fau
     assert torch.equal(model[1].running_mean, mean)
 
 
-def test_modes_are_left_as_they_were_also_after_an_error():
+def test_modes_are_restored_after_an_error():
     model = net()
     with pytest.raises(errors.ShapeError):
         model.predict(torch.zeros(4, 9))
     assert all(part.training for part in model.modules())
 
 
-def test_types_of_numbers_are_kept():  # fault 49
+def test_dtypes_are_kept():  # fault 49
     double = Double().build()
     assert double.predict(np.arange(5)).dtype == torch.int64
     assert double.predict(torch.arange(5, dtype=torch.int16)).dtype == torch.int16
@@ -84,7 +84,7 @@ def test_inputs_of_different_length_and_other_bad_input_raise():
         al.Add().predict(torch.zeros(3))
 
 
-def test_several_outputs_are_joined_one_by_one():
+def test_several_outputs_are_joined_separately():
     class Several(al.Block):
         def forward(self, x):
             return {"pair": (x, x + 1), "sum": x.sum(dim=1)}
@@ -96,7 +96,7 @@ def test_several_outputs_are_joined_one_by_one():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_prediction_on_another_device_brings_the_weights_back():
+def test_a_prediction_on_another_device_moves_the_weights_back():
     model = net()
     x = torch.zeros(5, 3)
     out = model.predict(x, device="cuda")

@@ -1,4 +1,4 @@
-"""The idioms that courses use, as they are written there but for the imports."""
+"""Idioms from courses, copied from there except for the imports."""
 
 import copy
 import pickle
@@ -16,7 +16,8 @@ def test_the_open_loop_of_the_course_builds_its_network():
     backbone.blocks[-1].append(dl.Layer(torch.nn.Flatten, output_size=1))
     head = dl.MultiLayerPerceptron(128, [], 10)
     classifier = dl.Sequential(backbone, head)
-    with pytest.warns(UserWarning, match=r"0\.blocks\.4\.flatten: Flatten takes no 'output_size'"):
+    message = r"0\.blocks\.4\.flatten: Flatten has no argument 'output_size'"
+    with pytest.warns(UserWarning, match=message):
         model = classifier.new().build()
     assert sum(p.numel() for p in model.parameters()) == 186_570
     assert model(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
@@ -86,7 +87,7 @@ class Encoder(dl.DeeplayModule):
         return self.dense(self.dropout(x).mean(dim=1))
 
 
-def test_a_block_of_ones_own_is_created_configured_and_called():
+def test_a_custom_block_is_created_configured_and_called():
     encoder = Encoder(num_features=4, num_layers=2)
     model = encoder.create()
     assert model(torch.zeros(5, 7, 4)).shape == (5, 3)
@@ -145,7 +146,7 @@ def test_outputs_of_a_part_are_logged_by_name():
     assert encoder.logs["first"][1].shape == (5, 7, 7)
 
 
-def test_a_pretrained_torch_module_stands_in_a_chain():
+def test_a_pretrained_torch_module_can_be_part_of_a_chain():
     trunk = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU())
     model = dl.Sequential([trunk, dl.MultiLayerPerceptron(3, [], 2)]).create()
     assert torch.equal(model[0][0].weight, trunk[0].weight)

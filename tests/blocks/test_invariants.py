@@ -26,7 +26,7 @@ def same_weights(a: nn.Module, b: nn.Module) -> bool:
     return len(first) == len(second) > 0 and all(map(torch.equal, first, second))
 
 
-# --- 1: an edit after build raises, and so does the call of what is not built (faults 51, 53) ---
+# --- 1: an edit after build raises, and so does calling an unbuilt block (faults 51, 53) --------
 
 EDITS = {
     "configure": lambda net: net.configure(anything=1),
@@ -49,7 +49,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())
-def test_an_edit_of_what_is_built_raises_and_changes_nothing(edit):
+def test_an_edit_of_a_built_block_raises_and_changes_nothing(edit):
     net = network().build()
     before, names = repr(net), list(net.state_dict())
     with pytest.raises(errors.BuiltError) as caught:
@@ -59,13 +59,13 @@ def test_an_edit_of_what_is_built_raises_and_changes_nothing(edit):
     assert list(net.state_dict()) == names
 
 
-def test_the_error_names_the_path_of_what_is_built():
+def test_the_error_names_the_path_of_the_built_part():
     net = network().build()
     with pytest.raises(errors.BuiltError, match=r"'0\.blocks\.2'"):
         net[0].blocks[2].append(al.Layer(nn.ReLU))
 
 
-def test_the_call_of_what_is_not_built_raises_and_names_what_is_not():
+def test_calling_an_unbuilt_block_raises_and_names_the_unbuilt_parts():
     with pytest.raises(errors.UnbuiltError, match=r"MultiLayerPerceptron.*blocks"):
         al.MultiLayerPerceptron(2, [], 1)(torch.zeros(1, 2))
     with pytest.raises(RuntimeError):
@@ -74,10 +74,10 @@ def test_the_call_of_what_is_not_built_raises_and_names_what_is_not():
         al.Add()(torch.zeros(1), torch.zeros(1))
 
 
-# --- 2: new() shares nothing that can change, except data sets ----------------------------------
+# --- 2: new() shares nothing mutable, except data sets ------------------------------------------
 
 
-def test_edits_of_a_copy_and_of_its_source_do_not_leak():
+def test_edits_of_a_copy_and_of_its_source_are_independent():
     source = network()
     copied = source.new()
     before = repr(source)
@@ -124,10 +124,10 @@ def test_a_child_keeps_edits_that_were_made_on_it_inside_a_parent():  # fault 54
     assert isinstance(alone.blocks[1].softmax, nn.Softmax)
 
 
-# --- 3: new() of what is built is not built; what was handed in with weights keeps them ---------
+# --- 3: new() of a built block is unbuilt; modules passed in with weights keep them -------------
 
 
-def test_a_copy_of_what_is_built_is_not_built_and_draws_weights_of_its_own():
+def test_a_copy_of_a_built_block_is_unbuilt_and_draws_its_own_weights():
     net = network()
     net[..., "activation#:2"].configure(nn.Tanh)
     recipe = repr(net)
@@ -140,7 +140,7 @@ def test_a_copy_of_what_is_built_is_not_built_and_draws_weights_of_its_own():
     assert net.new().new().build().state_dict().keys() == net.state_dict().keys()
 
 
-def test_a_copy_can_be_edited_also_in_slots_that_were_empty_when_it_was_built():
+def test_a_copy_can_fill_slots_that_were_empty_when_the_source_was_built():
     twin = network().build().new()
     twin[0].blocks[0].pool.configure(nn.AvgPool2d, kernel_size=2)
     twin[0].blocks[0].normalization.configure(nn.BatchNorm2d)
@@ -150,7 +150,7 @@ def test_a_copy_can_be_edited_also_in_slots_that_were_empty_when_it_was_built():
 
 
 @pytest.mark.parametrize("made", ["built block", "created block", "plain module", "inside"])
-def test_what_is_handed_in_with_weights_keeps_them(made):  # fault 52
+def test_modules_passed_in_with_weights_keep_them(made):  # fault 52
     backbone = {
         "built block": lambda: al.MultiLayerPerceptron(4, [], 3).build(),
         "created block": lambda: al.MultiLayerPerceptron(4, [], 3).create(),
@@ -168,7 +168,7 @@ def test_what_is_handed_in_with_weights_keeps_them(made):  # fault 52
     assert not same_weights(copies[0][1], copies[1][1])
 
 
-# --- 4: build() takes exactly the random numbers of torch's constructors (fault 50) -------------
+# --- 4: build() draws exactly the random numbers of torch's constructors (fault 50) -------------
 
 
 def by_hand() -> nn.Sequential:
@@ -201,7 +201,7 @@ def test_the_same_seed_gives_the_weights_of_hand_written_torch(seed):
     assert torch.equal(net(x), expected(x))
 
 
-def test_nothing_but_build_draws_random_numbers():
+def test_only_build_draws_random_numbers():
     torch.manual_seed(0)
     state = torch.get_rng_state()
     net = network()
@@ -218,15 +218,15 @@ def test_nothing_but_build_draws_random_numbers():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_explicit_sizes_are_never_inferred_anew():  # fault 50
+def test_explicit_sizes_are_never_inferred_again():  # fault 50
     net = al.Sequential(al.Layer(nn.Linear, 2, 2), al.Layer(nn.Linear, 3, 3)).build()
     assert net[1].in_features == 3
 
 
-# --- 5: build is in place, create gives a new object (fault 53) ---------------------------------
+# --- 5: build is in place, create returns a new object (fault 53) -------------------------------
 
 
-def test_build_is_in_place_and_keeps_the_objects_that_were_handed_in():
+def test_build_is_in_place_and_keeps_the_objects_that_were_passed_in():
     net, activation = network(), nn.Softmax(dim=1)
     backbone, head, blocks = net[0], net[1], net[0].blocks
     net.append(activation)
@@ -235,7 +235,7 @@ def test_build_is_in_place_and_keeps_the_objects_that_were_handed_in():
     assert net[0].blocks is blocks
 
 
-def test_create_always_gives_a_new_object_and_leaves_the_recipe():
+def test_create_always_returns_a_new_object_and_keeps_the_recipe():
     recipe = network()
     text = repr(recipe)
     first = recipe.create()
@@ -245,8 +245,8 @@ def test_create_always_gives_a_new_object_and_leaves_the_recipe():
     assert not same_weights(first, again)
 
 
-# --- 6 is about optimizers: tests/test_optimizers.py --------------------------------------------
-# --- 7: what matches nothing raises, every edit returns self (faults 44, 56, 58) ----------------
+# --- 6: optimizers, see tests/training/test_optimizers.py ---------------------------------------
+# --- 7: a selector without matches raises, every edit returns self (faults 44, 56, 58) ----------
 
 NOTHING = {
     "a name": lambda net: net["lyaer"],
@@ -266,7 +266,7 @@ NOTHING = {
 
 
 @pytest.mark.parametrize("nothing", NOTHING.values(), ids=NOTHING.keys())
-def test_what_matches_nothing_raises(nothing):
+def test_a_selector_that_matches_nothing_raises(nothing):
     net = network()
     before = repr(net)
     with pytest.raises(errors.SelectionError):
@@ -274,7 +274,7 @@ def test_what_matches_nothing_raises(nothing):
     assert repr(net) == before
 
 
-def test_a_selector_that_matches_nothing_names_the_near_spelling():
+def test_a_selector_that_matches_nothing_suggests_a_similar_name():
     with pytest.raises(errors.SelectionError, match=r"'lyaer'.*'layer'"):
         network()[..., "lyaer"]
 
@@ -300,16 +300,16 @@ RETURNS_SELF = {
 
 
 @pytest.mark.parametrize("edit", RETURNS_SELF.values(), ids=RETURNS_SELF.keys())
-def test_every_edit_returns_what_it_edited(edit):
+def test_every_edit_returns_the_edited_object(edit):
     edited, returned = edit(network())
     assert returned is edited
 
 
-def test_an_unknown_argument_of_a_block_raises_and_proposes_the_likely_one():
+def test_an_unknown_argument_of_a_block_raises_and_suggests_the_likely_one():
     net = al.MultiLayerPerceptron(2, [3], 1)
     before = repr(net)
     with pytest.raises(errors.ConfigurationError, match=r"'out_feature'.*'out_features'"):
         net.configure(out_feature=2)
-    with pytest.raises(ValueError, match="there is in_features, hidden_features"):
+    with pytest.raises(ValueError, match="available: in_features, hidden_features"):
         net.configure(zzz=2)
     assert repr(net) == before

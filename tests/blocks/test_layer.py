@@ -21,7 +21,7 @@ def test_a_layer_makes_a_new_module_each_time_and_stays_a_recipe():
 
 
 @pytest.mark.parametrize("wrong", ["biass", "in_feature", "otu_features", "bais"])
-def test_a_misspelled_argument_raises_and_proposes_the_right_one(wrong):  # fault 44
+def test_a_misspelled_argument_raises_and_suggests_the_right_one(wrong):  # fault 44
     with pytest.raises(errors.ConfigurationError, match=f"Linear has no argument '{wrong}'.*Did"):
         al.Layer(nn.Linear, 4, 2, **{wrong: False})
     layer = al.Layer(nn.Linear, 4, 2)
@@ -32,18 +32,19 @@ def test_a_misspelled_argument_raises_and_proposes_the_right_one(wrong):  # faul
     assert repr(layer) == "Layer(Linear, in_features=4, out_features=2)"
 
 
-def test_an_argument_that_resembles_none_warns_once_at_build_and_is_left_out():  # fault 44
+def test_an_argument_that_resembles_none_warns_once_at_build_and_is_ignored():  # fault 44
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         net = al.Sequential(al.Layer(nn.Flatten, output_size=1))
-    with pytest.warns(UserWarning, match="left out") as caught:
+    with pytest.warns(UserWarning, match="ignored") as caught:
         net.build()
-    assert [str(w.message) for w in caught] == ["0: Flatten takes no 'output_size': left out."]
+    messages = [str(w.message) for w in caught]
+    assert messages == ["0: Flatten has no argument 'output_size': ignored."]
     with pytest.raises(errors.ConfigurationError, match="start_dim, end_dim"):
         al.Layer(nn.Flatten).configure(output_size=1)
 
 
-def test_a_change_of_class_keeps_what_both_take_and_brings_back_the_rest():
+def test_a_change_of_class_keeps_common_arguments_and_restores_the_rest():
     layer = al.Layer(nn.Conv2d, 1, 4, kernel_size=3, padding_mode="zeros", groups=1)
     layer.configure(nn.MaxPool2d)
     assert layer.arguments() == {"kernel_size": 3}
@@ -52,7 +53,7 @@ def test_a_change_of_class_keeps_what_both_take_and_brings_back_the_rest():
     assert (made.in_channels, made.out_channels, made.kernel_size) == (1, 4, (5, 5))
 
 
-def test_a_change_of_class_warns_of_nothing():
+def test_a_change_of_class_does_not_warn():
     layer = al.Layer(nn.LeakyReLU, negative_slope=0.3)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -60,7 +61,7 @@ def test_a_change_of_class_warns_of_nothing():
         assert layer.configure(nn.LeakyReLU).build().negative_slope == 0.3
 
 
-def test_arguments_of_any_number_are_passed_as_they_are():
+def test_variable_arguments_are_passed_unchanged():
     made = al.Layer(nn.Sequential, nn.ReLU(), nn.Tanh()).build()
     assert [type(part) for part in made] == [nn.ReLU, nn.Tanh]
     gru = al.Layer(nn.GRU, 3, 4, batch_first=True).configure(num_layers=2).build()
@@ -70,7 +71,7 @@ def test_arguments_of_any_number_are_passed_as_they_are():
     assert net[1].p == 0.25
 
 
-def test_a_class_that_takes_any_argument_gets_only_those_it_was_given():
+def test_a_class_with_keyword_arguments_gets_only_those_that_were_given():
     class Norm(nn.Module):
         def __init__(self, num_features, **more):
             super().__init__()
@@ -82,7 +83,7 @@ def test_a_class_that_takes_any_argument_gets_only_those_it_was_given():
     assert (norm.num_features, norm.more) == (3, {"eps": 1})
 
 
-def test_a_layer_of_a_block_and_of_a_function_is_built():
+def test_a_layer_can_wrap_a_block_or_a_function():
     def network(width):
         return al.MultiLayerPerceptron(2, [width], 1)
 
@@ -94,21 +95,21 @@ def test_a_layer_of_a_block_and_of_a_function_is_built():
 
 
 @pytest.mark.parametrize("wrong", [nn.ReLU(), "relu", 3])
-def test_what_makes_no_module_is_refused(wrong):
+def test_a_layer_of_something_that_makes_no_module_raises(wrong):
     with pytest.raises(errors.ConfigurationError, match="class of a module"):
         al.Layer(wrong)
     with pytest.raises(errors.ConfigurationError, match="class of a module"):
         al.Layer(nn.ReLU).configure(wrong)
 
 
-def test_too_many_or_doubled_arguments_are_refused():
+def test_too_many_or_repeated_arguments_raise():
     with pytest.raises(errors.ConfigurationError, match="takes 2 arguments, start_dim, end_dim"):
         al.Layer(nn.Flatten, 1, 2, 3)
     with pytest.raises(errors.ConfigurationError, match="twice"):
         al.Layer(nn.Flatten, 1, start_dim=1)
 
 
-def test_an_empty_slot_is_nothing_until_it_is_filled():
+def test_an_empty_slot_builds_nothing_until_it_is_filled():
     block = al.LinearBlock(2, 3)
     assert block.pool.is_empty
     with pytest.raises(errors.ConfigurationError, match="empty slot"):
@@ -120,7 +121,7 @@ def test_an_empty_slot_is_nothing_until_it_is_filled():
     assert built.new().normalization.configure(None).is_empty
 
 
-def test_a_layer_alone_is_initialized():
+def test_a_standalone_layer_is_initialized():
     layer = al.Layer(nn.Linear, 2, 2).initialize(al.initializers.Constant(weight=4))
     assert (layer.build().weight == 4).all()
     assert (layer.new().create().weight == 4).all()

@@ -49,20 +49,20 @@ NAMES = [
 
 @pytest.mark.parametrize(("key", "names"), NAMES)
 @pytest.mark.parametrize("built", [False, True])
-def test_a_selector_gives_these_parts_before_and_after_build(key, names, built):
+def test_a_selector_returns_these_parts_before_and_after_build(key, names, built):
     pair = Pair().build() if built else Pair()
     selected = pair[key]
     assert selected.list_names() == names
     assert list(selected) == [pair.get_submodule(name) for name in names]
 
 
-def test_a_trailing_ellipsis_is_the_whole_subtree():
+def test_a_trailing_ellipsis_selects_the_whole_subtree():
     names = Pair()["decoder", ...].list_names()
     assert names[:4] == ["decoder", "decoder.blocks", "decoder.blocks.0", "decoder.blocks.0.pool"]
     assert len(names) == 2 + 2 * 5
 
 
-def test_selections_are_chained():  # fault 55
+def test_selections_can_be_chained():  # fault 55
     pair = Pair()
     chained = pair["encoder"]["blocks"][..., "layer#:1"]
     assert chained.list_names() == ["encoder.blocks.0.layer"]
@@ -79,7 +79,7 @@ def test_a_selection_is_a_sequence_of_its_parts():
     assert repr(selected[:2]) == "Selection(encoder.blocks.0.layer, encoder.blocks.1.layer)"
 
 
-def test_parts_are_told_apart_by_kind_attribute_and_filter():
+def test_parts_are_filtered_by_class_attribute_and_function():
     pair = Pair()
     assert pair[...].isinstance(nn.Tanh).list_names() == ["activation"]
     assert len(pair[...].isinstance((nn.Linear, nn.ReLU))) == 5 + 3
@@ -89,7 +89,7 @@ def test_parts_are_told_apart_by_kind_attribute_and_filter():
     assert kept.list_names() == ["decoder.blocks.0.layer", "decoder.blocks.1.layer"]
 
 
-def test_attributes_are_lifted_and_methods_are_called_on_each_that_has_them():
+def test_attributes_and_methods_apply_to_each_part_that_has_them():
     pair = Pair().build()
     layers = pair[..., "layer"]
     assert layers.in_features == [2, 3, 3, 4, 5]
@@ -100,7 +100,7 @@ def test_attributes_are_lifted_and_methods_are_called_on_each_that_has_them():
     assert not hasattr(layers, "_private")
 
 
-def test_lists_within_a_selection_are_lifted_further():
+def test_lists_within_a_selection_are_expanded():
     pair = Pair()
     lifted = pair["encoder|decoder"].blocks.activation
     assert len(lifted) == 5
@@ -108,7 +108,7 @@ def test_lists_within_a_selection_are_lifted_further():
     assert len(pair[...].isinstance(nn.Sigmoid)) == 5
 
 
-def test_an_edit_that_one_part_cannot_take_raises_before_any_is_made():
+def test_an_edit_that_one_part_cannot_accept_raises_before_any_change():
     net = al.Sequential(al.LinearBlock(1, 1, nn.ReLU), al.LinearBlock(1, 1, nn.ReLU()))
     before = repr(net)
     with pytest.raises(errors.BuiltError, match=r"1\.activation"):
@@ -116,17 +116,17 @@ def test_an_edit_that_one_part_cannot_take_raises_before_any_is_made():
     assert repr(net) == before
 
 
-def test_modules_of_torch_in_a_selection_are_initialized_at_once():
+def test_torch_modules_in_a_selection_are_initialized_immediately():
     pair = Pair().build()
     pair[..., "layer"].all.initialize(al.initializers.Constant(weight=2))
     assert all((weight == 2).all() for weight in pair[..., "layer"].weight)
 
 
 @pytest.mark.parametrize("key", ["layer#", "layer#a", "layer#1:2:3:4", 1.5, None])
-def test_what_is_no_selector_raises(key):
+def test_an_invalid_selector_raises(key):
     pair = Pair()
     if key == "layer#":
-        assert len(pair[..., key]) == 5  # nothing after the mark: all
+        assert len(pair[..., key]) == 5  # nothing after '#': all parts
     else:
         with pytest.raises(errors.AlkitError):
             pair[..., key]
@@ -146,7 +146,7 @@ def test_configure_takes_names_indices_slices_and_lists():
 
 def test_one_part_is_logged_under_one_name():
     net = al.Sequential(al.LinearBlock(1, 2), al.LinearBlock(2, 3))
-    with pytest.raises(errors.SelectionError, match="One part is logged"):
+    with pytest.raises(errors.SelectionError, match="Exactly one part is logged"):
         net[..., "layer"].log_output("both")
     net[..., "layer#0"].log_output("first")
     net[1:]["layer"].log_output("second")

@@ -6,7 +6,7 @@ import alkit as al
 from alkit import errors
 
 
-def test_a_backbone_and_a_head_that_do_not_fit_name_the_path_and_both_shapes():
+def test_a_mismatch_of_backbone_and_head_names_the_path_and_both_shapes():
     net = al.Sequential(al.MultiLayerPerceptron(4, [3], 8), al.MultiLayerPerceptron(128, [], 10))
     with pytest.raises(errors.ShapeError) as caught:
         net.build()(torch.zeros(5, 4))
@@ -34,7 +34,7 @@ def test_a_shape_that_does_not_fit_is_located(layer, shape, says):  # fault 32: 
         net(torch.zeros(shape))
 
 
-def test_a_shape_error_in_a_forward_of_ones_own_is_located():
+def test_a_shape_error_in_a_custom_forward_is_located():
     class Mine(al.Block):
         def forward(self, x):
             return x @ torch.zeros(7, 7)
@@ -44,7 +44,7 @@ def test_a_shape_error_in_a_forward_of_ones_own_is_located():
 
 
 @pytest.mark.parametrize("kind", [ValueError, RuntimeError, KeyError, ZeroDivisionError])
-def test_other_errors_pass_as_they_are(kind):
+def test_other_errors_are_raised_unchanged(kind):
     class Mine(al.Block):
         def forward(self, x):
             raise kind("something else")
@@ -54,7 +54,7 @@ def test_other_errors_pass_as_they_are(kind):
     assert type(caught.value) is kind
 
 
-def test_errors_of_types_and_out_of_memory_are_not_called_shape_errors():
+def test_dtype_and_out_of_memory_errors_are_not_shape_errors():
     class Full(al.Block):
         def forward(self, x):
             raise torch.OutOfMemoryError("tried to allocate a size of 1 GiB")

@@ -78,7 +78,7 @@ def test_a_missing_dataset_says_where_it_looked_and_how_to_get_it(tmp_path, caps
         ("--strategies", "uniform,uncertanty", "Did you mean 'uncertainty'"),
         ("--without", "unifrm", "Did you mean 'uniform'"),
         ("--dataset", "digts", "Did you mean 'digits'"),
-        ("--criterion", "x", "there is margin, entropy"),
+        ("--criterion", "x", "available: margin, entropy"),
     ],
 )
 def test_an_unknown_name_is_told_with_its_likely_spelling(option, value, told, capsys):

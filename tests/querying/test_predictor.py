@@ -9,14 +9,14 @@ from torch.utils.data import DataLoader, TensorDataset
 import alkit as al
 from alkit.errors import ConfigurationError, ModelOutputError, NonFiniteError, PredictionError
 from alkit.eval_mode import evaluating
-from alkit.querying.predictor import Reader
+from alkit.querying.predictor import Predictor
 
 CPU = torch.device("cpu")
 TWOS = torch.full((2, 3), 2.0)
 
 
 def read(module, batches, inputs=None, outputs="logits", features=None):
-    return list(Reader(inputs, outputs, features).predictions(module, batches, CPU))
+    return list(Predictor(inputs, outputs, features).predictions(module, batches, CPU))
 
 
 def batches(x, size=4):
@@ -145,7 +145,7 @@ class Net(nn.Module):
     ],
 )
 def test_by_default_the_features_are_what_goes_into_the_last_part_with_weights(model, features):
-    module, x, reader = Net(model), torch.randn(4, 3), Reader(None, "logits", None)
+    module, x, reader = Net(model), torch.randn(4, 3), Predictor(None, "logits", None)
     assert reader.features_of(module) == features
     (prediction,) = reader.predictions(module, batches(x), CPU)
     if features is None:
@@ -159,7 +159,7 @@ def test_by_default_the_features_are_what_goes_into_the_last_part_with_weights(m
 
 def test_the_head_is_in_eval_mode_for_the_call_alone_and_can_be_differentiated():
     model = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.Dropout(), nn.Linear(4, 2)))
-    head = Reader(None, "logits", None).head_of(Net(model))
+    head = Predictor(None, "logits", None).head_of(Net(model))
     z = torch.randn(5, 4, requires_grad=True)
     assert head(z).equal(head(z))
     assert model[1][0].training
@@ -167,7 +167,7 @@ def test_the_head_is_in_eval_mode_for_the_call_alone_and_can_be_differentiated()
 
 
 def test_a_head_that_is_not_there_is_named():
-    reader = Reader(None, "logits", None, head="model.9")
+    reader = Predictor(None, "logits", None, head="model.9")
     with pytest.raises(ConfigurationError, match=r"head='model.9' is no layer of the model"):
         reader.head_of(Net(nn.Linear(3, 2)))
 
@@ -176,7 +176,7 @@ def test_modes_and_gradients_are_restored_after_an_end_a_close_and_an_error():
     module = nn.Sequential(nn.Linear(3, 2), nn.Dropout(), nn.BatchNorm1d(2))
     module[2].eval()
     modes = [part.training for part in module.modules()]
-    reader = Reader(None, "logits", "0")
+    reader = Predictor(None, "logits", "0")
 
     def check():
         assert [part.training for part in module.modules()] == modes

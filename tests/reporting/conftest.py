@@ -10,7 +10,7 @@ from alkit.evidence.records import Records
 
 
 @pytest.fixture
-def make_records():
+def report_records():
     def make(trials=2, names=("uniform", "a<b"), **more):
         rows = [
             {

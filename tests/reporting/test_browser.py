@@ -17,10 +17,10 @@ TOO_WIDE = """
 
 
 @pytest.fixture
-def full(make_records):
+def full(report_records):
     """Four strategies of unequal steps with all that a page can show, and long names."""
     names = ("uniform", "margin", "badge", "a_strategy_with_a_rather_long_name_of_its_own")
-    records = make_records(
+    records = report_records(
         names=names,
         queried_classes=[3, 1, 0, 4, 0, 1, 2, 2, 3, 4],
         samples_seen=3200,

@@ -19,33 +19,33 @@ def parts(figure):
     return title, alt, base64.b64decode(data)
 
 
-def test_there_are_curves_and_the_labels_that_were_needed(make_records):
-    titles = [parts(figure)[0] for figure in figures(make_records())]
+def test_there_are_curves_and_the_labels_that_were_needed(report_records):
+    titles = [parts(figure)[0] for figure in figures(report_records())]
     assert titles == ["Learning curves", "Labels needed"]
 
 
 @pytest.mark.parametrize(("trials", "drawn"), [(1, False), (2, True)])
-def test_who_beat_whom_takes_three_strategies_and_two_trials(make_records, trials, drawn):
-    titles = [parts(figure)[0] for figure in figures(make_records(trials, ("a", "b", "c")))]
+def test_who_beat_whom_takes_three_strategies_and_two_trials(report_records, trials, drawn):
+    titles = [parts(figure)[0] for figure in figures(report_records(trials, ("a", "b", "c")))]
     assert ("Penalty matrix" in titles) is drawn
 
 
-def test_the_classes_that_a_strategy_bought_have_a_figure_each(make_records):
-    records = make_records(queried_classes=[3, 4, 3])
+def test_the_classes_that_a_strategy_bought_have_a_figure_each(report_records):
+    records = report_records(queried_classes=[3, 4, 3])
     titles = [parts(figure)[0] for figure in figures(records)]
     assert titles[2:] == ["Classes bought by uniform", "Classes bought by a&lt;b"]
 
 
-def test_each_says_in_words_what_it_shows_with_names_escaped(make_records):
-    for figure in figures(make_records()):
+def test_each_says_in_words_what_it_shows_with_names_escaped(report_records):
+    for figure in figures(report_records()):
         title, alt, _ = parts(figure)
         assert alt.startswith(title)
         assert "a&lt;b" in alt
 
 
-def test_each_is_an_image_of_the_width_of_a_phone_and_none_stays_open(make_records, tmp_path):
+def test_each_is_an_image_of_the_width_of_a_phone_and_none_stays_open(report_records, tmp_path):
     before = plt.get_fignums()
-    for figure in figures(make_records()):
+    for figure in figures(report_records()):
         (tmp_path / "figure.png").write_bytes(parts(figure)[2])
         assert image.imread(tmp_path / "figure.png").shape[1] == pytest.approx(220 * WIDTH, abs=2)
     assert plt.get_fignums() == before

@@ -3,13 +3,13 @@ from alkit.reporting.notices import notices
 from alkit.reporting.verdict import unequal_steps
 
 
-def test_a_fair_and_whole_comparison_has_none(make_records):
-    assert notices(make_records()) == []
-    assert 'role="note"' not in report.page(make_records())
+def test_a_fair_and_whole_comparison_has_none(report_records):
+    assert notices(report_records()) == []
+    assert 'role="note"' not in report.page(report_records())
 
 
-def test_unequal_steps_are_said_at_the_top_with_the_numbers(make_records):
-    records = make_records()
+def test_unequal_steps_are_said_at_the_top_with_the_numbers(report_records):
+    records = report_records()
     for row in records.rows:
         row["steps"] = 10 if row["strategy"] == "uniform" else 2340
     ((_, text),) = notices(records)
@@ -20,23 +20,23 @@ def test_unequal_steps_are_said_at_the_top_with_the_numbers(make_records):
     assert page.count("4,680 gradient steps") == 1
 
 
-def test_unfinished_trials_are_said(make_records):
-    records = make_records(3)
+def test_unfinished_trials_are_said(report_records):
+    records = report_records(3)
     records.rows.pop()
     ((_, text),) = notices(records)
     assert "1 unfinished trial was left out" in text
 
 
-def test_one_trial_is_said_to_prove_nothing_compared_or_not(make_records):
-    assert report.page(make_records(1)).count("One trial proves nothing") == 1
-    alone = make_records(1, names=["uniform"])
+def test_one_trial_is_said_to_prove_nothing_compared_or_not(report_records):
+    assert report.page(report_records(1)).count("One trial proves nothing") == 1
+    alone = report_records(1, names=["uniform"])
     assert report.page(alone).count("One trial proves nothing") == 1
-    assert "proves nothing" not in report.page(make_records(2, names=["uniform"]))
-    assert "proves nothing" not in report.page(make_records(2))
+    assert "proves nothing" not in report.page(report_records(2, names=["uniform"]))
+    assert "proves nothing" not in report.page(report_records(2))
 
 
-def test_failed_trials_are_listed_with_their_error(make_records):
-    records = make_records()
+def test_failed_trials_are_listed_with_their_error(report_records):
+    records = report_records()
     records.protocol["failed"] = [{"strategy": "a<b", "seed": 7, "error": "ValueError: <no>"}]
     records.protocol["failures"] = ["uniform, seed 8, failed in round 2: worker lost"]
     ((head, text),) = notices(records)

@@ -25,8 +25,8 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_the_page_opens_on_its_own(make_records, tmp_path):
-    report.save(make_records(), tmp_path / "report.html")
+def test_the_page_opens_on_its_own(report_records, tmp_path):
+    report.save(report_records(), tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     page = Page(text)
     assert all(link.startswith("data:") for link in page.links)
@@ -35,29 +35,29 @@ def test_the_page_opens_on_its_own(make_records, tmp_path):
     assert "<script" not in text
 
 
-def test_the_page_shows_table_and_protocol_and_escapes_names(make_records):
-    page = Page(report.page(make_records()))
+def test_the_page_shows_table_and_protocol_and_escapes_names(report_records):
+    page = Page(report.page(report_records()))
     for words in ("digits & co", "a<b", "0.105 (", "max steps", "records.csv", "2 paired trials"):
         assert words in page.text
 
 
-def test_every_sentence_of_the_verdict_is_on_the_page(make_records):
-    for records in (make_records(), make_records(1), make_records(names=["uniform"])):
+def test_every_sentence_of_the_verdict_is_on_the_page(report_records):
+    for records in (report_records(), report_records(1), report_records(names=["uniform"])):
         records.rows[0]["steps"] += 5
         text = Page(report.page(records)).text
         for sentence in (*warnings(records), *findings(records), *cautions(records)):
             assert sentence in text
 
 
-def test_three_strategies_have_a_penalty_matrix_if_trials_are_repeated(make_records):
+def test_three_strategies_have_a_penalty_matrix_if_trials_are_repeated(report_records):
     names = ("uniform", "a", "b")
-    assert "Penalty matrix" in report.page(make_records(2, names))
-    assert "Penalty matrix" not in report.page(make_records(1, names))
-    assert "Penalty matrix" not in report.page(make_records(2))
+    assert "Penalty matrix" in report.page(report_records(2, names))
+    assert "Penalty matrix" not in report.page(report_records(1, names))
+    assert "Penalty matrix" not in report.page(report_records(2))
 
 
-def test_the_page_tells_why_where_the_choice_changes(make_records):
-    changing = make_records()
+def test_the_page_tells_why_where_the_choice_changes(report_records):
+    changing = report_records()
     for row in changing.rows:
         row["why"] = "TopK()" if row["strategy"] == "uniform" else f"Power() <{row['round']}>"
     page = Page(report.page(changing))
@@ -66,8 +66,8 @@ def test_the_page_tells_why_where_the_choice_changes(make_records):
     assert "TopK()" not in page.text
 
 
-def test_the_classes_of_the_queries_are_a_figure_a_strategy(make_records):
-    records = make_records(queried_classes=[1, 2])
+def test_the_classes_of_the_queries_are_a_figure_a_strategy(report_records):
+    records = report_records(queried_classes=[1, 2])
     assert report.page(records).count("<figure>") == 4
     for row in records.rows:
         if row["strategy"] == "uniform":
@@ -76,8 +76,8 @@ def test_the_classes_of_the_queries_are_a_figure_a_strategy(make_records):
 
 
 @pytest.mark.parametrize("nested", [True, False])
-def test_versions_and_seeds_have_places_of_their_own(make_records, nested):
-    records = make_records()
+def test_versions_and_seeds_have_places_of_their_own(report_records, nested):
+    records = report_records()
     versions = {"torch": "2.9.9", "python": "3.12.0"}
     records.protocol |= {"versions": versions} if nested else versions
     before, after = Page(report.page(records)).text.split("Versions")
@@ -86,8 +86,8 @@ def test_versions_and_seeds_have_places_of_their_own(make_records, nested):
     assert "0, 1" in before.split("Seeds")[1]
 
 
-def test_the_protocol_is_written_out_whatever_it_holds(make_records):
-    records = make_records()
+def test_the_protocol_is_written_out_whatever_it_holds(report_records):
+    records = report_records()
     records.protocol |= {"ceiling": {"testAccuracy": [0.5, 0.25]}, "deep": {"a": [1, {"b": None}]}}
     text = Page(report.page(records)).text
     assert "testAccuracy: 0.5, 0.25" in text

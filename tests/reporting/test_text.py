@@ -3,8 +3,8 @@ import pytest
 from alkit.reporting import text as report
 
 
-def test_the_table_says_what_the_summary_says(make_records):
-    records = make_records()
+def test_the_table_says_what_the_summary_says(report_records):
+    records = report_records()
     headings, rows = report.table(records)
     uniform, other = (dict(zip(headings, row, strict=True)) for row in rows)
     assert uniform["strategy"] == "uniform"
@@ -15,29 +15,29 @@ def test_the_table_says_what_the_summary_says(make_records):
     assert float(other["s a round"]) == 0.25
 
 
-def test_the_text_stands_in_columns_that_fit_a_terminal(make_records):
-    lines = report.as_text(make_records(5, names=("uniform", "uncertainty"))).split("\n")
+def test_the_text_stands_in_columns_that_fit_a_terminal(report_records):
+    lines = report.as_text(report_records(5, names=("uniform", "uncertainty"))).split("\n")
     assert lines[0].startswith("strategy ")
     assert lines[0].endswith("s a round")
     assert len(lines) == 3
     assert max(map(len, lines)) <= 80
 
 
-def test_the_legend_explains_the_columns(make_records):
-    text = report.legend(make_records())
+def test_the_legend_explains_the_columns(report_records):
+    text = report.legend(report_records())
     for words in ("test accuracy with 20 labels", "over uniform", "Holm", "uniform's final level"):
         assert words in text
 
 
-def test_of_one_strategy_nothing_is_compared(make_records):
-    text = report.legend(make_records(names=["uniform"]))
+def test_of_one_strategy_nothing_is_compared(report_records):
+    text = report.legend(report_records(names=["uniform"]))
     assert "gain" not in text
     assert "test accuracy with 20 labels" in text
 
 
 @pytest.mark.parametrize("equal", [True, False])
-def test_the_legend_states_the_steps_only_where_they_are_equal(make_records, equal):
-    records = make_records()
+def test_the_legend_states_the_steps_only_where_they_are_equal(report_records, equal):
+    records = report_records()
     for row in records.rows:
         row["steps"] = 7 if equal or row["strategy"] == "uniform" else 700
     assert ("for 7 gradient steps" in report.legend(records)) is equal

@@ -1,4 +1,4 @@
-"""Points, and how far apart they are by scipy."""
+"""Points, and reference distances by scipy."""
 
 import torch
 from scipy.spatial.distance import cdist

@@ -37,7 +37,7 @@ def heads():
 
 
 def by_the_formula(head, features, anchors, epsilon):
-    """Row by row, with alpha as it stands in the paper, features in float64."""
+    """Reference, row by row, with alpha as in the paper and features in float64."""
     flipped = []
     for z in features:
         z = z.clone().requires_grad_()

@@ -1,4 +1,4 @@
-"""BAIT against the trace of explicit matrices, inverted anew for every candidate."""
+"""BAIT against the trace of explicit matrices, inverted again for every candidate."""
 
 from itertools import combinations
 
@@ -28,7 +28,7 @@ def pool(number, known=0, width=3, classes=3, seed=0):
 
 
 def information(prediction, classes=None):
-    """(N, P, P): of each sample, over its most probable classes."""
+    """Information (N, P, P) of each sample, over its most probable classes."""
     found = []
     for e, p in zip(
         prediction.features.double().numpy(), prediction.mean_probabilities.double().numpy()
@@ -135,7 +135,7 @@ def test_it_keeps_the_laws(selector):
     check_selector(selector)
 
 
-def test_what_does_not_fit_into_memory_is_said_at_once():
+def test_what_does_not_fit_into_memory_raises_at_once():
     candidates = al.Candidates(
         prediction=al.Prediction(torch.zeros(2, 5000), features=torch.ones(2, 200))
     )
@@ -144,11 +144,11 @@ def test_what_does_not_fit_into_memory_is_said_at_once():
 
 
 @pytest.mark.parametrize("wrong", [{"pca": 0}, {"pca": 1.5}, {"classes": 0}, {"regularization": 0}])
-def test_what_cannot_be_raises(wrong):
+def test_wrong_arguments_raise(wrong):
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         BAIT(**wrong)
 
 
-def test_it_reads_as_it_is_made():
+def test_its_repr_is_its_call():
     assert repr(BAIT()) == "BAIT()"
     assert repr(BAIT(pca=None, classes=2)) == "BAIT(pca=None, classes=2)"

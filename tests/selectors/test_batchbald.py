@@ -28,7 +28,7 @@ def picks_of(p, n, seed=0, **options):
 
 
 def information(p, batch):
-    """Of the labels of a batch and the samples: joint entropy minus the mean of the entropies."""
+    """Information of the labels of a batch and the samples: joint minus mean entropy."""
     p = p.double().numpy()[batch]
     K, C = p.shape[1:]
     joint = [
@@ -87,7 +87,7 @@ def test_drawn_configurations_find_a_batch_as_good_as_all_of_them():
         assert found > 0.99 * expected
 
 
-def test_a_pair_that_says_the_same_is_worth_less_than_one_that_does_not():
+def test_a_redundant_pair_is_worth_less_than_one_that_is_not():
     half, sure = torch.tensor([[0.9, 0.1], [0.1, 0.9]]), torch.tensor([[0.95, 0.05], [0.05, 0.95]])
     first, alike, other = half[[0, 0, 1, 1]], sure[[0, 0, 1, 1]], half[[0, 1, 0, 1]]
     assert picks_of(torch.stack([first, alike, other]), 2) == [1, 2]
@@ -111,12 +111,12 @@ def test_where_nothing_is_gained_the_rest_is_random_but_for_repeats(K):
 
 def test_ties_are_broken_by_the_generator():
     p = samples(1, 5, 3)
-    turned = torch.cat([p, p.roll(1, -1), p.roll(2, -1)])  # they tell the same, and are no twins
+    turned = torch.cat([p, p.roll(1, -1), p.roll(2, -1)])  # they carry the same information, but are not equal
     first = [picks_of(turned, 3, seed)[0] for seed in range(60)]
     assert min(first.count(row) for row in range(3)) > 8
 
 
-def test_what_tells_something_comes_before_what_does_not():
+def test_informative_candidates_come_before_the_others():
     nothing, some = samples(8, 1, 3).repeat(1, 5, 1), samples(3, 5, 3, seed=1)
     picks = picks_of(torch.cat([nothing, some]), 6)
     assert sorted(picks[:3]) == [8, 9, 10]
@@ -176,16 +176,16 @@ def test_features_alone_are_not_enough():
 
 
 @pytest.mark.parametrize("wrong", [0, 1.5, "many", None])
-def test_a_number_of_configurations_that_cannot_be_raises(wrong):
+def test_a_wrong_number_of_configurations_raises(wrong):
     with pytest.raises(ConfigurationError, match="configurations"):
         BatchBALD(configurations=wrong)
 
 
-def test_what_does_not_fit_into_memory_is_said_at_once():
-    with pytest.raises(NotEnoughMemoryError, match="2 candidates, 4 samples"):
+def test_what_does_not_fit_into_memory_raises_at_once():
+    with pytest.raises(NotEnoughMemoryError, match="2 candidates, 4 posterior samples"):
         picks_of(samples(2, 4, 3), 1, configurations=10**12)
 
 
-def test_it_reads_as_it_is_made():
+def test_its_repr_is_its_call():
     assert repr(BatchBALD()) == "BatchBALD()"
     assert repr(BatchBALD(configurations=500)) == "BatchBALD(configurations=500)"

@@ -17,7 +17,7 @@ def prediction(n=3, features=2, **options):
 @pytest.mark.parametrize(
     "scores", [torch.zeros(3, 1), torch.zeros(3, dtype=torch.long), [1.0, 2.0], torch.tensor(1.0)]
 )
-def test_scores_that_are_no_float_vector_raise(scores):
+def test_scores_that_are_not_a_float_vector_raise(scores):
     with pytest.raises(ScoreError, match="float tensor"):
         Candidates(scores)
 
@@ -47,7 +47,7 @@ def test_scores_are_detached():
     assert not Candidates(SCORES.clone().requires_grad_()).scores.requires_grad
 
 
-def test_nothing_is_no_candidates():
+def test_candidates_need_scores_a_prediction_or_ids():
     with pytest.raises(PredictionError, match="need scores, a prediction or ids"):
         Candidates()
 
@@ -61,7 +61,7 @@ def test_ids_are_those_given_or_of_the_prediction_or_count_from_zero():
 
 @pytest.mark.parametrize("known", [{"scores": SCORES}, {"prediction": prediction()}])
 def test_ids_of_another_number_raise(known):
-    with pytest.raises(PredictionError, match=r"expected 3 ids, one a candidate.*\(2,\)"):
+    with pytest.raises(PredictionError, match=r"expected 3 ids, one per candidate.*\(2,\)"):
         Candidates(**known, ids=torch.arange(2))
 
 
@@ -80,7 +80,7 @@ def test_annotated_samples_of_another_model_raise(annotated, message):
 @pytest.mark.parametrize(
     "labels", [torch.zeros(4), torch.zeros(4, 1).long(), torch.zeros(4, dtype=torch.bool)]
 )
-def test_labels_that_are_no_class_numbers_raise(labels):
+def test_labels_that_are_not_class_numbers_raise(labels):
     with pytest.raises(PredictionError, match=r"class numbers \(A,\)"):
         Candidates(SCORES, annotated=prediction(4), labels=labels)
 
@@ -90,13 +90,13 @@ def test_labels_of_another_number_raise():
         Candidates(SCORES, annotated=prediction(4), labels=torch.arange(3))
 
 
-def test_annotated_samples_are_counted_by_what_is_known_of_them():
+def test_annotated_samples_are_counted_by_prediction_or_labels():
     assert Candidates(SCORES).num_annotated == 0
     assert Candidates(SCORES, annotated=prediction(4)).num_annotated == 4
     assert Candidates(SCORES, labels=torch.arange(5)).num_annotated == 5
 
 
-def test_a_part_keeps_rows_together_beside_the_same_annotated_ones():
+def test_a_part_keeps_rows_together_and_the_annotated_samples():
     whole = Candidates(SCORES, prediction(ids=IDS), prediction(4), torch.arange(4))
     first_and_last = whole[torch.tensor([True, False, True])]
     for part in (whole[torch.tensor([2, 0])], first_and_last[torch.tensor([1, 0])]):
@@ -125,7 +125,7 @@ def test_only_what_is_needed_is_kept_and_is_not_copied():
     assert whole.only({"outputs"}).prediction.features is None
 
 
-def test_probabilities_and_features_that_are_missing_say_how_to_get_them():
+def test_errors_on_missing_probabilities_and_features_explain_how_to_get_them():
     with pytest.raises(PredictionError, match=r"probabilities= to al\.select"):
         Candidates(SCORES).probabilities
     with pytest.raises(PredictionError, match=r'features="layer\.path"'):

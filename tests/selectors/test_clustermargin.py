@@ -83,7 +83,7 @@ def test_one_candidate_is_picked():
     assert pick(ClusterMargin(), candidates([[1.0, 2]], [0.0]), 3) == [0]
 
 
-def test_a_tree_that_does_not_fit_into_memory_is_said_before_it_is_begun():
+def test_a_tree_that_does_not_fit_into_memory_raises_before_it_is_built():
     given = candidates(np.zeros((1_000_000, 1)), np.ones(1_000_000))
     with pytest.raises(NotEnoughMemoryError, match="the tree of 1,000,000 candidates"):
         pick(ClusterMargin(factor=1000), given, 1000)
@@ -102,7 +102,7 @@ def test_a_factor_below_one_is_an_error(arguments):
 
 
 @pytest.mark.parametrize("clusters", [0, 1.5, -3, "9", True])
-def test_clusters_must_be_a_number_of_them(clusters):
+def test_clusters_must_be_a_positive_integer(clusters):
     with pytest.raises(ConfigurationError, match="clusters must be"):
         ClusterMargin(clusters=clusters)
 

@@ -22,12 +22,12 @@ def pick(selector, given, n, seed=0):
 
 
 def sign(z):
-    """Two classes by the sign of the sum; of zero it is the second."""
+    """Two classes by the sign of the sum; the second one for zero."""
     total = z.sum(1, keepdim=True)
     return torch.cat([total, -total + 1e-3], dim=1)
 
 
-# rows 0 to 9: every feature says the first class; 10 to 29: one does, and outweighs the others
+# rows 0 to 9: every feature points to the first class; 10 to 29: one does, and outweighs the rest
 STEADY = torch.ones(10, 40)
 UNSTEADY = torch.tensor([45.0] + [-1.0] * 39).repeat(20, 1)
 ROWS = torch.cat([STEADY, UNSTEADY]) + 1e-3 * torch.randn(30, 40, generator=generator(9))
@@ -38,7 +38,7 @@ def test_candidates_whose_guess_flips_are_picked():
 
 
 def test_flips_are_those_of_dropout():
-    # one feature: without it the guess is the second class, in 75 % of the passes
+    # one feature: without it the prediction is the second class, in 75 % of the passes
     flips = DropQuery(passes=7)._flips(torch.ones(4000, 1), sign, generator())
     expected = scipy.stats.binom(7, 0.75).pmf(range(8)) * 4000
     observed = np.bincount(flips, minlength=8)
@@ -85,7 +85,7 @@ def test_those_that_flip_less_follow_where_too_few_flip():
 
 
 def test_one_flip_less_comes_before_none():
-    def head(z):  # as many flips as the row says, of three passes and one without dropout
+    def head(z):  # z holds the number of flips, in three passes and one without dropout
         head.calls += 1
         flipped = head.calls - 1 <= torch.arange(12) // 3
         return torch.stack([flipped == (head.calls == 1), flipped != (head.calls == 1)], 1).float()
@@ -147,7 +147,7 @@ def test_dropout_must_be_a_share(dropout):
 
 
 @pytest.mark.parametrize("passes", [0, 1.5, -3, True])
-def test_passes_must_be_a_number_of_them(passes):
+def test_passes_must_be_a_positive_integer(passes):
     with pytest.raises(ConfigurationError, match="passes must be"):
         DropQuery(passes=passes)
 

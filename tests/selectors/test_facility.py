@@ -30,7 +30,7 @@ def candidates(features, known=None, labels=None):
 
 
 def check_greedy(picks, value, total):
-    """Each pick adds as much as any other could; equal gains are a matter of chance."""
+    """Each pick adds as much as any other could; equal gains are ties."""
     for m in range(len(picks)):
         values = [value([*picks[:m], i]) for i in range(total) if i not in picks[:m]]
         assert value(picks[: m + 1]) >= max(values) - 1e-5
@@ -116,7 +116,7 @@ def test_it_keeps_the_laws(selector):
 
 
 @pytest.mark.parametrize("wrong", [[], "01", [0.5], ["a"]])
-def test_what_are_no_classes_raises(wrong):
+def test_wrong_class_numbers_raise(wrong):
     with pytest.raises(ConfigurationError, match="class"):
         FacilityLocationMutualInformation(wrong)
     with pytest.raises(ConfigurationError, match="class"):

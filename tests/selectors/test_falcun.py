@@ -24,7 +24,7 @@ def generator(seed=0):
 
 
 def chances_of(order, p, gamma):
-    """Step by step as in the paper, over explicit lists of what is left."""
+    """Reference, step by step as in the paper, with explicit lists of what is left."""
     p = np.asarray(p, dtype=np.float64)
     top = np.sort(p, axis=1)
     unsure = 1 - (top[:, -1] - top[:, -2])

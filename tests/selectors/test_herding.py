@@ -1,4 +1,4 @@
-"""Herding against its formula, in float64, and what becomes of the weights and the bandwidth."""
+"""Herding against its formula, in float64, with its weights and bandwidth."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_max_herding_is_the_plain_greedy(annotated, seed):
 @pytest.mark.parametrize("seed", range(3))
 def test_uncertainty_herding_weighs_by_scores_and_narrows_with_the_annotated(seed):
     x, known = (torch.randn(n, 5, generator=generator(seed)) for n in (60, 6))
-    known = torch.cat([known, known[:2]])  # equal samples are no distance
+    known = torch.cat([known, known[:2]])  # equal samples do not count as a distance
     scores = torch.rand(60, generator=generator(1))
     picks = al.UncertaintyHerding()(candidates(x, known, scores), 12, generator()).positions
     apart = cdist(unit(known), unit(known))

@@ -32,7 +32,7 @@ def embeddings(n, seed=0):
 
 
 def textbook(rows, known, n, first=None, metric="euclidean"):
-    """Every candidate against every center, in float64; ``first`` where there are none."""
+    """Reference: every candidate against every center, in float64; ``first`` without centers."""
     rows = rows.double().numpy()
     if known is None:
         picks, distances = [first], cdist(rows, rows[first : first + 1], metric)[:, 0]
@@ -150,7 +150,7 @@ def test_the_number_of_threads_does_not_matter():
 
 
 class Largest(TorchDispatchMode):
-    """The most values that any operation gave."""
+    """Largest number of values that any operation returned."""
 
     values = 0
 
@@ -172,7 +172,7 @@ def test_few_pairs_are_compared_and_nothing_grows_with_their_number():
 
 
 class Gathered(TorchDispatchMode):
-    """How many values were copied to stand together."""
+    """Number of values copied to be contiguous."""
 
     values = 0
 
@@ -197,5 +197,5 @@ def test_it_reads_as_it_is_made_and_says_what_it_needs():
     assert KCenter(GradientEmbedding()).needs == {"features", "outputs", "annotated"}
     with pytest.raises(ConfigurationError, match="space must be a Space"):
         KCenter("cosine")
-    with pytest.raises(PredictionError, match="which layer gives them"):
+    with pytest.raises(PredictionError, match="the layer that computes them"):
         KCenter()(Candidates(prediction=al.Prediction(gaussian(3, 2))), 1, generator())

@@ -29,7 +29,7 @@ def candidates(rows, known=None, scores=None):
 
 
 def blobs(sizes, seed=0):
-    """Groups of rows that no clustering could confuse, and the group of each."""
+    """Groups of rows that any clustering separates, and the group of each row."""
     rng = np.random.default_rng(seed)
     group = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
     return (50 * np.eye(len(sizes), 6)[group] + rng.normal(size=(len(group), 6))), group
@@ -55,7 +55,7 @@ def test_clusters_that_hold_annotated_samples_are_passed_over():
     assert sorted(group[pick(KMeans(), candidates(rows, known), 3)]) == [1, 3, 4]
 
 
-def test_beyond_so_many_annotated_samples_clusters_that_hold_the_fewest_are_taken(monkeypatch):
+def test_beyond_the_limit_clusters_that_hold_the_fewest_annotated_samples_are_used(monkeypatch):
     monkeypatch.setattr(kmeans, "MOST_KNOWN", 2)
     rows, group = blobs([60, 50, 40])
     known = np.concatenate([rows[group == 0][:5], rows[group == 1][:1], rows[group == 2][:5]])

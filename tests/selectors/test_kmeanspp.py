@@ -29,7 +29,7 @@ def gaussian(*shape, seed=0):
 
 
 def law(rows, n, origin=False):
-    """The probability of every order of n picks, from the definition."""
+    """Probability of every order of n picks, from the definition."""
     squares = cdist(rows, rows, "sqeuclidean")
     start = (rows.double() ** 2).sum(1).numpy() if origin else None
     orders = {}
@@ -157,7 +157,7 @@ def test_other_metrics_are_drawn_by_their_squares():
 
 
 class Largest(TorchDispatchMode):
-    """The most values that any operation gave."""
+    """Largest number of values that any operation returned."""
 
     values = 0
 

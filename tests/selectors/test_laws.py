@@ -1,4 +1,4 @@
-"""The laws over every leaf of the family, collected from its ``__all__``."""
+"""The laws of selectors, for every class in ``__all__``."""
 
 import pytest
 import torch
@@ -8,8 +8,8 @@ from alkit import selectors
 from alkit.selectors import Selector
 from alkit.testing import check_selector
 
-GROUPS = torch.arange(100) % 3  # of the kit's ids
-# name -> instances, of what needs arguments
+GROUPS = torch.arange(100) % 3  # groups of the ids in the kit
+# name -> instances, for classes that need arguments
 EXAMPLES = {
     "FacilityLocation": lambda kind: [kind(), kind(avoided=[0])],
     "FacilityLocationMutualInformation": lambda kind: [kind([0])],

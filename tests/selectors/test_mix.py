@@ -125,7 +125,7 @@ def test_probabilities_are_given_where_all_parts_give_them():
     assert MIXES[0](candidates(4), 4, generator()).probabilities is None
 
 
-def test_what_a_part_needs_and_is_not_there_raises():
+def test_a_missing_input_of_a_part_raises():
     with pytest.raises(ScoreError, match=r"Mix.*needs scores"):
         MIXES[0](Candidates(ids=torch.arange(3)), 2, generator())
 

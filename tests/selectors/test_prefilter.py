@@ -28,7 +28,7 @@ def test_the_laws_hold(selector):
     check_selector(selector)
 
 
-def test_the_last_word_has_the_second_among_the_best_of_the_first():
+def test_the_second_selector_picks_among_the_best_of_the_first():
     seen = []
     candidates = Candidates(SCORES, ids=10 * torch.arange(6))
     picks = Prefilter(2, recording("scores", seen))(candidates, 2, generator())
@@ -66,7 +66,7 @@ def test_another_selector_may_make_the_shortlist():
     assert len(lists) > 5
 
 
-def test_the_second_gets_what_it_needs_beside_the_annotated_samples():
+def test_the_second_gets_what_it_needs_and_the_annotated_samples():
     seen = []
     rows, known = (al.Prediction(features=torch.rand(n, 2)) for n in (6, 3))
     prefilter = Prefilter(1, recording("features annotated", seen))
@@ -88,7 +88,7 @@ def test_a_factor_below_one_raises(factor):
         Prefilter(factor, al.Random())
 
 
-def test_what_is_no_selector_raises():
+def test_an_argument_that_is_not_a_selector_raises():
     with pytest.raises(ConfigurationError, match="expected a Selector"):
         Prefilter(2, "random")
 

@@ -1,4 +1,4 @@
-"""ProbCover against balls counted by hand, and the radius that purity gives."""
+"""ProbCover against balls counted by hand, and the radius found by purity."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def test_without_room_for_the_graph_the_picks_are_the_same(monkeypatch):
     selector = al.ProbCover(al.Features(), radius=0.5)
     kept = selector(candidates(x, known), 60, generator()).positions
     monkeypatch.setattr(engine, "TABLE", 900 * 113 - 1)
-    monkeypatch.delattr(Balls, "take")  # seen to be left out
+    monkeypatch.delattr(Balls, "take")  # fails if it is used
     assert selector(candidates(x, known), 60, generator()).positions.equal(kept)
 
 
@@ -82,6 +82,6 @@ def test_without_a_radius_the_number_of_classes_must_be_known():
 
 
 @pytest.mark.parametrize("wrong", [{"radius": 0}, {"radius": -1}, {"classes": 1}])
-def test_what_cannot_be_raises(wrong):
+def test_wrong_arguments_raise(wrong):
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         al.ProbCover(**wrong)

@@ -21,7 +21,7 @@ def generator(seed=0):
 
 
 def guessed(classes, num_classes=3, **options):
-    """Candidates whose guesses are these; the first of a class has its highest score."""
+    """Candidates with these predicted classes; the first of a class has its highest score."""
     outputs = 5 * torch.eye(num_classes)[classes]
     return Candidates(-torch.arange(float(len(classes))), al.Prediction(outputs), **options)
 
@@ -66,7 +66,7 @@ def test_turns_come_as_close_to_the_proportions_as_whole_numbers_can(sizes, n, w
     n, weights = min(n, sum(sizes)), weights[: len(sizes)]
     counts = Counter(turns(n, sizes, [0] * len(sizes), weights, generator()))
 
-    def apart(split):  # what the method of Sainte-Lague minimises
+    def apart(split):  # the objective of the Sainte-Lague method
         return sum(x * x / w for x, w in zip(split, weights))
 
     ours = apart([counts[g] for g in range(len(sizes))])
@@ -179,7 +179,7 @@ def test_a_group_of_a_function_that_the_quotas_leave_out_raises():
         selector(Candidates(torch.zeros(5)), 2, generator())
 
 
-def test_every_guessed_class_gives_as_many():
+def test_every_predicted_class_gets_equally_many_picks():
     classes = [0] * 6 + [1] * 3 + [2]
     selector = PerClass()
     assert selector.needs == {"scores", "outputs"}
@@ -188,7 +188,7 @@ def test_every_guessed_class_gives_as_many():
     assert set(positions.tolist()) == {0, 6, 9}
 
 
-def test_classes_are_guessed_from_the_mean_over_posterior_samples():
+def test_classes_are_predicted_from_the_mean_over_posterior_samples():
     samples = torch.tensor([[[3.0, 0], [3, 0], [0, 9]], [[3, 0], [3, 0], [3, 0]]]).softmax(-1)
     prediction = al.Prediction(samples, kind="probabilities")
     expected = prediction.mean_probabilities.argmax(1)
@@ -226,9 +226,9 @@ def test_labels_beyond_the_models_classes_raise(wrong):
         Balanced()(candidates, 1, generator())
 
 
-def test_labels_that_are_missing_raise_and_say_how_to_get_them():
+def test_missing_labels_raise_and_the_error_explains_how_to_get_them():
     candidates = guessed([0, 1], annotated=al.Prediction(torch.zeros(2, 3)))
-    with pytest.raises(ConfigurationError, match=r"labels= of al\.select"):
+    with pytest.raises(ConfigurationError, match=r"labels= to al\.select"):
         Balanced()(candidates, 1, generator())
 
 

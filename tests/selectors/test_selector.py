@@ -25,7 +25,7 @@ def returning(picks):
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, 2.0, "2", None, True, torch.tensor(1.0)])
-def test_an_n_that_is_no_positive_integer_raises(n):
+def test_an_n_that_is_not_a_positive_integer_raises(n):
     with pytest.raises(QuerySizeError, match="at least 1"):
         al.TopK()(THREE, n, GENERATOR)
 
@@ -35,7 +35,7 @@ def test_n_may_be_any_integer(n):
     assert al.TopK()(THREE, n, GENERATOR).positions.tolist() == [0, 2]
 
 
-def test_more_than_there_are_selects_all():
+def test_an_n_above_the_number_of_candidates_selects_all():
     assert al.TopK()(THREE, 10, GENERATOR).positions.tolist() == [0, 2, 1]
 
 
@@ -47,7 +47,7 @@ def test_no_candidates_raise():
 @pytest.mark.parametrize("shift", [0, 5])
 def test_candidates_that_came_twice_raise(shift):
     ids = torch.tensor([4, 9 + shift, 9, 3, 4])
-    with pytest.raises(PredictionError, match="came twice"):
+    with pytest.raises(PredictionError, match="appears twice"):
         al.Random()(Candidates(ids=ids), 1, GENERATOR)
 
 
@@ -73,7 +73,7 @@ def test_picks_that_are_not_n_distinct_positions_name_the_selector(picks, messag
 
 
 @pytest.mark.parametrize("wrong", [[0.5], [0.5, 0.0], [0.5, -1.0], [0.5, 1.1], [0.5, torch.nan]])
-def test_probabilities_that_are_none_name_the_selector(wrong):
+def test_wrong_probabilities_name_the_selector(wrong):
     picks = Picks(torch.tensor([0, 1]), torch.tensor(wrong))
     with pytest.raises(PicksError, match=r"mine must return 2 probabilities in \(0, 1\]"):
         returning(picks)(THREE, 2, GENERATOR)
@@ -94,7 +94,7 @@ def test_picks_may_be_any_array_of_integers_and_come_out_long(picks):
     assert len(result) == 2
 
 
-def test_a_selector_of_ones_own_needs_select_alone():
+def test_a_custom_selector_needs_select_alone():
     class Lowest(al.Selector):
         def select(self, candidates, n, generator):
             return candidates.scores.argsort()[:n]
@@ -146,12 +146,12 @@ WITHOUT_FEATURES, WITHOUT_OUTPUTS = (
             "labels",
             Candidates(prediction=ROWS, annotated=ROWS),
             ConfigurationError,
-            "labels= of al.select",
+            "labels= to al.select",
         ),
         ("head", THREE, ConfigurationError, 'head="layer.path"'),
     ],
 )
-def test_what_is_needed_and_missing_raises_and_says_how_to_get_it(
+def test_a_missing_input_raises_and_the_error_explains_how_to_get_it(
     needs, candidates, error, message
 ):
     def mine(candidates, n, generator):
@@ -173,7 +173,7 @@ def test_as_selector_keeps_selectors_and_wraps_functions():
     assert repr(returning([0])) == "mine"
 
 
-def test_a_function_may_say_what_it_needs():
+def test_a_function_may_list_what_it_needs():
     def mine(candidates, n, generator):
         return range(n)
 
@@ -182,7 +182,7 @@ def test_a_function_may_say_what_it_needs():
     mine.needs = {"outputs"}
     assert as_selector(mine).needs == {"outputs"}
     mine.needs = {"scores", "feature"}
-    with pytest.raises(ConfigurationError, match=r"needs must be of annotated, .* got feature\."):
+    with pytest.raises(ConfigurationError, match=r"needs must be among annotated, .* got feature\."):
         as_selector(mine)
 
 

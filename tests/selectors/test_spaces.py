@@ -123,7 +123,7 @@ def test_unit_rows_are_so_at_any_scale_and_a_row_of_zeros_stays():
         Features(pca=1)(candidates(torch.tensor([[1e30, 0], [-1e30, 0]])))
 
 
-def test_a_space_of_ones_own_says_what_it_needs_and_gives_matrices():
+def test_a_custom_space_lists_what_it_needs_and_returns_matrices():
     class Ids(Space):
         def factors(self, prediction):
             return (prediction.ids[:, None].float(),)
@@ -135,12 +135,12 @@ def test_a_space_of_ones_own_says_what_it_needs_and_gives_matrices():
         Space()(candidates(logits=gaussian(3, 2)))
 
 
-def test_what_a_space_needs_and_is_not_there_is_an_error_that_says_how_to_get_it():
-    with pytest.raises(PredictionError, match="which layer gives them"):
+def test_a_missing_input_of_a_space_is_an_error_that_explains_how_to_get_it():
+    with pytest.raises(PredictionError, match="the layer that computes them"):
         Features()(candidates(logits=gaussian(3, 2)))
-    with pytest.raises(PredictionError, match="which layer gives them"):
+    with pytest.raises(PredictionError, match="the layer that computes them"):
         GradientEmbedding()(candidates(logits=gaussian(3, 2)))
-    with pytest.raises(PredictionError, match="give probabilities"):
+    with pytest.raises(PredictionError, match="pass probabilities"):
         Probabilities()(candidates(gaussian(3, 2)))
 
 

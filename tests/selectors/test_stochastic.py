@@ -28,7 +28,7 @@ def orders_of(selector, scores, n, draws):
 
 
 def weights_of(selector, scores):
-    """By the definition, in plain numbers."""
+    """Reference by the definition, in plain numbers."""
     scores = np.asarray(scores, dtype=float)
     if isinstance(selector, Power):
         raw = scores**selector.beta
@@ -86,7 +86,7 @@ def test_the_probability_of_each_pick_is_its_share_of_what_is_left(selector, sco
 
 
 def test_probabilities_give_an_unbiased_mean_of_what_was_picked():
-    """The weights of Farquhar et al. 2021, "On statistical bias in active learning"."""
+    """Weights of Farquhar et al. 2021, "On statistical bias in active learning"."""
     scores = torch.linspace(0.05, 1, 30)
     losses, n, estimates = scores.double() ** 2 + 1, 6, []
     for seed in range(300):
@@ -168,7 +168,7 @@ def test_equal_scores_share_the_mean_of_their_ranks():
     assert float(picks.probabilities) == pytest.approx(1 / 3)
 
 
-def test_scores_below_zero_are_no_powers_and_the_error_says_what_to_do():
+def test_scores_below_zero_raise_for_powers_and_the_error_names_a_remedy():
     with pytest.raises(ScoreError, match=r"Power\(\) needs .* got -0.5: use Softmax.*MinMax"):
         draw(Power(), [0.2, -0.5], 1)
     for kind in (Softmax, SoftRank):

@@ -152,12 +152,12 @@ def test_the_best_so_far_may_be_looked_at_before_the_end():
     assert running.best()[0].tolist() == [1, 7]
 
 
-def test_chunks_that_are_no_scores_raise():
+def test_chunks_that_are_not_scores_raise():
     with pytest.raises(QuerySizeError, match="at least 1"):
         RunningTopK(0, generator())
     running = RunningTopK(2, generator())
     for scores, ids in [(torch.zeros(3), torch.arange(2)), (torch.arange(2), torch.arange(2))]:
-        with pytest.raises(ScoreError, match=r"float scores \(M,\) and as many ids"):
+        with pytest.raises(ScoreError, match=r"float scores \(M,\) and one id per score"):
             running.add(scores, ids)
     for bad in (torch.nan, torch.inf, -torch.inf):
         with pytest.raises(NonFiniteError):

@@ -23,7 +23,7 @@ def candidates(rows, known=None):
 
 
 def blobs(sizes, seed=0):
-    """Groups of rows that no clustering could confuse, and the group of each."""
+    """Groups of rows that any clustering separates, and the group of each row."""
     rng = np.random.default_rng(seed)
     group = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
     return (50 * np.eye(len(sizes), 6)[group] + rng.normal(size=(len(group), 6))), group
@@ -34,7 +34,7 @@ def pick(selector, given, n, seed=0):
 
 
 def typical(rows, members, neighbors=20):
-    """The member with the least mean distance to its neighbors among the members."""
+    """Member with the smallest mean distance to its neighbors among the members."""
     k = max(min(neighbors, len(members) // 2), 1)
     distances = np.sort(cdist(rows[members], rows[members]), axis=1)
     return members[distances[:, 1 : k + 1].mean(1).argmin()]
@@ -129,7 +129,7 @@ def test_rows_are_brought_to_norm_one_unless_a_space_is_given():
 
 
 @pytest.mark.parametrize("neighbors", [0, -1, 2.5, True, "20", None])
-def test_neighbors_must_be_a_number_of_them(neighbors):
+def test_neighbors_must_be_a_positive_integer(neighbors):
     with pytest.raises(ConfigurationError, match="neighbors must be"):
         TypiClust(neighbors=neighbors)
 

@@ -1,18 +1,20 @@
 # %% [markdown]
 # # 1. Your first loop
 #
-# Labels cost money and patience. **Active learning** trains a model on the few samples that are
-# labeled, lets the model say which labels would help it most, buys these, and trains again.
+# Labels cost money and patience. **Active learning** trains a model on a few annotated samples,
+# uses the model to choose the samples whose labels would help it most, has those annotated, and
+# trains again.
 #
 # After this lesson you can
 #
 # - set up a pool of samples, a model and a strategy,
 # - run the loop by hand, and let alkit run it,
-# - see in a picture what the model asks for, and why,
-# - compare that with labels bought at random.
+# - see in a picture which samples the model queries, and why,
+# - compare that with samples annotated at random.
 #
 # Time: half an hour to read and do; all the code runs in about a minute on a laptop, without a
-# download. The seeds are 0, and 0 to 4 in comparisons, so that you see what the text speaks of.
+# download. The seeds are fixed (0, and 0 to 4 in comparisons), so you see the results that the text
+# describes.
 
 # %%
 from textwrap import fill
@@ -24,21 +26,21 @@ from torchmetrics import Accuracy
 
 import alkit as al
 
-# these networks are tiny: more threads would only wait for each other
+# these networks are tiny: more threads would only slow them down
 torch.set_num_threads(1)
 
 # %% [markdown]
 # ## Two classes in the plane
 #
-# We make up points in a square. A slanted line divides them into class 0, below it, and class 1,
-# above. We know the line; the model does not, and has to find it from labels.
+# We generate points in a square. A slanted line divides them into class 0 below the line and class
+# 1 above it. We know the line; the model has to learn it from labels.
 
 # %%
 rng = torch.Generator().manual_seed(0)
 
 
 def points(n):
-    """n places in the square from -1 to 1."""
+    """Draw n points uniformly from the square [-1, 1] x [-1, 1]."""
     return 2 * torch.rand(n, 2, generator=rng) - 1
 
 
@@ -54,9 +56,9 @@ test = TensorDataset(x_test, above_the_line(x_test))
 # %% [markdown]
 # ## The pool
 #
-# The **pool** is the data set, and what is known of its labels. The labels of `train` are there, but
-# nobody has paid for them yet: the pool gives a label only once its sample is **annotated**. We
-# begin with four, drawn at random.
+# The **pool** is the data set, plus a record of which labels are available. `train` contains all
+# labels, but nobody has paid for them yet: the pool returns a label only once its sample is
+# **annotated**. We begin with four annotated samples, drawn at random.
 
 # %%
 pool = al.ActiveLearningDataset(train)
@@ -64,22 +66,23 @@ pool.annotate_random(4, seed=0)
 
 first, waiting = pool.annotated_indices[0], pool.unannotated_indices[0]
 print("annotated:", pool.annotated_indices)
-print(f"sample {first}, annotated, comes with its label:", pool[first])
-print(f"sample {waiting}, not annotated, comes alone:", pool[waiting])
+print(f"sample {first} is annotated and has a label:", pool[first])
+print(f"sample {waiting} is unannotated and has no label:", pool[waiting])
 
 # %% [markdown]
-# Samples are always named by their **index**: their place in `train`. It is the same, whatever is
-# annotated.
+# A sample is always identified by its **index**, its position in `train`. The index stays the same
+# whatever is annotated.
 #
 # ## A model and a strategy
 #
-# For a straight line, logistic regression is enough: it weighs the two coordinates, and says how
-# likely each class is. It is a network without hidden layers. `new()` gives a fresh copy of it; lesson
-# 3 says more.
+# For a straight line, logistic regression is enough: it weights the two coordinates and computes a
+# probability for each class. It is a network without hidden layers. `new()` returns a fresh copy of
+# it; lesson 3 explains this.
 #
-# A **strategy** joins a model, how it is trained, and how it chooses what to ask for. An
-# `UncertaintyStrategy` asks for what the model is least sure of. How sure it is, a **criterion**
-# measures: `Margin` is high where the two likeliest classes are almost equally likely.
+# A **strategy** combines a model, the way it is trained, and the way it chooses samples to query.
+# An `UncertaintyStrategy` queries the samples that the model is least certain about. A
+# **criterion** measures that uncertainty: `Margin` is high where the two most probable classes are
+# almost equally probable.
 
 # %%
 net = al.MultiLayerPerceptron(2, [], 2)
@@ -90,32 +93,34 @@ options = {
     "test_metrics": [Accuracy(task="multiclass", num_classes=2)],
 }
 
-torch.manual_seed(0)  # of the weights that the model begins with
+torch.manual_seed(0)  # fixes the initial weights of the model
 strategy = al.UncertaintyStrategy(net.new(), al.Margin(), pool, seed=0, **options).build()
 
 # %% [markdown]
 # ## One round by hand
 #
-# A **round** is: train, test, query, annotate. Training takes a number of **steps**; in each one the
-# weights move a little, so that the annotated samples fit better.
+# A **round** consists of four parts: train, test, query, annotate. Training takes a number of
+# **steps**; each one moves the weights a little, so that the model fits the annotated samples
+# better.
 
 # %%
 strategy.fit(max_steps=60, enable_progress_bar=False)
 first_result = strategy.test()["testMulticlassAccuracy"]
-print(f"right with 4 labels: {first_result:.1%} of the test data")
+print(f"test accuracy with 4 labels: {first_result:.1%}")
 
 # %% [markdown]
-# A **query** asks for the samples that are most wanted. It changes nothing yet.
+# A **query** names the samples with the highest scores. It does not change the pool yet.
 
 # %%
 query = strategy.query(4)
 print(query)
-print("asked for:", query.indices)
-print("scores:   ", query.scores.round(3), "(1 is the highest)")
+print("indices:", query.indices)
+print("scores: ", query.scores.round(3), "(1 is the highest)")
 
 # %% [markdown]
-# Where are they? The colored regions show which class the model gives to each place. The rings, the
-# query, lie where the regions meet: there the model is least sure.
+# Where are these samples? The colored regions show the class that the model predicts at each point.
+# The rings mark the query. They lie where the regions meet, which is where the model is least
+# certain.
 
 # %% alt="The plane in two regions, four annotated points, and four rings near the border."
 ax = al.plots.decision_regions(al.plots.regions(strategy, query.indices))
@@ -129,9 +134,9 @@ nearest = pool.unannotated_indices[(probability - 0.5).abs().argsort()[:4]]
 assert sorted(nearest) == sorted(query.indices)
 
 # %% [markdown]
-# Now we pay. `annotate` takes the labels from `train`; where people label, they would come from them.
-# Then the model goes back to the weights that it began with, so that no round leans on what the
-# model believed before.
+# Now we pay. `annotate` takes the labels from `train`; in a real project, they would come from
+# people. Then we reset the model to its initial weights, so that no round depends on what the model
+# learned in earlier rounds.
 
 # %%
 pool.annotate(query)
@@ -141,7 +146,7 @@ print(len(pool.annotated_indices), "annotated")
 # %% [markdown]
 # ## More rounds
 #
-# The same three times more, with a picture of each round.
+# We repeat this three times, with a picture of each round.
 
 # %%
 frames, results = [], []
@@ -153,7 +158,7 @@ for _ in range(3):
     pool.annotate(query)
     strategy.reset_model()
 
-print("right:", [f"{result:.1%}" for result in results])
+print("test accuracy:", [f"{result:.1%}" for result in results])
 
 # %% alt="Three pictures: the border settles on the slanted line, with the annotated points along it."
 _, places = plt.subplots(1, 3, figsize=(6.4, 2.6), layout="constrained")
@@ -164,11 +169,11 @@ for frame, ax in zip(frames, places):
 plt.show()
 
 # %% [markdown]
-# The labels gather along the line that we drew, and the model finds it. It never asks for the corners,
-# where it is sure, and right. With the 16 labels of the last picture, more than 99 % of the test data
-# are right.
+# The annotated samples gather along the line that we drew, and the model finds the line. It never
+# queries the corners, where it is certain and correct. With the 16 labels of the last picture, the
+# test accuracy is above 99 %.
 #
-# `ActiveLearningLoop` runs such rounds, and gives a **record** of each:
+# `ActiveLearningLoop` runs such rounds and yields a **record** of each:
 
 # %%
 for record in al.ActiveLearningLoop(strategy, query_size=4, rounds=2, max_steps=60):
@@ -182,12 +187,13 @@ assert signed[pool.rounds > 0].abs().mean() < 0.35 * signed.abs().mean()
 # %% [markdown]
 # ## Did it help?
 #
-# Perhaps four labels at random would have done as well. The fair opponent is `UniformStrategy`, which
-# draws its samples at random, with everything else the same: the first four samples, the weights at
-# the start, and the number of steps. One comparison is one **trial**; chance plays a part in it, so
-# `compare` runs five, with the seeds 0 to 4.
+# Perhaps random samples would have done as well. The fair baseline is `UniformStrategy`, which
+# draws its samples at random and keeps everything else the same: the first four samples, the
+# initial weights and the number of steps. One such run of both strategies is a **trial**. Its
+# outcome depends partly on chance, so `compare` runs five trials, with the seeds 0 to 4.
 #
-# It takes a function for each strategy, which makes it anew for a pool and a seed.
+# `compare` takes one function per strategy. Each function creates its strategy from a pool and a
+# seed.
 
 
 # %%
@@ -214,9 +220,9 @@ line.plot()
 plt.show()
 
 # %% [markdown]
-# This is a **learning curve**: how much of the test data is right, against the labels that were paid
-# for. Both begin at the same point, since they begin with the same four labels. With 24, random has
-# about 96 %; uncertainty has that with 16.
+# This is a **learning curve**: the test accuracy against the number of labels. Both curves begin at
+# the same point, since both strategies begin with the same four labels. With 24 labels, random
+# reaches about 96 %; uncertainty reaches that with 16.
 
 # %%
 print(fill(line.verdict(), 90))
@@ -232,14 +238,14 @@ assert asked.mean(0)[3] > drawn.mean(0)[-1] - 0.002
 # %% [markdown]
 # ## Three classes, and a small network
 #
-# Now class 0 is a disk, and a wave divides the rest. A line cannot follow these borders: we give the
-# network one hidden layer of 32 units. It has more to learn, so it begins with 12 labels, and buys 12
-# a round.
+# Now class 0 is a disk, and a wave divides the rest. A line cannot follow these borders, so we give
+# the network one hidden layer of 32 units. It has more to learn, so we begin with 12 labels and
+# query 12 samples per round.
 
 
 # %%
 def disk_and_wave(x):
-    """Class 0 in a disk; around it, class 1 above a wave, and class 2 below."""
+    """Class 0 inside a disk; outside it, class 1 above a wave and class 2 below."""
     disk = (x - torch.tensor([0.1, 0.0])).norm(dim=1) < 0.5
     return torch.where(disk, 0, torch.where(x[:, 1] > 0.4 * torch.sin(3 * x[:, 0]), 1, 2))
 
@@ -253,16 +259,15 @@ options |= {
 net = al.MultiLayerPerceptron(2, [32], 3)
 
 # %% [markdown]
-# `at_random` and `uncertain` use what `net` and `options` are when they are called, so they serve
-# again.
+# `at_random` and `uncertain` read `net` and `options` when they are called, so we can reuse them.
 #
-# First, one trial to look at: the first, third and fifth round of each strategy, random above and
-# uncertainty below.
+# First, we look at one trial: the first, third and fifth round of each strategy, random in the
+# upper row and uncertainty in the lower row.
 
 
 # %%
 def watch(make):
-    """The decision regions of the rounds 0, 2 and 4 of a strategy."""
+    """Run five rounds of a strategy and return the decision regions of rounds 0, 2 and 4."""
     pool = al.ActiveLearningDataset(train)
     pool.annotate_random(12, seed=0)
     torch.manual_seed(0)
@@ -289,10 +294,11 @@ for frames, row in zip(rows, places):
 plt.show()
 
 # %% [markdown]
-# Random buys labels everywhere, many of them deep inside a region, where they say nothing new.
-# Uncertainty buys along the borders that the network has drawn so far, right or wrong.
+# Random queries samples everywhere, many of them deep inside a region, where a label adds nothing
+# new. Uncertainty queries samples along the borders that the network has learned so far, whether
+# these are right or wrong.
 #
-# Now the comparison, over five trials:
+# Now the comparison over five trials:
 
 # %% alt="Learning curves on three classes: equal up to 36 labels, then uncertainty is above."
 waves = al.compare(
@@ -318,25 +324,25 @@ assert (asked.mean(0)[3:] > drawn.mean(0)[3:] + 0.01).all()
 assert "Nothing was shown to beat random" in waves.verdict()
 
 # %% [markdown]
-# Up to 36 labels there is little between them. A network that has seen few labels is wrong about its
-# own borders, and asks along wrong borders. From 48 labels on its borders are good enough, and what it
-# asks for is worth more than what random brings. Over the whole curve, five trials do not prove it:
-# the verdict says so, and how many would. Lesson 2 looks into that; lessons 4 and 5 are about asking
-# better.
+# Up to 36 labels the two strategies hardly differ. A network trained on few labels has borders in
+# the wrong places, and it queries samples along these wrong borders. From 48 labels on, the borders
+# are good enough, and the queried samples help more than random ones. Over the whole curve, five
+# trials do not prove an advantage: the verdict states this, and how many trials would be needed.
+# Lesson 2 explains this; lessons 4 and 5 show better queries.
 #
 # ## Exercises
 #
-# Write your answer where it says `YOUR CODE HERE`. The cell below it checks the answer, and tells you
-# what is wrong with it, if anything is.
+# Write your answer where it says `YOUR CODE HERE`. The cell below it checks your answer and
+# explains any mistake.
 #
-# **Exercise 01-a.** A model of two classes gives each sample a probability of class 1. How much is
-# each sample wanted? Write a function from the probabilities, a tensor of shape `(N,)`, to scores of
-# the same shape, which are highest where the model is least sure.
+# **Exercise 01-a.** A model for two classes predicts a probability of class 1 for each sample.
+# Write a function that turns these probabilities, a tensor of shape `(N,)`, into scores of the same
+# shape. The scores should be highest where the model is least certain.
 
 
 # %% nbgrader={"grade": false, "grade_id": "01-a", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def wanted(p):
-    """A score for each of N samples, (N,), from the probabilities of class 1, (N,)."""
+    """Return the score of each sample, (N,), from its probability of class 1, (N,)."""
     ### BEGIN SOLUTION
     return -(p - 0.5).abs()
     ### END SOLUTION
@@ -347,13 +353,13 @@ al.course.check("01-a", wanted)
 
 # %% [markdown]
 # **Exercise 01-b.** Only some samples of a data set are candidates. `indices` holds their dataset
-# indices, `scores` how much each is wanted, in the same order. Return the dataset indices of the `n`
-# most wanted ones, the most wanted first.
+# indices and `scores` their scores, in the same order. Return the dataset indices of the `n`
+# highest scores, the highest first.
 
 
 # %% nbgrader={"grade": false, "grade_id": "01-b", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def choose(indices, scores, n):
-    """The n dataset indices, (n,), whose scores are highest; indices and scores are (N,)."""
+    """Return the n dataset indices, (n,), with the highest scores; both arguments are (N,)."""
     ### BEGIN SOLUTION
     return indices[scores.argsort(descending=True)[:n]]
     ### END SOLUTION
@@ -363,13 +369,13 @@ def choose(indices, scores, n):
 al.course.check("01-b", choose)
 
 # %% [markdown]
-# **Exercise 01-c.** Write the loop. In each round: train for `max_steps`, note the test accuracy,
-# query `n` samples and annotate them, and reset the model. Return the list of accuracies.
+# **Exercise 01-c.** Write the loop. In each round, train for `max_steps` steps, record the test
+# accuracy, query and annotate `n` samples, and reset the model. Return the list of accuracies.
 
 
 # %% nbgrader={"grade": false, "grade_id": "01-c", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def loop(strategy, rounds, n, max_steps):
-    """The test accuracy of each round, as a list."""
+    """Return the test accuracy of each round, as a list."""
     ### BEGIN SOLUTION
     accuracies = []
     for _ in range(rounds):

@@ -1,12 +1,12 @@
 # %% [markdown]
 # # 2. Digits
 #
-# The loop of lesson 1, on images of handwritten digits, with three strategies side by side.
+# We run the loop of lesson 1 on images of handwritten digits, with three strategies side by side.
 #
 # After this lesson you can
 #
-# - say what `query_and_update` and `reset_model` do, and why there is a reset,
-# - read a learning curve: upwards, sideways, and its band,
+# - explain what `query_and_update` and `reset_model` do, and why the model is reset,
+# - read a learning curve vertically, horizontally, and with its band,
 # - explain why one trial proves nothing, and what to do instead.
 #
 # Time: half an hour to read and do; all the code runs in about a minute on a laptop, without a
@@ -24,14 +24,13 @@ from torchmetrics import Accuracy
 
 import alkit as al
 
-# these networks are tiny: more threads would only wait for each other
+# these networks are tiny: more threads would only slow them down
 torch.set_num_threads(1)
 
 # %% [markdown]
 # ## Data
 #
-# scikit-learn ships 1797 images of 8 by 8 pixels. We shuffle them once, and keep 497 for
-# testing.
+# scikit-learn ships 1797 images of 8 by 8 pixels. We shuffle them once and keep 497 for testing.
 
 # %%
 x, y = load_digits(return_X_y=True)
@@ -42,16 +41,16 @@ train, test = TensorDataset(x[:1300], y[:1300]), TensorDataset(x[1300:], y[1300:
 # %% [markdown]
 # ## Three strategies
 #
-# - **Uniform** draws its samples at random. It is the opponent that others have to beat.
-# - **Margin** asks for images whose two likeliest digits are almost equally likely.
-# - **Adversarial** trains on the images without labels too. A second small network, the critic, learns
-#   to tell annotated from unannotated images by their **features**, the numbers that the first part
-#   of the model makes of an image; that part learns to fool it. The query asks for what the model is
-#   unsure of, and among these for what the critic finds unlike everything annotated (Shui et al.
-#   2020). Lesson 7 is about it.
+# - **Uniform** draws its samples at random. It is the baseline that the others have to beat.
+# - **Margin** queries images whose two most probable digits are almost equally probable.
+# - **Adversarial** also trains on the unannotated images. A second small network, the critic,
+#   learns to tell annotated from unannotated images by their **features**, the numbers that the
+#   first part of the model computes from an image. That first part learns to fool the critic. The
+#   query selects images that the model is uncertain about, and among these the ones that the critic
+#   finds unlike the annotated images (Shui et al. 2020). Lesson 7 covers this strategy.
 #
-# So the model comes in two parts, a **backbone** that makes features and a **head** that makes classes
-# of them. Lesson 3 shows how to make such parts.
+# So the model has two parts: a **backbone** that computes features, and a **head** that predicts
+# classes from them. Lesson 3 shows how to build such parts.
 
 # %%
 backbone = al.MultiLayerPerceptron(64, [], 64, out_activation=torch.nn.ReLU)
@@ -83,20 +82,20 @@ def adversarial(pool, seed):
 # %% [markdown]
 # ## What `query_and_update` does
 #
-# One round with margin, from 20 random labels.
+# We run one round with margin, starting from 20 random labels.
 
 # %%
 pool = al.ActiveLearningDataset(train)
 pool.annotate_random(20, seed=0)
-torch.manual_seed(0)  # of the weights that the model begins with
+torch.manual_seed(0)  # fixes the initial weights of the model
 strategy = margin(pool, seed=0).build()
 strategy.fit(max_steps=60, enable_progress_bar=False)
 
 query = strategy.query(20)
-print(len(pool.annotated_indices), "annotated: a query only asks")
+print(len(pool.annotated_indices), "annotated: a query does not change the pool")
 
 # %% [markdown]
-# Here is what it asks for, most wanted first, with the score and what the model takes each image for.
+# Here are the queried images, highest score first, with the score and the model's guess for each.
 
 # %% alt="Twelve images of digits that are hard to read, each with its score and the model's guess."
 images = TensorDataset(x[:1300].reshape(-1, 8, 8), y[:1300])
@@ -104,8 +103,8 @@ al.plots.gallery(query, images, columns=6, most=12)
 plt.show()
 
 # %% [markdown]
-# `query_and_update(20)` is this query, followed by `pool.annotate(query)`. Nothing has happened in
-# between, so it asks for the same 20 images:
+# `query_and_update(20)` is the same query, followed by `pool.annotate(query)`. Nothing has changed
+# since the first query, so it selects the same 20 images:
 
 # %%
 again = strategy.query_and_update(20)
@@ -120,30 +119,31 @@ assert len(pool.annotated_indices) == 40
 # %% [markdown]
 # ## What `reset_model` does
 #
-# It puts the weights back to those that `build` gave the model, and lets the optimizer start afresh.
+# It restores the initial weights that `build` created, and restarts the optimizer.
 
 # %%
 begun = strategy.initial_weights["model.0.blocks.0.layer.weight"]
 weight = strategy.module.model[0].blocks[0].layer.weight
 
-print(f"moved by training: {(weight - begun).norm():.2f}")
+print(f"distance from the initial weights after training: {(weight - begun).norm():.2f}")
 strategy.reset_model()
-print(f"after the reset:   {(weight - begun).norm():.2f}")
+print(f"distance from the initial weights after the reset: {(weight - begun).norm():.2f}")
 
 # %% tags=["hidden"]
 assert (weight == begun).all()
 
 # %% [markdown]
-# Why throw away what was learned? The model of round 5 has seen the first labels in five rounds of
-# training, and the last ones in one. What it came to believe early is hard to unlearn. From a fresh
-# start every label counts alike, and the result says what this set of labels is worth. It costs
-# training time; `ActiveLearningLoop(..., warm_start=True)` trains on from the round before instead.
+# Why throw away what was learned? Without a reset, the model of round 5 has seen the first labels
+# in five rounds of training, and the last ones in only one. What it learned early is hard to
+# unlearn. From a fresh start every label counts equally, and the result measures what this set of
+# labels is worth. The reset costs training time; `ActiveLearningLoop(..., warm_start=True)` skips
+# it and continues from the weights of the previous round.
 #
 # ## The comparison
 #
-# Eight trials. In each, all three begin with the same 20 labels and the same weights, and take 60 steps
-# a round. That makes the trials **paired**: what is left between two strategies in a trial is what
-# they chose, how they trained, and chance.
+# We run eight trials. In each trial, all three strategies begin with the same 20 labels and the
+# same weights, and take 60 steps per round. That makes the trials **paired**: within a trial, two
+# strategies differ only in which samples they query, in how they train, and by chance.
 
 # %%
 result = al.compare(
@@ -159,7 +159,7 @@ result = al.compare(
 # %% [markdown]
 # ## One trial proves nothing
 #
-# Look at two of the eight trials, each alone:
+# Look at two of the eight trials separately:
 
 # %% alt="Two trials: in the left one margin ends highest, in the right one adversarial does."
 ends = {name: result.curves(name)[1][:, -1] for name in result.strategies}  # (8,) each
@@ -180,9 +180,10 @@ assert ahead.max() > 0.005
 assert ahead.min() < -0.02
 
 # %% [markdown]
-# One would say that margin is the better of the two; the other, that adversarial is. Nothing differs
-# but the seed: other first labels, other first weights, another order of the data. Such differences
-# are as large as those between strategies. Here is who ended highest in each trial:
+# The first trial suggests that margin is the better of the two; the second, that adversarial is.
+# Only the seed differs: different initial labels, different initial weights, a different order of
+# the data. Such differences are as large as those between strategies. Here is the best final
+# accuracy of each trial:
 
 # %%
 for seed in range(8):
@@ -192,31 +193,34 @@ for seed in range(8):
 # %% [markdown]
 # ## Reading a learning curve
 #
-# All eight trials together: the line is their mean.
+# The lines show the mean of all eight trials.
 
 # %% alt="Learning curves of eight trials: margin and adversarial are above uniform."
 result.plot()
 plt.show()
 
 # %% [markdown]
-# - **Where they begin.** Uniform and margin begin at the very same point. Adversarial trains in another
-#   way, so it may begin elsewhere; here it hardly does.
-# - **Upwards**, at one number of labels: what do these labels give?
-# - **Sideways**, at one height: how many labels did each need? That is the question of whoever pays.
-# - **The band** is the 95 % interval of the mean over the trials. It tells how far the mean may be off.
-#   Bands that overlap do not mean that there is no difference, since the trials are paired: look at
-#   the differences within trials.
-# - **The end.** Curves come together when all that can be learned is learned. A comparison that goes
-#   on too long finds no difference.
+# - **The start.** Uniform and margin begin at exactly the same point. Adversarial trains
+#   differently, so it may begin at another accuracy; here the difference is small.
+# - **Vertically**, at one number of labels: which accuracy does each strategy reach?
+# - **Horizontally**, at one accuracy: how many labels did each strategy need? This matters to
+#   whoever pays for the labels.
+# - **The band** is the 95 % interval of the mean over the trials. It shows how far off the mean may
+#   be. Overlapping bands do not mean that there is no difference, since the trials are paired: look
+#   at the differences within trials.
+# - **The end.** The curves converge once everything that can be learned is learned. A comparison
+#   that runs for too many rounds finds no difference.
 #
-# The same sideways, with a line for each strategy that shows the labels that an accuracy took:
+# The next figure reads the curves horizontally. It shows how many labels each strategy needed to
+# reach an accuracy:
 
 # %% alt="Labels needed against accuracy: uniform needs the most."
 al.plots.labels_needed(result)
 plt.show()
 
 # %% [markdown]
-# Differences within trials: each mark is one trial, what margin had at the end above uniform.
+# Now the differences within trials. Each mark is one trial: the final accuracy of margin minus that
+# of uniform.
 
 # %% alt="Eight differences between margin and uniform, nearly all above zero, and their mean."
 difference = ends["margin"] - ends["uniform"]
@@ -225,7 +229,7 @@ ax.plot(difference, range(8), "o")
 ax.axvline(difference.mean(), color="black")
 ax.axvline(0, color="0.5", ls=":")
 ax.set(ylabel="seed", yticks=range(8))
-ax.set_xlabel("test accuracy of margin, less that of uniform (line: mean)")
+ax.set_xlabel("test accuracy of margin minus that of uniform (line: mean)")
 plt.show()
 
 # %%
@@ -242,16 +246,17 @@ assert (means["adversarial"][1:] > means["uniform"][1:]).all()
 assert (difference > 0).sum() >= 6
 
 # %% [markdown]
-# `verdict()` puts it into words: the accuracy averaged over all budgets, its difference to uniform
-# within trials, the interval of that difference, and whether chance could have done it.
+# `verdict()` summarizes this in words: the accuracy averaged over all budgets, its difference from
+# uniform within trials, the interval of that difference, and whether it could be due to chance.
 
 # %%
 print(fill(result.verdict(), 90))
 
 # %% [markdown]
-# Mind what a comparison holds equal. All took the same number of steps; but a step of adversarial looks
-# at 32 images without labels as well, and takes about twice as long. If you pay for computing rather
-# than for labels, give the others twice the steps. Lesson 9 is about fair comparisons.
+# Always check what a comparison holds equal. Here all strategies took the same number of steps, but
+# a step of adversarial also processes 32 unannotated images and takes about twice as long. If you
+# pay for computing rather than for labels, give the others twice the steps. Lesson 9 is about fair
+# comparisons.
 
 # %% tags=["hidden"]
 seconds = {
@@ -263,14 +268,14 @@ assert 1.3 < seconds["adversarial"] / seconds["margin"] < 4
 # %% [markdown]
 # ## Exercises
 #
-# **Exercise 02-a.** A curve in one number: the accuracy averaged over the labels, which is the area
-# under the curve, with straight lines between its points, divided by its width. Write it, for labels
-# that need not be evenly spaced.
+# **Exercise 02-a.** A single number can summarize a curve: the accuracy averaged over the labels.
+# It is the area under the curve, with straight lines between its points, divided by the width of
+# the curve. Write this function for labels that need not be evenly spaced.
 
 
 # %% nbgrader={"grade": false, "grade_id": "02-a", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def average(annotated, accuracies):
-    """The mean accuracy over the labels spent, a float; both arguments are arrays (R,)."""
+    """Return the mean accuracy over the labels spent, a float; both arguments are arrays (R,)."""
     ### BEGIN SOLUTION
     widths = np.diff(annotated)
     heights = (accuracies[1:] + accuracies[:-1]) / 2
@@ -282,14 +287,15 @@ def average(annotated, accuracies):
 al.course.check("02-a", average)
 
 # %% [markdown]
-# **Exercise 02-b.** Read a curve sideways: how many labels did it take to reach `level`? Take straight
-# lines between the points. A level that the first point has cost the labels of that point; one that
-# the curve never reaches cost `float("inf")`: nobody knows how many. The curve never falls.
+# **Exercise 02-b.** Read a curve horizontally: how many labels did it take to reach `level`? Use
+# straight lines between the points. A level that the first point already reaches needs the labels
+# of that point. For a level that the curve never reaches, return `float("inf")`, since the number
+# is unknown. The curve never falls.
 
 
 # %% nbgrader={"grade": false, "grade_id": "02-b", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def labels_needed(annotated, accuracies, level):
-    """Labels to reach a level, a float; annotated and accuracies are arrays (R,)."""
+    """Return the labels needed to reach a level, a float; annotated, accuracies are arrays (R,)."""
     ### BEGIN SOLUTION
     if level > accuracies[-1]:
         return float("inf")
@@ -301,14 +307,15 @@ def labels_needed(annotated, accuracies, level):
 al.course.check("02-b", labels_needed)
 
 # %% [markdown]
-# **Exercise 02-c.** How sure is a difference? `ours` and `theirs` hold one result a trial, paired.
-# Return the mean of the differences, ours less theirs, and its standard error: the standard deviation
-# of the differences (with T - 1 below the line), divided by the square root of the number of trials.
+# **Exercise 02-c.** How precise is a difference? `ours` and `theirs` hold one result per trial,
+# paired. Return the mean of the differences, ours minus theirs, and its standard error: the
+# standard deviation of the differences (with T - 1 in the denominator), divided by the square root
+# of the number of trials T.
 
 
 # %% nbgrader={"grade": false, "grade_id": "02-c", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def paired(ours, theirs):
-    """(mean difference, its standard error), two floats, of paired results (T,) and (T,)."""
+    """Return (mean difference, standard error), two floats, for paired results (T,) and (T,)."""
     ### BEGIN SOLUTION
     difference = ours - theirs
     return difference.mean(), difference.std(ddof=1) / np.sqrt(len(difference))

@@ -1,16 +1,15 @@
 # %% [markdown]
 # # 3. Blocks
 #
-# A network is made of **blocks**. A block is a recipe first: it says which layers there will be, and
-# with which arguments. You may change it as you like. Then it is built, and is an ordinary
-# `torch.nn.Module` from then on.
+# A network consists of **blocks**. A block starts as a recipe: it lists the layers and their
+# arguments, and you may change it as you like. Once built, it is an ordinary `torch.nn.Module`.
 #
 # After this lesson you can
 #
 # - change any part of a network with `configure`,
-# - say what `new`, `build` and `create` do,
-# - make a backbone, a head and a critic of your own, and put them into a strategy,
-# - take a network of torchvision as a backbone.
+# - explain what `new`, `build` and `create` do,
+# - write your own backbone, head and critic, and use them in a strategy,
+# - use a torchvision network as a backbone.
 #
 # Time: half an hour to read and do; all the code runs in less than a minute on a laptop, without a
 # download. All seeds are 0.
@@ -26,23 +25,24 @@ from torchmetrics import Accuracy
 
 import alkit as al
 
-# these networks are tiny: more threads would only wait for each other
+# these networks are tiny: more threads would only slow them down
 torch.set_num_threads(1)
 
 # %% [markdown]
 # ## A recipe
 #
-# A convolutional network for images of one channel, with layers of 16 and 32 channels, and 32 at its
-# end:
+# This is a convolutional network for images with one channel. It has layers of 16 and 32 channels,
+# and 32 output channels:
 
 # %%
 net = al.ConvolutionalNeuralNetwork(1, [16, 32], 32)
 net
 
 # %% [markdown]
-# It has three `blocks`. Each has a `layer`, an `activation` behind it, and empty places for a `pool`,
-# which makes the image smaller, and a `normalization`. We fill these: a max-pooling in all blocks but
-# the first, and a batch normalization in all.
+# It has three `blocks`. Each block has a `layer`, an `activation` after it, and empty places for a
+# `pool`, which makes the image smaller, and a `normalization`. We fill these with max pooling in
+# all blocks but the first, and batch normalization in all blocks. We also change the activation of
+# all blocks but the last.
 
 # %%
 net.blocks[1:].pool.configure(nn.MaxPool2d, kernel_size=2)
@@ -51,12 +51,12 @@ net.blocks[:-1].activation.configure(nn.GELU)
 net
 
 # %% [markdown]
-# A path goes through the recipe as it goes through the network: `net.blocks` are all blocks,
-# `net.blocks[1:]` those from the second on, `.pool` the pool of each. The normalization knows by itself
-# how many channels its block has.
+# A path selects parts of the recipe: `net.blocks` selects all blocks, `net.blocks[1:]` those from
+# the second on, and `.pool` the pool of each. The normalization infers the number of channels from
+# its block.
 #
-# What a block has no place for goes behind it. Here, the last image is averaged over its places, so that
-# 32 numbers are left of it: its **features**.
+# Layers that have no place in a block can be appended to it. Here we average the last image over
+# all its positions, which leaves 32 numbers: its **features**.
 
 # %%
 net.blocks[-1].append(al.Layer(nn.AdaptiveAvgPool2d, output_size=1))
@@ -64,8 +64,8 @@ net.blocks[-1].append(al.Layer(nn.Flatten))
 net.blocks[-1]
 
 # %% [markdown]
-# `al.Layer` is the smallest recipe: a class, and its arguments. Mistakes are told at once, with what
-# was probably meant:
+# `al.Layer` is the smallest recipe: a class and its arguments. A mistake raises an error at once,
+# and the message suggests what you probably meant:
 
 # %%
 try:
@@ -84,11 +84,11 @@ else:
 # %% [markdown]
 # ## new, build, create
 #
-# - `net.new()` is another recipe, the same and independent.
-# - `net.build()` makes the layers, in place, with random weights. It can be done once.
-# - `net.create()` is both: `net.new().build()`.
+# - `net.new()` returns an independent copy of the recipe.
+# - `net.build()` creates the layers in place, with random weights. It can be called only once.
+# - `net.create()` does both: `net.new().build()`.
 #
-# So one recipe gives as many networks as you need, and they share nothing:
+# So one recipe creates any number of networks, and they share nothing:
 
 # %%
 larger = net.new()
@@ -107,11 +107,11 @@ print("first and second have the same weights:", same)
 print("kernels:", first.blocks[0].layer.kernel_size, third.blocks[0].layer.kernel_size)
 
 # %% [markdown]
-# The weights come from torch's random numbers, as for any module: after the same
+# The weights come from torch's random number generator, as for any module: after the same
 # `torch.manual_seed`, the same recipe gets the same weights.
 #
-# A recipe cannot be used, and what is built cannot be built again. Shapes that do not fit are told with
-# the part where it happens and both shapes:
+# A recipe cannot be called before it is built, and a built network cannot be built again. If shapes
+# do not match, the error names the part and both shapes:
 
 # %%
 try:
@@ -138,17 +138,17 @@ twin = net.create()
 assert all(torch.equal(a, b) for a, b in zip(first.parameters(), twin.parameters()))
 
 # %% [markdown]
-# ## A head of your own
+# ## Your own head
 #
-# The **backbone** makes features, and the **head** makes classes of them. Any `nn.Module` may take the
-# place of either. This head compares features with one direction for each class, by the angle
-# between them, whatever their lengths. It returns one number a class, higher where the class is
-# likelier: **logits**.
+# The **backbone** computes features, and the **head** predicts classes from them. Either can be any
+# `nn.Module`. This head compares the features with one direction per class, by the angle between
+# them and regardless of their lengths. It returns **logits**: one number per class, which is higher
+# for more probable classes.
 
 
 # %%
 class Angles(nn.Module):
-    """Cosine of the angle between features (N, D) and a direction a class, times a scale: (N, C)."""
+    """Scaled cosine between features (N, D) and the direction of each class: (N, C)."""
 
     def __init__(self, features, classes, scale=10.0):
         super().__init__()
@@ -165,14 +165,16 @@ head = al.Layer(Angles, 32, 10)
 al.Sequential(backbone.new(), head.new()).build()(images).shape
 
 # %% [markdown]
-# As a `Layer`, your class is a recipe like any other: `new` copies it, and `build` draws its weights.
+# Inside a `Layer`, your class is a recipe like any other: `new` copies it, and `build` draws its
+# weights.
 #
-# ## A critic of your own
+# ## Your own critic
 #
-# `AdversarialStrategy` (lesson 2) needs a third part, a **critic** that gives one number to the features
-# of each image. `al.Discriminator` is one; here is another, a perceptron with two hidden layers, each
-# normalized. It must be a normalization of each sample by itself, such as `LayerNorm`: the training of
-# the critic asks how its number changes with *one* sample, and a `BatchNorm` would mix in the others.
+# `AdversarialStrategy` (lesson 2) needs a third part, a **critic** that computes one number from
+# the features of each image. `al.Discriminator` is one; here is another, a perceptron with two
+# normalized hidden layers. The normalization must treat each sample separately, as `LayerNorm`
+# does. The training of the critic measures how its output changes with *one* sample, and a
+# `BatchNorm` would mix in the others.
 
 # %%
 critic = al.MultiLayerPerceptron(32, [64, 64], 1)
@@ -181,7 +183,7 @@ critic.blocks[:-1].normalization.configure(nn.LayerNorm)
 critic
 
 # %% [markdown]
-# The three together, on the digits of lesson 2, three rounds:
+# We combine the three parts and run three rounds on the digits of lesson 2:
 
 # %%
 x, y = load_digits(return_X_y=True)
@@ -215,12 +217,12 @@ assert record.annotated == 120
 assert record.metrics["testMulticlassAccuracy"] > 0.85
 
 # %% [markdown]
-# ## A network of torchvision
+# ## A torchvision network
 #
-# torchvision has many networks for images. They are made for color images of 224 pixels, and end in
-# 1000 classes; as a backbone, we want 64 features. So we make our images larger, give them three
-# channels, and say `num_classes=64`. ShuffleNet is a small one (Ma et al. 2018), which a laptop can
-# train:
+# torchvision has many networks for images. They expect color images of 224 by 224 pixels and
+# predict 1000 classes; as a backbone, we want 64 features. So we enlarge our images, give them
+# three channels, and set `num_classes=64`. ShuffleNet (Ma et al. 2018) is small enough to train on
+# a laptop:
 
 # %%
 shuffle = al.Sequential(
@@ -243,28 +245,30 @@ assert 400_000 < weights < 420_000
 assert record.metrics["testMulticlassAccuracy"] < 0.7
 
 # %% [markdown]
-# A function that makes a network, such as `shufflenet_v2_x0_5`, is as good a recipe as a class. With
-# more than 400,000 weights that begin at random, and 80 labels, it is far behind the small network
-# above; such networks are strong when they begin with weights that were learned on other images. Where you have these,
+# A `Layer` accepts a function that returns a network, such as `shufflenet_v2_x0_5`, as well as a
+# class. With more than 400,000 random initial weights and only 80 labels, this network is far
+# behind the small network above. Such networks are strong when they start from weights that were
+# learned on other images. For a network with pretrained weights,
 #
 # ```text
 # al.Layer(torchvision.models.resnet18, weights="DEFAULT")
 # ```
 #
-# loads them when it is built (once from the network), and `reset_model` goes back to them.
+# loads them when it is built (the first time, it downloads them), and `reset_model` restores them.
 # `al.models.BackboneResnet18` is torchvision's ResNet-18 for small images.
 #
 # ## Exercises
 #
-# **Exercise 03-a.** Write a function that returns the recipe, not built, of a convolutional backbone:
-# images of one channel, blocks of 8 and 16 channels and a last one of 24; a `MaxPool2d` of size 2 in
-# the second and the third block; `nn.Tanh` as the activation of the first two blocks, and none in the
-# last; and at its end one number a channel, so that images `(N, 1, 8, 8)` give features `(N, 24)`.
+# **Exercise 03-a.** Write a function that returns the recipe, not built, of a convolutional
+# backbone. It takes images with one channel and has blocks of 8, 16 and 24 channels. The second and
+# the third block have a `MaxPool2d` of size 2. The first two blocks have `nn.Tanh` as their
+# activation, and the last one has none. At the end, each channel is reduced to one number, so that
+# images `(N, 1, 8, 8)` become features `(N, 24)`.
 
 
 # %% nbgrader={"grade": false, "grade_id": "03-a", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def make_backbone():
-    """The recipe of a backbone, from (N, 1, 8, 8) to (N, 24)."""
+    """Return the recipe of a backbone, from (N, 1, 8, 8) to (N, 24)."""
     ### BEGIN SOLUTION
     net = al.ConvolutionalNeuralNetwork(1, [8, 16], 24)
     net.blocks[1:].pool.configure(nn.MaxPool2d, kernel_size=2)
@@ -279,14 +283,14 @@ def make_backbone():
 al.course.check("03-a", make_backbone)
 
 # %% [markdown]
-# **Exercise 03-b.** A comparison is fair when both sides begin with the same weights. Write a function
-# that makes two built networks of a recipe, with equal weights. Training one must not change the
-# other, and the recipe must stay a recipe.
+# **Exercise 03-b.** A fair comparison starts both sides from the same weights. Write a function
+# that creates two built networks with equal weights from a recipe. Training one network must not
+# change the other, and the recipe itself must not be built.
 
 
 # %% nbgrader={"grade": false, "grade_id": "03-b", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def twins(net):
-    """Two built networks of the recipe `net`, independent, with equal weights."""
+    """Return two independent built networks of the recipe `net`, with equal weights."""
     ### BEGIN SOLUTION
     first, second = net.create(), net.create()
     second.load_state_dict(first.state_dict())
@@ -299,13 +303,13 @@ al.course.check("03-b", twins)
 
 # %% [markdown]
 # **Exercise 03-c.** Write a function that returns a critic for 24 features: a block, or any
-# `nn.Module`. It gives one number to each sample, `(N, 24)` to `(N, 1)`; it has a hidden layer at
-# least; and the number of a sample does not depend on the others of its batch.
+# `nn.Module`. It computes one number per sample, from `(N, 24)` to `(N, 1)`. It has at least one
+# hidden layer, and the number of a sample does not depend on the other samples of its batch.
 
 
 # %% nbgrader={"grade": false, "grade_id": "03-c", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def make_critic():
-    """A critic of features (N, 24), one number each: (N, 1)."""
+    """Return a critic that maps features (N, 24) to one number each, (N, 1)."""
     ### BEGIN SOLUTION
     return al.MultiLayerPerceptron(24, [32], 1)
     ### END SOLUTION

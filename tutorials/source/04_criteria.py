@@ -1,14 +1,15 @@
 # %% [markdown]
-# # 4. Criteria: what is worth a label?
+# # 4. Criteria: which samples are worth a label?
 #
-# You will be able to
+# After this lesson you can
 #
-# - say what a *criterion* is, and what entropy, margin and least confidence each look at;
+# - explain what a *criterion* is, and what entropy, margin and least confidence measure;
 # - see on a triangle where they agree and where they do not;
-# - put criteria together into a formula;
-# - write one of your own in ten lines, and have it checked.
+# - combine criteria into a formula;
+# - write your own criterion in ten lines, and have it checked.
 #
-# It takes a quarter of an hour to read and a few seconds to run. Nothing is downloaded. Seed: 0.
+# It takes a quarter of an hour to read and a few seconds to run. Nothing is downloaded. The seed
+# is 0.
 
 # %%
 import matplotlib.pyplot as plt
@@ -19,23 +20,24 @@ from torch.utils.data import TensorDataset
 
 import alkit as al
 
-torch.set_num_threads(1)  # so small a network is fastest on one thread
+torch.set_num_threads(1)  # such a small network is fastest on one thread
 
 # %% [markdown]
-# ## One number a candidate
+# ## One score per candidate
 #
-# A classifier says of each sample how probable each class is. A *criterion* turns these
-# probabilities into one number, the *score*: how much would we like to have the label of this
-# sample? Higher is wanted sooner.
+# A classifier predicts a probability of each class for each sample. A *criterion* turns these
+# probabilities into one number, the *score*: how much would the label of this sample help? The
+# samples with the highest scores are annotated first.
 #
-# Here is what a model might say of four samples, *candidates* for a label, and three classes.
+# Here are predictions for four *candidates*, that is, samples that could be annotated next. There
+# are three classes.
 
 # %%
 probabilities = torch.tensor(
     [
-        [0.98, 0.01, 0.01],  # A: sure
-        [0.49, 0.47, 0.04],  # B: the first class or the second, surely not the third
-        [0.42, 0.30, 0.28],  # C: it may be any
+        [0.98, 0.01, 0.01],  # A: certain
+        [0.49, 0.47, 0.04],  # B: the first or the second class, almost certainly not the third
+        [0.42, 0.30, 0.28],  # C: could be any of them
         [0.34, 0.33, 0.33],  # D: no idea
     ]
 )
@@ -59,41 +61,41 @@ assert orders == ["DCBA", "DBCA", "DCBA"]
 # - **entropy** is minus the sum of `p log p` over all classes: how many classes are still in the
 #   race?
 #
-# All three put D first and A last. They do not agree on B and C. In B the two best guesses are
-# nearly tied, so that the margin wants it sooner. In C all three classes are possible, so that the
-# other two want it sooner.
+# All three rank D first and A last. They disagree on B and C. In B the two best guesses are nearly
+# tied, so the margin ranks it higher. In C all three classes are possible, so the other two rank it
+# higher.
 
 # %% [markdown]
 # ## The triangle
 #
-# Three probabilities that sum to one are a place in a triangle. In a corner the model is sure of
-# one class; on an edge one class is impossible; in the middle all are equally probable. So a
-# criterion for three classes is a picture: light is a high score, and along a line the score is the
-# same.
+# Three probabilities that sum to one are a point in a triangle. In a corner the model is certain of
+# one class; on an edge one class is impossible; in the middle all classes are equally probable. So
+# we can draw a criterion for three classes as a picture. Light areas have high scores, and the
+# score is constant along each line.
 
 
 # %%
 def triangle(resolution=80):
-    """Probabilities (M, 3) everywhere in the triangle, from corner to corner."""
+    """Return a grid of probabilities (M, 3) that covers the triangle, corners included."""
     steps = [(i, j) for i in range(resolution + 1) for j in range(resolution + 1 - i)]
     first, second = torch.tensor(steps).double().T / resolution
     return torch.stack([first, second, (1 - first - second).clamp_min(0)], dim=1)
 
 
 def places(p):
-    """Where probabilities (M, 3) are drawn, (M, 2)."""
+    """Return the positions (M, 2) at which probabilities (M, 3) are drawn."""
     corners = np.array([[0, 0], [1, 0], [0.5, 0.75**0.5]])
     return np.asarray(p) @ corners
 
 
 def draw(criterion, ax, marked=None):
-    """A criterion on the triangle; candidates are marked by letters."""
+    """Draw a criterion on the triangle and mark candidates by letters."""
     p = triangle()
     scores = criterion(al.Prediction(p, kind="probabilities"))
     x, y = places(p).T
     ax.tricontourf(x, y, scores, levels=20, cmap="cividis")
     levels = np.linspace(scores.min(), scores.max(), 7)[1:-1]
-    shades = ["white"] * 3 + ["black"] * 2  # readable on dark and on light
+    shades = ["white"] * 3 + ["black"] * 2  # readable on dark and on light areas
     ax.clabel(
         ax.tricontour(x, y, scores, levels, colors=shades, linewidths=0.8, linestyles="-"),
         fontsize=6,
@@ -131,20 +133,20 @@ for criterion, ax in zip(criteria, axes):
 plt.show()
 
 # %% [markdown]
-# The corners are dark in all three: a model that is sure has no use for the label. Only the ways up
-# from there differ.
+# The corners are dark in all three: a model that is certain gains nothing from the label. The
+# criteria differ in how the score rises from there.
 #
-# - Least confidence rises in straight steps to the middle. It sees the best guess and nothing else.
-# - The margin is highest *along three lines*, where two classes are tied for the first place,
-#   whatever the third does. From B it is 0.98 of the way to the top.
-# - Entropy is round. It is highest in the middle alone, and a class that is out of the race costs
-#   it much: in the middle of an edge, where two classes are tied, it has 63 % of its highest value,
-#   where the margin has all of it.
+# - Least confidence rises in straight steps to the middle. It depends only on the best guess.
+# - The margin is highest *along three lines*, where two classes are tied for first place, whatever
+#   the probability of the third. At B the margin reaches 0.98 of its maximum.
+# - Entropy is round. It is highest only in the middle, and an impossible class lowers it a lot: in
+#   the middle of an edge, where two classes are tied, entropy has 63 % of its maximum, while the
+#   margin has all of it.
 #
-# Which of them is right? None is. If labels are to settle close races, take the margin; if classes
-# that the model cannot place at all are what you look for, take the entropy. With many classes the
-# difference grows: a long tail of improbable classes raises the entropy, and the margin does not
-# see it. Settles (2009, "Active learning literature survey") draws the same three triangles.
+# Which one is right? None of them. If labels should settle close races, use the margin; if you look
+# for samples that could belong to any class, use the entropy. With many classes the difference
+# grows: a long tail of improbable classes raises the entropy, and the margin ignores it. Settles
+# (2009, "Active learning literature survey") draws the same three triangles.
 
 # %% tags=["hidden"]
 edge = al.Prediction(torch.tensor([[0.5, 0.5, 0.0]]), kind="probabilities")
@@ -158,8 +160,8 @@ assert highest[0] == highest[2] == 1
 assert highest[1] > 40  # along three lines
 
 # %% [markdown]
-# With **two** classes there is nothing to choose: all three are highest at one half and fall to
-# both sides, so that they put candidates in the same order.
+# With **two** classes the choice does not matter: all three criteria are highest at one half and
+# fall to both sides, so they rank candidates in the same order.
 
 # %%
 first = torch.linspace(0, 1, 101).double()
@@ -175,8 +177,8 @@ assert all(torch.allclose(scores, scores.flip(0), atol=1e-12) for scores in both
 # %% [markdown]
 # ## On digits
 #
-# Ten classes now: small images of handwritten digits. A network is trained on 100 labels, and says
-# of the 1,697 other images what it thinks.
+# Now we use ten classes: small images of handwritten digits. We train a network on 100 labels and
+# predict the 1,697 other images.
 
 # %%
 images, digits = load_digits(return_X_y=True)
@@ -189,15 +191,15 @@ strategy = al.Strategy(
     al.MultiLayerPerceptron(64, [64], 10),
     pool,
     optimizer=al.Adam(lr=3e-3),
-    test_batch_size=len(images),  # predictions come one a batch: so there is one of them
+    test_batch_size=len(images),  # all predictions in one batch
     seed=0,
 ).build()
 strategy.fit(max_steps=200, enable_progress_bar=False)
 (said,) = strategy.predictions(pool, pool.unannotated_indices)
 
 # %% [markdown]
-# This is an exercise, so that we may look at labels that nobody has paid for. Are the images that a
-# criterion wants those on which the network is wrong?
+# In this exercise we may look at labels that nobody has paid for. Is the network wrong on the
+# images with the highest scores?
 
 # %%
 wrong = said.guesses != digits[said.ids]
@@ -206,11 +208,11 @@ wanted = {}
 for criterion in criteria:
     wanted[repr(criterion)] = criterion(said).topk(100).indices
     print(
-        f"wrong on {wrong[wanted[repr(criterion)]].double().mean():.0%} of the 100 that "
-        f"{criterion} wants most"
+        f"wrong on {wrong[wanted[repr(criterion)]].double().mean():.0%} of the 100 highest "
+        f"scores of {criterion}"
     )
 shared = set(wanted["Margin()"].tolist()) & set(wanted["Entropy()"].tolist())
-print(f"{len(shared)} of 100 are wanted by the margin and by the entropy")
+print(f"{len(shared)} of the 100 highest scores are the same for the margin and the entropy")
 
 # %% tags=["hidden"]
 assert 0.07 < wrong.double().mean() < 0.13
@@ -218,12 +220,12 @@ assert all(0.33 < wrong[rows].double().mean() < 0.67 for rows in wanted.values()
 assert 35 <= len(shared) <= 65
 
 # %% [markdown]
-# About one image in ten is a mistake; among those that a criterion wants it is about one in two. So
-# the score knows something of where the network errs. And the choice of the criterion matters:
-# about half of what the margin wants is not what the entropy wants.
+# The network is wrong on about one image in ten; among the highest scores, it is wrong on about one
+# in two. So the score does indicate where the network errs. The choice of criterion also matters:
+# about half of the images that the margin ranks highest are not among those of the entropy.
 #
-# These are the eight that the margin wants most. Below each stand the network's guess and the
-# score.
+# Here are the eight highest scores of the margin. The network's guess and the score are below each
+# image.
 
 # %% alt="Eight digits that are hard to read, each with the guess of the network and a score near 1."
 query = al.select(8, prediction=said, criterion=al.Margin(), seed=0)
@@ -236,17 +238,17 @@ assert query.scores.min() > 0.95
 # %% [markdown]
 # ## The algebra
 #
-# Criteria add up, multiply and take numbers, and what results is a criterion that prints as the
-# formula it is:
+# You can add and multiply criteria, with each other and with numbers. The result is again a
+# criterion, and it prints as a formula:
 
 # %%
 print(al.Margin() + al.Entropy())
 print(2 * al.Margin() * al.Entropy() - 0.5)
 
 # %% [markdown]
-# A sum of scores is soon a mistake, though: they have different units. The margin reaches 1 and the
-# entropy of ten classes reaches `log 10`, about 2.3, so that the entropy would speak more than
-# twice as loudly, for no reason. `Rank` brings scores to one scale: the lowest score of all
+# A plain sum of scores is often a mistake, though, because scores have different units. The margin
+# reaches 1 and the entropy of ten classes reaches `log 10`, about 2.3, so the entropy would count
+# more than twice as much, for no reason. `Rank` brings scores to one scale: the lowest score of all
 # candidates becomes 0, the highest 1, the middle one 0.5.
 
 # %%
@@ -264,11 +266,12 @@ assert ranks.min() == 0
 assert ranks.max() == 1
 
 # %% [markdown]
-# A query keeps what each term gave to each score, so that you can see which of them decided.
+# A query stores the contribution of each term to each score, so that you can see which term
+# decided.
 #
-# On the triangle a formula is one more picture. The product is high only where both are high;
-# `Minimum` takes the lower of two scores; and `-Margin()` is what happens when a sign is wrong: it
-# is highest in the corners, and asks for what the model knows best.
+# We can draw a formula on the triangle, too. The product is high only where both factors are high.
+# `Minimum` takes the lower of two scores. `-Margin()` shows what happens when a sign is wrong: it
+# is highest in the corners, and selects the samples that the model is most certain about.
 
 # %% alt="Three triangles: the product of margin and entropy is highest in the middle and along the three lines near it; so is the minimum of the two; the negative margin is highest in the corners."
 figure, axes = plt.subplots(1, 3, figsize=(6.4, 2.5), layout="constrained")
@@ -282,16 +285,17 @@ corners = al.Prediction(torch.eye(3), kind="probabilities")
 assert (-al.Margin()(corners)).min() > (-al.Margin()(prediction)).max()
 
 # %% [markdown]
-# ## One of your own
+# ## Your own criterion
 #
-# A criterion is a class with one method: from a `Prediction` to one score a row. Its probabilities
-# are `mean_probabilities`, of the shape (N, C): N candidates, C classes. Here is one that draws two
-# labels from what the model believes, and asks how probable it is that they differ:
+# A criterion is a class with one method. The method takes a `Prediction` and returns one score per
+# candidate. The probabilities are in `prediction.mean_probabilities`, with shape (N, C) for N
+# candidates and C classes. This criterion imagines two labels drawn from the predicted
+# probabilities; the score is the probability that they differ:
 
 
 # %%
 class Gini(al.Criterion):
-    """1 - sum p^2, in [0, 1 - 1 / C]: the chance that two draws from p differ."""
+    """1 - sum p^2, in [0, 1 - 1 / C]: the probability that two draws from p differ."""
 
     def score(self, prediction):
         p = prediction.mean_probabilities  # (N, C)
@@ -301,33 +305,33 @@ class Gini(al.Criterion):
 print(Gini()(prediction))
 
 # %% [markdown]
-# Does it work? Three candidates that you try by hand may all be harmless. `alkit.testing` tries
-# those that are not: certain predictions with zeros in them, a single candidate, all equal ones,
-# two classes, many; and it checks what every criterion must hold to. It is silent where all is
-# well.
+# Does it work? A few candidates that you try by hand may all be harmless. `alkit.testing` tries
+# difficult cases: certain predictions with zeros, a single candidate, equal candidates, two
+# classes, many classes. It also checks the rules that every criterion must follow. If nothing is
+# wrong, it prints nothing.
 
 # %%
 al.testing.check_criterion(Gini())
 
 # %% [markdown]
-# Now three that look right, each with a mistake that is made often.
+# Here are three criteria that look right, each with a common mistake.
 
 
 # %%
 def mean_entropy(prediction):
-    """The mean over the classes, with the sign forgotten."""
+    """Mean over the classes, with the minus sign forgotten."""
     p = prediction.mean_probabilities
     return (p * p.clamp_min(1e-12).log()).mean(-1)
 
 
 def naive_entropy(prediction):
-    """The formula as it stands in the book."""
+    """The textbook formula, as written."""
     p = prediction.mean_probabilities
     return -(p * p.log()).sum(-1)
 
 
 def scaled_margin(prediction):
-    """The margin, brought to the range from 0 to 1."""
+    """The margin, scaled to the range from 0 to 1."""
     scores = al.Margin()(prediction)
     return scores / scores.max().clamp_min(1e-12)
 
@@ -350,13 +354,12 @@ assert "NaN" in laws["naive_entropy"]
 assert "row by row" in laws["scaled_margin"]
 
 # %% [markdown]
-# The first is upside down. The second is right but for a certain prediction, where `0 log 0`
-# is no number; one such image among a million would stop the query. The third looks at its
-# neighbors: a pool is scored in pieces, and so a candidate's score would depend on the piece that
-# it happens to be in. `Rank` may look at all candidates, because it says so, and is computed once
-# over the whole pool.
+# The first has the wrong sign. The second is right except for a certain prediction, where `0 log 0`
+# is not a number; one such image among a million would stop the query. The third depends on other
+# candidates: a pool is scored in batches, so the score of a candidate would depend on its batch.
+# `Rank` may use all candidates, because it declares this and is computed once over the whole pool.
 #
-# Whatever passes goes wherever a criterion goes: into `al.Strategy(net, pool, Gini())`, and into
+# A criterion that passes can be used like any other: in `al.Strategy(net, pool, Gini())`, and in
 # formulas.
 
 # %%
@@ -365,24 +368,24 @@ print(al.Rank(Gini()) + 0.5 * al.Rank(al.Margin()))
 # %% [markdown]
 # ## What a criterion cannot see
 #
-# Each candidate is scored on its own. So a hundred copies of one hard image get a hundred equally
-# high scores, and all of them are asked for: [lesson 5](05_selectors.ipynb) is about that. And a
-# network says "one half" both where two classes truly overlap and where it has never been: [lesson
-# 6](06_bayesian.ipynb) tells these apart.
+# A criterion scores each candidate separately. So a hundred copies of one hard image get a hundred
+# equally high scores, and the query selects all of them; [lesson 5](05_selectors.ipynb) solves
+# this. Also, a network predicts "one half" both where two classes truly overlap and where it has
+# seen no data; [lesson 6](06_bayesian.ipynb) tells these two cases apart.
 #
 # ## Exercises
 #
-# Each check says what is wrong, and does not give the answer away.
+# Each check explains what is wrong with your answer, without giving the solution away.
 
 # %% [markdown]
-# **Exercise 04-a.** Another way to measure a race: `p2 / p1`, the second largest probability as a
-# share of the largest. Write it as a function of the probabilities `p`, a tensor of the shape (N,
-# C), without `al.Ratio`.
+# **Exercise 04-a.** Another way to measure how close the race is: `p2 / p1`, the ratio of the
+# second largest to the largest probability. Write it as a function of the probabilities `p`, a
+# tensor of shape (N, C), without `al.Ratio`.
 
 
 # %% nbgrader={"grade": false, "grade_id": "04-a", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def ratio(p):
-    """The second largest probability over the largest, (N,)."""
+    """Return the second largest probability divided by the largest, (N,)."""
     ### BEGIN SOLUTION
     first, second = p.topk(2, dim=-1).values.T
     return second / first
@@ -393,14 +396,14 @@ def ratio(p):
 al.course.check("04-a", ratio)
 
 # %% [markdown]
-# **Exercise 04-b.** Margin and entropy are to have an equal say: put a formula together whose
-# scores depend only on the two places that a candidate has, among all candidates, in the order of
-# the margin and in that of the entropy, both counting alike.
+# **Exercise 04-b.** Give margin and entropy equal influence. Write a formula whose scores depend
+# only on the candidate's rank by margin and its rank by entropy, among all candidates, with equal
+# weight.
 
 
 # %% nbgrader={"grade": false, "grade_id": "04-b", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def equal_say():
-    """A criterion, made of others."""
+    """Return a criterion that combines others."""
     ### BEGIN SOLUTION
     return al.Rank(al.Margin()) + al.Rank(al.Entropy())
     ### END SOLUTION
@@ -410,15 +413,15 @@ def equal_say():
 al.course.check("04-b", equal_say)
 
 # %% [markdown]
-# **Exercise 04-c.** Not all mistakes cost the same: to take an ill patient for a healthy one is
-# worse than the reverse. `cost[t, g]` is the price of guessing class `g` where class `t` is true. A
-# careful model guesses the class whose expected cost (the sum of `p[t] * cost[t, g]` over `t`) is
-# lowest, and its score is that lowest cost. Complete the criterion.
+# **Exercise 04-c.** Not all mistakes cost the same: mistaking an ill patient for a healthy one is
+# worse than the reverse. `cost[t, g]` is the cost of guessing class `g` when the true class is `t`.
+# A careful model guesses the class with the lowest expected cost, the sum of `p[t] * cost[t, g]`
+# over `t`. The score of a candidate is that lowest expected cost. Complete the criterion.
 
 
 # %% nbgrader={"grade": false, "grade_id": "04-c", "locked": false, "schema_version": 3, "solution": true, "task": false}
 class ExpectedCost(al.Criterion):
-    """The expected cost of the guess that is expected to cost least."""
+    """Expected cost of the guess with the lowest expected cost."""
 
     def __init__(self, cost):
         self.cost = cost  # (C, C): true class, guess

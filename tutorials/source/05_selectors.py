@@ -1,15 +1,15 @@
 # %% [markdown]
-# # 5. Selectors: which samples together?
+# # 5. Selectors: which samples make a good batch?
 #
-# You will be able to
+# After this lesson you can
 #
-# - say why the highest scores alone make a bad batch;
-# - tell k-center, k-means++, BADGE and typicality apart by what they pick;
-# - choose one for the first labels, and another for later;
-# - put a criterion and selectors together, and write a selector of your own.
+# - explain why the highest scores alone make a bad batch;
+# - tell k-center, k-means++, BADGE and typicality apart by their picks;
+# - choose one selector for the first labels, and another for later;
+# - combine a criterion with selectors, and write your own selector.
 #
 # It takes a quarter of an hour to read and a few seconds to run. Nothing is downloaded. The seed is
-# 0, and 0 to 19 where 20 trials are averaged.
+# 0, and 0 to 19 where we average over 20 trials.
 
 # %%
 import matplotlib.pyplot as plt
@@ -19,14 +19,14 @@ from torch.utils.data import TensorDataset
 
 import alkit as al
 
-torch.set_num_threads(1)  # so small a network is fastest on one thread
+torch.set_num_threads(1)  # such a small network is fastest on one thread
 
 # %% [markdown]
-# ## A pool as pools are
+# ## A realistic pool
 #
-# Three classes in the plane. As in a real pool, not all samples are equal: 40 of them are nearly
-# the same, like the frames of a film or one cell that was photographed 40 times. And four are
-# *strays*: far from everything, like recordings that went wrong.
+# We use three classes in the plane. As in a real pool, not all samples are equal. 40 of them are
+# nearly the same, like the frames of a film or one cell that was photographed 40 times. Four are
+# *strays*, outliers that lie far from everything else, like recordings that went wrong.
 
 # %%
 CENTERS = np.array([[-2, -1], [2, -1], [0, 2.2]])
@@ -34,7 +34,7 @@ STRAYS = np.array([[4.8, 3.6], [-4.6, 3.4], [4.9, -4.2], [-4.4, -4.0]])
 
 
 def make_pool(seed):
-    """Places (404, 2) and classes (404,): 120 samples a class, 40 near copies, 4 strays."""
+    """Return points (404, 2), classes (404,): 120 samples per class, 40 near copies, 4 strays."""
     rng = np.random.default_rng(seed)
     classes = np.repeat([0, 1, 2], 120)
     places = CENTERS[classes] + 0.9 * rng.normal(size=(360, 2))
@@ -48,7 +48,7 @@ is_copy, is_stray = np.zeros((2, len(x)), dtype=bool)
 is_copy[360:400], is_stray[400:] = True, True
 
 # %% [markdown]
-# Five samples of each class are annotated, and a small network is trained on these 15.
+# We annotate five samples of each class and train a small network on these 15.
 
 # %%
 rng = np.random.default_rng(0)
@@ -60,7 +60,7 @@ strategy = al.Strategy(
     al.MultiLayerPerceptron(2, [32], 3),
     pool,
     optimizer=al.Adam(lr=1e-2),
-    test_batch_size=len(x),  # predictions come one a batch: so there is one of them
+    test_batch_size=len(x),  # all predictions in one batch
     seed=0,
 ).build()
 strategy.fit(max_steps=200, enable_progress_bar=False)
@@ -68,16 +68,16 @@ strategy.fit(max_steps=200, enable_progress_bar=False)
 probabilities = said.mean_probabilities
 
 # %% [markdown]
-# ## Why the top repeats itself
+# ## Why the highest scores repeat each other
 #
-# The plainest selector, `TopK`, takes the highest scores. Here are the 12 samples with the smallest
-# margin between the two likeliest classes. `al.select` is the same choice as that of a strategy,
-# made from plain arrays.
+# The simplest selector, `TopK`, picks the highest scores. Here are the 12 samples with the smallest
+# margin between the two most probable classes. `al.select` makes the same choice as a strategy, but
+# takes plain arrays.
 
 
 # %%
 def pick(selector, n=12, criterion=None):
-    """The rows that a selector picks, most wanted first."""
+    """Return the rows that a selector picks, in the order of its picks."""
     query = al.select(
         n,
         probabilities=probabilities,
@@ -91,7 +91,7 @@ def pick(selector, n=12, criterion=None):
 
 
 def draw(picked, ax, title, annotated=known, points=x):
-    """The pool, what is annotated (squares), and what was picked (rings)."""
+    """Draw the pool, the annotated samples (squares) and the picks (rings)."""
     ax.scatter(*points.T, s=18, marker=".", color="0.6", linewidths=0)
     ax.scatter(*points[annotated].T, s=18, marker="s", color="black")
     ax.scatter(*points[picked].T, s=46, facecolors="none", edgecolors=al.plots.COLORS[1], lw=1.5)
@@ -115,27 +115,28 @@ assert 6 <= is_copy[top].sum() <= 12
 assert is_stray[top].sum() == 0
 
 # %% [markdown]
-# Most of the picks are one and the same place, as the network's border runs through it in this
-# trial. Each of them alone is a good choice: it lies on the border, where the network is not sure.
-# But the first label there settles what the others would have told, and we pay for all of them. A
-# criterion scores each candidate on its own, so that it cannot know. A *selector* compares
-# candidates with each other.
+# Most of the picks are in the same place, because the network's border passes through it in this
+# trial. Each pick alone is a good choice: it lies on the border, where the network is uncertain.
+# But the first label there makes the others redundant, and we pay for all of them. A criterion
+# cannot avoid this, because it scores each candidate separately. A *selector* compares candidates
+# with each other.
 
 # %% [markdown]
 # ## Five ways to pick
 #
-# - **Random** looks at nothing. It is what all others are measured against.
-# - **k-center** (Sener and Savarese 2018) takes, each time, the candidate that is *farthest* from
-#   all that is annotated or picked.
-# - **k-means++** (Arthur and Vassilvitskii 2007) *draws* each pick: the chance of a candidate is
-#   its squared distance to the nearest pick so far. Far ones are likelier, but not certain.
-# - **BADGE** (Ash et al. 2020) is k-means++ in another space: each candidate stands where its
-#   *gradient* is, the step that the last layer would take if the guess were its label. The gradient
-#   of a sure prediction is short, and two short ones are near to each other wherever the samples
-#   are. So the picks are uncertain and different at once.
-# - **Typicality** (Hacohen et al. 2022) looks for the middle of things: it finds as many clusters
-#   as there are labels, and takes from each of the largest new ones the candidate with the
-#   *nearest* neighbors.
+# - **Random** ignores scores and features. It is the baseline for all others.
+# - **k-center** (Sener and Savarese 2018) always picks the candidate that is *farthest* from
+#   everything annotated or picked so far.
+# - **k-means++** (Arthur and Vassilvitskii 2007) *draws* each pick: the probability of a candidate
+#   is proportional to its squared distance to the nearest pick so far. Distant candidates are more
+#   likely, but not certain.
+# - **BADGE** (Ash et al. 2020) is k-means++ in another space. Each candidate is represented by its
+#   *gradient*, the step that the last layer would take if the guess were its label. A certain
+#   prediction has a short gradient, and two short gradients are close to each other wherever the
+#   samples are. So the picks are both uncertain and different from each other.
+# - **Typicality** (Hacohen et al. 2022) looks for the dense centers of the data. It forms one
+#   cluster per label, old or new, and takes the largest clusters without a label. From each of
+#   these, it picks the candidate with the *nearest* neighbors.
 
 # %% alt="Six panels of the plane. Random picks fall where the points are dense; k-center picks lie around the rim and include all four strays; k-means++ picks are spread; those of BADGE lie along the borders; typical ones lie within the clouds; those of the prefilter are spread along the borders."
 selectors = {
@@ -154,18 +155,19 @@ for (name, selector), ax in zip(selectors.items(), axes.flat):
 plt.show()
 
 # %% [markdown]
-# Numbers to the pictures: how many picks are copies, how many strays, how close the two closest
-# picks are, and how far the farthest sample of the pool is from its nearest label (the *radius*).
+# The following table measures what the pictures show: how many picks are copies, how many are
+# strays, the distance between the two closest picks, and the largest distance from a sample of the
+# pool to its nearest label (the *radius*).
 
 
 # %%
 def closest(picked):
-    """The distance of the two closest picks."""
+    """Return the distance between the two closest picks."""
     return float(torch.pdist(x[picked]).min())
 
 
 def radius(picked):
-    """The distance of the farthest sample from its nearest label, old or new."""
+    """Return the largest distance from a sample to its nearest label, old or new."""
     return float(torch.cdist(x, x[np.concatenate([known, picked])]).amin(1).max())
 
 
@@ -188,22 +190,22 @@ assert is_copy[picks["TypiClust"]].sum() >= 1
 
 # %% [markdown]
 # - k-center covers the pool best: no sample is far from a label, and no two picks are close. It
-#   also takes **all four strays**, since nothing is farther away. It does not ask whether they are
-#   worth it.
-# - k-means++ is milder: a stray is likely, not certain. It looks at its own picks alone, and may
-#   fall beside a sample that is annotated already.
-# - BADGE stays near the borders, like the margin, and takes fewer of the copies.
-# - Typicality takes no stray at all, as they have no near neighbors; but the near copies look very
-#   typical to it.
+#   also picks **all four strays**, since nothing is farther away. It does not check whether they
+#   are worth it.
+# - k-means++ is milder: it is likely, but not certain, to pick a stray. It considers only its own
+#   picks, and may pick a candidate next to an annotated sample.
+# - BADGE stays near the borders, like the margin, and picks fewer of the copies.
+# - Typicality picks no strays, because they have no near neighbors. But it considers the near
+#   copies very typical.
 #
-# What they cost, for N candidates and n picks: `TopK` one pass, O(N). k-center and k-means++
+# The costs, for N candidates and n picks: `TopK` takes one pass, O(N). k-center and k-means++
 # compare candidates with picks, at most O(N n). Typicality has to find clusters, and compares the
-# members of one with each other. Each docstring says it exactly.
+# members of each cluster with each other. Each docstring states the exact cost.
 
 # %% [markdown]
 # ## The first labels
 #
-# Nothing is annotated now, so that there is no model to ask. Only places are known.
+# Now nothing is annotated, so there is no model yet. Only the points are available.
 
 # %% alt="Two panels without annotated points. The six picks of k-center are the strays and the rim; the six typical ones lie in the middle of the three clouds."
 figure, axes = plt.subplots(1, 2, figsize=(6.4, 2.8), layout="constrained")
@@ -213,15 +215,15 @@ for name, ax in zip(("KCenter", "TypiClust"), axes):
 plt.show()
 
 # %% [markdown]
-# Does it matter? We give each point of a test set the class of its nearest label, and average over
-# 20 pools, since [one trial proves nothing](02_digits.ipynb).
+# Does it matter? We predict for each point of a test set the class of its nearest annotated sample,
+# and average over 20 pools, since [one trial proves nothing](02_digits.ipynb).
 
 # %%
 NAMES = "Random", "KCenter", "KMeansPlusPlus", "TypiClust"
 
 
 def accuracy(selector, n, seed):
-    """The share of 2,000 test points whose nearest of n labels has their class."""
+    """Return the accuracy on 2,000 test points, predicted from the nearest of n labels."""
     places, classes = make_pool(seed)
     picked = al.select(n, embeddings=places, selector=selector, seed=seed).indices
     rng = np.random.default_rng(1000 + seed)
@@ -250,18 +252,19 @@ late = [means[name, 24] for name in NAMES]
 assert max(late) - min(late) < 0.04
 
 # %% [markdown]
-# (± is the standard error of the mean.) With six labels the choice is everything: typical samples
-# give about 0.93, chance less, and k-center less than chance, about 0.75, because it spends labels
-# on strays. With 24 labels all four are nearly the same. So: *typical first, uncertain later.*
-# Where the change comes depends on the data; Hacohen et al. (2022) found it at a few labels a
-# class.
+# (± is the standard error of the mean.) With six labels the choice is everything. Typical samples
+# reach about 0.93, random samples less, and k-center even less than random, about 0.75, because it
+# spends labels on strays. With 24 labels all four are nearly the same. So: *typical first,
+# uncertain later.* The best time to switch depends on the data; Hacohen et al. (2022) found it at a
+# few labels per class.
 
 # %% [markdown]
-# ## Put together
+# ## Combining selectors
 #
-# Selectors take selectors. `Prefilter(5, al.KCenter())`, the last of the six pictures, first makes
-# a short list of the 60 highest scores, and then spreads the 12 picks over it: uncertain, and
-# far apart. Strays of which the model is sure are not on the list.
+# A selector can contain another selector. `Prefilter(5, al.KCenter())`, the last of the six
+# pictures, first makes a short list of the 60 highest scores and then spreads the 12 picks over it.
+# So the picks are uncertain and far apart. The list excludes strays that the model is certain
+# about.
 
 # %%
 query = al.select(
@@ -283,11 +286,12 @@ assert is_stray[query.indices].sum() == 0
 assert is_copy[query.indices].sum() <= 4
 
 # %% [markdown]
-# Chance is another way out of repetition: `al.Power()` draws with chances that rise with the score,
-# and costs no more than `TopK` (Kirsch et al. 2023, "Stochastic batch acquisition").
+# Randomness is another way to avoid repetition: `al.Power()` draws candidates with probabilities
+# that rise with the score, and costs no more than `TopK` (Kirsch et al. 2023, "Stochastic batch
+# acquisition").
 #
-# In a strategy a selector is an argument, like the criterion. It then compares the *features* that
-# the network has learned, here what goes into its last layer, and not the raw data:
+# In a strategy the selector is an argument, like the criterion. It then compares the *features*
+# that the network has learned, here the input of its last layer, instead of the raw data:
 
 # %%
 spread = al.Strategy(
@@ -296,25 +300,25 @@ spread = al.Strategy(
 print(spread.query(12).why)
 
 # %% [markdown]
-# A selector of your own is a function `(candidates, n, generator)` or a class with that method,
-# that returns `n` different positions among the candidates. `al.testing.check_selector` tells
-# whether it holds to the rules: no candidate twice, the same picks from the same generator, ties by
-# chance.
+# You can write your own selector as a function `(candidates, n, generator)`, or as a class with a
+# method `select` of that signature. It returns `n` different positions among the candidates.
+# `al.testing.check_selector` checks that it follows the rules: no candidate twice, the same picks
+# from the same generator, ties broken at random.
 #
 # ## Exercises
 
 # %% [markdown]
-# **Exercise 05-a.** Write k-center by hand. `points` is a tensor of the shape (N, 2). The first
-# pick is row 0; each further one is the row that is farthest from its nearest pick. Return the `n`
-# rows in the order in which they are picked.
+# **Exercise 05-a.** Write k-center by hand. `points` is a tensor of shape (N, 2). The first pick is
+# row 0; each further pick is the row that is farthest from its nearest pick. Return the `n` rows in
+# the order in which they are picked.
 
 
 # %% nbgrader={"grade": false, "grade_id": "05-a", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def farthest_first(points, n):
-    """A list of n row numbers."""
+    """Return a list of n row numbers."""
     ### BEGIN SOLUTION
     picked = [0]
-    nearest = torch.cdist(points, points[:1])[:, 0]  # of each point, to its nearest pick
+    nearest = torch.cdist(points, points[:1])[:, 0]  # distance of each point to its nearest pick
     while len(picked) < n:
         picked.append(int(nearest.argmax()))
         nearest = torch.minimum(nearest, torch.cdist(points, points[picked[-1:]])[:, 0])
@@ -326,14 +330,15 @@ def farthest_first(points, n):
 al.course.check("05-a", farthest_first)
 
 # %% [markdown]
-# **Exercise 05-b.** The highest scores, but no repeats: go through the candidates from the highest
-# score to the lowest, and take each one that is at least `distance` away from *all* that were taken
-# before. If that gives fewer than `n`, fill up with the highest scores of those that were left out.
+# **Exercise 05-b.** Pick the highest scores without repeats. Go through the candidates from the
+# highest score to the lowest, and pick each one that is at least `distance` away from *all* earlier
+# picks. If that yields fewer than `n`, fill up with the highest scores among the candidates that
+# were left out.
 
 
 # %% nbgrader={"grade": false, "grade_id": "05-b", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def apart(scores, points, n, distance):
-    """A list of n positions, of scores (N,) and points (N, 2)."""
+    """Return a list of n positions, from scores (N,) and points (N, 2)."""
     ### BEGIN SOLUTION
     picked, left_out = [], []
     for k in scores.argsort(descending=True).tolist():
@@ -347,13 +352,13 @@ def apart(scores, points, n, distance):
 al.course.check("05-b", apart)
 
 # %% [markdown]
-# **Exercise 05-c.** The other way round: a short list of *typical* samples, three times as many as
-# are asked for, and of these the highest scores. Make it of alkit's parts.
+# **Exercise 05-c.** Now the other way around: make a short list of *typical* samples, three times
+# as long as the query, and pick the highest scores from it. Combine alkit's selectors.
 
 
 # %% nbgrader={"grade": false, "grade_id": "05-c", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def typical_then_uncertain():
-    """A selector, made of others."""
+    """Return a selector that combines others."""
     ### BEGIN SOLUTION
     return al.Prefilter(3, al.TopK(), by=al.TypiClust(al.Features()))
     ### END SOLUTION

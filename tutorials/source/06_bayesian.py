@@ -1,15 +1,15 @@
 # %% [markdown]
-# # 6. Bayesian: a coin, or never seen?
+# # 6. Bayesian: a coin toss, or never seen?
 #
-# You will be able to
+# After this lesson you can
 #
-# - tell two kinds of not knowing apart, and say which of them a label can cure;
-# - get many opinions out of one network (MC dropout) or out of several (an ensemble);
-# - say what BALD sees that entropy does not, and compute it by hand;
-# - say why a batch needs BatchBALD.
+# - tell two kinds of uncertainty apart, and explain which of them a label reduces;
+# - get many opinions from one network (MC dropout) or from several (an ensemble);
+# - explain what BALD detects and entropy does not, and compute it by hand;
+# - explain why a batch needs BatchBALD.
 #
 # It takes a quarter of an hour to read and a minute to run. Nothing is downloaded. The seed is
-# 0, and 0 to 4 where five trials are averaged.
+# 0, and 0 to 4 where we average over five trials.
 
 # %%
 import matplotlib.pyplot as plt
@@ -19,24 +19,25 @@ from torch.utils.data import TensorDataset
 
 import alkit as al
 
-torch.set_num_threads(1)  # so small a network is fastest on one thread
+torch.set_num_threads(1)  # such a small network is fastest on one thread
 
 # %% [markdown]
-# ## Two kinds of not knowing
+# ## Two kinds of uncertainty
 #
-# Ask a classifier for two classes, and it says "one half each". That may mean two things.
+# A classifier for two classes predicts "one half each" for a sample. That can mean two things.
 #
-# - **It is a coin.** The network has seen many samples like this one, and half of them were of each
-#   class. One more label tells nothing new.
-# - **It has never been here.** The network has no idea. One label tells much.
+# - **It is a coin toss.** The network has seen many samples like this one, and half of them
+#   belonged to each class. One more label adds nothing new.
+# - **It is unseen.** The network has seen nothing like this sample and has no idea. One label helps
+#   a lot.
 #
-# The first is a property of the data, and remains however much you label (in the literature:
+# The first is a property of the data, and remains however much you annotate (in the literature:
 # *aleatoric* uncertainty). The second is a property of what has been learned so far, and labels
-# cure it (*epistemic* uncertainty). One network that says "one half" cannot tell them apart.
-# Several can: on a coin they all say "one half"; where they have never been, each says something
-# else.
+# reduce it (*epistemic* uncertainty). A single network that predicts "one half" cannot tell them
+# apart. Several networks can: on a coin toss they all predict "one half"; on unseen samples, their
+# predictions differ.
 #
-# Four networks, two candidates:
+# Here are four networks and two candidates:
 
 # %%
 coin = [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]
@@ -54,26 +55,26 @@ assert np.allclose(al.Entropy()(opinions), np.log(2), atol=1e-6)
 assert np.allclose(al.BALD()(opinions), [0, np.log(2) - 0.056], atol=1e-3)
 
 # %% [markdown]
-# The mean of the four is the same, and so is its entropy. **BALD** (Houlsby et al. 2011) subtracts
-# what each network is unsure of by itself:
+# The mean of the four predictions is the same for both candidates, and so is its entropy. **BALD**
+# (Houlsby et al. 2011) subtracts the uncertainty of each single network:
 #
 # **BALD = entropy of the mean - mean of the entropies.**
 #
-# For the coin both parts are equal, and the difference is 0. For the other candidate each network is
-# sure, so that the second part is nearly 0, and everything is left. It is what the label would tell
-# of *which network is right*.
+# For the coin toss both terms are equal, and the difference is 0. For the other candidate each
+# network is certain, so the second term is nearly 0 and nearly all of the first term remains. BALD
+# measures how much the label would reveal about *which network is right*.
 
 # %% [markdown]
 # ## A pool with both
 #
-# On the left lies a cloud whose labels are coin tosses. In the middle lie two classes that are
-# easily told apart. On the right lies a cloud of which nothing is annotated; all of it is of one
+# On the left is a cloud whose labels are coin tosses. In the middle are two classes that are easy
+# to tell apart. On the right is a cloud without any annotated samples; all of it belongs to one
 # class.
 
 
 # %%
 def make_pool(seed):
-    """Places (450, 2), classes (450,), and 70 rows that are annotated."""
+    """Return points (450, 2), classes (450,) and the 70 rows that are annotated."""
     rng = np.random.default_rng(seed)
     centers, spreads, sizes = (
         [(-2.5, 0), (0.8, -1.5), (0.8, 1.5), (4, 0)],
@@ -90,27 +91,27 @@ def make_pool(seed):
 
 
 def cloud(rows):
-    """Which cloud a row is of: 0 is the coin, 1 the two classes, 2 the unseen one."""
+    """Return the cloud of each row: 0 is the coin toss, 1 the two classes, 2 the unseen cloud."""
     return np.digitize(rows, [150, 350])
 
 
 x, y, known = make_pool(seed=0)
 
 # %% [markdown]
-# ## Many opinions out of one network: MC dropout
+# ## Many opinions from one network: MC dropout
 #
-# *Dropout* switches off units of a network at random while it trains, a different set in each step.
-# So what is trained is a crowd of thinner networks that share weights. Usually it is off when the
-# network predicts. **MC dropout** (Gal and Ghahramani 2016) leaves it on: each of K sets of
-# switched-off units is one opinion.
+# *Dropout* switches off random units of a network during training, a different set in each step. So
+# it trains many thinner networks that share weights. Usually dropout is off when the network
+# predicts. **MC dropout** (Gal and Ghahramani 2016) leaves it on: each of K sets of switched-off
+# units gives one opinion. Such opinions are *posterior samples*.
 #
-# `al.MCDropout` goes around any network with dropout layers. When it predicts, its output has the
-# shape (N, K, C): N candidates, K opinions, C classes.
+# `al.MCDropout` wraps any network with dropout layers. When it predicts, its output has shape
+# (N, K, C): N candidates, K posterior samples, C classes.
 
 
 # %%
 def network(dropout):
-    """A perceptron with two hidden layers, with dropout behind each."""
+    """Return a perceptron with two hidden layers and dropout after each."""
     net = al.MultiLayerPerceptron(2, [64, 64], 2)
     for block in net.hidden:
         block.append(al.Layer(torch.nn.Dropout, dropout))
@@ -118,13 +119,13 @@ def network(dropout):
 
 
 def train(model, pool, steps, seed):
-    """A strategy around the model, trained on what is annotated."""
+    """Return a strategy whose model is trained on the annotated samples."""
     torch.manual_seed(seed)  # the initial weights, as for any torch module
     strategy = al.Strategy(
         model,
         pool,
         optimizer=al.Adam(lr=5e-3),
-        test_batch_size=10_000,  # predictions come one a batch: so there is one of them
+        test_batch_size=10_000,  # all predictions in one batch
         seed=seed,
     ).build()
     strategy.fit(max_steps=steps, enable_progress_bar=False)
@@ -141,8 +142,8 @@ print(tuple(said.outputs.shape))
 assert said.outputs.shape == (380, 50, 2)
 
 # %% [markdown]
-# Entropy and BALD of the same 50 opinions, everywhere in the plane. Light is high; the numbers on
-# the lines are the scores.
+# The next figure shows entropy and BALD of the same 50 opinions, everywhere in the plane. Light
+# areas have high scores; the numbers on the lines are the scores.
 
 # %%
 ACROSS, UP = np.linspace(-5, 6, 70), np.linspace(-4, 4, 50)
@@ -150,7 +151,7 @@ grid = torch.tensor(np.stack(np.meshgrid(ACROSS, UP), axis=-1)).float().reshape(
 
 
 def draw(strategy, criterion, ax, picked=()):
-    """A criterion over the plane, the labels that are known, and what was picked (rings)."""
+    """Draw a criterion over the plane, the annotated samples and the picks (rings)."""
     everywhere = al.ActiveLearningDataset(TensorDataset(grid, torch.zeros(len(grid))))
     (prediction,) = strategy.predictions(everywhere, range(len(grid)))
     heights = criterion(prediction).reshape(len(UP), len(ACROSS))
@@ -185,22 +186,22 @@ axes[0].legend(fontsize=7, loc="upper right")
 plt.show()
 
 # %% [markdown]
-# Entropy is high on the coin, and also on the way to the unseen cloud: it does not tell them apart.
-# BALD is dark on the coin, where all opinions agree that nobody can know. (It is high in the corner
-# at the left, too, far from any data, where hardly any candidate lies.)
+# Entropy is high on the coin tosses and also towards the unseen cloud: it does not tell them apart.
+# BALD is low on the coin tosses, where all opinions agree that the label is random. (BALD is also
+# high in the left corner, far from any data, where there are hardly any candidates.)
 #
-# Of ten picks, how many lie in which cloud?
+# How many of ten picks are in each cloud?
 
 
 # %%
 def pick(said, criterion=None, selector=None, n=10):
-    """Rows of the pool."""
+    """Return the picked rows of the pool."""
     query = al.select(n, prediction=said, criterion=criterion, selector=selector, seed=0)
     return said.ids.numpy()[query.indices]
 
 
 def count(rows):
-    """How many rows are of the coin, of the two classes, and of the unseen cloud."""
+    """Return the number of rows in the coin-toss cloud, the two classes and the unseen cloud."""
     return np.bincount(cloud(rows), minlength=3)
 
 
@@ -216,10 +217,10 @@ assert count(pick(said, al.BALD()))[0] == 0
 # %% [markdown]
 # ## Several networks: an ensemble
 #
-# The other way to get opinions is plain: train several networks from different initial weights
-# (Lakshminarayanan et al. 2017). They cost as much as they are many; what they say is usually the
-# better founded. `al.Ensemble` trains its members in turns, one a step, so that five members need
-# five times the steps.
+# The other way to get opinions is simple: train several networks from different initial weights
+# (Lakshminarayanan et al. 2017). The cost grows with the number of networks, but their opinions are
+# usually better founded. `al.Ensemble` trains its members in turn, one per step, so five members
+# need five times the steps.
 
 # %% alt="The same two maps for an ensemble of five networks: entropy is high on the coin tosses, BALD on the unseen cloud."
 ensemble = train(al.Ensemble(network(0.0), members=5), pool, steps=5 * 400, seed=0)
@@ -239,12 +240,11 @@ assert count(pick(theirs, al.BALD()))[2] >= 8
 assert count(pick(theirs, al.BALD()))[0] <= 1
 
 # %% [markdown]
-# Neither asks for coins by BALD. Whatever gives opinions, the criteria are the same: they look at
-# (N, K, C) and do not ask where it comes from. Others that look at disagreement are
-# `al.VoteEntropy()` (each opinion has one vote) and `al.MeanStd()` (how far the probabilities
-# spread).
+# With either method, BALD avoids the coin tosses. Criteria only use predictions of shape (N, K, C),
+# whichever method they come from. Other criteria that measure disagreement are `al.VoteEntropy()`
+# (each opinion has one vote) and `al.MeanStd()` (the spread of the probabilities).
 #
-# With a single opinion, K = 1, BALD is 0 for every candidate: there is nobody to disagree.
+# With a single opinion, K = 1, BALD is 0 for every candidate, because nothing can disagree.
 
 # %%
 print(al.BALD()(al.Prediction(opinions.probabilities[:, :1], kind="probabilities")))
@@ -255,13 +255,13 @@ assert not al.BALD()(al.Prediction(opinions.probabilities[:, :1], kind="probabil
 # %% [markdown]
 # ## Ten labels later
 #
-# What are the labels worth? We buy the ten, train again, and ask how much of the *unseen* cloud is
-# classified correctly, in five pools.
+# What are the labels worth? We annotate the ten picks, train again, and measure the accuracy on the
+# *unseen* cloud, in five pools.
 
 
 # %%
 def train_and_test(pool, classes, seed):
-    """A network trained on what is annotated, and its accuracy on the unseen cloud."""
+    """Return a strategy trained on the annotated samples, and its accuracy on the unseen cloud."""
     strategy = train(al.MCDropout(network(0.2), samples=50), pool, 400, seed)
     (said,) = strategy.predictions(pool, range(350, 450))
     return strategy, float((said.guesses == classes[350:]).float().mean())
@@ -288,21 +288,21 @@ assert np.mean(after["BALD()"]) > 0.95
 assert np.mean(after["Entropy()"]) < np.mean(after["BALD()"]) - 0.15
 
 # %% [markdown]
-# Ten labels of BALD settle the unseen cloud; most of those of the entropy went to coins. This pool
-# was made to show it. Where classes hardly overlap, as with clean digits, the two kinds of not
-# knowing fall together, and plain margin is as good: compare, as [lesson
-# 9](09_fair_comparison.ipynb) does.
+# Ten labels chosen by BALD settle the unseen cloud; entropy spent most of its labels on coin
+# tosses. This pool was designed to show the difference. Where classes hardly overlap, as with clean
+# digits, the two kinds of uncertainty coincide, and plain margin is as good. So compare them on
+# your data, as [lesson 9](09_fair_comparison.ipynb) does.
 
 # %% [markdown]
-# ## A batch knows more than its parts, or less
+# ## The information in a batch
 #
-# The ten picks of BALD lie in one place. Each of them would tell which networks are right, but all
-# tell *the same*. What counts is what the labels would tell together: the entropy of all their
-# labels jointly, minus what each network is unsure of by itself. **BatchBALD** (Kirsch et al. 2019)
-# picks one after the other, each time the candidate that adds the most to it.
+# The ten picks of BALD lie in one place. Each of them would reveal which networks are right, but
+# all of them reveal *the same*. What matters is the information of all labels together: the entropy
+# of their joint distribution, minus the uncertainty of each single network. **BatchBALD** (Kirsch
+# et al. 2019) picks one candidate after another, each time the one that adds the most information.
 #
-# Two classes and n picks have `2**n` possible labels together. For a small batch we can go through
-# all of them:
+# With two classes, n picks have `2**n` possible combinations of labels. For a small batch we can
+# enumerate them all:
 
 
 # %%
@@ -311,8 +311,8 @@ def entropy(p):
 
 
 def information(p):
-    """What the labels of n samples together tell of K opinions, in nats; p is (n, K, C)."""
-    joint = torch.ones(p.shape[1], 1).double()  # (K, 1): of no labels yet
+    """Joint information of the labels of n samples on K opinions, in nats; p is (n, K, C)."""
+    joint = torch.ones(p.shape[1], 1).double()  # (K, 1): no labels yet
     for one in p.double():  # (K, C)
         joint = (joint[:, :, None] * one[:, None, :]).flatten(1)  # (K, C^i)
     return float(entropy(joint.mean(0)) - entropy(p.double()).mean(1).sum())
@@ -320,9 +320,9 @@ def information(p):
 
 p = torch.tensor(unseen)
 q = p[[0, 2, 1, 3]]  # the same four opinions in another order
-print(f"one sample:            {information(p[None]):.2f}")
-print(f"the same twice:        {information(torch.stack([p, p])):.2f}")
-print(f"one of another kind:   {information(torch.stack([p, q])):.2f}")
+print(f"one sample:              {information(p[None]):.2f}")
+print(f"the same sample twice:   {information(torch.stack([p, p])):.2f}")
+print(f"two different samples:   {information(torch.stack([p, q])):.2f}")
 
 # %% tags=["hidden"]
 alone = information(p[None])
@@ -331,11 +331,10 @@ assert information(torch.stack([p, p])) < alone + 0.06
 assert abs(information(torch.stack([p, q])) - 2 * alone) < 1e-3
 
 # %% [markdown]
-# The second label is worth almost nothing where the opinions split in the same way, and as much as
-# the first where they split in another way. BALD, which scores one sample at a time, counts both in
-# full.
+# The second label is worth almost nothing if the opinions split in the same way, and as much as the
+# first if they split in a different way. BALD scores one sample at a time and counts both in full.
 #
-# Now for eight picks in the pool:
+# Now we compare eight picks in the pool:
 
 # %% alt="Two maps of BALD. The eight highest scores of BALD are close together in the unseen cloud; those of BatchBALD are spread over the unseen cloud and elsewhere."
 chosen = {
@@ -350,7 +349,7 @@ for (name, rows), ax in zip(chosen.items(), axes):
     ax.set_title(name, fontsize=9)
     told[name] = information(torch.stack([outputs[row] for row in rows.tolist()]))
     alone = al.BALD()(said)[torch.isin(said.ids, torch.tensor(rows))].sum()
-    print(f"{name:24} together {told[name]:.2f} nats, one by one {alone:.2f}")
+    print(f"{name:24} jointly {told[name]:.2f} nats, sum of single scores {alone:.2f}")
 plt.show()
 
 # %% tags=["hidden"]
@@ -363,17 +362,18 @@ assert top_alone > 2.5 * top_told
 assert top_alone > batch_alone
 
 # %% [markdown]
-# One by one the highest scores promise the most. Together they tell much less than they promise,
-# and less than the batch of BatchBALD, which is why that batch is not all in one place.
+# Scored one by one, the highest BALD scores promise the most. Jointly, they are worth much less
+# than they promise, and less than the batch of BatchBALD. That is why BatchBALD spreads its picks.
 #
-# Two limits are worth knowing. K opinions cannot be told more of than which one is right, `log K`
-# nats: with 50 opinions that is 3.9, and in large batches the last picks are left to chance.
-# `al.power_bald` draws by chance from the start, and costs less (Kirsch et al. 2023).
-# And BALD asks what tells of the *model*, also in places where nobody will ever ask for a
-# prediction; `al.EPIG` asks what tells of the predictions that matter (Bickford Smith et al. 2023).
+# Two limits are worth knowing. First, labels can reveal at most which of the K opinions is right:
+# `log K` nats, which is 3.9 for 50 opinions. In large batches the last picks are therefore left to
+# chance. `al.power_bald` draws at random from the start, and costs less (Kirsch et al. 2023).
+# Second, BALD measures information about the *model*, even in regions where no predictions are
+# needed; `al.EPIG` measures information about the predictions that matter (Bickford Smith et al.
+# 2023).
 #
-# Both methods have a short form, which puts the dropout around the network and takes the rest of
-# the options of a strategy:
+# Both methods have a short form that wraps the network in `al.MCDropout` and accepts the other
+# options of a strategy:
 
 # %%
 print(al.bald(network(0.2), pool, samples=20, seed=0).build().query(3))
@@ -386,13 +386,13 @@ assert round(np.log(50), 1) == 3.9
 # ## Exercises
 
 # %% [markdown]
-# **Exercise 06-a.** Write BALD by hand: from probabilities `p` of the shape (N, K, C) to one score
-# a candidate. Mind that a probability may be exactly 0.
+# **Exercise 06-a.** Write BALD by hand: a function from probabilities `p` of shape (N, K, C) to one
+# score per candidate. Note that a probability may be exactly 0.
 
 
 # %% nbgrader={"grade": false, "grade_id": "06-a", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def bald(p):
-    """The entropy of the mean minus the mean of the entropies, (N,)."""
+    """Return the entropy of the mean minus the mean of the entropies, (N,)."""
     ### BEGIN SOLUTION
     return entropy(p.mean(1)) - entropy(p).mean(1)
     ### END SOLUTION
@@ -402,14 +402,14 @@ def bald(p):
 al.course.check("06-a", bald)
 
 # %% [markdown]
-# **Exercise 06-b.** Make up two candidates, with four opinions on three classes each. In both the
-# mean of the opinions is one half for two of the classes, so that they have the same entropy. BALD
-# is to be 0 for the first, and as high as it can be for the second.
+# **Exercise 06-b.** Construct two candidates, each with four opinions on three classes. For both,
+# the mean of the opinions is one half for two of the classes, so they have the same entropy. BALD
+# should be 0 for the first candidate, and as high as possible for the second.
 
 
 # %% nbgrader={"grade": false, "grade_id": "06-b", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def two_candidates():
-    """Probabilities of the shape (2, 4, 3)."""
+    """Return probabilities of shape (2, 4, 3)."""
     ### BEGIN SOLUTION
     first, second = [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]
     return [[[0.5, 0.5, 0.0]] * 4, [first, first, second, second]]
@@ -420,13 +420,14 @@ def two_candidates():
 al.course.check("06-b", two_candidates)
 
 # %% [markdown]
-# **Exercise 06-c.** Write BatchBALD by hand: `n` positions of candidates with probabilities `p` of
-# the shape (N, K, C), each pick the one that raises the `information` of the batch the most.
+# **Exercise 06-c.** Write BatchBALD by hand. The candidates have probabilities `p` of shape
+# (N, K, C). Pick `n` of their positions, one after another, each time the one that raises the
+# `information` of the batch the most.
 
 
 # %% nbgrader={"grade": false, "grade_id": "06-c", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def greedy_batch(p, n):
-    """A list of n positions, in the order in which they are picked."""
+    """Return a list of n positions, in the order in which they are picked."""
     ### BEGIN SOLUTION
     picked = []
     while len(picked) < n:

@@ -1,16 +1,17 @@
 # %% [markdown]
-# # 7. Adversarial: what does nothing annotated look like?
+# # 7. Adversarial: which samples look unlike the annotated ones?
 #
-# You will be able to
+# After this lesson you can
 #
-# - say what a discriminator learns when it compares annotated with unannotated samples, and what it
-#   cannot know;
+# - explain what a discriminator learns when it compares annotated with unannotated samples, and
+#   what it cannot learn;
 # - read a picture of the latents round by round;
-# - say what "adversarial" adds: a network that tries to fool its discriminator, and at what price;
-# - weigh the discriminator against the uncertainty in a query.
+# - explain what "adversarial" adds, a network that tries to fool its discriminator, and at what
+#   cost;
+# - weight the discriminator against the uncertainty in a query.
 #
 # It takes a quarter of an hour to read and a minute to run. Nothing is downloaded. The seed is 0,
-# and 0 to 2 where three trials are averaged.
+# and 0 to 2 where we average over three trials.
 
 # %%
 import matplotlib.pyplot as plt
@@ -22,22 +23,23 @@ from torch.utils.data import TensorDataset
 
 import alkit as al
 
-torch.set_num_threads(1)  # so small a network is fastest on one thread
+torch.set_num_threads(1)  # such a small network is fastest on one thread
 
 # %% [markdown]
 # ## A critic
 #
-# The criteria so far ask the classifier how sure it is. But a classifier that has never seen a
-# class may be very sure, and wrong. So here is another question: *does a sample look like what is
-# annotated?* For this no class is needed, only two heaps: what is annotated, and what is not.
+# The criteria so far measure how certain the classifier is. But a classifier that has never seen a
+# class may be very certain, and wrong. So we ask another question: *does a sample look like the
+# annotated ones?* This needs no classes, only two groups: the annotated and the unannotated
+# samples.
 #
-# A *discriminator*, or *critic*, is a network that gives one number a sample. It is trained to be
-# low on what is annotated and high on the rest. It could win by growing without bound; so its slope
-# is held near 1, by a penalty (Gulrajani et al. 2017). Then its values are a height: to be high
-# here and low there, the two must be far apart.
+# A *discriminator*, or *critic*, is a network that outputs one number per sample. It is trained to
+# be low on annotated samples and high on the rest. Its output could grow without bound, so a
+# penalty keeps its slope near 1 (Gulrajani et al. 2017). Then the output acts like a height: two
+# samples can differ much in height only if they are far apart.
 #
-# Three clouds in the plane. Of two of them, eight samples each are annotated; of the third,
-# nothing.
+# We use three clouds in the plane. In two of them, eight samples each are annotated; in the third,
+# none.
 
 # %%
 rng = np.random.default_rng(0)
@@ -95,27 +97,28 @@ assert heights[160:].mean() > heights[:160].mean() + 2
 assert (highest >= 160).all()
 
 # %% [markdown]
-# The critic rises towards the cloud of which nothing is known, and its eight highest samples
-# (rings) all lie there. It was told no class. That is its strength, and its limit:
+# The critic rises towards the cloud without labels, and its eight highest samples (rings) all lie
+# there. It was trained without any classes. That is its strength, and also its limit:
 #
-# - it does not know whether a place is *hard*. It would spend as many labels on a class that one
-#   label settles as on one that needs a hundred;
-# - it does not know whether a place *matters*. A stray photograph is unlike everything annotated,
-#   too;
-# - its highest candidates lie together, as all highest scores do ([lesson 5](05_selectors.ipynb)).
+# - It cannot detect whether a region is *hard*. It would spend the same number of labels on a class
+#   that one label settles as on a class that needs a hundred.
+# - It cannot detect whether a region *matters*. A stray photograph is also unlike everything
+#   annotated.
+# - Its highest candidates lie close together, as highest scores usually do
+#   ([lesson 5](05_selectors.ipynb)).
 #
-# So it is used together with an uncertainty.
+# So it is combined with an uncertainty criterion.
 
 # %% [markdown]
 # ## The strategy
 #
 # `al.AdversarialStrategy` (after Shui et al. 2020, "Deep active learning: unified and principled
 # method for query and training") has three networks. The *backbone* turns a sample into a few
-# numbers, its *latents*. The *head* makes class scores of the latents. The *discriminator* is a
-# critic of the latents, not of the images: what the backbone makes alike counts as alike.
+# numbers, its *latents*. The *head* computes class scores from the latents. The *discriminator* is
+# a critic of the latents, not of the images: samples with similar latents count as similar.
 #
-# We take the digits 0 to 3, and annotate only zeros and ones. The backbone ends in two numbers, so
-# that the latents can be drawn as they are; a real one has hundreds.
+# We use the digits 0 to 3, and annotate only zeros and ones. The backbone outputs two numbers, so
+# that we can draw the latents directly; a real backbone outputs hundreds.
 
 # %%
 images, digits = load_digits(return_X_y=True)
@@ -124,7 +127,7 @@ images, digits = torch.tensor(images[few] / 16).float(), torch.tensor(digits[few
 
 
 def start(seed, adversarial_weight, **options):
-    """A strategy whose pool has ten annotated zeros and ten ones."""
+    """Return a strategy whose pool has ten annotated zeros and ten annotated ones."""
     pool = al.ActiveLearningDataset(TensorDataset(images, digits))
     rng = np.random.default_rng(seed)
     pool.annotate(
@@ -138,29 +141,30 @@ def start(seed, adversarial_weight, **options):
         train_pool=pool,
         adversarial_weight=adversarial_weight,
         optimizer=al.Adam(lr=3e-3),
-        test_batch_size=len(images),  # predictions come one a batch: so there is one of them
+        test_batch_size=len(images),  # all predictions in one batch
         seed=seed,
         **options,
     ).build()
 
 
 def look(strategy):
-    """What the model says of the whole pool, and how high the critic is on each sample."""
+    """Return the predictions for the whole pool and the critic's height for each sample."""
     (said,) = strategy.predictions(strategy.train_pool, range(len(images)))
     return said, al.criteria.HeadScore(strategy.module.discriminator)(said)
 
 
 # %% [markdown]
-# How well does the critic tell the two heaps apart? We count how often an unannotated sample is
-# higher than an annotated one, over all pairs: 0.5 means that it cannot tell at all, 1 that it
-# always can. (`roc_auc_score` of scikit-learn counts that.) Here it cannot reach 1: about half of
-# the unannotated samples are zeros and ones as well, and are like the annotated ones. The best that
-# can be expected is half of 0.5 and half of 1, about 0.75.
+# How well does the critic tell the two groups apart? Over all pairs of an unannotated and an
+# annotated sample, we compute the share in which the unannotated one is higher. A share of 0.5
+# means that the critic cannot tell them apart, and 1 that it always can. (scikit-learn's
+# `roc_auc_score` computes this.) Here the share cannot reach 1: about half of the unannotated
+# samples are also zeros and ones, and look like the annotated ones. The best we can expect is the
+# average of 0.5 and 1, about 0.75.
 
 
 # %%
 def told_apart(strategy, heights):
-    """How often an unannotated sample is higher than an annotated one."""
+    """Return the share of pairs in which the unannotated sample is higher."""
     pool = strategy.train_pool
     return roc_auc_score(~np.isin(np.arange(len(pool)), pool.annotated_indices), heights)
 
@@ -171,9 +175,9 @@ assert abs((digits < 2).float().mean() - 0.5) < 0.02
 # %% [markdown]
 # ## Latents, round by round
 #
-# At first the critic only watches: `adversarial_weight=0` means that the backbone does not listen
-# to it. In each of four rounds the three networks are trained, the latents are drawn, and ten
-# samples are asked for. Uncertainty and critic have the same weight here.
+# At first the critic only watches: with `adversarial_weight=0`, the backbone ignores it. In each of
+# four rounds we train the three networks, draw the latents and query ten samples. Uncertainty and
+# critic have the same weight here.
 
 # %% alt="Four panels of latents. In round 1 annotated zeros and ones lie at two sides, and twos and threes between them, where the queries are. From round to round annotated samples appear in all four groups, which come apart."
 strategy = start(0, adversarial_weight=0, discriminator_weight=1.0)
@@ -216,7 +220,7 @@ for ax in axes.flat:
     strategy.reset_model()
 plt.show()
 
-print("labels  accuracy  told apart  asked for: 0, 1, 2, 3")
+print("labels  accuracy  told apart  queried: 0, 1, 2, 3")
 for labels, accuracy, apart, asked in rounds:
     print(f"{labels:6}  {accuracy:8.2f}  {apart:10.2f}  {asked}")
 
@@ -228,26 +232,26 @@ assert rounds[-1][1] > 0.8
 assert sum(asked[2:].sum() for *_, asked in rounds[:2]) >= 15
 
 # %% [markdown]
-# Squares are annotated, rings are asked for, light is where the critic is high, and the numbers
-# stand in the middle of each class.
+# Squares are annotated samples, rings are queried samples, and light colors mark where the critic
+# is high. Each number is in the middle of its class.
 #
-# - With 20 labels the classifier is right on half of the pool: it has never heard of twos and
-#   threes, and calls each of them a zero or a one. The critic tells the heaps apart as well as can
-#   be expected, and what is asked for are mostly twos and threes.
-# - Two rounds later all four classes have labels, and the latents come apart into four groups.
-# - The more is annotated, the less there is to tell apart: the last column but one falls to near
-#   0.5. The critic has done its work, and its score is now mostly noise.
+# - With 20 labels the classifier is right on half of the pool: it has never seen twos and threes,
+#   and classifies each of them as a zero or a one. The critic tells the two groups apart as well as
+#   we can expect, and most queried samples are twos and threes.
+# - Two rounds later all four classes have labels, and the latents separate into four groups.
+# - The more samples are annotated, the less the two groups differ: the "told apart" column falls to
+#   nearly 0.5. The critic has done its work, and its score is now mostly noise.
 
 # %% [markdown]
 # ## The other half of the game
 #
-# So far the critic only watched. *Adversarial* means that the backbone plays against it: it is
-# trained to classify well **and** to give annotated and unannotated samples the same latents, so
-# that the critic cannot tell. The idea is that what is learned on the annotated samples then holds
-# for the others, too. One step serves both sides: the critic's gradient goes into the backbone with
-# its sign turned round, times `adversarial_weight`.
+# So far the critic only watched. *Adversarial* means that the backbone plays against it. The
+# backbone is trained to classify well **and** to give annotated and unannotated samples the same
+# latents, so that the critic cannot tell them apart. The idea is that what the model learns from
+# the annotated samples then also holds for the others. One step trains both sides: the critic's
+# gradient reaches the backbone with its sign reversed, times `adversarial_weight`.
 #
-# The same first round, with the backbone listening more and more; the mean of three trials.
+# We repeat the first round with increasing weights, and average over three trials.
 
 # %%
 WEIGHTS = 0, 0.01, 0.1, 1
@@ -273,19 +277,19 @@ assert losses[0] < 0.01
 assert losses[1] > 10 * losses[0]
 
 # %% [markdown]
-# A backbone that listens a little hardly changes anything. With a weight of 0.1 it fools the
-# critic, which can then do no better than a coin. Mind what that means for the query: **a fooled
-# critic knows nothing.** The training wants the two heaps to look the same, and the query wants to
-# know how they differ.
+# A small weight hardly changes anything. With a weight of 0.1 the backbone fools the critic, which
+# then does no better than a coin toss. Consider what that means for the query: **a fooled critic
+# has no information.** Training makes the two groups look the same, but the query needs to find out
+# how they differ.
 #
-# With a weight of 1 the game gets in the way of the task: the training loss on the 20 labels is
-# more than ten times what it was, and the two sides chase each other, so that the critic is now
-# ahead and now behind.
+# With a weight of 1 the game interferes with the task: the training loss on the 20 labels is more
+# than ten times as high as with weight 0. The two sides also chase each other, and the critic is
+# sometimes ahead and sometimes behind.
 #
-# So the weight is small by default, 0.01, and the query does not rely on the critic alone.
+# So the default weight is small, 0.01, and the query does not rely on the critic alone.
 
 # %% [markdown]
-# ## What is asked for
+# ## The score
 #
 # The score of the strategy is a formula of criteria ([lesson 4](04_criteria.ipynb)):
 
@@ -295,7 +299,7 @@ print(strategy.acquisition)
 
 # %% [markdown]
 # By default the uncertainty decides, and the critic chooses among candidates of about the same
-# rank. For a new weight nothing need be trained again:
+# rank. You can change the weight without training again:
 
 # %%
 strategy = start(0, adversarial_weight=0)
@@ -303,7 +307,7 @@ strategy.fit(max_steps=250, enable_progress_bar=False)
 said, heights = look(strategy)
 free = strategy.train_pool.unannotated_indices
 margins = al.Margin()(said)[free]
-print("weight  mean margin  mean height  asked for: 0, 1, 2, 3")
+print("weight  mean margin  mean height  queried: 0, 1, 2, 3")
 rows = {}
 for weight in (0.01, 1.0, 100.0):
     strategy.discriminator_weight = weight
@@ -319,24 +323,24 @@ assert rows[0.01][0] > rows[100.0][0]
 assert rows[100.0][1] > rows[0.01][1]
 
 # %% [markdown]
-# With a small weight the picks are uncertain; with a large one they are high for the critic,
-# whatever the classifier thinks.
+# With a small weight the picks are uncertain; with a large one the critic ranks them high, whatever
+# the classifier predicts.
 #
-# Is it worth it? A step of this strategy sees a batch of unannotated samples as well, and costs
-# about twice as much. A comparison must say whether strategies were given the same number of steps,
+# Is it worth it? A step of this strategy also processes a batch of unannotated samples, and costs
+# about twice as much. A comparison must state whether the strategies had the same number of steps
 # or the same time: [lesson 9](09_fair_comparison.ipynb) takes such a comparison apart.
 #
 # ## Exercises
 
 # %% [markdown]
-# **Exercise 07-a.** Count by hand how well a critic tells two heaps apart: over all pairs of an
+# **Exercise 07-a.** Compute by hand how well a critic tells two groups apart: over all pairs of an
 # unannotated and an annotated sample, the share in which the unannotated one is higher. A tie
 # counts as one half. The arguments are the critic's heights, two tensors of any length.
 
 
 # %% nbgrader={"grade": false, "grade_id": "07-a", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def share_of_pairs(annotated, unannotated):
-    """A number from 0 to 1."""
+    """Return a number from 0 to 1."""
     ### BEGIN SOLUTION
     difference = unannotated[:, None] - annotated[None, :]
     return float(((difference > 0).double() + 0.5 * (difference == 0).double()).mean())
@@ -348,14 +352,15 @@ al.course.check("07-a", share_of_pairs)
 
 # %% [markdown]
 # **Exercise 07-b.** In another method (Sinha et al. 2019) the discriminator is trained the other
-# way round: it is *high* on what is **annotated**. Given such a `head`, put a criterion together in
-# which the margin and the discriminator have an equal say, by their ranks, and which asks for what
-# is unlike the annotated samples. `al.criteria.HeadScore(head)` is what a head says of the latents.
+# way around: it is *high* on **annotated** samples. Given such a `head`, combine the margin and the
+# discriminator into a criterion. Both count equally, by their ranks, and samples unlike the
+# annotated ones get high scores. `al.criteria.HeadScore(head)` is the criterion that scores latents
+# by the output of a head.
 
 
 # %% nbgrader={"grade": false, "grade_id": "07-b", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def uncertain_and_new(head):
-    """A criterion, made of others."""
+    """Return a criterion that combines others."""
     ### BEGIN SOLUTION
     return al.Rank(al.Margin()) + al.Rank(-al.criteria.HeadScore(head))
     ### END SOLUTION
@@ -365,14 +370,15 @@ def uncertain_and_new(head):
 al.course.check("07-b", uncertain_and_new)
 
 # %% [markdown]
-# **Exercise 07-c.** The penalty that holds the slope of a critic near 1: the mean over the points
-# of (length of the gradient - 1)². `critic` takes points (N, D) and gives (N, 1). The result must
-# be one that can be minimized: a tensor with a gradient of its own, as above.
+# **Exercise 07-c.** Write the penalty that keeps the slope of a critic near 1: the mean over the
+# points of (length of the gradient - 1)². `critic` maps points (N, D) to (N, 1). It must be
+# possible to minimize the result, so return a tensor that is itself differentiable, as in the code
+# above.
 
 
 # %% nbgrader={"grade": false, "grade_id": "07-c", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def slope_penalty(critic, points):
-    """A tensor of one number."""
+    """Return the penalty, a tensor with a single number."""
     ### BEGIN SOLUTION
     points = points.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)

@@ -11,13 +11,14 @@
 # %% [markdown]
 # # 8. A strategy of your own
 #
-# You will be able to
+# After this lesson you can
 #
-# - put a LightningModule that you have, unchanged, into an active learning loop;
-# - change what it asks for in three ways: with new parts, a new score, a new training step;
-# - check that your strategy keeps the rules that every strategy keeps.
+# - use your own LightningModule, unchanged, in an active learning loop;
+# - change how it learns and queries in three ways: with new parts, a new score, a new training
+#   step;
+# - check that your strategy follows the rules that every strategy must follow.
 #
-# It takes about half a minute. Seed: 0.
+# It takes about half a minute to run. The seed is 0.
 
 # %%
 import lightning as L
@@ -33,22 +34,22 @@ from torchmetrics import Accuracy
 
 import alkit as al
 
-torch.set_num_threads(1)  # so small a network is fastest on one thread
+torch.set_num_threads(1)  # such a small network is fastest on one thread
 
 x, y = load_digits(return_X_y=True)
 x, y = torch.tensor(x / 16).float().reshape(-1, 8, 8), torch.tensor(y)
 train, test = TensorDataset(x[:1300], y[:1300]), TensorDataset(x[1300:], y[1300:])
 
 # %% [markdown]
-# ## A module of your own
+# ## Your own module
 #
-# This is an ordinary LightningModule, as you may have one already. It knows nothing of alkit: it
-# says how it is trained, how it is tested, and with which optimizer.
+# This is an ordinary LightningModule, like one that you may already have. It does not depend on
+# alkit. It defines a training step, a test step and an optimizer.
 
 
 # %%
 class Reader(L.LightningModule):
-    """Reads digits of 8 x 8 pixels."""
+    """Classifier of digits of 8 x 8 pixels."""
 
     def __init__(self):
         super().__init__()
@@ -74,15 +75,15 @@ class Reader(L.LightningModule):
 
 
 # %% [markdown]
-# `ActiveLearner` puts it together with a pool. The module trains on what is annotated, by its own
-# `training_step`.
+# `ActiveLearner` combines the module with a pool. The module trains on the annotated samples, with
+# its own `training_step`.
 
 # %%
 options = {"test": test, "test_batch_size": 512, "seed": 0}
 
 
 def start(learner_class=al.ActiveLearner, **more):
-    """A learner that was trained for 100 steps on 40 random labels."""
+    """Return a learner trained for 100 steps on 40 random labels."""
     pool = al.ActiveLearningDataset(train)
     pool.annotate_random(40, seed=0)
     torch.manual_seed(0)  # the initial weights, as for any torch module
@@ -98,9 +99,9 @@ print(learner.test())
 assert 0.65 < learner.test()["test_accuracy"] < 0.85
 
 # %% [markdown]
-# The learner asks for the samples with the smallest margin, since nobody said otherwise. Here they
-# are, with the label (which nobody has paid for yet: the picture looks it up), the model's guess,
-# and the score. A frame says that the guess is wrong.
+# By default, the learner queries the samples with the smallest margin. Here they are, with the
+# label, the model's guess and the score. (Nobody has paid for these labels yet: the picture looks
+# them up in the data set.) A frame marks a wrong guess.
 
 # %% alt="Twelve digits with their labels, guesses and margins; some guesses are wrong"
 al.plots.gallery(learner.query(12), train, columns=6)
@@ -109,28 +110,27 @@ plt.show()
 # %% [markdown]
 # ## First way: new parts
 #
-# A learner has two parts that choose. A *criterion* says how much each sample is wanted on its own.
-# A *selector* says which samples together. Both are arguments, and whole methods are made by
-# putting other parts in. This one looks at the 120 best scores and takes 12 of them that are far
-# apart:
+# A learner chooses samples with two parts. A *criterion* scores each sample separately. A
+# *selector* picks a batch. Both are arguments, so a new method may need only different parts. This
+# one takes the 120 highest scores and picks 12 of them that are far apart:
 
 # %%
 spread = start(
     criterion=al.Entropy(),
     selector=al.Prefilter(10, al.KCenter()),
-    features="net.2",  # what is far apart is told by the output of this layer
+    features="net.2",  # distances are measured in the output of this layer
 )
 print(spread.query(12))
 
 # %% [markdown]
-# And if no part does what you want, write one. A selector gets the candidates and the number n, and
-# returns n positions among the candidates. It draws all its random numbers from the generator that
-# it is given, so that the same seed gives the same picks.
+# If no existing part does what you want, write one. A selector takes the candidates, a number n and
+# a generator, and returns n positions among the candidates. It must draw all its random numbers
+# from the generator, so that the same seed gives the same picks.
 
 
 # %%
 class Lottery(al.Selector):
-    """n candidates, drawn by lot with chances in proportion to their scores."""
+    """Draw n candidates with probabilities proportional to their scores."""
 
     def select(self, candidates, n, generator):
         chances = candidates.scores.clamp_min(1e-6)
@@ -142,23 +142,23 @@ lottery = start(criterion=al.Entropy(), selector=Lottery())
 print(lottery.query(12))
 
 # %% [markdown]
-# `check_selector` tries the part on awkward candidates: equal scores, a single one, more wanted
-# than there are. It says nothing if all is well. This way is the one to try first: a part that you
-# write once goes into any strategy.
+# `check_selector` tries the selector on awkward candidates: equal scores, a single candidate, a
+# query for more samples than there are candidates. It prints nothing if all checks pass. Try this
+# way first: a part that you write once works in any strategy.
 #
 # ## Second way: a new score
 #
-# Override `score(prediction)` where the wish is of this strategy alone. Higher is wanted sooner.
-# `prediction.mean_probabilities` is `(N, C)`: N samples, C classes. The pool comes in chunks, so a
-# score looks at its own row alone.
+# Override `score(prediction)` if the score belongs to this strategy only. Samples with higher
+# scores are queried first. `prediction.mean_probabilities` is `(N, C)`: N samples, C classes. The
+# pool is scored in batches, so the score of a sample must depend only on its own row.
 #
-# Say that our reader confuses threes and eights, and that this confusion is the expensive one. The
-# product of the two probabilities is high where the model wavers between just these.
+# Suppose that the classifier confuses threes and eights, and that this mistake is expensive. The
+# product of the two probabilities is high where the model hesitates between exactly these two.
 
 
 # %% alt="Twelve digits, most of them threes and eights"
 class ThreeOrEight(al.ActiveLearner):
-    """Asks where the model cannot tell a 3 from an 8. The score is in [0, 1/4]."""
+    """Query samples that the model finds hard to classify as 3 or 8. The score is in [0, 1/4]."""
 
     def score(self, prediction):
         p = prediction.mean_probabilities
@@ -173,27 +173,28 @@ plt.show()
 # %%
 labels = train.tensors[1][query.indices]
 share = ((labels == 3) | (labels == 8)).float().mean()
-print(f"{share:.0%} are a 3 or an 8; among all digits it is 20 %")
+print(f"{share:.0%} are a 3 or an 8, against 20 % of all digits")
 
 # %% tags=["hidden"]
 assert share > 0.5
 assert abs(((y == 3) | (y == 8)).float().mean() - 0.2) < 0.01
 
 # %% [markdown]
-# More than half of them are threes or eights, found with 40 labels. This score is not what you want
-# if all digits matter: what you ask for is what you get.
+# More than half of them are threes or eights, found with only 40 labels. Do not use this score if
+# all digits matter: you get what you ask for.
 #
 # ## Third way: a new training step
 #
-# What the model learns from can change as well. Your module's `training_step` is yours to edit, of
-# course. But a change that belongs to the *strategy* goes into the learner, and then works with any
-# module: override its `training_step`. `self(x)` is the model. Here each image is blended with
-# another one of its batch, and the losses likewise (mixup, Zhang et al. 2018, with a fixed share).
+# You can also change how the model learns. You could edit the `training_step` of your module. But a
+# change that belongs to the *strategy* should go into the learner, where it works with any module:
+# override the learner's `training_step`. `self(x)` calls the model. Here each image is blended with
+# another one from its batch, and the losses are blended in the same way (mixup, Zhang et al. 2018,
+# with a fixed share).
 
 
 # %%
 class Mixup(al.ActiveLearner):
-    """Trains on blends of two images."""
+    """Learner that trains on blends of two images."""
 
     def training_step(self, batch, batch_idx):
         x, y = batch
@@ -207,19 +208,18 @@ print("plain:", start().test())
 print("mixup:", start(Mixup).test())
 
 # %% [markdown]
-# The query is untouched: `Mixup` asks for small margins, as before. What it is asked about is
-# another model.
+# The query is unchanged: `Mixup` still queries small margins. Only the model is different.
 #
-# ## The whole choice
+# ## Full control of the query
 #
-# If neither a part nor a score can say what you want, override `query_strategy(pool, n)`. It
-# returns n dataset indices of samples that are not annotated yet. This one ignores the model, and
-# takes the most central image of each of n clusters.
+# If neither a part nor a score can express what you want, override `query_strategy(pool, n)`. It
+# returns n dataset indices of unannotated samples. This strategy ignores the model, and picks the
+# most central image of each of n clusters.
 
 
 # %% alt="Twelve digits that look typical"
 class Clusters(al.ActiveLearner):
-    """The unannotated sample nearest to the center of each of n clusters of images."""
+    """Query the unannotated sample nearest to the center of each of n clusters of images."""
 
     def query_strategy(self, pool, n):
         ids = pool.unannotated_indices
@@ -237,16 +237,19 @@ al.plots.gallery(start(Clusters).query(12), train, columns=6)
 plt.show()
 
 # %% [markdown]
-# ## Does it keep the rules?
+# ## Does it follow the rules?
 #
-# `check_strategy` runs a strategy on a small pool of points in the plane. It checks that a query
-# gives the right number of distinct samples and changes nothing; that the same seed gives the
-# same run; that `reset_model` restores the weights; and that no label is used that nobody paid for.
+# `check_strategy` runs a strategy on a small pool of points in the plane. It checks four rules:
+#
+# - a query returns the right number of distinct samples and changes nothing;
+# - the same seed gives the same run;
+# - `reset_model` restores the weights;
+# - the strategy uses no labels that nobody paid for.
 
 
 # %%
 class Points(Reader):
-    """The same module, for points in the plane of three classes."""
+    """The same module, for points in the plane with three classes."""
 
     def __init__(self):
         super().__init__()
@@ -262,8 +265,9 @@ def make(pool, test):
 al.testing.check_strategy(make)
 
 # %% [markdown]
-# It says nothing, so all is well. What does it say of one that breaks the rules? This one draws from
-# numpy's global random numbers, a common slip: the same seed then gives another query each time.
+# It prints nothing, so all checks pass. What happens if a strategy breaks a rule? This one draws
+# from numpy's global random state, a common mistake: the same seed then gives a different query
+# each time.
 
 
 # %%
@@ -282,22 +286,22 @@ try:
 except al.testing.LawError as error:
     print(error)
 else:
-    raise RuntimeError("the slip went unseen")
+    raise RuntimeError("the mistake was not detected")
 
 # %% [markdown]
-# And a peek at labels? A pool does not give them: `pool[i]` of a sample that is not annotated is the
-# image alone.
+# Could a strategy peek at labels? The pool prevents it: for an unannotated sample, `pool[i]` is the
+# image without its label.
 
 # %% [markdown]
 # ## Is it any good?
 #
-# Everything above goes into a comparison like any other strategy. Whether it helps is another
-# question than whether it runs, and lesson 9 is about that question.
+# You can compare everything above like any other strategy. A strategy that runs does not
+# necessarily help, and lesson 9 is about finding out.
 
 
 # %% alt="Learning curves of four strategies; the one that asks for threes and eights is lowest"
 def of(learner_class, **more):
-    """How to make such a learner for a pool and a seed."""
+    """Return a function that creates such a learner from a pool and a seed."""
     return lambda pool, seed: learner_class(
         Reader(), pool, test=test, test_batch_size=512, seed=seed, **more
     )
@@ -316,8 +320,8 @@ result.plot()
 plt.show()
 
 # %% [markdown]
-# With three trials the bands overlap nearly everywhere. Only one thing is clear: asking for threes
-# and eights alone makes a poor reader of all ten digits.
+# With three trials the bands overlap nearly everywhere. Only one thing is clear: querying only
+# threes and eights makes a poor classifier of all ten digits.
 
 # %% tags=["hidden"]
 final = {name: result.curves(name)[1][:, -1].mean() for name in result.strategies}
@@ -325,14 +329,14 @@ assert final["3 or 8"] == min(final.values())
 assert final["3 or 8"] < final["uniform"] - 0.03
 
 # %% [markdown]
-# **Exercise 08-a.** Write a score that is high where the *second* guess of the model is likely: the
-# second largest probability of each sample. It is 0 for a certain model, and largest, 1/2, where
-# two classes share everything.
+# **Exercise 08-a.** Write a score that is high where the *second* guess of the model is probable:
+# the second largest probability of each sample. It is 0 where the model is certain, and reaches its
+# maximum of 1/2 where two classes have probability 1/2 each.
 
 
 # %% nbgrader={"grade": false, "grade_id": "08-a", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def second_guess(prediction):
-    """Scores (N,), higher is wanted sooner."""
+    """Return scores (N,); higher scores are queried first."""
     ### BEGIN SOLUTION
     return prediction.mean_probabilities.topk(2).values[:, 1]
     ### END SOLUTION
@@ -342,11 +346,11 @@ def second_guess(prediction):
 al.course.check("08-a", second_guess)
 
 # %% [markdown]
-# A plain function is a criterion too: `al.ActiveLearner(module, pool, criterion=second_guess)`.
+# A plain function is a criterion, too: `al.ActiveLearner(module, pool, criterion=second_guess)`.
 #
-# **Exercise 08-b.** Write a selector that trusts its scores by half. Of the n picks, the first
-# `n - n // 2` are those with the best scores, best first. The other `n // 2` are drawn at random
-# from all other candidates.
+# **Exercise 08-b.** Write a selector that trusts its scores for only half of the picks. Of the n
+# picks, the first `n - n // 2` are those with the highest scores, highest first. The other `n // 2`
+# are drawn at random from all other candidates.
 
 
 # %% nbgrader={"grade": false, "grade_id": "08-b", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -364,9 +368,9 @@ class HalfTrust(al.Selector):
 al.course.check("08-b", HalfTrust())
 
 # %% [markdown]
-# **Exercise 08-c.** Write a learner that trains on noisy images: to each pixel of each batch a
-# random number is added, from a normal distribution of mean 0 and standard deviation 0.1. The
-# loss is `cross_entropy`, as before. Images that are scored for a query stay as they are.
+# **Exercise 08-c.** Write a learner that trains on noisy images. Add a random number to each pixel
+# of each batch, from a normal distribution with mean 0 and standard deviation 0.1. The loss is
+# `cross_entropy`, as before. Images that are scored for a query stay unchanged.
 
 
 # %% nbgrader={"grade": false, "grade_id": "08-c", "locked": false, "schema_version": 3, "solution": true, "task": false}

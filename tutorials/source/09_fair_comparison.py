@@ -11,13 +11,13 @@
 # %% [markdown]
 # # 9. Fair comparison
 #
-# You will be able to
+# After this lesson you can
 #
-# - take a large published gap apart, and see what made it;
+# - analyze a large published gap, and find its cause;
 # - compare two strategies in pairs, with an interval around their difference;
-# - read a penalty matrix, and say what a comparison shows in one sentence.
+# - read a penalty matrix, and state the result of a comparison in one sentence.
 #
-# It takes about a minute, most of it in two cells. Seeds: 0 to 5.
+# It takes about a minute to run, most of it in two cells. The seeds are 0 to 5.
 
 # %%
 import math
@@ -33,7 +33,7 @@ from torchmetrics import Accuracy
 
 import alkit as al
 
-torch.set_num_threads(1)  # so small a network is fastest on one thread
+torch.set_num_threads(1)  # such a small network is fastest on one thread
 
 x, y = load_digits(return_X_y=True)
 x, y = torch.tensor(x / 16).float(), torch.tensor(y)
@@ -42,10 +42,10 @@ train, test = TensorDataset(x[:1300], y[:1300]), TensorDataset(x[1300:], y[1300:
 # %% [markdown]
 # ## Three strategies
 #
-# All three train the same network: a body of 64 units, and a head that makes ten outputs of them.
-# Uniform asks for samples at random. Margin asks where the two likeliest classes are close.
-# Adversarial also trains a critic, which tells annotated from unannotated samples, and asks for
-# what the critic finds unlike everything annotated.
+# All three train the same network: a body of 64 units, and a head with ten outputs. Uniform queries
+# samples at random. Margin queries samples whose two most probable classes are close. Adversarial
+# also trains a critic, which tells annotated from unannotated samples, and queries the samples that
+# the critic finds unlike the annotated ones.
 
 # %%
 body = al.Sequential(al.Layer(torch.nn.Linear, 64, 64), al.Layer(torch.nn.ReLU))
@@ -74,22 +74,23 @@ def adversarial(pool, seed):
 
 
 # %% [markdown]
-# ## A published gap, in small
+# ## A published gap on a small scale
 #
-# A well-known crash course compares these three on MNIST. It trains the first two for ten passes
-# over the annotated images, and Adversarial for five passes over *all* images, because its critic
-# needs the unannotated ones as well. That sounds fair: fewer passes. But a pass over few images is
-# few gradient steps. At 120 labels, Adversarial takes 2,340 steps and the other two take 10.
+# A well-known crash course compares these three strategies on MNIST. It trains the first two for
+# ten passes over the annotated images. It trains Adversarial for five passes over *all* images,
+# because the critic also needs the unannotated ones. That sounds fair: Adversarial makes fewer
+# passes. But a pass over few images takes few gradient steps. At 120 labels, Adversarial takes
+# 2,340 steps and the other two take 10.
 #
-# We do the same in small. Uniform and Margin get 10 steps a round, Adversarial gets 100.
+# We do the same on a small scale. Uniform and Margin get 10 steps per round, Adversarial gets 100.
 
 # %%
 study = {"seeds": range(6), "rounds": 5, "query_size": 20, "progress": False}
 short = al.compare({"uniform": uniform, "margin": margin}, train, max_steps=10, **study)
 
 # %% [markdown]
-# The next cell is the longest of this lesson, about half a minute. It gives all three the 100
-# steps; we will need them for the fair comparison anyway.
+# The next cell takes longest, about half a minute. It runs all three strategies with 100 steps per
+# round; we need these runs later for the fair comparison.
 
 # %%
 equal = al.compare(
@@ -100,8 +101,9 @@ equal = al.compare(
 )
 
 # %% [markdown]
-# A result is a table of rows, one a strategy, seed and round. So the unfair comparison can be put
-# together from the two: the short rows of Uniform and Margin, the long rows of Adversarial.
+# A result is a table with one row per strategy, seed and round. So we can assemble the unfair
+# comparison from the two results: the short runs of Uniform and Margin, and the long runs of
+# Adversarial.
 
 # %% alt="Learning curves: adversarial far above uniform and margin"
 long_rows = [row for row in equal.rows if row["strategy"] == "adversarial"]
@@ -110,8 +112,8 @@ published.plot()
 plt.show()
 
 # %% [markdown]
-# Adversarial wins by half of the whole scale. It reaches an accuracy of 0.87 with 100 labels, where
-# Uniform is at 0.27. A gap of this size convinces everybody. Here is what alkit says of it:
+# Adversarial wins by more than half of the whole scale. It reaches an accuracy of 0.87 with 100
+# labels, where Uniform is at 0.27. A gap of this size convinces everybody. Here is alkit's verdict:
 
 # %%
 print(textwrap.fill(published.verdict(), 96))
@@ -125,12 +127,12 @@ assert "10 times as many" in published.verdict()
 
 # %% [markdown]
 # The first sentence is the one that matters: the steps are not equal. A model that was trained ten
-# times as long is better, whatever it was trained on. The numbers behind that sentence are correct,
-# and they answer another question.
+# times as long is better, whatever it was trained on. The numbers after that sentence are correct,
+# but they answer another question.
 #
 # ## Equal steps
 #
-# Now all three take 100 steps a round. Nothing else has changed.
+# Now all three take 100 steps per round. Nothing else has changed.
 
 # %% alt="Learning curves of the three strategies with equal steps: close together"
 equal.plot()
@@ -143,17 +145,17 @@ for name in ("margin", "adversarial"):
     print(f"{name:12} published {gains[name]:+.3f}   equal steps {equal_gains[name]:+.3f}")
 
 # %% [markdown]
-# The gain is the difference to Uniform, averaged over the labels spent (the *area* under the
-# curve). Adversarial's gain was 0.54; with equal steps it is about 0.01. The gap was the training,
-# not the selection.
+# The gain is the difference from Uniform, averaged over the labels spent (the *area* under the
+# curve). Adversarial's gain was 0.54; with equal steps it is about 0.01. The gap came from the
+# training, not from the selection.
 #
-# Steps are not the whole cost. A step of Adversarial also sees a batch of unannotated samples, so
-# it took more than twice as many samples through the network, in twice the time:
+# Steps are not the whole cost. A step of Adversarial also processes a batch of unannotated samples.
+# So more than twice as many samples went through its network, in twice the time:
 
 # %%
 for name in equal.strategies:
     rows = [row for row in equal.rows if row["strategy"] == name]
-    print(f"{name:12} {sum(row['samples_seen'] for row in rows) / 6:,.0f} samples seen a trial")
+    print(f"{name:12} {sum(row['samples_seen'] for row in rows) / 6:,.0f} samples seen per trial")
 
 # %% tags=["hidden"]
 assert abs(gains["adversarial"] - 0.54) < 0.06
@@ -168,8 +170,8 @@ assert seen["adversarial"] > 2 * seen["uniform"] == 2 * seen["margin"]
 # %% [markdown]
 # ## Pairs
 #
-# Is a gain of 0.01 anything? First look at how far trials of *one* strategy are apart. Each line
-# below is a seed: the area of Uniform at the left, of Adversarial at the right.
+# Does a gain of 0.01 mean anything? First we check how much the trials of *one* strategy differ.
+# Each line below is one seed, with the area of Uniform on the left and of Adversarial on the right.
 
 # %% alt="The areas of uniform and adversarial, a line for each of six seeds: four rise, two fall"
 areas = {}
@@ -188,10 +190,10 @@ ax.set_ylabel("area: mean test accuracy")
 plt.show()
 
 # %% [markdown]
-# Within one column the areas spread by 0.06: some seeds start with twenty lucky samples. That luck
-# has nothing to do with the strategy, and a fair comparison takes it away. In `al.compare` all
-# strategies share the initial samples, the initial weights and the order of the data, seed by seed.
-# So we look at the slopes, the differences within a pair, in place of the two columns.
+# Within one column the areas differ by up to 0.06: some seeds start with twenty lucky samples. That
+# luck has nothing to do with the strategy, and a fair comparison removes it. In `al.compare`, all
+# strategies share the initial samples, the initial weights and the order of the data of each seed.
+# So we look at the slopes of the lines, the differences within a pair, instead of the two columns.
 
 # %%
 differences = areas["adversarial"] - areas["uniform"]
@@ -204,9 +206,9 @@ print(f"95 % interval in pairs:      {low:+.3f} to {high:+.3f}")
 print(f"95 % interval without pairs: {loose.low:+.3f} to {loose.high:+.3f}")
 
 # %% [markdown]
-# The interval holds the true difference in 95 of 100 such studies. With pairs it is a third
-# narrower, from the same runs. That is worth as much as twice the trials. (It does not always help
-# that much: for Margin the pairs gain almost nothing here.)
+# In 95 of 100 such studies, the interval contains the true difference. With pairs it is a third
+# narrower, from the same runs. That is worth as much as twice the trials. (Pairs do not always help
+# that much: for Margin they gain almost nothing here.)
 
 # %% tags=["hidden"]
 assert 0.045 < np.ptp(areas["uniform"]) < 0.08
@@ -219,26 +221,28 @@ assert abs(tight / (interval.high - interval.low) - 1) < 0.2
 assert low < 0 < high
 
 # %% [markdown]
-# ## How sure?
+# ## How certain is the difference?
 #
-# The interval holds zero. So the difference can be chance. `tests` says the same with a p-value:
-# how often two equal strategies would come out as far apart as this. It is corrected for
-# comparing two strategies with Uniform, since whoever tests often finds something.
+# The interval contains zero, so the difference can be due to chance. `tests` expresses the same as
+# a p-value: the probability that two equal strategies differ by at least this much. It is corrected
+# for comparing two strategies with Uniform, since repeated tests eventually find something by
+# chance.
 
 # %%
 print(equal.tests())
 
 # %% [markdown]
-# "Can be chance" does not mean "there is nothing". It means that six trials cannot tell. How many
-# could? That depends on how far the differences spread, and on what you would care to find.
+# "Can be chance" does not mean "there is no difference". It means that six trials are too few to
+# tell. How many are enough? That depends on how much the differences vary, and on the smallest
+# difference that you want to detect.
 
 # %%
 print(equal.trials_needed(0.02))
 
 # %% [markdown]
-# To find a difference of 0.02 in four of five studies, Adversarial needs about a dozen trials
-# here, and Margin two dozen. Decide on the number before you run them. Whoever adds trials until
-# the p-value is small sees it small in the end, even where there is nothing.
+# To detect a difference of 0.02 in four of five studies, Adversarial needs about a dozen trials
+# here, and Margin two dozen. Choose the number before you run them. If you add trials until the
+# p-value is small, it will become small eventually, even if there is no difference.
 
 # %% tags=["hidden"]
 assert all(row["p"] > 0.05 for row in equal.tests())
@@ -247,11 +251,11 @@ assert 7 <= needed["adversarial"] <= 16
 assert 16 <= needed["margin"] <= 32
 
 # %% [markdown]
-# ## Who beat whom
+# ## Pairwise wins
 #
-# With more than two strategies, a matrix says it at one glance. The row beat the column in that
-# share of the rounds, each round judged by a paired t-test. The mean of a column is the *penalty*
-# of its strategy: how often it was beaten. Lower is better.
+# With more than two strategies, a matrix gives an overview. Each entry is the share of rounds in
+# which the row beat the column, judged by a paired t-test in each round. The mean of a column is
+# the *penalty* of its strategy: how often it was beaten. Lower is better.
 
 # %% alt="A matrix of three strategies: margin and adversarial beat uniform in a third of the rounds"
 penalties = equal.penalties()
@@ -259,9 +263,9 @@ al.plots.penalty_matrix(equal)
 plt.show()
 
 # %% [markdown]
-# Nobody beat Margin or Adversarial. Both beat Uniform in some rounds. This counts wins, and does
-# not say how large they were. It also tests at every round, where something is found now and then
-# by chance. So it stands beside the interval of the areas, never in its place.
+# No strategy beat Margin or Adversarial. Both beat Uniform in some rounds. The matrix counts wins,
+# regardless of their size. It also tests in every round, and some of these tests find a win by
+# chance. So use it in addition to the interval of the areas, never instead of it.
 
 # %% tags=["hidden"]
 found = dict(zip(penalties.strategies, penalties.matrix.sum(0)))
@@ -271,8 +275,8 @@ assert found["uniform"] > 0
 # %% [markdown]
 # ## The verdict
 #
-# All of this is in one call. Read it in this order: are the steps equal? Did anything beat the
-# reference? By how much, from where to where? At what cost?
+# One call summarizes all of this. Read it in this order: Are the steps equal? Did anything beat the
+# reference? By how much, and what is the interval? At what cost?
 
 # %%
 print(textwrap.fill(equal.verdict(), 96))
@@ -281,20 +285,21 @@ print(textwrap.fill(equal.verdict(), 96))
 assert equal.verdict().startswith("Nothing was shown to beat uniform.")
 
 # %% [markdown]
-# ## What to keep
+# ## Checklist
 #
-# 1. Equal gradient steps, or the comparison is one of training.
-# 2. The same starts for all, and differences within pairs.
-# 3. One number, chosen before the runs: the area. With its interval.
-# 4. As many trials as the difference asks for: seldom three, often ten or more.
+# 1. Use equal gradient steps; otherwise you compare training, not selection.
+# 2. Start all strategies from the same state, and compare differences within pairs.
+# 3. Choose one number before the runs: the area. Report it with its interval.
+# 4. Run enough trials to detect the difference: rarely three, often ten or more.
 # 5. Labels for validation are labels. Count them.
-# 6. The cost beside the gain: samples seen, seconds.
+# 6. Report the cost along with the gain: samples seen, seconds.
 
 # %% [markdown]
 # **Exercise 09-a.** One strategy makes 10 passes over the annotated samples. Another one makes 5
 # passes over a joint set, which is as long as the larger of its two parts, annotated or
-# unannotated. A pass is made in batches, and a last batch that is not full is a step too. How many times
-# as many gradient steps does the second one take in a round?
+# unannotated. Each pass is split into batches, and a last batch that is not full also takes a step.
+# Return the ratio of gradient steps per round: those of the second strategy divided by those of the
+# first.
 
 
 # %% nbgrader={"grade": false, "grade_id": "09-a", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -312,13 +317,14 @@ al.course.check("09-a", times_as_many)
 assert times_as_many(120, 59_880, 128) == 2340 / 10
 
 # %% [markdown]
-# **Exercise 09-b.** Write the 95 % interval of the mean difference, ours less theirs, over paired
-# trials: two arrays of one area a trial. Use Student's t (`stats.t.ppf`), since the trials are few.
+# **Exercise 09-b.** Compute the 95 % interval of the mean difference, ours minus theirs, over
+# paired trials. The arguments are two arrays with one area per trial. Use Student's t
+# (`stats.t.ppf`), since there are only a few trials.
 
 
 # %% nbgrader={"grade": false, "grade_id": "09-b", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def paired_interval(ours, theirs):
-    """Returns (low, high)."""
+    """Return (low, high)."""
     ### BEGIN SOLUTION
     differences = np.asarray(ours) - np.asarray(theirs)
     trials = len(differences)
@@ -331,9 +337,10 @@ def paired_interval(ours, theirs):
 al.course.check("09-b", paired_interval)
 
 # %% [markdown]
-# **Exercise 09-c.** Write the matrix of one round: `values` is `(S, T)`, the accuracies of S
-# strategies in T paired trials. The answer is `(S, S)`: 1 where the row beat the column, that is,
-# where its mean is higher and the paired t-test (`stats.ttest_rel`) gives a p below 0.05; else 0.
+# **Exercise 09-c.** Compute the matrix of one round. `values` is `(S, T)`, the accuracies of S
+# strategies in T paired trials. The answer is `(S, S)`: 1 if the row beat the column, that is, if
+# its mean is higher and the p-value of the paired t-test (`stats.ttest_rel`) is below 0.05;
+# otherwise 0.
 
 
 # %% nbgrader={"grade": false, "grade_id": "09-c", "locked": false, "schema_version": 3, "solution": true, "task": false}

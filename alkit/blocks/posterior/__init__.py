@@ -1,4 +1,4 @@
-"""Posterior samples of a network: dropout masks, and ensembles."""
+"""Posterior samples of a network, from dropout masks or ensembles."""
 
 from alkit.blocks.posterior.ensemble import Ensemble
 from alkit.blocks.posterior.mcdropout import MCDropout

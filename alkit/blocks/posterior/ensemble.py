@@ -1,4 +1,4 @@
-"""Ensemble: networks of the same kind with initial weights and batches of their own."""
+"""Ensemble: networks of the same kind, each with its own initial weights and batches."""
 
 from __future__ import annotations
 
@@ -17,32 +17,33 @@ from alkit.errors import ConfigurationError
 
 
 class Ensemble(Block):
-    """M networks with initial weights of their own; in eval mode their outputs ``(N, M, C)``.
+    """M networks, each with its own initial weights; outputs ``(N, M, C)`` in eval mode.
 
-    In training the members take turns: each call, and so each optimizer step, is one member's
-    alone, on a batch that no other member sees; the others get no gradient, and Adam and SGD
-    leave them as they are. So each member learns from an order of the data of its own, and
-    ``fit(max_steps=S)`` is S gradient steps in total, as for a single network: S / M for each
-    member. Give M times the steps to train each as long as a network alone; a learning-rate
-    schedule runs over the total.
+    In training the members take turns: each call, and so each optimizer step, belongs to one
+    member, on a batch that no other member sees. The others get no gradient, so Adam and SGD
+    leave them unchanged. Each member therefore learns from its own order of the data, and
+    ``fit(max_steps=S)`` makes S gradient steps in total, as for a single network: S / M per
+    member. Use M times the steps to train each member as long as a single network; a
+    learning-rate schedule covers the total.
 
         strategy = al.Strategy(al.Ensemble(net, members=5), pool, al.BALD()).build()
 
     Paper: Lakshminarayanan, Pritzel & Blundell 2017, "Simple and scalable predictive uncertainty
-    estimation using deep ensembles", section 2.4; as a committee Beluch et al. 2018, "The power
+    estimation using deep ensembles", section 2.4; as a committee, Beluch et al. 2018, "The power
     of ensembles for active learning in image classification".
 
-    Cost: a training step is one of one network; a prediction is M forward passes.
+    Cost: a training step costs the same as for one network; a prediction is M forward passes.
 
     Args:
-        model: a block, which each member builds anew, or an ``nn.Module``, whose layers are
-            drawn anew in each member by their own ``reset_parameters`` when this is built: what
-            it had learned is lost. To keep learned weights give a list of modules: the members.
-        members: M; of a list, its length.
+        model: a block, which every member builds separately, or an ``nn.Module``. Each member
+            redraws the module's weights with the ``reset_parameters`` of its layers when the
+            ensemble is built, so trained weights are lost. To keep them, pass the members as a
+            list of modules.
+        members: number of members M; for a list, its length.
 
     Raises:
-        ConfigurationError: fewer than two members; a module with weights that cannot be drawn
-            anew; members that share weights.
+        ConfigurationError: there are fewer than two members, the weights of a module cannot be
+            redrawn, or members share weights.
     """
 
     def __init__(self, model: nn.Module | Sequence[nn.Module], members: int | None = None) -> None:
@@ -61,12 +62,12 @@ class Ensemble(Block):
             shared = {id(p) for p in one.parameters()} & {id(p) for p in other.parameters()}
             if one is other or shared:
                 raise ConfigurationError(
-                    "Two members are one module, or share parameters. Make a module for each: "
-                    "[Net() for _ in range(5)]."
+                    "Two members are the same module or share parameters. Create one module per "
+                    "member: [Net() for _ in range(5)]."
                 )
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """One member's output in training; in eval mode ``(N, M, C)``."""
+        """One member's output in training; ``(N, M, C)`` in eval mode."""
         if not self._checked:
             self._check_weights()
         if self.training:
@@ -76,7 +77,7 @@ class Ensemble(Block):
         return stacked([member(*inputs) for member in self.members], "Ensemble")
 
     def _check_weights(self) -> None:
-        """Equal weights that are no constants were copied, not drawn."""
+        """Raise if members have equal weights that are not constant: copied, not drawn."""
         for one, other in combinations(self.members, 2):
             theirs = dict(other.named_parameters())
             for name, weight in one.named_parameters():
@@ -84,9 +85,9 @@ class Ensemble(Block):
                 same = twin is not None and weight.requires_grad and torch.equal(weight, twin)
                 if same and weight.numel() > 1 and bool(weight.min() < weight.max()):
                     raise ConfigurationError(
-                        f"Members have the same weights in {name!r}, so they start as one network. "
-                        "Make that part a recipe, al.Layer(Class, ...), give a list of modules "
-                        "of different weights, or freeze it: requires_grad_(False)."
+                        f"Members have the same weights in {name!r}, so they start identical. "
+                        "Make that part a recipe, al.Layer(Class, ...), pass a list of modules "
+                        "with different weights, or freeze it: requires_grad_(False)."
                     )
         self._checked = True
 
@@ -96,7 +97,7 @@ def _recipe(model: nn.Module) -> Block:
 
 
 def _drawn_anew(model: nn.Module) -> nn.Module:
-    """A copy of a module, its layers initialized by themselves."""
+    """A copy of a module whose layers have redrawn their weights."""
     twin = copy.deepcopy(model)
     for name, layer in twin.named_modules():
         own = [
@@ -110,7 +111,7 @@ def _drawn_anew(model: nn.Module) -> nn.Module:
         elif own:
             raise ConfigurationError(
                 f"{name or 'The module'} ({type(layer).__name__}) has weights ({', '.join(own)}) "
-                "and no reset_parameters to draw them anew, so members would share them. Give the "
+                "but no reset_parameters to redraw them, so members would share them. Pass the "
                 "class, al.Layer(Net, ...), or a list of modules, [Net() for _ in range(5)]."
             )
     return twin

@@ -1,4 +1,4 @@
-"""What a dropout layer drops in the k-th posterior sample: the same of every row, from a seed."""
+"""Dropout masks of the k-th posterior sample: drawn from a seed and shared by all rows."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ DROPOUTS = (
 _OF_CHANNELS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.FeatureAlphaDropout)
 _ALPHA = (nn.AlphaDropout, nn.FeatureAlphaDropout)
 _AXES = {nn.Dropout1d: (3,), nn.Dropout2d: (3, 4), nn.Dropout3d: (5,)}
-_FLOOR = 1.7580993408473766  # where SELU ends for large negative inputs, with the other sign
+_FLOOR = 1.7580993408473766  # minus the limit of SELU for large negative inputs
 
 
 def dropouts(model: nn.Module) -> dict[str, nn.Module]:
-    """The dropout layers of a model by path; not those of a class that drops in its own way."""
+    """Dropout layers of a model by path, without those whose class drops in its own way."""
     return {
         name: layer
         for name, layer in model.named_modules()
@@ -36,9 +36,9 @@ def dropouts(model: nn.Module) -> dict[str, nn.Module]:
 
 
 class Masks:
-    """The masks of K samples, each a function of seed, layer, call, k and the shape of a row.
+    """Masks of K samples, each a function of seed, layer, call, k and the shape of a row.
 
-    Drawn when they are first asked for, and kept: one byte a unit, layer and sample.
+    They are drawn on first use and kept: one byte per unit, layer and sample.
     """
 
     def __init__(self, seed: int, samples: int) -> None:
@@ -47,12 +47,15 @@ class Masks:
         self._drawn: dict[tuple, list[Tensor]] = {}
 
     def keep(self, path: str, call: int, layer: nn.Module, x: Tensor) -> list[Tensor]:
-        """Of each sample, what stays of a row of ``x`` (N, ...): bool, to be broadcast over N.
+        """One mask per sample of the units to keep in a row of ``x`` (N, ...), broadcast over N.
 
         Args:
-            path, layer: of the dropout.
-            call: how often this layer was called before in this pass; each call has its own.
-            x: its input.
+            path, layer: path of the dropout layer, and the layer.
+            call: number of earlier calls of this layer in this pass; each call has its own masks.
+            x: input of the layer.
+
+        Returns:
+            K bool tensors, True for the units that stay.
         """
         shape, rate = mask_shape(layer, x), float(layer.p)  # type: ignore[arg-type]
         key = (path, call, shape, rate, x.device)
@@ -66,38 +69,38 @@ class Masks:
         return self._drawn[key]
 
     def __reduce__(self) -> tuple:
-        return Masks, (self.seed, self.samples)  # what was drawn can be drawn again
+        return Masks, (self.seed, self.samples)  # masks can be drawn again from the seed
 
 
 def mask_shape(layer: nn.Module, x: Tensor) -> tuple[int, ...]:
-    """The shape of a mask for one row: of every unit, or of the channels, axis 1."""
+    """Shape of a mask for one row: one value per unit, or per channel (axis 1)."""
     axes = next((axes for kind, axes in _AXES.items() if isinstance(layer, kind)), None)
     if axes is not None and x.ndim not in axes:
         raise ConfigurationError(
             f"{type(layer).__name__} got an input of shape {tuple(x.shape)}, where MCDropout "
-            f"expects a batch (N, C, ...) of {' or '.join(map(str, axes))} axes: without rows "
-            "there are no masks that all rows share."
+            f"expects a batch (N, C, ...) of {' or '.join(map(str, axes))} axes: without a batch "
+            "axis, no mask can be shared by all rows."
         )
     return (x.shape[1], *[1] * (x.ndim - 2)) if of_channels(layer) else tuple(x.shape[1:])
 
 
 def of_channels(layer: nn.Module) -> bool:
-    """Whether the layer drops whole channels, axis 1."""
+    """Return whether the layer drops whole channels (axis 1)."""
     return isinstance(layer, _OF_CHANNELS)
 
 
 def zeroing(layer: nn.Module) -> bool:
-    """Whether what the layer drops is zero, and what stays is scaled by 1 / (1 - p)."""
+    """Return whether the layer zeroes dropped units and scales the others by 1 / (1 - p)."""
     return not isinstance(layer, _ALPHA)
 
 
 def scale(layer: nn.Module) -> float:
-    """What remains is multiplied by this."""
+    """Factor by which the kept units are multiplied."""
     return 1 / (1 - layer.p) if layer.p < 1 else 0.0  # type: ignore[operator, return-value]
 
 
 def masked(layer: nn.Module, x: Tensor, keep: Tensor) -> Tensor:
-    """The output of a dropout layer that keeps the units ``keep``; as torch computes it."""
+    """Output of a dropout layer that keeps the units ``keep``, as torch computes it."""
     keep = keep.to(x.dtype)
     if zeroing(layer):
         return x * (keep * scale(layer))
@@ -109,15 +112,15 @@ def masked(layer: nn.Module, x: Tensor, keep: Tensor) -> Tensor:
 
 
 def check_rows(layer: nn.Module, path: str, x: Tensor, rows: int | None) -> None:
-    """Raise a ConfigurationError where axis 0 cannot be the batch (several rows a sample may)."""
+    """Raise a ConfigurationError if axis 0 is not the batch: a length that ``rows`` divides."""
     if x.ndim < 2 or (rows and x.shape[0] % rows):
         raise ConfigurationError(
             f"The dropout {path!r} ({type(layer).__name__}) got an input of shape "
             f"{tuple(x.shape)} for {rows} samples: its first axis must be the batch (N, ...), so "
-            "that all samples share a mask. Use batch_first=True, or put the batch first."
+            "that all samples share a mask. Use batch_first=True or move the batch axis first."
         )
 
 
 def spreading(layers: Sequence[nn.Module]) -> bool:
-    """Whether one of the layers drops at random: a rate above 0 and below 1."""
+    """Return whether any of the layers drops at random: a rate above 0 and below 1."""
     return any(0 < layer.p < 1 for layer in layers)  # type: ignore[operator]

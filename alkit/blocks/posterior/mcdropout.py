@@ -1,4 +1,4 @@
-"""MCDropout: posterior samples of a network by the masks of its dropout layers."""
+"""MCDropout: posterior samples of a network from fixed masks of its dropout layers."""
 
 from __future__ import annotations
 
@@ -31,41 +31,42 @@ from alkit.errors import ConfigurationError
 from alkit.eval_mode import evaluating
 
 ROWS = 2048
-"""Rows times samples that are held at once, where the input is one tensor; 8 times as many on
-devices that are fast on large pieces alone."""
+"""Rows times samples held at once on a CPU if the input is one tensor; 8 times as many on other
+devices, which are fast only on large chunks."""
 
 
 class MCDropout(Block):
-    """A network whose dropout stays on when it predicts: K posterior samples of its output.
+    """A network whose dropout stays on at prediction: K posterior samples of its output.
 
-    In training it is the model, as it is. In eval mode (validation, test, query) the output of
-    the model ``(N, C)`` becomes ``(N, K, C)``: one for each of K sets of masks. A mask is a
-    function of ``seed``, the layer, k and the shape of one row of the layer's input, so it is the
-    same of every row, batch and round: sample k is one thinned network, for the whole pool. Only
-    dropout layers are switched; BatchNorm and all else stay in eval mode, and the global random
-    state is left alone. An application is validated and tested by the mean of the K samples'
-    probabilities.
+    In training mode it is the unchanged model. In eval mode (validation, test, query) the model's
+    output ``(N, C)`` becomes ``(N, K, C)``, with one output for each of K sets of masks. A mask is
+    a function of ``seed``, the layer, k and the shape of one row of the layer's input, so every
+    row, batch and round shares it: sample k is a single thinned network for the whole pool. Only
+    the dropout layers are switched on; BatchNorm and everything else stay in eval mode, and the
+    global random state is not touched. An application validates and tests with the mean of the
+    K samples' probabilities.
 
         strategy = al.Strategy(al.MCDropout(net, samples=20), pool, al.BALD()).build()
 
-    Paper: Gal & Ghahramani 2016, "Dropout as a Bayesian approximation", section 4; with masks
-    held fixed over the pool Kirsch, van Amersfoort & Gal 2019, "BatchBALD", section 3.
+    Paper: Gal & Ghahramani 2016, "Dropout as a Bayesian approximation", section 4; for masks
+    held fixed over the pool, Kirsch, van Amersfoort & Gal 2019, "BatchBALD", section 3.
 
-    Cost: what does not depend on a dropout is computed once, the rest K times; of what follows or
-    precedes a dropout of channels or of the units of a linear layer, the kept ones alone. Memory:
-    K times that of the part behind the first dropout, in chunks of rows. Where the network does
-    something that K samples at once cannot (``alkit.blocks.posterior.sampled``), or gradients are
-    recorded: K whole passes, the same numbers.
+    Cost: parts that do not depend on a dropout are computed once, the rest K times. Before and
+    after a dropout of channels, or of the units of a linear layer, only the kept ones are
+    computed. Memory: K times that of the part after the first dropout, in chunks of rows. If the
+    network contains an operation undefined for K samples at once
+    (``alkit.blocks.posterior.sampled``), or if gradients are recorded, it makes K full passes
+    with the same results.
 
     Args:
-        model: a block or any ``nn.Module`` with dropout layers. A dropout that is called as a
-            function within ``forward`` cannot be seen, and stays off.
-        samples: K.
-        seed: of the masks.
+        model: a block or any ``nn.Module`` with dropout layers. A dropout called as a function
+            within ``forward`` is not detected and stays off.
+        samples: number of posterior samples K.
+        seed: seed of the masks.
 
     Raises:
-        ConfigurationError: no dropout layer, none that drops at random, none that is called, or
-            samples that agree on every row, while rows differ.
+        ConfigurationError: there is no dropout layer, none drops at random, none is called, or
+            the samples agree on every row although the rows differ.
     """
 
     def __init__(self, model: nn.Module, samples: int = 20, seed: int = 0) -> None:
@@ -73,11 +74,11 @@ class MCDropout(Block):
         if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
             raise ConfigurationError(f"samples must be an integer of at least 1, got {samples!r}.")
         if any(isinstance(part, MCDropout) for part in model.modules()):
-            raise ConfigurationError("There is an MCDropout in this model: one of them is enough.")
+            raise ConfigurationError("This model contains an MCDropout: one of them is enough.")
         self.model = model
         self.samples = samples
         self.seed = seed
-        self._at_once = True  # until the network does something that K samples at once cannot
+        self._at_once = True  # until the network does something unsupported for K samples
         self._masks = Masks(seed, samples)
         if all(part._built for part in model.modules() if is_block(part)):
             self.layers()
@@ -86,26 +87,26 @@ class MCDropout(Block):
         """The dropout layers by path.
 
         Raises:
-            ConfigurationError: there is none, or none that drops at random.
+            ConfigurationError: there is no dropout layer, or none drops at random.
         """
         found = dropouts(self.model)
         if not found:
             raise ConfigurationError(
-                f"MCDropout finds no dropout layer in {type(self.model).__name__}. Put nn.Dropout "
-                "(or Dropout1d, 2d, 3d, AlphaDropout) where units are to be dropped. One that is "
-                "called as a function, F.dropout(x, training=self.training), cannot be seen: make "
-                "it a layer, self.dropout = nn.Dropout(p), and call that."
+                f"MCDropout finds no dropout layer in {type(self.model).__name__}. Add nn.Dropout "
+                "(or Dropout1d, 2d, 3d, AlphaDropout) where units should be dropped. A call of the "
+                "function F.dropout(x, training=self.training) is not detected: make it a layer, "
+                "self.dropout = nn.Dropout(p), and call that."
             )
         if not spreading(list(found.values())):
             rates = ", ".join(f"{name}: p={layer.p}" for name, layer in found.items())
             raise ConfigurationError(
                 f"No dropout layer of {type(self.model).__name__} drops at random ({rates}), so "
-                "all samples would be equal. Give one a rate between 0 and 1."
+                "all samples would be equal. Give one of them a rate between 0 and 1."
             )
         return found
 
     def forward(self, *inputs: Any) -> Tensor:
-        """The model's output; in eval mode ``(N, K, C)``."""
+        """The model's output; ``(N, K, C)`` in eval mode."""
         layers = self.layers()
         if self.training:
             return self.model(*inputs)
@@ -115,8 +116,8 @@ class MCDropout(Block):
             outputs = self._posterior(layers, inputs)
         if self.samples > 1 and _agree_on_every_row(outputs):
             raise ConfigurationError(
-                f"The {self.samples} samples of MCDropout agree on every row: what its dropout "
-                "layers drop does not reach the output. Place one before layers with weights."
+                f"The {self.samples} samples of MCDropout agree on every row: its dropout layers "
+                "do not affect the output. Place one before layers with weights."
             )
         return outputs
 
@@ -127,7 +128,7 @@ class MCDropout(Block):
                 return torch.cat([self._in_one_pass(layers, chunk) for chunk in chunks])
             except ConfigurationError:
                 raise
-            except Exception:  # a shortcut must not fail where the long way does not
+            except Exception:  # a shortcut must not fail where full passes do not
                 outputs = self._pass_by_pass(layers, inputs)
                 self._at_once = False
                 return outputs
@@ -151,13 +152,13 @@ class MCDropout(Block):
 
 
 def _agree_on_every_row(outputs: Tensor) -> bool:
-    """Whether the samples are equal; not so of a constant, as of a last layer that starts at 0."""
+    """Return whether the samples are equal; False for a constant, e.g. a last layer of zeros."""
     same = bool((outputs == outputs[:, :1]).all())
     return same and not bool((outputs == outputs[:1]).all())
 
 
 def _chunks(inputs: tuple[Any, ...], samples: int) -> list[tuple[Any, ...]]:
-    """Rows of one input in chunks whose samples are held at once; several inputs as they are."""
+    """One input in chunks of rows whose samples fit at once; several inputs stay unsplit."""
     x = inputs[0]
     if len(inputs) > 1 or not isinstance(x, Tensor) or not x.ndim:
         return [inputs]
@@ -173,7 +174,7 @@ def _dropping(
     inputs: tuple[Any, ...],
     drop: Callable[[nn.Module, Tensor, list[Tensor]], Tensor],
 ) -> Iterator[None]:
-    """For one pass, let the output of each dropout layer be what ``drop`` makes of its input."""
+    """Replace the output of each dropout layer by ``drop`` of its input, for one pass."""
     rows = len(inputs[0]) if isinstance(inputs[0], Tensor) and inputs[0].ndim else None
     called = []
 
@@ -184,7 +185,7 @@ def _dropping(
         check_rows(layer, path, x, rows)
         return drop(layer, x, masks.keep(path, next(calls), layer, x))
 
-    handles = [  # these also keep torch from fusing transformer layers, past their dropouts
+    handles = [  # these also keep torch from fusing transformer layers and skipping their dropouts
         layer.register_forward_hook(partial(hook, path, count()), prepend=True)
         for path, layer in layers.items()
     ]
@@ -196,7 +197,7 @@ def _dropping(
     if not spreading(called):
         raise ConfigurationError(
             f"None of the dropout layers {', '.join(layers)} was called in eval mode, so all "
-            "samples would be equal. Let forward call one with a rate between 0 and 1."
+            "samples would be equal. Call one with a rate between 0 and 1 in forward."
         )
 
 

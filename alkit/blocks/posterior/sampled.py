@@ -1,4 +1,4 @@
-"""A tensor that depends on a dropout: one tensor for each of K samples, in one forward pass."""
+"""Tensors that depend on a dropout: one tensor for each of K samples, in one forward pass."""
 
 from __future__ import annotations
 
@@ -22,17 +22,16 @@ _WRITES = {"__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__", "_
 
 
 class NotUnderstood(Exception):
-    """The network does something that has no meaning for K samples at once: pass by pass then."""
+    """An operation undefined for K samples at once; the network then runs pass by pass."""
 
 
 class Sampled(Tensor):
-    """A tensor (N, ...) inside a network that is another one in each of K samples.
+    """A tensor (N, ...) inside a network that stands for K tensors, one for each sample.
 
-    Every function of it is called once for each sample; what a network computes from plain
-    tensors is computed once, as always. So one forward pass is K passes, of which only the part
-    behind the first dropout is repeated. What would need the K tensors to be one (a branch on
-    their values, numpy, in-place changes of tensors that they do not own) raises
-    ``NotUnderstood``.
+    Every function of it is called once for each sample; functions of plain tensors are computed
+    once, as usual. One forward pass is thus K passes, of which only the part after the first
+    dropout is repeated. Operations that need a single tensor (a branch on its values, numpy,
+    in-place changes of tensors that it does not own) raise ``NotUnderstood``.
     """
 
     held: Held
@@ -42,7 +41,7 @@ class Sampled(Tensor):
     def __new__(cls, held: Held) -> Sampled:
         self = Tensor._make_wrapper_subclass(cls, held.shape, dtype=held.dtype, device=held.device)
         self.held = held
-        self.aliased = False  # whether others may look at the same memory
+        self.aliased = False  # whether other tensors may share its memory
         return self
 
     @classmethod
@@ -60,12 +59,12 @@ class Sampled(Tensor):
 
 
 def mean_of_samples(captured: list[Tensor], rows: int) -> Tensor:
-    """What a layer within an ``MCDropout`` gave for a batch, ``(rows, D)``: the mean over samples.
+    """Mean over samples of a layer's output for a batch within an ``MCDropout``, ``(rows, D)``.
 
     Args:
-        captured: the outputs ``(n, D)`` of all its calls for the batch, in chunks of rows or
-            pass by pass; what does not fill a pass is of one that was given up, and comes first.
-        rows: of the batch.
+        captured: outputs ``(n, D)`` of all calls of the layer for the batch, in chunks of rows or
+            pass by pass. Rows that do not fill a pass belong to an abandoned one and come first.
+        rows: number of rows of the batch.
     """
     if len(captured) == 1 and not isinstance(captured[0], Sampled):
         return captured[0]
@@ -86,7 +85,7 @@ def _call(func: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
         return args[0]
     first = args[0] if args and isinstance(args[0], Sampled) else None
     if kwargs.get("out") is not None:
-        raise NotUnderstood(f"{name} writes into a tensor that is given.")
+        raise NotUnderstood(f"{name} writes into a tensor passed as out.")
     if kwargs.get("inplace") or name in _WRITES or (name[-1:] == "_" and name[-2:] != "__"):
         return _in_place(func, name, first, args, kwargs)
     alone = known and not any(isinstance(x, Sampled) for x in _tensors([args[1:], kwargs]))
@@ -101,9 +100,9 @@ def _call(func: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
 
 
 def _in_place(func: Any, name: str, target: Sampled | None, args: tuple, kwargs: dict) -> Any:
-    """Compute it beside, and let the target hold the result."""
+    """Compute the result separately and store it in the target."""
     if target is None or target.aliased:
-        raise NotUnderstood(f"{name} changes a tensor in place that others may look at.")
+        raise NotUnderstood(f"{name} changes in place a tensor that may share its memory.")
     if name == "relu_" or kwargs.get("inplace"):
         function = torch.relu if name == "relu_" else func
         kwargs = {**kwargs, "inplace": False} if "inplace" in kwargs else kwargs
@@ -115,7 +114,7 @@ def _in_place(func: Any, name: str, target: Sampled | None, args: tuple, kwargs:
         _each(func, (Sampled(Values(copies)), *args[1:]), kwargs)
         held = Values(copies)
     if (held.shape, held.dtype) != (target.held.shape, target.held.dtype):
-        raise NotUnderstood(f"{name} changes what kind of tensor this is.")
+        raise NotUnderstood(f"{name} changes the shape or dtype of a tensor in place.")
     target.held = held
     return None if name == "__setitem__" else target
 
@@ -151,7 +150,7 @@ def _joined(results: list[Any]) -> Any:
     plain = isinstance(first, bool | int | float | str | torch.Size | torch.dtype | torch.device)
     if first is None or (plain and all(result == first for result in results)):
         return first
-    raise NotUnderstood("What is not a tensor depends on the sample.")
+    raise NotUnderstood("A value that is not a tensor depends on the sample.")
 
 
 def _find(value: Any, values: dict[int, list[Tensor]]) -> None:

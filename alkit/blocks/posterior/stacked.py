@@ -1,4 +1,4 @@
-"""The K axis: outputs of several networks as one."""
+"""The K axis: stacking the outputs of several networks into one tensor."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from alkit.errors import ModelOutputError
 
 
 def stacked(outputs: list[Any], block: str) -> Tensor:
-    """K outputs (N,) or (N, C) as (N, K, C); of (N, M, C), samples themselves, (N, K M, C).
+    """K outputs (N,) or (N, C) as (N, K, C); outputs (N, M, C) with M samples as (N, K M, C).
 
     Raises:
-        ModelOutputError: what the networks return is nothing of this.
+        ModelOutputError: the networks return something else.
     """
     first = outputs[0]
     if not isinstance(first, Tensor) or first.ndim not in (1, 2, 3):

@@ -1,13 +1,13 @@
-"""K tensors that differ by what a dropout dropped, held so that no dropped channel is computed.
+"""K tensors that differ in what a dropout dropped, stored so that no dropped channel is computed.
 
-Three forms of the same thing, a value (N, C, ...) for each of K samples:
+There are three forms of a value (N, C, ...) for each of K samples:
 
     Values    K tensors
-    Channels  the channels that were kept, of each sample; the others are zero
-    Product   a linear layer or convolution that waits for the next dropout, which says which
-              of its outputs are needed; meanwhile it takes up functions of single channels
+    Channels  the channels kept in each sample; the others are zero
+    Product   a linear layer or convolution, deferred until the next dropout determines which
+              of its outputs are needed; until then it collects functions of single channels
 
-Forms never change. ``values()`` gives the K tensors whatever the form.
+These objects are immutable. ``values()`` returns the K tensors for every form.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torch import Tensor
 HOMOGENEOUS = {"relu", "leaky_relu"} | {
     f"{pool}_pool{n}d" for pool in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2, 3)
 }
-"""Functions of single channels with f(a x) = a f(x) for a > 0, and so f(0) = 0."""
+"""Functions of single channels with f(a x) = a f(x) for a > 0, hence f(0) = 0."""
 
 ZERO_AT_ZERO = HOMOGENEOUS | {"tanh", "gelu", "silu", "elu"}
 """Functions of single channels with f(0) = 0."""
@@ -44,14 +44,14 @@ class Values:
 
 
 class Channels:
-    """The channels (axis 1) that a dropout kept in each sample, of ``size``; the rest is zero.
+    """The channels (axis 1) of ``size`` that a dropout kept in each sample; the others are zero.
 
     Args:
-        base: all channels before the dropout, one tensor for all samples; or for each sample its
-            kept channels alone.
-        kept: for each sample the channels that it keeps, ascending.
+        base: all channels before the dropout, as one tensor for all samples; or, for each sample,
+            only its kept channels.
+        kept: indices of the channels that each sample keeps, ascending.
         size: number of channels.
-        scale: what is kept is to be multiplied by this.
+        scale: factor by which the kept channels must be multiplied.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class Channels:
         self.shape = (self.shape[0], size, *self.shape[2:])
 
     def compact(self) -> Iterable[Tensor]:
-        """The kept channels of each sample, not multiplied yet; cut as they are asked for."""
+        """The kept channels of each sample, not yet scaled; sliced lazily."""
         if not isinstance(self.base, Tensor):
             return self.base
-        base = self.base.contiguous()  # slices are cut from planes, and then laid out anew
+        base = self.base.contiguous()  # slice planes first, then change the memory layout
         return (_laid_out(base.index_select(1, kept)) for kept in self.kept)
 
     def values(self) -> list[Tensor]:
@@ -76,7 +76,7 @@ class Channels:
         ]
 
     def through(self, name: str, function: Callable[[Tensor], Tensor]) -> Channels:
-        """A function of single channels that is zero at zero."""
+        """Apply a function of single channels that is zero at zero."""
         if name in HOMOGENEOUS:
             shared = isinstance(self.base, Tensor)
             base = function(self.base) if shared else [function(x) for x in self.base]  # type: ignore
@@ -95,7 +95,7 @@ class Channels:
 
 
 class Product:
-    """A linear layer or convolution of ``source``, computed when it is known what is needed."""
+    """A linear layer or convolution of ``source``, deferred until the needed outputs are known."""
 
     def __init__(
         self,
@@ -114,13 +114,13 @@ class Product:
     def shape(self) -> tuple[int, ...]:
         rows, *row = self.source.shape
         x = torch.empty(0, *row, dtype=self.dtype, device=self.device)
-        x = self.function(x, self.weight, self.bias, *self.options)  # of no rows
+        x = self.function(x, self.weight, self.bias, *self.options)  # without rows
         for function in self.after:
             x = function(x)
         return (rows, *x.shape[1:])
 
     def through(self, name: str, function: Callable[[Tensor], Tensor]) -> Product:
-        """A function of single channels: it waits as well."""
+        """Apply a function of single channels, deferred as well."""
         source, after = self.source, [*self.after, function]
         return Product(source, self.function, self.weight, self.bias, self.options, after)
 
@@ -132,7 +132,7 @@ class Product:
         return self._values
 
     def channels(self, kept: list[Tensor] | None) -> list[Tensor]:
-        """Of each sample, these output channels alone."""
+        """Only the given output channels of each sample; all of them for None."""
         source = self.source
         inputs = source.compact() if isinstance(source, Channels) else source.values()
         outputs = []
@@ -155,18 +155,18 @@ Held = Values | Channels | Product
 
 
 def dropped(x: Tensor | Held, keep: list[Tensor], scale: float) -> Channels | None:
-    """``x`` (N, C, ...) after a dropout of channels; None where a sample would keep none.
+    """``x`` (N, C, ...) after a dropout of channels; None if any sample would keep no channel.
 
     Args:
-        x: one tensor for all samples, or what the samples hold.
-        keep: of each sample which channels stay, bool ``(C, 1, ...)``.
-        scale: what stays is multiplied by this.
+        x: one tensor for all samples, or the values of the samples in one of the forms.
+        keep: mask of the channels that each sample keeps, bool ``(C, 1, ...)``.
+        scale: factor by which the kept channels are multiplied.
     """
     kept = [mask.flatten().nonzero()[:, 0] for mask in keep]
     if not all(map(len, kept)):
         return None
     size = x.shape[1]
-    if isinstance(x, Tensor):  # a copy, in case that it is changed in place afterwards
+    if isinstance(x, Tensor):  # a copy, in case x is changed in place later
         base = _laid_out(x.clone())
     elif isinstance(x, Product):
         base = x.channels(kept)
@@ -178,7 +178,7 @@ def dropped(x: Tensor | Held, keep: list[Tensor], scale: float) -> Channels | No
 def followed(
     held: Held, name: str, func: Callable[..., Any], args: tuple, kwargs: dict
 ) -> Held | None:
-    """``func(held, *args, **kwargs)`` where that can be said without K full tensors, else None."""
+    """``func(held, *args, **kwargs)`` if possible without K full tensors, else None."""
     if isinstance(held, Values | Channels) and (
         product := _product(held, name, func, args, kwargs)
     ):
@@ -188,7 +188,7 @@ def followed(
     if name in ZERO_AT_ZERO and not kwargs.get("return_indices"):
         dimensions = name[-2:-1] if name.endswith("d") else ""
         if dimensions and len(held.shape) != int(dimensions) + 2:
-            return None  # one sample without a batch: axis 1 is no channel
+            return None  # one sample without a batch axis: axis 1 is not the channels
         return held.through(name, lambda x: func(x, *args, **kwargs))
     if isinstance(held, Channels) and name in VIEWS and torch.dtype not in map(type, args):
         flat = (held.shape[0], math.prod(held.shape[1:]))
@@ -207,12 +207,12 @@ def _product(
         fits = len(held.shape) == 2
     else:
         fits = name in ("conv1d", "conv2d", "conv3d") and len(held.shape) == weight.ndim
-    fits = fits and held.shape[1] == weight.shape[1]  # not so where a convolution has groups
+    fits = fits and held.shape[1] == weight.shape[1]  # False for a grouped convolution
     return Product(held, func, weight, bias, options) if fits else None
 
 
 def _laid_out(x: Tensor) -> Tensor:
-    """On a CPU with the channels of images last: pools, and slices of odd numbers, are faster."""
+    """Images on a CPU in channels-last layout: pools and odd-sized slices are faster."""
     images = x.ndim == 4 and x.device.type == "cpu"
     return x.contiguous(memory_format=torch.channels_last) if images else x
 

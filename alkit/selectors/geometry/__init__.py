@@ -1,1 +1,1 @@
-"""Geometry of candidates: distances, clusters, coverage and information, behind the selectors."""
+"""Geometry behind the selectors: distances, clusters, coverage and information of candidates."""

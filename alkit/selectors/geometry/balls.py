@@ -1,4 +1,4 @@
-"""Balls around the candidates: how many points would each add to what is covered?"""
+"""Balls around the candidates, and the number of points that each adds to what is covered."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from torch import Tensor
 from alkit.selectors.geometry.centered import Centered
 from alkit.selectors.geometry.points import Points
 
-SIZE = 512  # rows and columns that are compared at a time; a multiple of 8
+SIZE = 512  # rows and columns compared at a time; a multiple of 8
 
 
 class Balls:
-    """Which candidates lie closer to each other than a radius: the graph, a bit for each pair.
+    """Graph of candidates that are closer to each other than a radius, one bit per pair.
 
     The gain of a candidate is the number of points in its ball that no ball of a pick holds. All
-    gains stay exact: each point that gets covered takes one from those whose balls hold it.
+    gains stay exact: each point that gets covered subtracts one from the balls that hold it.
 
     Cost: O(N^2 D) multiply-adds, for half of the pairs; N / 8 bytes read for each point when it
     gets covered. Memory: N^2 / 8 bytes.
 
     Args:
         points: N candidates, on the CPU.
-        radius: of the balls.
-        left: bool ``(N,)``, which points are not covered yet.
+        radius: radius of the balls.
+        left: bool ``(N,)``, the points that are not covered yet.
     """
 
     def __init__(self, points: Points, radius: float, left: Tensor) -> None:
@@ -34,11 +34,11 @@ class Balls:
 
     @staticmethod
     def nbytes(number: int) -> int:
-        """What the graph of so many candidates takes."""
+        """Size in bytes of the graph of ``number`` candidates."""
         return number * _width(number)
 
     def highest(self) -> Tensor:
-        """The candidates of the highest gain; none where no gain is left."""
+        """Candidates with the highest gain; empty if no gain is left."""
         best = self.gains.amax()
         return (self.gains == best.clamp_(min=1)).nonzero().flatten()
 
@@ -50,7 +50,7 @@ class Balls:
         self.gains -= self._holding(fresh.nonzero().flatten())
 
     def _holding(self, rows: Tensor) -> Tensor:
-        """``(N,)`` how many of these points each ball holds."""
+        """``(N,)`` number of these points in each ball."""
         counts = np.zeros(len(self.bits), np.int32)
         for part in rows.split(SIZE):
             counts += np.add.reduce(self._unpacked(part.numpy()), axis=0, dtype=np.int32)

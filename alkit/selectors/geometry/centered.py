@@ -1,4 +1,4 @@
-"""Points about their mean, where rounding takes the least: bounds, and what is within a radius."""
+"""Points about their mean, where rounding errors are smallest: bounds, pairs within a radius."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from alkit.selectors.geometry.points import ROUNDED, Points, pairs
 
 @dataclass(frozen=True, eq=False)
 class Centered(Points):
-    """The points of ``Points``, as far apart as before, moved so that their mean is the origin.
+    """The points of ``Points``, moved so that their mean is the origin; distances do not change.
 
-    Products of bfloat16 then tell most of what float32 tells, in less than half the time, where
-    the processor multiplies them. Outer products stay where they are, as do points of the
-    manhattan distance; both are compared in float32.
+    Products in bfloat16 then resolve most of what float32 resolves, in less than half the time, if
+    the processor multiplies bfloat16. Outer products are not moved, nor are points of the manhattan
+    distance; both are compared in float32.
     """
 
     _shift = None  # type: ignore[assignment]
@@ -24,9 +24,9 @@ class Centered(Points):
 
     @classmethod
     def of(cls, points: Points, multiple: int) -> Centered:
-        """These points, and further ones at the mean, which fill their number up to a multiple.
+        """Center these points, and append points at the mean to reach a multiple in number.
 
-        Kernels for bfloat16 are made, and kept, for each shape, so there should be few.
+        Kernels for bfloat16 are compiled, and kept, for each shape, so there should be few shapes.
         """
         first, *more = points.factors
         if more or points.metric == "manhattan":
@@ -38,13 +38,14 @@ class Centered(Points):
         return moved
 
     def below(self, others: Centered, coarse: bool = False) -> Tensor:
-        """``(N, M)`` distances that are never above the true ones, and just below.
+        """``(N, M)`` lower bounds of the distances, just below the true values.
 
-        Zero where rounding may be all of a distance.
+        Zero where a distance may be rounding error alone.
 
         Args:
             others: M of the same points.
-            coarse: whether a few percent below will do, of the norms, for less than half the time.
+            coarse: whether bounds a few percent of the norms lower will do, for less than half the
+                time.
         """
         if coarse and self._roundable:
             raw = self._rounded(others, -self._slack - ROUNDED)
@@ -53,14 +54,14 @@ class Centered(Points):
         return self._distance(raw.clamp_(min=0))
 
     def closer(self, others: Centered, radius: float, coarse: bool = True) -> Tensor:
-        """Bool ``(N, M)``, which pairs are closer than a radius; exact.
+        """Bool ``(N, M)`` mask of the pairs that are closer than a radius; exact.
 
-        Products tell of most pairs; of those that they cannot tell from the radius, differences.
+        Products decide most pairs; differences decide those that are too close to the radius.
         Cost: N M D multiply-adds, O(N M) memory.
 
         Args:
             others: M of the same points.
-            radius: above 0.
+            radius: the radius, above 0.
             coarse: whether to begin with bfloat16; the result is the same.
         """
         coarse = coarse and self._roundable
@@ -73,7 +74,7 @@ class Centered(Points):
         else:
             lost = lost * (self.squared_norms + others.squared_norms.amax())[:, None]
         doubts = (raw.sub_(limit).abs_() <= lost).nonzero()
-        if coarse and 32 * len(doubts) > raw.numel():  # float32 is then the cheaper one
+        if coarse and 32 * len(doubts) > raw.numel():  # float32 is then cheaper
             return self.closer(others, radius, coarse=False)
         for i, j in pairs(doubts):
             near[i, j] = self[i]._raw_apart(others[j]) < limit

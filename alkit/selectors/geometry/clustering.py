@@ -1,4 +1,4 @@
-"""k-means over points, by blocks: which k groups do they fall into?"""
+"""k-means over points, block by block."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from alkit.hardware import check_memory
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.spaces import Space, as_space
 
-SKETCH = 32  # principal directions that all iterations but the last look at
-DRAWN = 2048  # points, at most, that the directions are of
-SAMPLE = 32  # points a cluster, at least, of the sample
+SKETCH = 32  # principal directions, used by all iterations but the last
+DRAWN = 2048  # largest number of points from which the directions are computed
+SAMPLE = 32  # sampled points per cluster, at least
 ITERATIONS = 10  # at most, on the sample, and again on all points
-TOLERANCE = 3e-3  # relative decrease of the inertia below which they end
-CACHE = 2**19  # values of a block
+TOLERANCE = 3e-3  # relative decrease of the inertia below which iterations end
+CACHE = 2**19  # values per block
 TINY = torch.finfo(torch.float32).tiny
 
 
@@ -30,10 +30,10 @@ class Clusters:
 
     Attributes:
         parts: the points.
-        labels: ``(N,)`` the cluster of each point, in ``0 .. k - 1``; some may be empty.
-        centers: ``(k, W)`` means of the points of each cluster, where an outer product is
-            flattened; of norm one for the cosine distance, as in spherical k-means.
-        about: ``(N,)`` about what ``squared`` is: to the centers before the last mean.
+        labels: ``(N,)`` cluster of each point, in ``0 .. k - 1``; some may be empty.
+        centers: ``(k, W)`` means of the points of each cluster, with outer products flattened; of
+            norm one for the cosine distance, as in spherical k-means.
+        about: ``(N,)`` approximation of ``squared``, to the centers before the last mean.
     """
 
     parts: Sequence[Points]
@@ -43,9 +43,10 @@ class Clusters:
 
     @cached_property
     def squared(self) -> Tensor:
-        """``(N,)`` squared euclidean distances to the center of the own cluster.
+        """``(N,)`` squared euclidean distances to the center of each point's cluster.
 
-        By differences: equal points of a cluster have equal ones. Cost: O(N W).
+        They are computed by differences, so equal points of a cluster have equal distances. Cost:
+        O(N W).
         """
         squared = [
             (block - self.centers[self.labels[rows]]).square_().sum(1)
@@ -54,16 +55,16 @@ class Clusters:
         return torch.cat(squared)
 
     def sizes(self, weights: Tensor | None = None) -> Tensor:
-        """``(k,)`` points of each cluster, or their weight, in float64."""
+        """``(k,)`` number of points in each cluster, or their weight, in float64."""
         ones = torch.ones_like(self.about) if weights is None else weights
         sizes = ones.new_zeros(len(self.centers), dtype=torch.float64)
         return sizes.index_add_(0, self.labels, ones.double())
 
     def members(self, number: int, generator: Generator | None = None) -> tuple[Tensor, ...]:
-        """Which of the first ``number`` points are in each cluster; the nearest come first.
+        """Members of each cluster among the first ``number`` points, the nearest first.
 
-        Those that are equally near come in random order; without a generator, in the order of
-        ``about``, at less cost.
+        Members that are equally near come in random order. Without a generator, members come in the
+        order of ``about``, at less cost.
         """
         labels = self.labels[:number]
         if generator is None:
@@ -76,16 +77,16 @@ class Clusters:
 
 
 def space_with_means(space: Space | None) -> Space:
-    """The space of an argument, where a mean is nearest to its points; None is ``Features()``.
+    """The space of an argument, if means are nearest to their points in it; None is ``Features()``.
 
     Raises:
-        ConfigurationError: no space, or one of the manhattan distance.
+        ConfigurationError: it is not a space, or has the manhattan distance.
     """
     space = as_space(space)
     if space.metric == "manhattan":
         raise ConfigurationError(
-            "k-means minimizes euclidean or cosine distances, which the manhattan distance has no "
-            f"means for: give another metric than that of {space!r}."
+            "k-means minimizes euclidean or cosine distances; means do not minimize the manhattan "
+            f"distance: use another metric than that of {space!r}."
         )
     return space
 
@@ -95,17 +96,17 @@ def kmeans(
 ) -> Clusters:
     """Lloyd's k-means (1982, "Least squares quantization in PCM") from k-means++.
 
-    It starts with a sample, an eighth of the points or 32 a cluster; for a few clusters, with the
-    best of up to 5 runs there. All iterations but the last look at the 32 principal directions of
-    the points alone, in which groups of features are apart; the last one looks at the points
-    themselves. A cluster that loses its last point starts afresh at the point farthest from its
-    center.
+    It starts on a sample, an eighth of the points or 32 per cluster; for a few clusters, with the
+    best of up to 5 runs. All iterations but the last use only the 32 principal directions of the
+    points, which separate groups of features; the last one uses the points themselves. A cluster
+    that loses its last point restarts at the point farthest from its center.
 
     Args:
-        parts: the points, in one part or in several that stay apart in memory; not manhattan.
-        k: how many clusters, at most N.
-        generator: of the sample and of the seeds.
-        weights: ``(N,)`` not negative, of the points in all parts; all zero is as all one.
+        parts: the points, in one part or in several that stay separate in memory; not manhattan.
+        k: number of clusters, at most N.
+        generator: source of random numbers, for the sample and the seeds.
+        weights: ``(N,)`` weights of the points in all parts, not negative; all zero is like all
+            one.
 
     Cost: O(N k (W + 32 i)) multiply-adds for points of W dimensions and i <= 14 iterations, O(N W)
     for the directions. Memory: O(32 N + k W) beyond the points.
@@ -115,7 +116,7 @@ def kmeans(
     first = parts[0]
     width = math.prod(factor.shape[1] for factor in first.factors)
     nbytes = 4 * k * width * first.factors[0].element_size()
-    check_memory(nbytes, first.device, f"k-means of {k:,} clusters", "Ask for fewer, or use PCA.")
+    check_memory(nbytes, first.device, f"k-means with {k:,} clusters", "Use fewer, or PCA.")
     mean, sketch = _sketch(parts, width, generator)
     labels = _search(sketch, k, generator, weights)
     centers, _ = _means(parts, labels, mean.expand(k, -1), weights)
@@ -125,7 +126,7 @@ def kmeans(
 
 
 def _search(points: Points, k: int, generator: Generator, weights: Tensor | None) -> Tensor:
-    """The clusters ``(N,)`` that seeding and Lloyd's iterations find."""
+    """Clusters ``(N,)`` found by seeding and Lloyd's iterations."""
     number = max(len(points) // 8, SAMPLE * k)
     if weights is not None:
         sums = weights.double().cumsum(0)
@@ -137,7 +138,7 @@ def _search(points: Points, k: int, generator: Generator, weights: Tensor | None
         sample = points[rows.to(points.device)]
     else:
         sample = points
-    # unweighted: the sample has the weights; chance matters most where there are few seeds
+    # unweighted, as the sample is drawn by weight; chance matters most with few seeds
     tries = max(1, min(5, 200 // k))
     runs = [_lloyd(sample, _seeds(sample, k, generator), None) for _ in range(tries)]
     centers, labels, _ = min(runs, key=lambda run: run[2])
@@ -145,7 +146,7 @@ def _search(points: Points, k: int, generator: Generator, weights: Tensor | None
 
 
 def _seeds(points: Points, k: int, generator: Generator) -> Tensor:
-    """Greedy k-means++ (Arthur & Vassilvitskii 2007): of some draws the best is kept, each time."""
+    """Greedy k-means++ (Arthur & Vassilvitskii 2007): each seed is the best of a few draws."""
     rows, trials = points.factors[0], 2 + int(math.log(k))
     chance = torch.rand(k, trials, generator=generator, dtype=torch.float64).to(rows.device)
     near = torch.ones_like(points.squared_norms)
@@ -164,7 +165,7 @@ def _seeds(points: Points, k: int, generator: Generator) -> Tensor:
 
 
 def _lloyd(points: Points, centers: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, float]:
-    """Centers, clusters and inertia once that no longer falls."""
+    """Centers, clusters and inertia, once the inertia no longer falls."""
     last = math.inf
     for _ in range(ITERATIONS):
         labels, squared = _assign([points], centers)
@@ -182,9 +183,9 @@ def _lloyd(points: Points, centers: Tensor, weights: Tensor | None) -> tuple[Ten
 def _assign(
     parts: Sequence[Points], centers: Tensor, origin: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The nearest center of each point, and its squared distance from it by the GEMM form.
+    """Nearest center of each point, and its squared distance by the GEMM form.
 
-    Where the points lie far from the origin, another one among them keeps digits of the former.
+    If the points lie far from the origin, an ``origin`` among them preserves digits of the centers.
     """
     moved = centers if origin is None else centers - origin
     half = moved.square().sum(1) / 2
@@ -202,13 +203,13 @@ def _assign(
 def _means(
     parts: Sequence[Points], labels: Tensor, centers: Tensor, weights: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """The means of all clusters, and which are empty: these keep their centers."""
+    """Means of all clusters, and the empty clusters, which keep their centers."""
     k = len(centers)
     sums, mass = torch.zeros_like(centers), torch.zeros_like(centers[:, 0])
     for rows, block in _blocks(parts, 2 * centers.shape[1] + k):
         group = labels[rows]
         ones = torch.ones_like(block[:, 0]) if weights is None else weights[rows].to(block.dtype)
-        if block.is_cuda:  # there, index_add_ adds in an order of its own each time
+        if block.is_cuda:  # there, index_add_ adds in another order each time
             member = torch.zeros(k, len(block), dtype=block.dtype, device=block.device)
             member[group, torch.arange(len(block), device=block.device)] = ones
             sums.addmm_(member, block)
@@ -224,7 +225,7 @@ def _means(
 
 
 def _sketch(parts: Sequence[Points], width: int, generator: Generator) -> tuple[Tensor, Points]:
-    """The mean ``(W,)``, and all points about it, on their principal directions if W is large."""
+    """Mean ``(W,)``, and all points about it, on their principal directions if W is large."""
     sample = parts[0]
     number = min(len(sample), DRAWN, max(2**21 // width, 4 * SKETCH))
     if number < len(sample):
@@ -246,7 +247,7 @@ def _sketch(parts: Sequence[Points], width: int, generator: Generator) -> tuple[
 
 
 def _blocks(parts: Sequence[Points], width: int) -> Iterator[tuple[slice, Tensor]]:
-    """Rows of all parts as plain vectors, so many that ``width`` values of each fit a cache."""
+    """Rows of all parts as plain vectors, in blocks where ``width`` values per row fit a cache."""
     room = CACHE if parts[0].device.type == "cpu" else 64 * CACHE
     size = min(max(room // width, 64), 8192)
     offset = 0

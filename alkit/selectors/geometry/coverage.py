@@ -1,4 +1,4 @@
-"""Greedy maximization of coverage: how alike is each point to the best of what is picked?"""
+"""Greedy maximization of coverage: similarity of each point to the most similar pick."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
 from alkit.selectors.selector import check_number
 
-Kernel = Callable[[Points, Points], Tensor]  # how alike, (N, M): 1 among equals, and never more
+Kernel = Callable[[Points, Points], Tensor]  # similarities (N, M), at most 1, 1 between equals
 
-SAMPLE = 10_000  # points of which the mean coverage is taken, by default
-TABLE = 2**32  # bytes that all values of a kernel may take where they are kept
-FEW = 64  # bounds that are brought up to date first
-MANY = 512  # targets whose coverage has risen, from which on all bounds are brought up to date
+SAMPLE = 10_000  # default number of points in the mean coverage
+TABLE = 2**32  # bytes that a table of all values of a kernel may take
+FEW = 64  # bounds that are updated first
+MANY = 512  # number of targets with risen coverage that triggers an update of all bounds
 
 
 class Coverage:
-    """By how much each candidate raises ``f(S) = sum_i w_i max(0, max_{j in S} k(j, i))``.
+    """Gains of candidates in the coverage ``f(S) = sum_i w_i max(0, max_{j in S} k(j, i))``.
 
     f is submodular: a gain never rises while S grows, so an old one is an upper bound, and only
-    bounds that could be the highest gain are brought up to date: by a table of the kernel where
-    there is room for it; else by the kernel, computed again for those targets alone whose coverage
-    has risen since all gains were exact. Once it has for many targets, all gains are made exact.
+    bounds that could be the highest gain are updated. If there is room for a table of the kernel,
+    updates read it. Otherwise they compute the kernel again, only for targets whose coverage has
+    risen since all gains were exact; once there are many such targets, all gains are made exact.
 
     Args:
-        kernel: how alike two points are.
-        candidates: N of them.
+        kernel: similarity of two points.
+        candidates: N candidates.
         targets: the M points to be covered; default: the candidates.
         weights: ``(M,)`` w, not negative; default: ones.
         known: points that are in S from the start.
-        bonus: ``(N,)`` a gain of each candidate that does not depend on S; default: none.
+        bonus: ``(N,)`` gain of each candidate that does not depend on S; default: none.
 
-    Cost: N M D multiply-adds, half of them where the targets are the candidates; without a table
+    Cost: N M D multiply-adds, half of them if the targets are the candidates. Without a table,
     about N D more for each target whenever a pick raises its coverage, at most N M D H(n) for n
     picks and the harmonic number H. Memory: O(N + M), and with a table 4 N M bytes, at most 4 GiB
     and half of what is free.
@@ -52,11 +52,11 @@ class Coverage:
         known: Points | None = None,
         bonus: Tensor | None = None,
     ) -> None:
-        candidates.squared_distances(candidates[:1])  # its norms are kept, for all of its blocks
+        candidates.squared_distances(candidates[:1])  # caches its norms for all blocks
         targets = candidates if targets is None else targets
         ones = torch.ones(len(targets), dtype=targets.dtype, device=targets.device)
         weights = ones if weights is None else weights.to(ones)
-        self.slack = 8 * torch.finfo(ones.dtype).eps * max(float(weights.sum()), 1.0)  # of a gain
+        self.slack = 8 * torch.finfo(ones.dtype).eps * max(float(weights.sum()), 1.0)  # for gains
         best = torch.zeros_like(ones) if known is None else highest_value(kernel, targets, known)
         live = (weights > 0) & (best < 1)
         if targets is not candidates or 2 * int(live.sum()) < len(live):
@@ -67,10 +67,10 @@ class Coverage:
         self.gains = ones.new_zeros(len(candidates), dtype=torch.float64)
         self.fresh = torch.ones_like(self.gains, dtype=torch.bool)
         self._start()
-        self.settled = self.best, self.gains.clone()  # when all gains were exact
+        self.settled = self.best, self.gains.clone()  # when all gains were last exact
 
     def highest(self) -> Tensor:
-        """The candidates of the highest gain, up to rounding; none where no gain is left."""
+        """Candidates with the highest gain, up to rounding; empty if no gain is left."""
         number = FEW
         while True:
             best = float(self.gains.where(self.fresh, 0).amax())
@@ -87,7 +87,7 @@ class Coverage:
             number *= 2
 
     def take(self, pick: int) -> None:
-        """Put a candidate into S; its own gain is none from now on."""
+        """Add a candidate to S; it is not picked again."""
         self.drop(torch.tensor([pick], device=self.best.device))
         row = slice(pick, pick + 1)
         table = self.table
@@ -98,7 +98,7 @@ class Coverage:
             self._settle()
 
     def drop(self, rows: Tensor) -> None:
-        """Pick none of these."""
+        """Exclude these candidates from further picks."""
         self.gains[rows] = self.settled[1][rows] = -torch.inf
 
     def _table(self) -> Tensor | None:
@@ -107,7 +107,7 @@ class Coverage:
         return self.best.new_empty(shape) if fits(nbytes, self.best.device) else None
 
     def _start(self) -> None:
-        """The gains while nothing is picked; each pair of blocks once."""
+        """Compute the gains before any pick; each pair of blocks is compared once."""
         mirrored = self.targets is self.candidates
         for rows in blocks(self.candidates):
             ours = self.candidates[rows]
@@ -131,7 +131,7 @@ class Coverage:
         self.settled = self.best, self.gains.clone()
 
     def _refresh(self, rows: Tensor) -> None:
-        """Bring some bounds up to date."""
+        """Update some bounds."""
         self.fresh[rows] = True
         if self.table is not None:
             for part in rows.split(FEW):
@@ -152,7 +152,7 @@ class Coverage:
 
 
 def fits(nbytes: int, device: torch.device) -> bool:
-    """Whether a table of so many bytes may be kept: at most 4 GiB, and half of what is free."""
+    """True if a table of this size may be kept: at most 4 GiB, and half of what is free."""
     if device.type == "cuda":
         free = torch.cuda.mem_get_info(device)[0]
     else:
@@ -163,22 +163,22 @@ def fits(nbytes: int, device: torch.device) -> bool:
 def greedy(
     coverage: Coverage | Balls, known: Points | None, n: int, generator: Generator
 ) -> Tensor:
-    """``n`` positions, each time the candidate of the highest gain, the farthest ones afterwards.
+    """Pick ``n`` positions: greedily those with the highest gain, and then the farthest ones.
 
-    Where no gain is left all that matters is covered. Picks are then, as of ``KCenter``, the
-    farthest from all that is annotated or picked; what equals one of these comes last.
+    Once no gain is left, all that matters is covered. Further picks are the farthest from all
+    annotated samples and picks, as in ``KCenter``; candidates equal to one of these come last.
 
     Args:
-        coverage: of N candidates, nothing picked yet.
-        known: what is annotated already.
-        n: how many, at most N.
-        generator: of ties; gains that rounding cannot tell apart are tied.
+        coverage: coverage by N candidates, before any pick.
+        known: points of the annotated samples.
+        n: number of picks, at most N.
+        generator: source of random numbers, for ties; gains that differ by rounding only are tied.
     """
     luck = torch.randperm(len(coverage.gains), generator=generator).to(coverage.gains.device)
     picks: list[int] = []
     while len(picks) < n and len(rows := coverage.highest()):
         picks.append(int(rows[luck[rows].argmin()]))
-        if isinstance(coverage, Coverage) and coverage.bonus is not None:  # twins get it once
+        if isinstance(coverage, Coverage) and coverage.bonus is not None:  # duplicates get it once
             chosen = coverage.candidates[picks[-1] : picks[-1] + 1]
             coverage.drop(rows[coverage.candidates[rows].equals(chosen)])
         if len(picks) < n:
@@ -188,7 +188,7 @@ def greedy(
 
 
 def highest_value(kernel: Kernel, points: Points, others: Points) -> Tensor:
-    """``(N,)`` how alike each point is to the most alike of the others. Memory: O(N)."""
+    """``(N,)`` similarity of each point to the most similar of the others. Memory: O(N)."""
     found = [
         torch.stack([kernel(points[rows], others[part]).amax(1) for part in blocks(others)])
         for rows in blocks(points)
@@ -197,7 +197,7 @@ def highest_value(kernel: Kernel, points: Points, others: Points) -> Tensor:
 
 
 def sample(points: Points, number: int | None, generator: Generator) -> Tensor | None:
-    """``number`` distinct positions drawn at random; None where that is all of them."""
+    """Draw ``number`` distinct positions at random; None if that is all of them."""
     if number is None or number >= len(points):
         return None
     rows = torch.randperm(len(points), generator=generator)[:number]
@@ -205,14 +205,14 @@ def sample(points: Points, number: int | None, generator: Generator) -> Tensor |
 
 
 def check_sample(sample: object) -> None:
-    """A ConfigurationError unless it is None, or an integer of at least 1."""
+    """Raise a ConfigurationError unless it is None, or an integer of at least 1."""
     if sample is not None:
-        whole = "that is whole and at least 1, or None"
+        whole = "an integer of at least 1, or None"
         check_number("sample", sample, whole, lambda number: number >= 1 and number == int(number))
 
 
 def blocks(rows: Points | Tensor, start: int = 0, against: int = 512) -> Iterator[slice]:
-    """Parts of these rows, so small that comparisons with so many others fit a cache."""
+    """Parts of these rows, so small that comparing them with ``against`` others fits a cache."""
     size = 2**18 // against if rows.device.type == "cpu" else 8192
     for first in range(start, len(rows), size):
         yield slice(first, min(first + size, len(rows)))

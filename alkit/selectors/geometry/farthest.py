@@ -1,4 +1,4 @@
-"""Farthest-first traversal: each time the point farthest from all centers so far."""
+"""Farthest-first traversal: each pick is the point farthest from all centers so far."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alkit.selectors.geometry.points import Points
 FIRST = 192  # centers that every candidate is compared with
 
 
-GROWTH = 4  # until there are so many, whenever they have become so many times as many
+GROWTH = 4  # up to FIRST, all candidates are compared when centers grew by this factor
 
 
 RUNNERS = 256  # candidates whose distances are kept exact while picks are made
@@ -29,23 +29,23 @@ def farthest_first(
     weights: Tensor | None = None,
     block: int = 2048,
 ) -> Tensor:
-    """``n`` positions, each time the one whose weight times distance to the centers is highest.
+    """Pick ``n`` positions, each of the highest weight times distance to the nearest center.
 
     A distance to the nearest center only falls as centers are added, so an old one is an upper
-    bound. Only the ``block`` highest bounds are brought up to date at a time, against all the
-    centers that they missed by one GEMM; and while the best of these is above every other bound
-    it is what comparing everything would pick.
+    bound. Only the ``block`` highest bounds are updated at a time, by one GEMM against all the
+    centers that they missed. While the best of these is above every other bound, it is the pick
+    that comparing everything would make.
 
     Args:
         points: N candidates.
-        known: centers from the start; with none, the first pick has the highest weight.
-        n: how many, at most N.
-        generator: of ties.
+        known: centers from the start; without them, the first pick has the highest weight.
+        n: number of picks, at most N.
+        generator: source of random numbers, for ties.
         weights: ``(N,)``, not negative; default: all one. Once every weighted distance is zero,
             the rest is picked as if all weights were one, and then at random.
-        block: how many at a time; the picks do not depend on it.
+        block: number of bounds to update at a time; the picks do not depend on it.
     """
-    # less than what tells two distances apart: it decides between equal ones only
+    # too small to matter between distances that differ: it only breaks ties
     luck = 1 + torch.rand(len(points), generator=generator, dtype=torch.float64) * 2.0**-30
     luck = luck.to(points.device)
     keys = luck if weights is None or not weights.any() else weights.double() * luck
@@ -65,20 +65,20 @@ def farthest_first(
 
 
 class _Centers:
-    """The centers so far, and what is known of the distance of each point to the nearest."""
+    """The centers so far, and upper bounds of the distance of each point to the nearest one."""
 
     def __init__(self, points: Points, known: Points | None, picked: list[int]) -> None:
         self.points, self.known, self.picked = points, known, picked
         N, device = len(points), points.device
         self.bounds = torch.full((N,), torch.inf, dtype=torch.float64, device=device)
         self.seen = torch.zeros(N, dtype=torch.int32, device=device)
-        self.met = 0  # centers that every point has seen
+        self.met = 0  # centers that every point was compared with
 
     def __len__(self) -> int:
         return len(self.picked) + (0 if self.known is None else len(self.known))
 
     def between(self, start: int, end: int) -> Iterator[Points]:
-        """The centers from one number to another, in the order in which they came."""
+        """The centers from one number to another, in the order in which they were added."""
         known = len(self) - len(self.picked)
         if self.known is not None and start < known:
             yield self.known[start:end]
@@ -86,9 +86,9 @@ class _Centers:
             yield self.points[torch.tensor(missed, device=self.points.device)]
 
     def meet_all(self) -> None:
-        """Compare every point with the first centers, and with more of them as they grow in number.
+        """Compare every point with the first centers, and with more of them as their number grows.
 
-        Bounds by few centers are so high that nearly all points would ask for more one by one.
+        Bounds by few centers are so high that nearly all points would need more of them one by one.
         """
         if self.met == FIRST or len(self) < GROWTH * self.met:
             return
@@ -98,9 +98,10 @@ class _Centers:
         self.seen.clamp_(min=self.met)
 
     def update(self, rows: Tensor) -> None:
-        """Lower bounds by as many more centers as they know already, or by all that they missed.
+        """Lower bounds by as many more centers as the rows have seen, or by all that they missed.
 
-        Most rows then need no more; those that missed about as many centers go together.
+        Most rows then need no more. Rows that missed about the same number of centers are updated
+        together.
         """
         for part in rows[self.seen[rows].argsort()].split(512):
             points, bounds, seen = self.points[part], self.bounds[part], self.seen[part]
@@ -110,14 +111,14 @@ class _Centers:
             self.bounds[part], self.seen[part] = bounds, end
 
     def exact(self, points: Points) -> Tensor:
-        """The distances themselves."""
+        """Exact distances to the nearest center."""
         return torch.stack(
             [points.nearest(centers) for centers in self.between(0, len(self))]
         ).amin(0)
 
 
 def _race(centers: _Centers, keys: Tensor, heights: Tensor, n: int, block: int) -> None:
-    """Bring the highest bounds up to date, and pick while the best is above all the others."""
+    """Update the highest bounds, and pick while the best one is above all the others."""
     rows, outside = _highest(heights, block)
     stale = rows
     while len(stale):
@@ -141,7 +142,7 @@ def _race(centers: _Centers, keys: Tensor, heights: Tensor, n: int, block: int) 
 
 
 def _highest(heights: Tensor, number: int) -> tuple[Tensor, float]:
-    """The positions of the ``number`` highest above zero, and the highest of the others."""
+    """Positions of the ``number`` highest above zero, and the highest of the others."""
     top = heights.topk(min(number + 1, len(heights)))
     outside = max(float(top.values[-1]) if len(heights) > number else 0.0, TINY)
     return top.indices[top.values >= outside], outside

@@ -1,4 +1,4 @@
-"""Fisher information of the last layer: how much would it tell about the weights?"""
+"""Fisher information of the last layer, and its change with each candidate."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from torch import Tensor
 
 
 class Trace:
-    """``tr(M^-1 F)``, and how much it changes with each candidate that is added to M or removed.
+    """``tr(M^-1 F)``, and its change with each candidate that is added to M or removed.
 
-    The information of a candidate is V V', V its root times its row. With ``G = V' M^-1 V`` and
-    ``H = V' M^-1 F M^-1 V``, ``(N, k, k)``, by Woodbury the trace falls by
-    ``tr((I + G)^-1 H)`` where it is added, and rises by ``tr((I - G)^-1 H)`` where it is removed.
+    The information of a candidate is V V', where V is its root times its row. Let
+    ``G = V' M^-1 V`` and ``H = V' M^-1 F M^-1 V``, both ``(N, k, k)``. By Woodbury, adding a
+    candidate lowers the trace by ``tr((I + G)^-1 H)``, and removing it raises the trace by
+    ``tr((I - G)^-1 H)``.
 
     Args:
-        rows: ``(N, d)``.
-        roots: ``(N, C, k)``.
-        prior: M from the start, ``(C d, C d)``, class by class.
-        fisher: F.
+        rows: ``(N, d)`` features.
+        roots: ``(N, C, k)`` roots; see ``roots``.
+        prior: M at the start, ``(C d, C d)``, class by class.
+        fisher: F, ``(C d, C d)``.
     """
 
     def __init__(self, rows: Tensor, roots: Tensor, prior: Tensor, fisher: Tensor) -> None:
@@ -29,7 +30,7 @@ class Trace:
         self.g, self.h = self._within(self.inverse), self._within(self.middle)
 
     def among(self, members: list[int]) -> Trace:
-        """The same after all members were added, of these alone; free of gathered rounding."""
+        """The trace after all members were added, over these alone; without gathered rounding."""
         prior = self.prior.clone()
         for member in members:
             embedding = self._embedding(member)
@@ -37,7 +38,7 @@ class Trace:
         return Trace(self.rows[members], self.roots[members], prior, self.fisher)
 
     def change(self, sign: int) -> Tensor:
-        """``(N,)`` by how much the trace falls (sign 1), or rises (-1), with each candidate."""
+        """``(N,)`` fall (sign 1) or rise (-1) of the trace with each candidate."""
         identity = torch.eye(self.g.shape[1]).to(self.g)
         found = [
             torch.linalg.solve(identity + sign * self.g[part], self.h[part])
@@ -65,7 +66,7 @@ class Trace:
         self.middle -= sign * (c + c.T)
 
     def _embedding(self, position: int) -> Tensor:
-        """``(C d, k)`` V of a candidate."""
+        """V, ``(C d, k)``, of a candidate."""
         return (self.roots[position, :, None] * self.rows[position, :, None]).flatten(0, 1)
 
     def _across(self, part: slice, right: Tensor) -> Tensor:
@@ -91,7 +92,7 @@ class Trace:
 
 
 def information(rows: Tensor, p: Tensor) -> Tensor:
-    """``(C d, C d)`` the sum of ``(diag(p) - p p') x (e e')``."""
+    """Sum ``(C d, C d)`` of ``(diag(p) - p p') x (e e')`` over the samples."""
     classes, width = p.shape[1], rows.shape[1]
     total = rows.new_zeros(classes, width, classes, width)
     flat = total.view(classes * width, -1)
@@ -105,14 +106,14 @@ def information(rows: Tensor, p: Tensor) -> Tensor:
 
 
 def roots(p: Tensor, classes: int | None) -> Tensor:
-    """``(N, C, k)`` whose product with itself is ``diag(p) - p p'``, where k is C."""
+    """Roots ``(N, C, k)``: their product with themselves is ``diag(p) - p p'`` if k is C."""
     best = p.topk(min(classes or p.shape[1], p.shape[1]), dim=1)
     roots = -p[:, :, None] * best.values.sqrt()[:, None]
     return roots.scatter_add_(1, best.indices[:, None], best.values.sqrt()[:, None])
 
 
 def _parts(rows: Tensor, values: int = 64) -> Iterator[slice]:
-    """Blocks of rows of so many values each."""
+    """Blocks of rows with ``values`` values each."""
     size = max(1, 2**18 // values)
     for start in range(0, len(rows), size):
         yield slice(start, start + size)

@@ -1,4 +1,4 @@
-"""What the labels of a batch would tell, together, of the posterior samples."""
+"""Joint information of the labels of a batch about the posterior samples."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-TINY = 1e-300  # stands for zero in a logarithm, and for the least weight that is kept
-PASSES = 3  # of the clustering that merges configurations
+TINY = 1e-300  # replaces zero in a logarithm; also the smallest weight that is kept
+PASSES = 3  # iterations of the clustering that merges configurations
 
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """Configurations of the labels of a batch, each with what it would say of the samples.
+    """Configurations of the labels of a batch, each with its posterior over the samples.
 
-    Labels are independent given the sample of the posterior, so a configuration tells no more of
-    another label than the chances that it leaves to each of the K samples.
+    Labels are independent given the posterior sample. All that a configuration reveals about
+    another label is therefore in the probabilities that it leaves to the K samples.
 
     Attributes:
-        weights: ``(M,)`` the probability of each configuration, float64.
-        posteriors: ``(M, K)`` the chances of the samples once its labels are known, float64.
+        weights: ``(M,)`` probability of each configuration, float64.
+        posteriors: ``(M, K)`` probabilities of the samples given its labels, float64.
     """
 
     weights: Tensor
@@ -29,7 +29,7 @@ class Joint:
 
     @classmethod
     def empty(cls, samples: int, device: torch.device) -> Joint:
-        """That of no label: all samples are equally likely."""
+        """Configurations of no labels: all samples are equally likely."""
         one = torch.ones(1, dtype=torch.float64, device=device)
         return cls(one, one.expand(1, samples) / samples)
 
@@ -37,13 +37,13 @@ class Joint:
         return len(self.weights)
 
     def gains(self, p: Tensor, entropies: Tensor) -> Tensor:
-        """``(B,)`` what one more label would tell: ``H[y | batch] - E_k H[y | k]``, in nats.
+        """Information ``(B,)`` of one more label: ``H[y | batch] - E_k H[y | k]``, in nats.
 
         Cost: B M K C multiply-adds and B M C logarithms.
 
         Args:
             p: ``(B, K, C)`` probabilities of the labels, float64.
-            entropies: ``(B, K)`` of these.
+            entropies: ``(B, K)`` entropies of these.
         """
         joint = torch.cat([self._entropies(rows) for rows in _parts(p, p[0].shape[-1])])
         return joint - entropies @ (self.weights @ self.posteriors)
@@ -58,12 +58,12 @@ class Joint:
         return total.view(len(p), -1).sum(1)
 
     def extended(self, p: Tensor, most: int, generator: Generator) -> Joint:
-        """That of the same labels and one more.
+        """Configurations of the same labels and one more.
 
         Args:
             p: ``(K, C)`` probabilities of the new label, float64.
-            most: how many configurations there may be; of more, this many are drawn.
-            generator: of the draw.
+            most: largest number of configurations; if there are more, this many are drawn.
+            generator: source of random numbers for the draw.
         """
         weights = (self.weights[:, None] * (self.posteriors @ p)).flatten()
         rows = (weights > TINY).nonzero().flatten()
@@ -76,10 +76,11 @@ class Joint:
         return Joint(weights, posteriors / posteriors.sum(1, keepdim=True))
 
     def merged(self, number: int) -> Joint:
-        """At most so many groups of configurations, each with the mean of its posteriors.
+        """Merge configurations into at most ``number`` groups with the mean of their posteriors.
 
-        No gain is smaller than before, since entropy is concave; nor much larger, since those of
-        a group are alike: it is k-means in the square roots of the posteriors, from quantiles.
+        No gain is smaller than before, since entropy is concave, nor much larger, since the
+        posteriors of a group are similar. Groups come from k-means in the square roots of the
+        posteriors, started at quantiles.
         """
         steps = torch.arange(number, device=self.weights.device) + 0.5
         shares = self.weights.cumsum(0)
@@ -98,19 +99,19 @@ class Joint:
 
 
 def thinned(weights: Tensor, number: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Fewer rows that stand for all: their positions, ascending, and their new weights.
+    """Fewer rows that represent all: their positions, ascending, and their new weights.
 
-    Heavy ones stay as they are; the others are drawn in proportion to their weights, at regular
-    steps, and share what these weigh evenly. Sums over the rows, of any function, stay unbiased;
+    Heavy rows stay as they are. The others are drawn in proportion to their weights, at regular
+    steps, and share their total weight evenly. Sums over the rows, of any function, stay unbiased;
     Fearnhead & Clifford 2003, "On-line inference for hidden Markov models via particle filters".
 
     Args:
         weights: ``(M,)``, above zero.
-        number: how many are to stay, fewer than M; where rounding draws one twice, one less.
-        generator: of the one random number that is drawn.
+        number: number of rows to keep, fewer than M; one less if rounding draws a row twice.
+        generator: source of the one random number that is drawn.
     """
     ordered = weights.topk(number + 1).values
-    counts = torch.arange(number, device=weights.device)  # of heavy ones
+    counts = torch.arange(number, device=weights.device)  # numbers of heavy rows
     light = (weights.sum() - (ordered.cumsum(0) - ordered)[:number]).clamp_(min=0)
     heavy = ordered[:number] * (number - counts) > light
     threshold = ordered[int(heavy.cumprod(0).sum())]
@@ -126,8 +127,8 @@ def thinned(weights: Tensor, number: int, generator: Generator) -> tuple[Tensor,
 
 
 def _parts(rows: Tensor, width: int) -> Iterator[Tensor]:
-    """Blocks of rows, so small that products of so many columns fit a cache."""
+    """Blocks of rows, so small that products with ``width`` columns fit a cache."""
     budget = 2**17 if rows.device.type == "cpu" else 2**24
-    if rows.ndim == 3:  # columns themselves: leave room for configurations
+    if rows.ndim == 3:  # these are the columns: leave room for configurations
         budget //= 16
     return iter(rows.split(max(1, budget // width)))

@@ -1,4 +1,4 @@
-"""Points that can be compared: how far apart are rows i and j?"""
+"""Points and their distances, computed block by block."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alkit.hardware import matmul_precision, multiplies_bfloat16
 
 Metric = Literal["euclidean", "cosine", "manhattan"]
 
-ROUNDED = 3.1 * 2.0**-8  # what inner products of bfloat16 lose by rounding: both factors, result
+ROUNDED = 3.1 * 2.0**-8  # rounding error of bfloat16 inner products: both factors, result
 REDUCED = {"tf32": 2.0**-9, "high": 2.0**-9, "bf16": 2.0**-6, "medium": 2.0**-6}
 
 
@@ -24,13 +24,13 @@ REDUCED = {"tf32": 2.0**-9, "high": 2.0**-9, "bf16": 2.0**-6, "medium": 2.0**-6}
 class Points:
     """N points of a metric space, compared block by block: never N x N at once.
 
-    A point is the outer product of its rows in ``factors``: one matrix ``(N, D)`` for ordinary
-    vectors; two, ``(N, C)`` and ``(N, D)``, for a gradient embedding, whose ``N x C D`` values are
+    A point is the outer product of its rows in ``factors``. Ordinary vectors are one matrix
+    ``(N, D)``. A gradient embedding is two, ``(N, C)`` and ``(N, D)``; its ``N x C D`` values are
     never formed, as inner products factor: ``<a_i b_i, a_j b_j> = <a_i, a_j> <b_i, b_j>``.
 
     Args:
-        factors: matrices of N rows, float32 or float64, contiguous. For the cosine distance
-            their rows are of norm one.
+        factors: matrices of N rows, float32 or float64, contiguous. For the cosine distance their
+            rows have norm one.
         metric: ``"euclidean"``; ``"cosine"`` (1 - cosine; a row of zeros is 1/2 from the others);
             or ``"manhattan"`` (one factor).
     """
@@ -66,7 +66,7 @@ class Points:
 
     @cached_property
     def squared_norms(self) -> Tensor:
-        """``(N,)`` squared euclidean norms. Raises a NonFiniteError where they overflow."""
+        """``(N,)`` squared euclidean norms. Raises a NonFiniteError if they overflow."""
         norms = vector_norm(self.factors[0], dim=1).square_()
         for factor in self.factors[1:]:
             norms *= vector_norm(factor, dim=1).square_()
@@ -78,7 +78,7 @@ class Points:
         return norms
 
     def inner(self, others: Points) -> Tensor:
-        """``(N, M)`` inner products; one GEMM a factor."""
+        """``(N, M)`` inner products; one GEMM per factor."""
         product = self.factors[0] @ others.factors[0].T
         for ours, theirs in zip(self.factors[1:], others.factors[1:], strict=True):
             product *= ours @ theirs.T
@@ -87,14 +87,14 @@ class Points:
     def squared_distances(self, others: Points, own: Tensor | None = None) -> Tensor:
         """``(N, M)`` squared distances of the metric, never negative, zero between equal rows.
 
-        Within 1 % of the true ones, far closer but for pairs that are next to each other. Cost:
-        N M D multiply-adds, O(N M) memory. Pairs too close for the GEMM form to tell how far apart
-        they are, are compared once more, difference by difference.
+        Within 1 % of the true values, and far closer except for pairs that are next to each other.
+        Pairs too close for the GEMM form to resolve are compared once more, by differences. Cost:
+        N M D multiply-adds, O(N M) memory.
 
         Args:
             others: M points.
-            own: ``(N,)`` which of the others each point itself is; infinitely far, it counts as
-                no neighbor of its own.
+            own: ``(N,)`` position of each point among the others. The distance there is infinite,
+                so that no point is its own neighbor.
         """
         result = self.factors[0].new_empty(len(self), len(others))
         for rows, block, moved in self._blocks(others):
@@ -113,23 +113,23 @@ class Points:
         return self.squared_distances(others, own).sqrt_()
 
     def equals(self, other: Points) -> Tensor:
-        """``(N,)`` which of the points are where this one is. Cost: O(N D)."""
+        """``(N,)`` mask of the points that equal this one. Cost: O(N D)."""
         if len(self.factors) == 1:
             return (self.factors[0] - other.factors[0]).abs_().amax(1) == 0
         return self._raw_apart(other) == 0
 
     def apart(self, others: Points) -> Tensor:
-        """``(N,)`` float64 distances row by row, to as many others or to one.
+        """``(N,)`` float64 distances row by row, to the same number of others or to one.
 
-        By differences in float64: equal rows give equal values wherever they stand, and zero
-        among themselves. Cost: O(N D), without a GEMM.
+        They are computed by differences in float64: equal rows have equal values at any position,
+        and distance zero from each other. Cost: O(N D), without a GEMM.
         """
         return self._distance(self._raw_apart(others))
 
     def nearest(self, others: Points) -> Tensor:
         """``(N,)`` float64 distances to the nearest of M others, as exact as ``apart``.
 
-        The GEMM form tells which of them can be the nearest; differences decide. Cost: N M D
+        The GEMM form finds which of them can be the nearest; differences decide. Cost: N M D
         multiply-adds, O(N) memory.
         """
         result = self.factors[0].new_full((len(self),), torch.inf, dtype=torch.float64)
@@ -147,17 +147,18 @@ class Points:
         return self._distance(result)
 
     def reach(self, others: Points, coarse: bool = False) -> Tensor:
-        """``(N,)`` float64, never below the distance to the nearest of M others, and just above.
+        """``(N,)`` float64 upper bounds of the distance to the nearest of M others, just above it.
 
         Zero for a row that equals one of them. Cheaper than ``nearest``: N M D multiply-adds and
         little else, O(N) memory.
 
         Args:
             others: M points.
-            coarse: whether a few percent above will do: half the time where the processor
-                multiplies bfloat16, and the points are one matrix of float32 around the origin.
+            coarse: whether bounds a few percent above will do. That takes half the time if the
+                processor multiplies bfloat16, and the points are one matrix of float32 around the
+                origin.
         """
-        coarse = coarse and self._roundable and len(others) > 16  # few are soon compared
+        coarse = coarse and self._roundable and len(others) > 16  # a few are quickly compared
         slack = self._slack + ROUNDED * coarse
         result = self.factors[0].new_full((len(self),), torch.inf, dtype=torch.float64)
         for rows, block, moved in self._blocks(others):
@@ -172,23 +173,23 @@ class Points:
 
     @cached_property
     def _slack(self) -> float:
-        """How far off the GEMM form may be, as a share of both squared norms: a rigorous bound."""
+        """Rigorous bound of the error of the GEMM form, as a share of both squared norms."""
         width = 512 + sum(factor.shape[1] for factor in self.factors)
         reduced = _reduced(self.device) if self.dtype == torch.float32 else 0.0
         return width * torch.finfo(self.dtype).eps + reduced
 
     @cached_property
     def _center(self) -> tuple[Tensor, float]:
-        """The mean of a sample of the rows, and its squared norm over the variance around it."""
+        """Mean of a sample of the rows, and its squared norm over the variance around it."""
         every = slice(None, None, max(1, len(self) // 1024))
         mean = self.factors[0][every].mean(0)
         squared = mean.square().sum()
-        spread = self.squared_norms[every].mean() - squared  # of far points nothing may be left
+        spread = self.squared_norms[every].mean() - squared  # may vanish for far points
         return mean, float(squared / spread.clamp_min(torch.finfo(self.dtype).tiny))
 
     @cached_property
     def _shift(self) -> Tensor | None:
-        """What to subtract before a GEMM, where the points lie together, far from the origin."""
+        """Vector to subtract before a GEMM, if the points lie together, far from the origin."""
         if len(self.factors) > 1 or self.metric == "manhattan" or not len(self):
             return None
         mean, distance = self._center
@@ -202,18 +203,18 @@ class Points:
         return moved
 
     def _blocks(self, others: Points) -> Iterator[tuple[slice, Points, Points]]:
-        """Rows whose comparisons fit a cache, these points and the others ready for a GEMM."""
+        """Rows whose comparisons fit a cache, with these points and the others ready for a GEMM."""
         budget = 2**19 if self.device.type == "cpu" else 2**24
         width = max(factor.shape[1] for factor in self.factors)
         size = max(256, min(budget // max(1, len(others)), 2 * budget // max(1, width)))
         moved = others._moved(self._shift)
-        _ = self.squared_norms  # once, not block by block; and where they overflow nothing is done
+        _ = self.squared_norms  # once, not block by block; an overflow raises before any work
         for start in range(0, len(self) if len(others) else 0, size):
             rows = slice(start, start + size)
             yield rows, self[rows]._moved(self._shift), moved
 
     def _raw(self, others: Points, slack: float = 0.0) -> Tensor:
-        """``(N, M)`` by GEMM, raised by what it may be off: manhattan, or squared euclidean."""
+        """``(N, M)`` manhattan or squared euclidean distances by GEMM, plus their error bound."""
         if self.metric == "manhattan":
             raw = torch.cdist(self.factors[0], others.factors[0], p=1)
             return raw.mul_(1 + slack) if slack else raw
@@ -234,7 +235,7 @@ class Points:
             and self.dtype == torch.float32
             and multiplies_bfloat16(self.device)
             and len(self) > 0
-            and self._center[1] < 1  # farther from the origin more is lost than is gained
+            and self._center[1] < 1  # farther from the origin it costs more than it gains
         )
 
     @cached_property
@@ -242,7 +243,7 @@ class Points:
         return self.factors[0].bfloat16()
 
     def _rounded(self, others: Points, slack: float) -> Tensor:
-        """As ``_raw`` with a slack, of factors in bfloat16."""
+        """Result of ``_raw`` with a slack, by factors in bfloat16."""
         raw = (self._bfloat16 @ others._bfloat16.T).float()
         torch.add(others.squared_norms * (1 + slack), raw, alpha=-2, out=raw)
         return raw.add_(self.squared_norms[:, None] * (1 + slack))
@@ -258,7 +259,7 @@ class Points:
             raw[i, j] = rows[i]._raw_apart(others[j]).to(raw.dtype)
 
     def _raw_apart(self, others: Points) -> Tensor:
-        """By differences; of outer products ``(a-c) b' + c (b-d)'``, of rank one each."""
+        """Raw distances by differences; for outer products, of ``(a-c) b' + c (b-d)'``."""
         factors = zip(self.factors, others.factors, strict=True)
         (a, c), *more = [(ours.double(), theirs.double()) for ours, theirs in factors]
         first = a - c
@@ -278,11 +279,11 @@ class Points:
 
 
 def _reduced(device: torch.device) -> float:
-    """What float32 products lose where a user lets torch round their factors (TF32, bfloat16)."""
+    """Rounding error of float32 products if a user lets torch round factors (TF32, bfloat16)."""
     return REDUCED.get(matmul_precision(device), 0.0)
 
 
 def pairs(places: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Rows and columns ``(P, 2)``, in parts that bound the memory of their comparison."""
+    """Rows and columns of places ``(P, 2)``, in parts that bound the memory of their comparison."""
     i, j = places.unbind(1)
     return zip(i.split(512), j.split(512), strict=True)

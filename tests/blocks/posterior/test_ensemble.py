@@ -1,4 +1,4 @@
-"""Members of an ensemble start apart, learn in turns, and are asked together."""
+"""Members of an ensemble start different, train in turns, and predict together."""
 
 import copy
 import pickle
@@ -22,7 +22,7 @@ def module():
 
 
 class Free(nn.Module):
-    """A weight that no layer knows how to draw."""
+    """A module with a weight that no layer can redraw."""
 
     def __init__(self):
         super().__init__()
@@ -47,7 +47,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("make", KINDS.values(), ids=KINDS.keys())
-def test_members_start_apart_and_answer_side_by_side(make):
+def test_members_start_with_different_weights_and_outputs_are_stacked(make):
     ensemble = al.Ensemble(make(), members=3).build()
     outputs = ensemble.predict(X)
     assert outputs.shape[:2] == (6, 3)
@@ -58,7 +58,7 @@ def test_members_start_apart_and_answer_side_by_side(make):
         assert not torch.allclose(outputs[:, one], outputs[:, other])
 
 
-def test_each_member_is_drawn_as_one_network_is():
+def test_each_member_is_drawn_like_a_single_network():
     torch.manual_seed(3)
     ensemble = al.Ensemble(recipe(), members=2).build()
     torch.manual_seed(3)
@@ -76,7 +76,7 @@ def test_each_member_is_drawn_as_one_network_is():
     assert not torch.equal(ensemble.members[0][0].weight, net[0].weight)
 
 
-def test_in_training_the_members_take_turns_and_a_step_moves_one_alone():
+def test_in_training_the_members_take_turns_and_a_step_moves_only_one():
     ensemble = al.Ensemble(module(), members=3).build().train()
     optimizer = torch.optim.AdamW(ensemble.parameters(), lr=0.1, weight_decay=0.5)
     for step in range(7):
@@ -105,7 +105,7 @@ def test_a_prediction_between_two_steps_takes_no_turn_and_the_turn_is_saved():
     assert not torch.equal(first, twin.members[2](X))
 
 
-def test_samples_of_samples_are_one_axis():
+def test_samples_of_samples_share_one_axis():
     net = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 3))
     ensemble = al.Ensemble(al.MCDropout(net, samples=5), members=2)
     with pytest.raises(ConfigurationError, match=r"same weights in 'model\.0\.weight'"):
@@ -115,7 +115,7 @@ def test_samples_of_samples_are_one_axis():
     assert ensemble.predict(X).shape == (6, 10, 3)
 
 
-def test_members_that_share_weights_are_refused():
+def test_members_that_share_weights_raise():
     shared, one = nn.Linear(4, 4), nn.Linear(4, 3)
     for modules in ([one, one], [nn.Sequential(shared, one), nn.Sequential(shared, Free())]):
         with pytest.raises(ConfigurationError, match=r"\[Net\(\) for _ in range\(5\)\]"):
@@ -129,7 +129,7 @@ def test_members_that_share_weights_are_refused():
         al.Ensemble(came_built, members=2).build()(X)
 
 
-def test_a_frozen_part_may_be_common():
+def test_members_may_share_a_frozen_part():
     frozen = nn.Linear(4, 4).requires_grad_(False)
     ensemble = al.Ensemble(al.Sequential(frozen, al.Layer(nn.Linear, 4, 3)), members=3).build()
     assert ensemble.predict(X).shape == (6, 3, 3)
@@ -140,12 +140,12 @@ def test_a_frozen_part_may_be_common():
     [(module(), 1), (module(), 0), (module(), 2.0), (module(), True), ([Free()], None),
      ([Free(), Free()], 3)],
 )  # fmt: skip
-def test_numbers_that_do_not_fit_are_refused(model, members):
+def test_an_invalid_number_of_members_raises(model, members):
     with pytest.raises(ConfigurationError, match="members"):
         al.Ensemble(model, members)
 
 
-def test_outputs_that_are_no_tensor_are_refused():
+def test_outputs_that_are_not_tensors_raise():
     with pytest.raises(
         ModelOutputError, match=r"Ensemble expects .* one tensor \(N, C\), got tuple"
     ):

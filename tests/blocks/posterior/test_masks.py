@@ -14,7 +14,7 @@ X = torch.randn(3, 400, 2, 2)
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
-def test_masks_keep_what_the_rate_says_independently_of_each_other(p):
+def test_masks_are_independent_and_keep_units_at_the_rate(p):
     masks = torch.stack(Masks(0, 50).keep("a", 0, nn.Dropout2d(p), X)).flatten(1).float()
     assert masks.shape == (50, 400)
     assert masks.mean() == pytest.approx(1 - p, abs=0.01)
@@ -22,7 +22,7 @@ def test_masks_keep_what_the_rate_says_independently_of_each_other(p):
     assert torch.corrcoef(masks).fill_diagonal_(0).abs().max() < 0.3
 
 
-def test_a_mask_is_a_function_of_what_it_is_asked_for():
+def test_a_mask_is_a_function_of_its_arguments():
     layer, one = nn.Dropout(0.5), Masks(0, 3).keep("a", 0, nn.Dropout(0.5), X)
     for same in (Masks(0, 5), copy.deepcopy(Masks(0, 3)), pickle.loads(pickle.dumps(Masks(0, 3)))):
         assert torch.equal(same.keep("a", 0, layer, X[:1])[2], one[2])
@@ -51,7 +51,7 @@ def test_a_mask_is_a_function_of_what_it_is_asked_for():
         (nn.FeatureAlphaDropout(), (5, 4, 3), (4, 1)),
     ],
 )
-def test_channels_are_dropped_whole_and_units_each(layer, shape, expected):
+def test_channels_are_dropped_whole_and_units_separately(layer, shape, expected):
     assert mask_shape(layer, torch.ones(shape)) == expected
 
 
@@ -59,12 +59,12 @@ def test_channels_are_dropped_whole_and_units_each(layer, shape, expected):
     ("layer", "shape"),
     [(nn.Dropout1d(), (5, 4)), (nn.Dropout2d(), (5, 4)), (nn.Dropout3d(), (5, 4, 3, 2))],
 )
-def test_an_input_without_rows_is_refused(layer, shape):
+def test_an_input_without_rows_raises(layer, shape):
     with pytest.raises(ConfigurationError, match=r"expects a batch \(N, C, ...\)"):
         mask_shape(layer, torch.ones(shape))
 
 
-def test_the_first_axis_is_the_batch_or_several_rows_of_each_sample():
+def test_the_first_axis_is_the_batch_or_several_rows_per_sample():
     check_rows(nn.Dropout(), "a", torch.ones(6, 2), 3)
     check_rows(nn.Dropout(), "a", torch.ones(6, 2), None)
     for x in (torch.ones(4, 2), torch.ones(6)):
@@ -77,18 +77,18 @@ def test_the_first_axis_is_the_batch_or_several_rows_of_each_sample():
     [nn.Dropout(0.3), nn.Dropout2d(0.6), nn.AlphaDropout(0.3), nn.FeatureAlphaDropout(0.2)],
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_what_is_kept_is_what_torch_makes_of_it(layer, dtype):
+def test_kept_units_have_the_values_of_torch(layer, dtype):
     x = torch.randn(2, 30, 4, 4, dtype=dtype).abs() + 1
     with torch.random.fork_rng():
         torch.manual_seed(0)
         theirs = layer.train()(x)
-    dropped = theirs.flatten().mode().values  # the value that is there most often
+    dropped = theirs.flatten().mode().values  # the most frequent value
     for row in range(2):
         ours = masked(layer, x[row : row + 1], theirs[row] != dropped)
         torch.testing.assert_close(ours[0], theirs[row])
 
 
-def test_rates_of_zero_and_one_are_what_torch_makes_of_them():
+def test_rates_of_zero_and_one_match_torch():
     x = torch.randn(2, 5)
     for layer in (nn.Dropout, nn.AlphaDropout):
         assert torch.equal(masked(layer(1.0), x, torch.zeros(5, dtype=torch.bool)), 0 * x)
@@ -96,9 +96,9 @@ def test_rates_of_zero_and_one_are_what_torch_makes_of_them():
         torch.testing.assert_close(ours, x)
 
 
-def test_layers_are_found_by_what_they_do():
+def test_layers_are_found_by_their_forward():
     class Renamed(nn.Dropout2d):
-        """Drops as its parent does."""
+        """Drops exactly as its parent class."""
 
     class Own(nn.Dropout):
         def forward(self, x):

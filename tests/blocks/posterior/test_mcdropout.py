@@ -1,4 +1,4 @@
-"""MCDropout: K fixed sets of masks, the same numbers as K naive passes, and nothing else moved."""
+"""MCDropout: K fixed sets of masks, the outputs of K naive passes, and no side effects."""
 
 import copy
 import pickle
@@ -31,7 +31,7 @@ def channels():
 
 
 class Functional(nn.Module):
-    """The dropout CNN as papers write it, in functions and views; one layer used twice."""
+    """A dropout CNN as written in papers, with functions and views; one layer is used twice."""
 
     def __init__(self):
         super().__init__()
@@ -68,7 +68,7 @@ class Residual(nn.Module):
 
 
 class Nested(nn.Module):
-    """Modules of a user within each other, with a branch on a shape and a parameter of its own."""
+    """Nested user modules with a branch on a shape and a separate parameter."""
 
     def __init__(self):
         super().__init__()
@@ -82,7 +82,7 @@ class Nested(nn.Module):
 
 
 class Afterwards(nn.Module):
-    """What a dropout was given is changed once the dropout has been."""
+    """The input of a dropout is changed in place after the dropout."""
 
     def __init__(self):
         super().__init__()
@@ -96,7 +96,7 @@ class Afterwards(nn.Module):
 
 
 class InPlace(nn.Module):
-    """Changes in place what others look at: only whole passes give the right numbers."""
+    """Changes a shared tensor in place: only full passes give the right result."""
 
     def __init__(self):
         super().__init__()
@@ -110,7 +110,7 @@ class InPlace(nn.Module):
 
 
 class Branching(nn.Module):
-    """What it computes depends on the values in a sample."""
+    """Its computation depends on the values in a sample."""
 
     def __init__(self):
         super().__init__()
@@ -131,7 +131,7 @@ class Numpy(nn.Module):
 
 
 class Viewed(nn.Module):
-    """A view of a dropout's output is changed in place, and the output is what is used."""
+    """A view of a dropout's output is changed in place, then the output itself is used."""
 
     def __init__(self):
         super().__init__()
@@ -190,7 +190,7 @@ NETWORKS = [*AT_ONCE.items(), *PASS_BY_PASS.items()]
 
 
 def drawn(make, shape, rows=7, seed=0):
-    """A network with settled BatchNorms, in eval mode, and inputs for it."""
+    """A network in eval mode with random BatchNorm statistics, and inputs for it."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net, x = make(), torch.randn(rows, *shape)
@@ -203,7 +203,7 @@ def drawn(make, shape, rows=7, seed=0):
 
 
 def naive(net, x, samples, seed):
-    """One pass for each sample, each dropout a multiplication by its mask; by other means."""
+    """Independent reference: one pass per sample, with each dropout as a product with its mask."""
     net, masks, outputs = copy.deepcopy(net).eval(), Masks(seed, samples), []
 
     class Fixed(nn.Module):
@@ -239,7 +239,7 @@ def naive(net, x, samples, seed):
 
 @pytest.mark.parametrize("seed", [0, 3])
 @pytest.mark.parametrize(("make", "shape"), NETWORKS)
-def test_the_samples_are_those_of_naive_passes_under_the_same_masks(make, shape, seed):
+def test_the_samples_match_naive_passes_with_the_same_masks(make, shape, seed):
     net, x = drawn(make, shape, seed=seed)
     block = al.MCDropout(net, samples=K, seed=seed).build().eval()
     for turn in range(2):
@@ -253,10 +253,10 @@ def test_the_samples_are_those_of_naive_passes_under_the_same_masks(make, shape,
 
 
 @pytest.mark.parametrize(("make", "shape"), NETWORKS)
-def test_nothing_but_the_output_comes_of_a_forward_pass(make, shape):
+def test_a_forward_pass_has_no_side_effects(make, shape):
     net, x = drawn(make, shape)
     block = al.MCDropout(net, samples=K).build().eval()
-    net.train()  # a part in another mode: BatchNorm stays in eval all the same
+    net.train()  # another mode within the block: BatchNorm still stays in eval mode
     modes = [part.training for part in block.modules()]
     state, rng = copy.deepcopy(block.state_dict()), torch.get_rng_state()
     given = x.clone()
@@ -270,10 +270,10 @@ def test_nothing_but_the_output_comes_of_a_forward_pass(make, shape):
 
 
 @pytest.mark.parametrize(("make", "shape"), NETWORKS)
-def test_masks_are_the_same_of_every_row_and_batch(make, shape):
+def test_masks_are_the_same_for_every_row_and_batch(make, shape):
     net, x = drawn(make, shape, rows=9)
     if make is Branching:
-        return  # its rows look at each other
+        return  # its rows depend on each other
     block = al.MCDropout(net, samples=K).build().eval()
     with torch.no_grad():
         whole, order = block(x), torch.tensor([3, 1, 8, 0, 2, 7, 5, 4, 6])
@@ -285,7 +285,7 @@ def test_masks_are_the_same_of_every_row_and_batch(make, shape):
     torch.testing.assert_close(fewer, whole[:, :2], atol=1e-5, rtol=1e-5)
 
 
-def test_rows_are_taken_in_chunks_that_do_not_show(monkeypatch):
+def test_chunks_of_rows_do_not_affect_the_output(monkeypatch):
     net, x = drawn(channels, IMAGES, rows=9)
     block, seen = al.MCDropout(net, samples=K).build().eval(), []
     net[0].register_forward_hook(lambda module, args, y: seen.append(len(y)))
@@ -296,7 +296,7 @@ def test_rows_are_taken_in_chunks_that_do_not_show(monkeypatch):
     assert seen == [9, 3, 3, 3]
 
 
-def test_another_seed_gives_other_masks_and_a_layer_called_twice_has_two():
+def test_another_seed_and_another_call_of_a_layer_give_other_masks():
     net, x = drawn(perceptron, ROWS)
     with torch.no_grad():
         one, other = (al.MCDropout(net, K, seed=s).build().eval()(x) for s in (0, 1))
@@ -306,7 +306,7 @@ def test_another_seed_gives_other_masks_and_a_layer_called_twice_has_two():
     assert not torch.equal(first, second)
 
 
-def test_what_does_not_depend_on_a_dropout_is_computed_once_and_dropped_channels_never():
+def test_parts_before_a_dropout_are_computed_once_and_dropped_channels_never():
     net, x = drawn(channels, IMAGES)
     calls = []
     watch = nn.modules.module.register_module_forward_hook(
@@ -328,7 +328,7 @@ def test_what_does_not_depend_on_a_dropout_is_computed_once_and_dropped_channels
         ]
         for path, c in (("1", 8), ("6", 12))
     ]
-    ran = [shape[:2] for shape in weights[1:] if shape[:2] != [12, 8]]  # that one has no rows
+    ran = [shape[:2] for shape in weights[1:] if shape[:2] != [12, 8]]  # the call without rows
     assert ran == [[out, into] for into, out in zip(*kept, strict=True)]
 
 
@@ -347,14 +347,14 @@ def test_gradients_flow_through_the_samples():
     net, x = drawn(channels, IMAGES)
     block = al.MCDropout(net, samples=K).build().eval()
     with torch.inference_mode():
-        block(x)  # its masks are used again
+        block(x)  # the second call reuses the masks
     block(x).sum().backward()
     assert all(weight.grad.abs().sum() > 0 for weight in net.parameters())
     with torch.no_grad():
         torch.testing.assert_close(block(x), block(x).detach())
 
 
-def test_one_output_a_row_and_samples_of_samples():
+def test_one_output_per_row_and_samples_of_samples():
     x = torch.randn(4, 6)
     single = nn.Sequential(nn.Dropout(0.5), nn.Linear(6, 1), nn.Flatten(0))
     assert al.MCDropout(single, 3).build().predict(x).shape == (4, 3, 1)
@@ -364,7 +364,7 @@ def test_one_output_a_row_and_samples_of_samples():
     assert len(members.predict(x)[0].unique(dim=0)) == 6
 
 
-def test_a_kept_none_and_a_rate_of_one():
+def test_a_sample_that_keeps_nothing_and_a_rate_of_one():
     net = nn.Sequential(nn.Linear(6, 1), nn.Dropout(0.5), nn.Linear(1, 3))
     x = torch.randn(4, 6)
     with torch.no_grad():
@@ -376,14 +376,14 @@ def test_a_kept_none_and_a_rate_of_one():
     torch.testing.assert_close(outputs, net[3].bias.expand(4, 2, 3))
 
 
-def test_a_last_layer_that_starts_at_zero_is_no_error():
+def test_a_last_layer_that_starts_at_zero_does_not_raise():
     net = nn.Sequential(nn.Linear(6, 4), nn.Dropout(0.5), nn.Linear(4, 3))
     nn.init.zeros_(net[2].weight)
     assert al.MCDropout(net, samples=3).build().predict(torch.randn(4, 6)).unique().numel() <= 3
 
 
 class Discarded(nn.Module):
-    """What was dropped is not used."""
+    """Calls its dropout but discards the output."""
 
     def __init__(self):
         super().__init__()
@@ -395,7 +395,7 @@ class Discarded(nn.Module):
 
 
 class Own(nn.Dropout):
-    """Drops in a way of its own, which no mask describes."""
+    """Drops in a custom way that no mask describes."""
 
     def forward(self, x):
         return x
@@ -411,7 +411,7 @@ class Uncalled(nn.Module):
 
 
 class Off(nn.Module):
-    """Drops by a function that nobody can see."""
+    """Drops with a function call, which cannot be detected."""
 
     def __init__(self):
         super().__init__()
@@ -424,14 +424,14 @@ class Off(nn.Module):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (nn.Linear(6, 3), r"finds no dropout layer in Linear. Put nn.Dropout"),
-        (Off(), r"F.dropout\(x, training=self.training\), cannot be seen: make it a layer"),
+        (nn.Linear(6, 3), r"finds no dropout layer in Linear. Add nn.Dropout"),
+        (Off(), r"F.dropout\(x, training=self.training\) is not detected: make it a layer"),
         (nn.Sequential(Own(0.5), nn.Linear(6, 3)), "finds no dropout layer"),
         (nn.Sequential(nn.Dropout(0.0), nn.Dropout(1.0)), r"\(0: p=0.0, 1: p=1.0\)"),
         (nn.Sequential(al.MCDropout(perceptron())), "one of them is enough"),
     ],
 )
-def test_a_model_that_cannot_spread_is_refused_at_once(model, message):
+def test_a_model_whose_samples_cannot_differ_raises_in_the_constructor(model, message):
     with pytest.raises(ConfigurationError, match=message):
         al.MCDropout(model)
 
@@ -446,7 +446,7 @@ def test_a_model_that_cannot_spread_is_refused_at_once(model, message):
         (Discarded(), "agree on every row"),
     ],
 )  # fmt: skip
-def test_what_shows_in_a_forward_pass_is_refused_there(model, message):
+def test_a_problem_that_a_forward_pass_reveals_raises_there(model, message):
     block = al.MCDropout(model, samples=4).build()
     if message is None:
         block.predict(torch.randn(4, 6))
@@ -458,7 +458,7 @@ def test_what_shows_in_a_forward_pass_is_refused_there(model, message):
     assert not any(part._forward_hooks for part in block.modules())
 
 
-def test_an_axis_before_the_batch_is_refused():
+def test_an_axis_before_the_batch_raises():
     class TimeFirst(nn.Module):
         def __init__(self):
             super().__init__()
@@ -472,12 +472,12 @@ def test_an_axis_before_the_batch_is_refused():
 
 
 @pytest.mark.parametrize("samples", [0, -1, 2.0, True, "20"])
-def test_a_number_of_samples_that_is_none_is_refused(samples):
+def test_an_invalid_number_of_samples_raises(samples):
     with pytest.raises(ConfigurationError, match="samples must be an integer of at least 1"):
         al.MCDropout(perceptron(), samples=samples)
 
 
-def test_an_error_of_the_network_is_its_own_and_does_not_cost_the_short_way():
+def test_an_error_of_the_network_is_raised_and_does_not_disable_the_single_pass():
     net, x = drawn(channels, IMAGES)
     block = al.MCDropout(net, samples=K).build().eval()
     with torch.no_grad(), pytest.raises(RuntimeError, match=r"mat1 and mat2|model\.9"):

@@ -1,4 +1,4 @@
-"""A tensor that stands for K: every function gives what it gives for each of them, or refuses."""
+"""Sampled: every function either applies to each of the K tensors or raises."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ def values(shape=(4, 6), seed=0):
 
 
 def thinned(shape=(4, 6), seed=0):
-    """What a dropout left of a tensor, and the K tensors that this is."""
+    """A tensor after a dropout in thinned form, and the K dense tensors it stands for."""
     base, kept = values(shape, seed)[0], [torch.tensor(c) for c in ([0, 2], [1, 2, 5], [3])]
     dense = [torch.zeros(shape).index_copy(1, c, 2 * base[:, c]) for c in kept]
     return Channels(base, kept, shape[1], 2.0), dense
@@ -62,7 +62,7 @@ def setitem(x):
 
 @pytest.mark.parametrize("kind", ["values", "channels"])
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
-def test_a_function_gives_what_it_gives_for_each(function, kind):
+def test_a_function_is_applied_to_each_sample(function, kind):
     held, dense = (Values(v := values()), v) if kind == "values" else thinned()
     before, expected = [x.clone() for x in dense], [function(x) for x in dense]
     result = function(Sampled(held))
@@ -72,10 +72,10 @@ def test_a_function_gives_what_it_gives_for_each(function, kind):
     for ours, theirs in zip(result.held.values(), expected, strict=True):
         torch.testing.assert_close(ours, theirs)
     for ours, theirs in zip(held.values(), before, strict=True):
-        torch.testing.assert_close(ours, theirs)  # what went in is as it was
+        torch.testing.assert_close(ours, theirs)  # the input is unchanged
 
 
-def test_what_is_asked_of_it_is_what_it_looks_like():
+def test_its_metadata_are_those_of_one_sample():
     x = Sampled(thinned((4, 6, 2))[0])
     assert (x.shape, x.ndim, x.size(1), len(x), x.numel()) == ((4, 6, 2), 3, 6, 4, 48)
     assert (x.dtype, x.device.type, x.is_floating_point()) == (torch.float32, "cpu", True)
@@ -101,13 +101,13 @@ def test_what_is_asked_of_it_is_what_it_looks_like():
     ],
 )
 @pytest.mark.parametrize("kind", ["values", "channels"])
-def test_what_has_no_meaning_for_several_is_refused(function, kind):
+def test_an_operation_undefined_for_several_samples_raises(function, kind):
     held = Values(values()) if kind == "values" else thinned()[0]
     with pytest.raises(NotUnderstood):
         function(Sampled(held))
 
 
-def test_what_all_samples_agree_on_is_a_plain_value():
+def test_a_value_equal_in_all_samples_is_a_plain_value():
     x = Sampled(Values([torch.full((2, 2), 3.0)] * K))
     assert bool(x.sum() == 12)
     assert x.sum().item() == 12
@@ -122,7 +122,7 @@ def test_the_features_of_a_batch_are_the_mean_over_samples_in_chunks_or_passes()
         [Sampled(Values(dense))],
         [Sampled(Values([x[:3] for x in dense])), Sampled(Values([x[3:] for x in dense]))],
         dense,
-        [torch.full((3, 2), 9.0), *dense],  # a pass of three rows was given up
+        [torch.full((3, 2), 9.0), *dense],  # an abandoned pass of three rows
         [Sampled(Values(dense)), *dense],
     ):
         torch.testing.assert_close(mean_of_samples(captured, 4), mean)

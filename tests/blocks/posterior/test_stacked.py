@@ -13,6 +13,6 @@ def test_outputs_become_the_k_axis():
 
 
 @pytest.mark.parametrize("output", [torch.tensor(1.0), torch.ones(2, 3, 4, 5), (1, 2), None])
-def test_what_has_no_place_there_is_refused(output):
+def test_an_output_that_cannot_be_stacked_raises(output):
     with pytest.raises(ModelOutputError, match=r"Mine expects networks that return one tensor"):
         stacked([output, output], "Mine")

@@ -1,4 +1,4 @@
-"""Channels that were dropped are not computed, and never missed."""
+"""Dropped channels are not computed, and results match dense tensors."""
 
 import pytest
 import torch
@@ -41,7 +41,7 @@ def check(held, expected):
     bias=st.booleans(),
     seed=st.integers(0, 99),
 )
-def test_a_chain_of_layers_is_that_of_dense_tensors(names, then, source, options, bias, seed):
+def test_a_chain_of_layers_matches_dense_tensors(names, then, source, options, bias, seed):
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape):
@@ -112,17 +112,17 @@ KEPT = Channels(X, [torch.tensor([0, 2]), torch.tensor([1])], 4, 2.0)
         ("softmax", (1,), {}),
     ],
 )
-def test_what_mixes_channels_or_moves_zero_is_left_to_the_dense_tensors(name, args, kwargs):
+def test_functions_that_mix_channels_or_move_zero_use_dense_tensors(name, args, kwargs):
     functions = {"view": torch.Tensor.view, "flatten": torch.flatten}
     assert followed(KEPT, name, functions.get(name), args, kwargs) is None
 
 
-def test_a_sample_that_keeps_nothing_is_left_to_the_dense_tensors():
+def test_a_sample_that_keeps_nothing_uses_dense_tensors():
     keep = [torch.tensor([True, False]), torch.tensor([False, False])]
     assert dropped(torch.randn(3, 2), keep, 2.0) is None
 
 
-def test_a_product_is_computed_for_the_channels_that_are_needed():
+def test_a_product_is_computed_only_for_the_needed_channels():
     widths = []
 
     def conv2d(x, weight, *rest):

@@ -1,4 +1,4 @@
-"""Balls against a graph that scipy counts."""
+"""Balls against a graph by scipy."""
 
 import numpy as np
 import pytest

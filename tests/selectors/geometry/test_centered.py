@@ -1,4 +1,4 @@
-"""Points about their mean against distances of scipy: bounds, and what is within a radius."""
+"""Points about their mean against distances by scipy: bounds, and pairs within a radius."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def test_what_is_below_the_distances_is_a_few_percent_below(metric, scale, offse
     ours = Centered.of(points(rows, metric), 100)
     expected = reference(points(rows, metric).factors[0], points(rows, metric).factors[0], metric)
     below = ours[:100].below(ours[100:], coarse=True).numpy()
-    error = 1e-6 * np.abs(rows.numpy()).max() * 40  # of the reference: what float32 rows hold
+    error = 1e-6 * np.abs(rows.numpy()).max() * 40  # error of the reference: rounding of float32 rows
     assert (below <= expected[:100, 100:] + error).all()
     assert below[20, 100] == 0
     if offset < 10:
@@ -42,7 +42,7 @@ def test_what_is_below_holds_where_all_is_rounded_the_same_way():
     share=st.sampled_from([0, 0.01, 0.1, 0.5, 0.9]),
 )  # fmt: skip
 @settings(deadline=None, max_examples=15)
-def test_those_that_are_closer_than_a_radius_are_told_exactly(
+def test_pairs_closer_than_a_radius_are_found_exactly(
     metric, coarse, scale, offset, share, seed
 ):
     rows = 10.0**scale * (gaussian(200, 40, seed=seed) + offset)
@@ -55,13 +55,13 @@ def test_those_that_are_closer_than_a_radius_are_told_exactly(
         radius = float(np.sort(expected, axis=None)[1]) / 2
     near = ours[:100].closer(ours[100:], radius, coarse).numpy()
     error = 1e-5 * radius + 1e-6 * np.abs(rows.numpy()).max() * 40 * (metric != "cosine")
-    clear = np.abs(expected - radius) > error  # of the reference: what float32 rows hold
+    clear = np.abs(expected - radius) > error  # error of the reference: rounding of float32 rows
     assert clear.mean() > 0.9
     assert (near == (expected < radius))[clear].all()
     assert near[20, 20]
 
 
-def test_those_that_are_closer_are_told_where_all_is_rounded_the_same_way():
+def test_closer_pairs_are_found_where_all_is_rounded_the_same_way():
     signs = gaussian(50, 64).sign()
     for last in (2.0**-20, -(2.0**-20)):  # rounded up, rounded down
         rows = torch.cat([signs, -signs]) * (1 + 2.0**-8 + last)
@@ -73,7 +73,7 @@ def test_those_that_are_closer_are_told_where_all_is_rounded_the_same_way():
             ).all()
 
 
-def test_of_outer_products_those_that_are_closer_are_told_too():
+def test_closer_pairs_of_outer_products_are_found_too():
     ours = Centered.of(gradients(60, seed=3), 7)
     expected = reference(outer(ours), outer(ours))
     radius = float(np.median(expected)) * (1 + 1e-6)

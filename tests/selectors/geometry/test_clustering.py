@@ -22,7 +22,7 @@ def points(rows, metric="euclidean"):
 
 
 def blobs(sizes, width=5, apart=50.0, seed=0):
-    """Groups of rows that no clustering could confuse, and the group of each."""
+    """Groups of rows that any clustering separates, and the group of each row."""
     rng = np.random.default_rng(seed)
     places = apart * np.eye(len(sizes), max(width, len(sizes)))
     group = np.repeat(np.arange(len(sizes)), sizes)
@@ -95,7 +95,7 @@ def test_parts_that_stay_apart_are_clustered_together():
     assert apart[group == 2].mean(0).abs().max() < 1e-4
 
 
-def test_weights_count_a_point_so_many_times():
+def test_a_weight_counts_like_copies_of_a_point():
     rows, weights = SETS["digits"], RNG.integers(1, 6, size=1797)
     once = kmeans([points(rows)], 20, generator(), weights=torch.tensor(weights).float())
     theirs = KMeans(20, n_init=3, random_state=0).fit(rows, sample_weight=weights).inertia_
@@ -119,7 +119,7 @@ def test_points_of_no_weight_draw_no_center():
     assert torch.cdist(clusters.centers, torch.tensor(near)).amin(1).max() < 1e-3
 
 
-def test_weights_of_zero_are_as_none():
+def test_weights_of_zero_are_like_no_weights():
     rows = SETS["one cloud"][:200]
     without = kmeans([points(rows)], 5, generator())
     assert kmeans([points(rows)], 5, generator(), torch.zeros(200)).labels.equal(without.labels)
@@ -198,9 +198,9 @@ def test_members_that_are_equally_near_come_in_random_order():
     assert np.bincount(firsts, minlength=4).min() > 25
 
 
-def test_what_does_not_fit_into_memory_is_said_before_it_is_begun():
+def test_what_does_not_fit_into_memory_raises_before_it_starts():
     huge = Points((torch.zeros(2, 200_000), torch.zeros(2, 200_000)))
-    with pytest.raises(NotEnoughMemoryError, match="k-means of 2 clusters"):
+    with pytest.raises(NotEnoughMemoryError, match="k-means with 2 clusters"):
         kmeans([huge], 2, generator())
 
 

@@ -1,4 +1,4 @@
-"""The greedy engine of coverage against plain loops; what all selectors built on it share."""
+"""The greedy engine of coverage against plain loops, and laws of the selectors built on it."""
 
 from functools import partial
 from itertools import combinations
@@ -131,7 +131,7 @@ def test_the_last_partial_block_of_rows_is_covered_too():
 
 
 class Largest(TorchDispatchMode):
-    """The most values that any operation gave."""
+    """Largest number of values that any operation returned."""
 
     values = 0
 
@@ -184,7 +184,7 @@ def test_a_sample_is_uniform_ascending_and_none_where_it_is_all():
         rows = sample(points, 5, generator(seed))
         assert rows.tolist() == sorted(set(rows.tolist()))
         counts[rows] += 1
-    # of 400 draws of 5 in 20: 100 each, with a deviation of 8.7
+    # 400 draws of 5 in 20: 100 each, with a deviation of 8.7
     assert abs(counts - 100).max() < 45
     assert sample(points, 20, generator()) is sample(points, None, generator()) is None
 

@@ -1,4 +1,4 @@
-"""The trace of BAIT against matrices that are formed and inverted whole."""
+"""The trace of BAIT against full matrices that are formed and inverted."""
 
 import pytest
 import torch
@@ -50,7 +50,7 @@ def test_a_change_is_what_adding_and_removing_makes_of_the_trace(candidates):
     torch.testing.assert_close(found.change(-1)[0], taken - before)
 
 
-def test_moves_add_up_to_what_is_computed_anew(candidates):
+def test_moves_add_up_to_a_fresh_computation(candidates):
     rows, p = candidates
     found, prior = trace(rows, p)
     for position, sign in ((3, 1), (7, 1), (5, 1), (7, -1)):

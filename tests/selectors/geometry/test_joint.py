@@ -33,7 +33,7 @@ def gains_of(joint, p):
 
 
 def information(p):
-    """Of all labels (m, K, C) and the K samples: the divergence of their joint distribution."""
+    """Mutual information of all labels (m, K, C) and the K samples, by their joint distribution."""
     p = p.numpy()
     labels = [
         np.prod([row[:, y] for row, y in zip(p, ys)], axis=0)
@@ -60,8 +60,8 @@ def test_weights_and_posteriors_are_those_of_bayes_rule():
         np.testing.assert_allclose(joint.posteriors[number], likelihood / likelihood.sum())
 
 
-def test_what_cannot_happen_is_no_configuration():
-    one_hot = torch.eye(3, dtype=torch.float64)[None]  # each sample is sure of another class
+def test_impossible_labels_form_no_configuration():
+    one_hot = torch.eye(3, dtype=torch.float64)[None]  # each sample is certain of a different class
     joint = joint_of(one_hot.repeat(3, 1, 1))
     assert joint.weights.tolist() == pytest.approx([1 / 3] * 3)
     assert joint.posteriors.equal(torch.eye(3, dtype=torch.float64))

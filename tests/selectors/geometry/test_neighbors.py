@@ -17,7 +17,7 @@ def luck(number, seed=0):
 
 
 def mean_distances(rows, k):
-    """Of float64 rows to their k nearest others, without the row itself."""
+    """Mean distances of float64 rows to their k nearest others, without the row itself."""
     distances = NearestNeighbors(n_neighbors=k + 1).fit(rows).kneighbors(rows)[0]
     return distances[:, 1:].mean(1)
 

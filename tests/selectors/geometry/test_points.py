@@ -20,7 +20,7 @@ def test_distances_are_those_of_scipy(metric, shape):
     np.testing.assert_allclose(ours.squared_distances(others), expected**2, rtol=2e-3, atol=1e-5)
     np.testing.assert_allclose(ours.nearest(others), expected.min(1), rtol=1e-5, atol=1e-7)
     reach = ours.reach(others).numpy()
-    assert (reach >= expected.min(1) - 1e-7).all()  # of the rounding of unit rows
+    assert (reach >= expected.min(1) - 1e-7).all()  # for the rounding of unit rows
     np.testing.assert_allclose(reach, expected.min(1), rtol=1e-2, atol=2e-2)
     one = ours.apart(others[:1])
     np.testing.assert_allclose(one, expected[:, 0], rtol=1e-5, atol=1e-7)

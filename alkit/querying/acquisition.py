@@ -1,0 +1,217 @@
+"""Acquisition: a criterion and a selector, and the asking."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alkit.criteria import Context, Criterion, Margin, as_criterion
+from alkit.errors import ConfigurationError
+from alkit.pool import Query
+from alkit.pool.trace import Seen, Trace, drawn
+from alkit.prediction import Prediction
+from alkit.querying.checks import check_features, class_numbers
+from alkit.querying.context import PoolContext
+from alkit.querying.gathered import Gathered, gather
+from alkit.querying.second_look import LookAgain
+from alkit.seeds import derive, generator
+from alkit.selectors import Candidates, Picks, Selector, TopK, as_selector
+
+ScoreFunction = Callable[[Prediction], Tensor]
+
+
+class Acquisition:
+    """A criterion that scores each candidate, and a selector that picks a batch.
+
+        strategy = al.Strategy(net, pool, acquisition=al.Acquisition(al.BALD(), al.Power(8)))
+        strategy.acquisition = al.Acquisition(al.Margin(), al.KCenter())
+
+    Any acquisition goes with any training. A subclass that depends on the state of the model or
+    pool overrides ``at``; one that needs neither criterion nor selector overrides ``ask``.
+
+    Args:
+        criterion: the score of each candidate: a Criterion, or a function of a Prediction.
+            Default: ``Margin()``.
+        selector: the choice of a batch: a Selector, or a function
+            ``(candidates, n, generator) -> positions``. Default: ``TopK()``.
+        reason: why this criterion and this selector, added to ``query.why``.
+    """
+
+    def __init__(
+        self,
+        criterion: Criterion | ScoreFunction | None = None,
+        selector: Selector | Callable[..., Any] | None = None,
+        reason: str = "",
+    ) -> None:
+        self.criterion = as_criterion(Margin() if criterion is None else criterion)
+        self.selector = as_selector(TopK() if selector is None else selector)
+        self.reason = reason
+
+    def at(self, context: Context) -> Acquisition:
+        """The acquisition with all that its criterion needs from a context."""
+        criterion = self.criterion
+        if "scores" in self.selector.needs:  # otherwise nothing is scored
+            criterion = criterion.at(context)
+        return Acquisition(criterion, self.selector, self.reason)
+
+    def ask(self, context: PoolContext, n: int) -> Query:
+        """Query ``n`` of the unannotated samples: look, score, select.
+
+        Cost: one forward pass over the candidates; for a selector that uses neither scores nor
+        predictions, such as ``Random()``, over the picks alone. Then that of the selector.
+        """
+        started = time.perf_counter()
+        bound = self.at(context)
+        seen = bound.look(context)
+        candidates = bound.candidates(context, seen)
+        scored = time.perf_counter()
+        picks = bound.selector(candidates, n, generator(context.seed, "select", context.round))
+        selected = time.perf_counter()
+        ids = candidates.ids.cpu()[picks.positions]
+        names = context.pool.names
+        return bound.query(
+            candidates,
+            picks,
+            seen.scores,
+            seen.watched,
+            round=context.round,
+            guesses=seen.guesses_of(ids) if len(seen.guesses) else _guesses(context, ids),
+            names=None if names is None else [str(names[i]) for i in ids.tolist()],
+            seconds={"score": scored - started, "select": selected - scored},
+            look_again=LookAgain(context, bound.criterion, seen, ids),
+        )
+
+    def look(self, context: PoolContext) -> Gathered:
+        """Predict all candidates once, score each batch, and keep what the selector needs."""
+        ids, needs = torch.from_numpy(context.pool.unannotated_indices), self.selector.needs
+        keep = needs & {"outputs", "features"}
+        terms = self.criterion.terms if "scores" in needs else ()
+        if not keep and not terms:
+            return Gathered(ids)
+        check_features(self.selector, context.learner.predictor.features_of(context.learner.module))
+        watch = ids[drawn(len(ids), derive(context.seed, "doctor", context.round))]
+        with context.stream(ids) as predictions:
+            return gather(predictions, len(ids), terms=terms, keep=keep, guesses=True, watch=watch)
+
+    def candidates(self, context: PoolContext, seen: Gathered) -> Candidates:
+        """The candidates with their final scores, and what the selector needs of the others."""
+        needs, annotated, labels, head = self.selector.needs, None, None, None
+        known = context.pool.annotated_indices
+        if len(known) and "annotated" in needs:
+            keep = needs & {"outputs", "features"} or {"outputs"}
+            annotated = context.predict(known, keep=keep)
+        if len(known) and "labels" in needs:
+            labels = class_numbers(context.pool.labels_of(known))
+        if "head" in needs:
+            head = context.learner.predictor.head_of(context.learner.module)
+        scores = self.combined(seen.scores)
+        return Candidates(scores, seen.prediction, annotated, labels, head, seen.ids)
+
+    def combined(self, scores: Sequence[Tensor]) -> Tensor | None:
+        """Final scores ``(N,)`` from those of each term; None where nothing was scored."""
+        return self.criterion.combine(*scores) if scores else None
+
+    def query(
+        self,
+        candidates: Candidates,
+        picks: Picks,
+        scores: Sequence[Tensor],
+        sample: Seen | None,
+        *,
+        look_again: Callable[[], Any] | None = None,
+        **known: Any,
+    ) -> Query:
+        """The Query of some picks among scored candidates.
+
+        Args:
+            candidates: the candidates, with their final scores.
+            picks: what the selector picked.
+            scores: ``(N,)`` of each term of the criterion.
+            sample: rows of some of the candidates, for the trace.
+            look_again: see ``Trace``.
+            **known: further fields of the Query.
+        """
+        final, why = candidates.scores, repr(self.selector)
+        trace: dict[str, Any] = {
+            "candidates": len(candidates), "sample": sample, "unreachable": picks.unreachable,
+            "look_again": look_again,
+        }  # fmt: skip
+        values, shares = None, {}
+        if final is not None and "scores" in self.selector.needs:
+            why = f"{why} of {self.criterion!r}"
+            rows = picks.positions.to(final.device)
+            values = final[rows].cpu().numpy()
+            parts = self.criterion.shares(*scores)
+            shares = {name: part[rows].cpu().numpy() for name, part in parts.items()}
+            trace |= self._scored(candidates, final, scores, sample, float(values.min()))
+        return Query(
+            candidates.ids.cpu()[picks.positions].numpy(),
+            scores=values,
+            why=f"{why}: {self.reason}" if self.reason else why,
+            probabilities=None if picks.probabilities is None else picks.probabilities.numpy(),
+            shares=shares,
+            trace=Trace(**trace),
+            **known,
+        )
+
+    def _scored(
+        self,
+        candidates: Candidates,
+        final: Tensor,
+        scores: Sequence[Tensor],
+        sample: Seen | None,
+        lowest: float,
+    ) -> dict[str, Any]:
+        """Fields of a trace that are about scores."""
+        terms = self.criterion.terms
+        columns = [*zip(terms, scores, strict=True), (self.criterion, final)]
+        constant = [repr(term) for term, column in columns if _is_constant(column)]
+        of_sample = None
+        if sample is not None:
+            rows = torch.searchsorted(candidates.ids.cpu(), sample.prediction.ids)
+            of_sample = final[rows.to(final.device)].cpu().numpy()
+        return {
+            "scores": of_sample,
+            "tied": int((final == lowest).count_nonzero()),
+            "constant": tuple(dict.fromkeys(constant)),
+            "disagreement": tuple(repr(term) for term in terms if term.disagreement),
+        }
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.criterion!r}, {self.selector!r})"
+
+
+def as_acquisition(acquisition: Any, criterion: Any = None, selector: Any = None) -> Acquisition:
+    """Return the acquisition, or build one of a criterion and a selector.
+
+    Raises:
+        ConfigurationError: it is not an Acquisition, or comes with a criterion or selector.
+    """
+    if acquisition is None:
+        return Acquisition(criterion, selector)
+    if not isinstance(acquisition, Acquisition):
+        raise ConfigurationError(
+            f"acquisition must be an alkit.Acquisition, got {acquisition!r}: "
+            "Acquisition(criterion, selector)."
+        )
+    if criterion is not None or selector is not None:
+        raise ConfigurationError(
+            "give an acquisition, or a criterion and a selector, not both."
+        )
+    return acquisition
+
+
+def _guesses(context: PoolContext, ids: Tensor) -> np.ndarray:
+    """Guesses of picks that a selector took without a look at any candidate."""
+    with context.stream(ids.numpy()) as predictions:
+        return gather(predictions, len(ids), guesses=True).guesses_of(ids)
+
+
+def _is_constant(scores: Tensor) -> bool:
+    low, high = scores.aminmax()
+    return bool(low == high)

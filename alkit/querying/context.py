@@ -1,0 +1,113 @@
+"""Context of a strategy's query: its pool, its model, and what both can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Set
+from contextlib import closing, contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+from torch import nn
+
+from alkit.criteria import Context
+from alkit.errors import ConfigurationError
+from alkit.pool import ActiveLearningDataset
+from alkit.prediction import Prediction
+from alkit.querying.gathered import gather
+from alkit.querying.monitor import Monitor
+from alkit.querying.predictor import Predictor
+
+
+class Learner(Protocol):
+    """Parts of a strategy that a query uses; see ``ActiveLearner``."""
+
+    module: Any
+    predictor: Predictor
+    train_pool: ActiveLearningDataset
+    val_pool: ActiveLearningDataset | None
+    seed: int
+
+    @property
+    def monitor(self) -> Monitor: ...
+
+    @property
+    def trained(self) -> bool: ...
+
+    def predictions(
+        self, pool: ActiveLearningDataset, indices: Any
+    ) -> Generator[Prediction, None, None]: ...
+
+
+class PoolContext(Context):
+    """The context of a strategy: predictions, held-out labels and parts of its module on request.
+
+    Args:
+        learner: the strategy.
+        pool: the pool whose unannotated samples are the candidates.
+    """
+
+    def __init__(self, learner: Learner, pool: ActiveLearningDataset) -> None:
+        super().__init__(pool.next_round, learner.seed)
+        self.learner = learner
+        self.pool = pool
+
+    @contextmanager
+    def stream(
+        self, ids: Any, pool: ActiveLearningDataset | None = None
+    ) -> Iterator[Iterator[Prediction]]:
+        """Predictions of some samples, batch by batch, in eval mode until the block ends."""
+        with closing(self.learner.predictions(pool or self.pool, ids)) as predictions:
+            yield predictions
+
+    def predict(
+        self,
+        ids: Any,
+        pool: ActiveLearningDataset | None = None,
+        keep: Set[str] = frozenset({"outputs"}),
+    ) -> Prediction:
+        """One prediction of some samples of a pool, in the order of their ids.
+
+        Args:
+            ids: dataset indices, at least one.
+            pool: the pool of these samples. Default: that of the context.
+            keep: ``"outputs"``, ``"features"`` or both.
+        """
+        with self.stream(ids, pool) as predictions:
+            found = gather(predictions, len(ids), keep=keep).prediction
+        if found is None:
+            raise ConfigurationError("expected at least one sample to predict, got none.")
+        return found
+
+    def draw(self, n: int, purpose: str, samples: Any = None) -> Prediction:
+        pool = self.pool
+        if samples is not None:
+            known = isinstance(samples, ActiveLearningDataset)
+            pool = samples if known else ActiveLearningDataset(samples)
+        ids = self.pool.unannotated_indices if samples is None else np.arange(len(pool))
+        drawn = self.generator(purpose).choice(ids, size=min(n, len(ids)), replace=False)
+        return self.predict(np.sort(drawn), pool)
+
+    def held_out(self) -> tuple[Prediction, list[Any]] | None:
+        pool = self.learner.val_pool
+        if pool is None:
+            raise ConfigurationError(
+                "a temperature is fitted to labels that the model was not trained on: give the "
+                "strategy a val_pool, ActiveLearningDataset(validation), of which val_share of "
+                "each query is annotated."
+            )
+        ids = pool.annotated_indices
+        return (self.predict(ids, pool), pool.labels_of(ids)) if len(ids) else None
+
+    def part(self, path: str) -> nn.Module:
+        try:
+            return self.learner.module.get_submodule(path)
+        except AttributeError as error:
+            names = ", ".join(name for name, _ in self.learner.module.named_children())
+            raise ConfigurationError(
+                f"the module of the strategy has no part {path!r}; it has {names}."
+            ) from error
+
+    def weights(self) -> list[int]:
+        """Version of each parameter and buffer, which every change in place counts up."""
+        module: nn.Module = self.learner.module
+        return [id(t) + t._version for t in (*module.parameters(), *module.buffers())]

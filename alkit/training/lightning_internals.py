@@ -1,0 +1,161 @@
+"""Everything that touches private parts of Lightning, each with the version and the reason.
+
+Checked with Lightning 2.6.6.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache, wraps
+from importlib.metadata import entry_points
+from typing import Any
+
+import lightning as L
+from lightning.fabric.utilities import registry
+from lightning.pytorch.trainer.connectors.logger_connector import result
+from lightning.pytorch.utilities.rank_zero import rank_zero_module  # type: ignore[attr-defined]
+
+_TIPS = (
+    "GPU available",
+    "TPU available",
+    "LOCAL_RANK",
+    "You are using a CUDA device",
+    "`Trainer.fit` stopped: `max_",
+    "`Trainer(limit_test_batches=1)` was configured",
+    "The following callbacks returned in `LightningModule.configure_callbacks`",
+    "Using bfloat16 Automatic Mixed Precision",
+    "\N{ELECTRIC LIGHT BULB} Tip",
+)
+_HINTS = (
+    r".*does not have many workers",
+    r".*but have no `val_dataloader`",
+    r"The number of training batches .* is smaller than the logging interval",
+)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back Lightning's tips, and nothing else.
+
+    Lightning 2.6: the tips are log records and warnings without a category or logger of their own,
+    so they are recognized by their text.
+    """
+
+    def is_news(record: logging.LogRecord) -> bool:
+        return record.levelno != logging.INFO or not record.getMessage().startswith(_TIPS)
+
+    loggers = [rank_zero_module.log, logging.getLogger("lightning.pytorch.accelerators.cuda")]
+    with warnings.catch_warnings():
+        for hint in _HINTS:
+            warnings.filterwarnings("ignore", hint, UserWarning)
+        # Lightning 2.6 on torch 2.12 and later, once per batch
+        warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
+        for logger in loggers:
+            logger.addFilter(is_news)
+        try:
+            yield
+        finally:
+            for logger in loggers:
+                logger.removeFilter(is_news)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C raise a KeyboardInterrupt, now and later.
+
+    Lightning 2.6 turns it into a SystemExit, and has the process ignore every later SIGINT.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stopped:
+        if not isinstance(stopped.__context__, KeyboardInterrupt):
+            raise
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from None
+
+
+def plugins_listed_once() -> AbstractContextManager[None]:
+    """Let Lightning search for plug-ins among packages that were listed before.
+
+    Lightning 2.6 lists the entry points of all installed packages for each Trainer, which takes
+    half of its construction time. Here they are listed once per process, and loaded as always.
+    """
+    # anything else at this place belongs to another Lightning, or another Trainer is being made
+    return _replaced(
+        registry, "entry_points", lambda own: _entry_points if own is entry_points else None
+    )
+
+
+_entry_points = cache(entry_points)
+
+
+def moved_if_elsewhere() -> AbstractContextManager[None]:
+    """Let Lightning move the sums of a logged value only if they are on another device.
+
+    Lightning 2.6 copies them deeply at every ``log``, a third of what it takes for a step.
+    """
+
+    def if_elsewhere(moves: Any) -> Any:
+        if hasattr(moves, "__wrapped__"):  # a fit within a fit
+            return None
+
+        @wraps(moves)
+        def to(self: Any, device: Any, *args: Any, **kwargs: Any) -> Any:
+            here = getattr(getattr(self, "value", None), "device", None) == device
+            return self if here else moves(self, device, *args, **kwargs)
+
+        return to
+
+    return _replaced(getattr(result, "_ResultMetric", None), "to", if_elsewhere)
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, makes: Callable[[Any], Any]) -> Iterator[None]:
+    """Temporarily replace an attribute with ``makes(attribute)``; a None result leaves it alone."""
+    own = getattr(owner, name, None)
+    made = None if own is None else makes(own)
+    if made is None:
+        yield
+        return
+    setattr(owner, name, made)
+    try:
+        yield
+    finally:
+        setattr(owner, name, own)
+
+
+class RunningHook:
+    """Descriptor for ``_current_fx_name``, which ``log`` reads: shared with the module inside.
+
+    Lightning 2.6 sets the name of the running hook on the module that the Trainer was given, some
+    fifty times per step; the module inside logs, and would not know it.
+    """
+
+    def __get__(self, wrapper: Any, owner: type | None = None) -> Any:
+        return self if wrapper is None else wrapper.__dict__.get("_hook")
+
+    def __set__(self, wrapper: Any, name: str | None) -> None:
+        wrapper.__dict__["_hook"] = name
+        if "module" in wrapper._modules:
+            wrapper.module.__dict__["_current_fx_name"] = name  # past nn.Module, which is slow
+
+
+class FromModule:
+    """Descriptor for a hook that is the hook of ``self.module``.
+
+    Lightning 2.6 compares the code of a hook with its own to see if it is overridden, so a method
+    that calls the module's would count as overridden where the module's is not.
+    """
+
+    def __set_name__(self, owner: type[L.LightningModule], name: str) -> None:
+        self._name = name
+
+    def __get__(self, wrapper: Any, owner: type | None = None) -> Any:
+        return self if wrapper is None else getattr(wrapper.module, self._name)
