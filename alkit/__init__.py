@@ -1,7 +1,8 @@
 """alkit: composable blocks for deep active learning on PyTorch and Lightning.
 
-Everything public is at the top level and is imported when it is first used, so that
-``import alkit`` costs nothing and changes nothing outside alkit.
+The names that are typed most are at the top level and are imported on first use, so that
+``import alkit`` costs nothing and changes nothing outside alkit. All others are reached by their
+folder: ``al.criteria.MeanStd``, ``al.selectors.BAIT``, ``al.training.History``, ``al.papers.coral``.
 """
 
 from __future__ import annotations
@@ -11,61 +12,76 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_MODULES = {
+_NAMES = {
     "alkit.blocks": (
-        "Add Block Cat Conv2dBlock ConvolutionalNeuralNetwork DeeplayModule Discriminator "
-        "Ensemble Layer LayerList LinearBlock MCDropout MultiLayerPerceptron Sequential"
+        "Block ConvolutionalNeuralNetwork DeeplayModule Discriminator Ensemble Layer LayerList "
+        "MCDropout MultiLayerPerceptron Sequential"
     ),
-    "alkit.training.optimizers": "Adam AdamW Optimizer RMSprop SGD",
-    "alkit.prediction": "Prediction",
-    "alkit.pool.query": "Query",
-    "alkit.criteria.temperature": "Temperature fit_temperature",
-    "alkit.pool": "ActiveLearningDataset",
     "alkit.criteria": (
-        "BALD Constant Criterion EPIG Energy Entropy ExpectedGradientLength ExpectedImprovement "
-        "HeadScore LeastConfidence Margin Maximum MeanStd MinMax Minimum Rank Ratio Schedule "
-        "Tempered Thompson UpperConfidenceBound Variance VariationRatio VoteEntropy ZScore"
+        "BALD Constant Criterion EPIG Energy Entropy ExpectedImprovement LeastConfidence Margin "
+        "Minimum Rank Ratio Schedule Tempered VoteEntropy fit_temperature"
     ),
-    "alkit.selectors": (
-        "ALFAMix BAIT Balanced BatchBALD Candidates ClusterMargin Coral DropQuery FacilityLocation "
-        "FacilityLocationMutualInformation Falcun Features GradientEmbedding KCenter "
-        "KMeans KMeansPlusPlus MaxHerding Mix PerClass PerGroup Picks Power Prefilter "
-        "ProbCover Probabilities Random RunningTopK Selector SoftRank Softmax Space TopK TypiClust "
-        "UncertaintyHerding"
-    ),
-    "alkit.querying": "Acquisition Auto Risk estimate_risk select",
-    "alkit.diagnosis": "Diagnosis Finding doctor",
-    "alkit.training": ("Application BinaryClassifier CategoricalClassifier Classifier Regressor"),
-    "alkit.training.trainer": "Trainer",
-    "torch.utils.data": "DataLoader",
-    "alkit.training.history": "History",
-    "alkit.strategies": (
-        "ActiveLearner AdversarialStrategy "
-        "LearningLossStrategy SemiSupervisedStrategy Strategy UncertaintyStrategy UniformStrategy "
-        "auto badge bald batchbald cluster_margin committee coral coreset epig power_bald "
-        "power_margin probcover typiclust uherding"
-    ),
-    "alkit.loop": "ActiveLearningLoop RoundRecord",
+    "alkit.diagnosis": "doctor",
+    "alkit.experiment": "compare replay",
+    "alkit.loop": "ActiveLearningLoop",
+    "alkit.pool": "ActiveLearningDataset Query",
+    "alkit.prediction": "Prediction",
+    "alkit.querying": "Acquisition Auto estimate_risk select",
     "alkit.reporting": "Result load",
-    "alkit.experiment": "ceiling compare replay",
+    "alkit.selectors": (
+        "Candidates Coral FacilityLocation Features GradientEmbedding KCenter KMeansPlusPlus "
+        "PerGroup Power Prefilter ProbCover Random Selector TopK TypiClust UncertaintyHerding"
+    ),
+    "alkit.strategies": (
+        "ActiveLearner AdversarialStrategy LearningLossStrategy SemiSupervisedStrategy Strategy "
+        "UncertaintyStrategy UniformStrategy "
+        "auto badge bald batchbald committee coreset epig typiclust"
+    ),
+    "alkit.training": (
+        "Adam BinaryClassifier CategoricalClassifier Classifier Regressor SGD Trainer"
+    ),
+    "torch.utils.data": "DataLoader",
 }
-_ORIGIN = {name: module for module, names in _MODULES.items() for name in names.split()}
-_SUBMODULES = ["blocks", "course", "criteria", "errors", "initializers", "models"]
-_SUBMODULES += ["plots", "selectors", "strategies", "testing"]
+_FOLDERS = {
+    "blocks": "alkit.blocks",
+    "course": "alkit.course",
+    "criteria": "alkit.criteria",
+    "errors": "alkit.errors",
+    "initializers": "alkit.initializers",
+    "papers": "alkit.strategies.papers",
+    "plots": "alkit.plots",
+    "selectors": "alkit.selectors",
+    "strategies": "alkit.strategies",
+    "testing": "alkit.testing",
+    "training": "alkit.training",
+}
+_ORIGIN = {name: module for module, names in _NAMES.items() for name in names.split()}
 
-__all__ = sorted([*_ORIGIN, *_SUBMODULES])
+__all__ = sorted([*_ORIGIN, *_FOLDERS])
 
 
 def __getattr__(name: str) -> Any:
     if name in _ORIGIN:
         value = getattr(import_module(_ORIGIN[name]), name)
-    elif name in _SUBMODULES:
-        value = import_module(f"alkit.{name}")
-    else:
+    elif name in _FOLDERS:
+        value = import_module(_FOLDERS[name])
+    elif name.startswith("__"):  # asked for by inspect and the like
         raise AttributeError(f"module 'alkit' has no attribute {name!r}")
+    else:
+        raise _missing(name)
     globals()[name] = value
     return value
 
 
+def _missing(name: str) -> AttributeError:
+    """The error for a name that is not here, with the folder that has it, or its likely spelling."""
+    from alkit.errors import MissingNameError, likely  # costs nothing before
+
+    for folder in ("criteria", "selectors", "training", "papers", "blocks", "strategies"):
+        if name in import_module(_FOLDERS[folder]).__all__:
+            return MissingNameError(f"module 'alkit' has no {name!r}: it is al.{folder}.{name}.")
+    return MissingNameError(f"module 'alkit' has no attribute {name!r}{likely(name, __all__)}")
+
+
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return [*__all__, "__version__"]

@@ -14,6 +14,10 @@ class AlkitError(Exception):
     """Base class of every error that alkit raises on purpose."""
 
 
+class MissingNameError(AlkitError, AttributeError):
+    """A name that ``alkit`` does not have; the message states where it is, or its likely spelling."""
+
+
 # --- blocks -----------------------------------------------------------------------------------
 
 

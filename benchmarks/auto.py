@@ -36,8 +36,8 @@ RANDOM_START = ("uniform", "margin", "power-margin")
 METHODS: dict[str, Callable[..., al.Strategy]] = {
     "uniform": al.UniformStrategy,
     "margin": al.Strategy,
-    "power-margin": lambda net, pool, **options: al.power_margin(net, pool, beta=8, **options),
-    "uncertainty herding": al.uherding,
+    "power-margin": lambda net, pool, **options: al.papers.power_margin(net, pool, beta=8, **options),
+    "uncertainty herding": al.papers.uherding,
     "auto": al.auto,
 }
 

@@ -42,7 +42,7 @@ import alkit as al
 from alkit.seeds import derive
 
 METHODS = {
-    "BatchBALD": (al.Constant(), al.BatchBALD()),
+    "BatchBALD": (al.Constant(), al.selectors.BatchBALD()),
     "BALD": (al.BALD(), al.TopK()),
     "power-entropy": (al.Entropy(), al.Power(beta=8)),
     "Uniform": (al.Constant(), al.Random()),

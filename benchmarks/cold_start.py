@@ -30,9 +30,9 @@ import alkit as al
 BUDGETS = (10, 20, 50)
 METHODS: dict[str, Callable[[], al.Selector]] = {
     "random": al.Random,
-    "k-means medoids": lambda: al.KMeans(),
+    "k-means medoids": lambda: al.selectors.KMeans(),
     "typiclust": lambda: al.TypiClust(),
-    "max-herding": lambda: al.MaxHerding(),
+    "max-herding": lambda: al.selectors.MaxHerding(),
     "probcover": lambda: al.ProbCover(classes=10),
     "uncertainty herding": lambda: al.UncertaintyHerding(),
     "k-center": lambda: al.KCenter(),

@@ -32,7 +32,7 @@ STRATEGIES = {
     "uniform": al.UniformStrategy,
     "margin": al.Strategy,
     "learning loss": al.LearningLossStrategy,
-    "..., drawn": partial(al.LearningLossStrategy, selector=al.SoftRank()),
+    "..., drawn": partial(al.LearningLossStrategy, selector=al.selectors.SoftRank()),
 }
 
 

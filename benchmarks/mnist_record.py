@@ -106,7 +106,7 @@ def run(
         network(recipe.width).to(memory_format=torch.channels_last),
         pool,
         criterion=al.Margin(),
-        selector=al.Prefilter(30, al.KMeans()),
+        selector=al.Prefilter(30, al.selectors.KMeans()),
         threshold=recipe.threshold,
         unlabeled_weight=recipe.unlabeled_weight,
         batch_size=recipe.batch_size,
@@ -120,7 +120,7 @@ def run(
     rows: list[dict[str, Any]] = []
 
     def train_for(steps: int) -> None:
-        strategy.module.optimizer = al.AdamW(lr=recipe.lr, weight_decay=0.02).schedule(
+        strategy.module.optimizer = al.training.AdamW(lr=recipe.lr, weight_decay=0.02).schedule(
             CosineAnnealingLR, interval="step", T_max=steps
         )
         left = timedelta(seconds=max(1.0, deadline - time.perf_counter()))

@@ -46,7 +46,7 @@ def badge(arrays: Arrays, n: int) -> Work:
 
 def batchbald(arrays: Arrays, n: int) -> Work:
     return lambda: np.asarray(
-        al.select(n, probabilities=arrays.probabilities, selector=al.BatchBALD(), seed=0)
+        al.select(n, probabilities=arrays.probabilities, selector=al.selectors.BatchBALD(), seed=0)
     )
 
 
@@ -57,9 +57,9 @@ METHODS = {
     "k-center": {"alkit": on_features(lambda: al.KCenter())},
     "BADGE": {"alkit": badge},
     "BatchBALD": {"alkit": batchbald},
-    "k-means medoids": {"alkit": on_features(lambda: al.KMeans())},
+    "k-means medoids": {"alkit": on_features(lambda: al.selectors.KMeans())},
     "TypiClust": {"alkit": on_features(lambda: al.TypiClust())},
     "ProbCover": {"alkit": on_features(lambda: al.ProbCover(radius=RADIUS))},
-    "MaxHerding": {"alkit": on_features(lambda: al.MaxHerding(bandwidth=WIDTH))},
+    "MaxHerding": {"alkit": on_features(lambda: al.selectors.MaxHerding(bandwidth=WIDTH))},
     "facility location": {"alkit": on_features(lambda: al.FacilityLocation())},
 }

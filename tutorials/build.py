@@ -1,8 +1,8 @@
-"""Writes the students' version of each lesson: `python tutorials/build.py`, after every change.
+"""Write the students' version of each lesson: run `python tutorials/build.py` after every change.
 
-A lesson is written as text, in `tutorials/source`, with its exercises and their solutions.
-Students get `tutorials/<lesson>.ipynb`: without solutions, hidden cells and outputs, and with the
-cell metadata of nbgrader, so that a teacher can hand it out and grade it.
+The source of a lesson is a text file in `tutorials/source`, with exercises and their solutions.
+Students get `tutorials/<lesson>.ipynb`, without solutions, hidden cells or outputs. It has the cell
+metadata of nbgrader, so that a teacher can hand it out and grade it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from nbformat import NotebookNode
 
 HERE = Path(__file__).parent
 SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION$", re.M | re.S)
-STUB = r"\1# YOUR CODE HERE\n\1raise NotImplementedError()"  # that of nbgrader
+STUB = r"\1# YOUR CODE HERE\n\1raise NotImplementedError()"  # as nbgrader writes it
 
 
 def read(source: Path) -> NotebookNode:
-    """The notebook of a source, whose cells have the same ids whenever it is read."""
+    """Read a source as a notebook; its cells get the same ids every time."""
     notebook = jupytext.read(source)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"{source.stem.replace('_', '-')[:50]}-{number}"
@@ -32,19 +32,19 @@ def read(source: Path) -> NotebookNode:
 
 
 def is_hidden(cell: NotebookNode) -> bool:
-    """Whether a cell holds assertions that readers do not see."""
+    """True for a cell of assertions that readers do not see."""
     return "hidden" in cell.metadata.get("tags", [])
 
 
 def is_exercise(cell: NotebookNode) -> bool:
-    """Whether a cell is one that a student fills in, or the check of one."""
+    """True for a cell that a student fills in, and for the check of one."""
     return "nbgrader" in cell.metadata
 
 
 def for_students(notebook: NotebookNode) -> NotebookNode:
-    """The notebook without hidden cells, and with exercises as they are before they are solved.
+    """Remove hidden cells and solutions, and the outputs of exercises.
 
-    Other cells keep their outputs, if it was executed. Changes the notebook that is given.
+    If the notebook was executed, other cells keep their outputs. Changes the notebook in place.
     """
     notebook.cells = [cell for cell in notebook.cells if not is_hidden(cell)]
     for cell in filter(is_exercise, notebook.cells):
@@ -55,14 +55,14 @@ def for_students(notebook: NotebookNode) -> NotebookNode:
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
-    """Write a notebook, once it is known to be a valid one."""
+    """Validate a notebook and write it."""
     nbformat.validate(notebook)
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
 
 
 def main() -> None:
-    """Write the notebooks of the sources that are named, or of all."""
+    """Write the notebooks of the given sources, or of all sources."""
     for source in map(Path, sys.argv[1:] or sorted((HERE / "source").glob("*.py"))):
         write(for_students(read(source)), HERE / f"{source.stem}.ipynb")
 

@@ -1,10 +1,11 @@
-"""Executes sources of lessons and notebooks, and writes them with their figures and outputs.
+"""Execute sources of lessons and notebooks, and write them with their figures and outputs.
 
 `python tutorials/execute.py tutorials/source/*.py --out build/tutorials`
 
-Each runs in a folder of its own, where `data` is the folder of that name beside `source`, if there
-is one. The first cell that fails ends it all, with its error. What is written has no hidden
-cells, and exercises as students find them: `tutorials/page.py` makes the site's pages of it.
+Each source runs in its own temporary folder. If there is a `data` folder next to `source`, it is
+available there as `data`. The first failing cell ends the whole run with its error. The written
+notebooks have no hidden cells and no solutions; `tutorials/page.py` turns them into pages of the
+site.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from build import for_students, read, write
 
 
 def execute(source: Path) -> NotebookNode:
-    """The notebook of a source with the outputs of all its cells, solutions and checks included.
+    """Execute all cells of a source, solutions and checks included, and return the notebook.
 
-    Raises CellExecutionError where a cell fails, and CellTimeoutError after an hour of one.
+    Raises CellExecutionError if a cell fails, and CellTimeoutError if a cell takes over an hour.
     """
     notebook = read(source)
     data = source.resolve().parents[1] / "data"
@@ -35,8 +36,8 @@ def execute(source: Path) -> NotebookNode:
             (Path(folder) / "data").symlink_to(data)
         client = nbclient.NotebookClient(
             notebook,
-            timeout=3600,  # of the wall clock, which a shared machine may stretch
-            record_timing=False,  # or each run would differ
+            timeout=3600,  # wall-clock seconds; generous, because the machine may be shared
+            record_timing=False,  # timings would make every run differ
             resources={"metadata": {"path": folder}},
         )
         client.execute()
@@ -44,16 +45,16 @@ def execute(source: Path) -> NotebookNode:
 
 
 def warnings_of(notebook: NotebookNode) -> list[str]:
-    """What the cells wrote to the error stream: a reader would see it too."""
+    """Text that the cells wrote to the error stream, which readers would see."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return [output.text for output in outputs if output.get("name") == "stderr"]
 
 
 def main() -> None:
-    """Execute the sources one after another, and write each with its outputs."""
+    """Execute the sources in turn, and write each with its outputs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sources", nargs="*", type=Path)
-    parser.add_argument("--out", required=True, type=Path, help="folder of the executed notebooks")
+    parser.add_argument("--out", required=True, type=Path, help="folder for the executed notebooks")
     options = parser.parse_args()
     for source in options.sources:
         started, used = perf_counter(), cpu()
@@ -69,7 +70,7 @@ def main() -> None:
 
 
 def cpu() -> float:
-    """Seconds of the processor that ended kernels have used."""
+    """CPU seconds used by the kernels that have ended."""
     times = os.times()
     return times.children_user + times.children_system
 

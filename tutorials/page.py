@@ -1,9 +1,9 @@
-"""Writes the site's pages of executed notebooks, as Markdown with the figures beside it.
+"""Write pages of the site from executed notebooks, as Markdown with separate figures.
 
 `python tutorials/page.py notebooks/*.ipynb --out docs/notebooks`
 
-Markdown, so that the site's strict build checks the links, and its search, colors and phone layout
-hold for these pages too. The notebook itself is put beside the page, for readers to download.
+The pages are Markdown so that the site's strict build checks their links, and its search, colors
+and phone layout apply to them. The notebook is copied next to its page, for readers to download.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import nbformat
 from nbformat import NotebookNode
 
 PICTURES = {"image/png": "png", "image/gif": "gif", "image/jpeg": "jpg"}
-COLORS = re.compile(r"\x1b\[[0-9;]*m")  # of terminals
+COLORS = re.compile(r"\x1b\[[0-9;]*m")  # terminal color codes
 
 
 def page(notebook: NotebookNode, name: str) -> tuple[str, dict[str, bytes]]:
-    """The Markdown of an executed notebook, and its pictures by their paths beside the page.
+    """Return the Markdown of an executed notebook, and its pictures by path relative to the page.
 
-    A picture's text for those who do not see it is the `alt` of the cell's metadata. Raises
-    ValueError where the notebook does not begin with its title.
+    The alternative text of a picture is the `alt` of the cell's metadata. Raises ValueError if the
+    notebook does not begin with its title.
     """
     pictures: dict[str, bytes] = {}
     parts = []
@@ -45,23 +45,23 @@ def page(notebook: NotebookNode, name: str) -> tuple[str, dict[str, bytes]]:
             elif text := COLORS.sub("", output.get("text", data.get("text/plain", ""))).rstrip():
                 parts.append(f"``` {{.text .output}}\n{text}\n```")
     if not parts or not parts[0].startswith("# "):
-        raise ValueError(f"{name} must begin with a cell of text whose first line is its title")
+        raise ValueError(f"{name} must begin with a Markdown cell whose first line is its title")
     title, _, rest = parts[0].partition("\n")
     parts[0] = f"{title}\n\n[Download this page as a notebook]({name}.ipynb)\n\n{rest}"
     return "\n\n".join(parts) + "\n", pictures
 
 
 def on_the_site(text: str) -> str:
-    """Text whose links lead to pages of the site, from those of a checkout."""
+    """Convert the links of a checkout to links of the site."""
     text = re.sub(r"(\]\([^):]*)\.ipynb([)#])", r"\1.md\2", text)
     return text.replace("](../docs/", "](../")
 
 
 def main() -> None:
-    """Write the page of each notebook that is named."""
+    """Write the page of each given notebook."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", type=Path)
-    parser.add_argument("--out", required=True, type=Path, help="folder of the pages")
+    parser.add_argument("--out", required=True, type=Path, help="folder for the pages")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     for path in options.notebooks:

@@ -1,4 +1,4 @@
-"""What checks of several lessons ask of an answer: numbers of a shape, in an order."""
+"""Checks shared by several lessons: finite numbers of the expected shape."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from alkit.errors import AnswerError
 
 
 def numbers(found: Any, shape: tuple[int, ...], what: str = "the answer") -> np.ndarray:
-    """What a function of a student gave, as finite numbers of a shape.
+    """Convert the result of a student's function to an array, and check it.
 
-    Raises AnswerError where it is nothing, no numbers, of another shape, or not finite.
+    Raises AnswerError if the result is None, not numeric, of another shape, or not finite.
     """
     if found is None:
-        raise AnswerError(f"{what} is None: is there a return?")
+        raise AnswerError(f"{what} is None: is a return statement missing?")
     try:
         array = found.detach() if isinstance(found, torch.Tensor) else found
         array = np.asarray(array, dtype=float)
     except (TypeError, ValueError):
-        raise AnswerError(f"{what} should be numbers, not {type(found).__name__}.") from None
+        raise AnswerError(f"{what} should be numeric, not {type(found).__name__}.") from None
     if array.shape != shape:
         raise AnswerError(f"{what} should have shape {shape}; it has {array.shape}.")
     if not np.isfinite(array).all():
-        raise AnswerError(f"{what} is not finite everywhere: {array}.")
+        raise AnswerError(f"{what} should be finite everywhere: {array}.")
     return array

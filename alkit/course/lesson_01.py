@@ -1,4 +1,4 @@
-"""Checks of lesson 1: what is wanted, indices, the loop."""
+"""Checks of lesson 1: scores, dataset indices, the loop."""
 
 from __future__ import annotations
 
@@ -25,70 +25,74 @@ def wanted(answer: Callable[[torch.Tensor], Any]) -> str:
     scores = numbers(answer(p), (7,), "the scores of 7 samples")
     sure = (p - 0.5).abs().numpy()
     if scores.argmax() != 2 and scores.argmin() == 2:
-        raise AnswerError("the sample that the model is least sure of has the lowest score.")
+        raise AnswerError("the sample that the model is least certain about has the lowest score.")
     if scores[0] < scores[2] < scores[5] or scores[0] > scores[2] > scores[5]:
-        raise AnswerError("the scores go from 0 to 1 in one direction; is 0 less sure than 1?")
+        raise AnswerError(
+            "the scores only rise or only fall with p; is the model less certain at 0 than at 1?"
+        )
     if not np.allclose(numbers(answer(p[3:4]), (1,), "the score of 1 sample"), scores[3]):
-        raise AnswerError("the score of a sample changes with the others that are there.")
+        raise AnswerError("the score of a sample depends on the other samples.")
     if not all(a > b for a, b in _pairs(scores[np.argsort(sure, kind="stable")], sure)):
-        raise AnswerError(f"probabilities {p.tolist()} are in another order of sureness: {scores}.")
-    return "Of two classes, every measure of being unsure orders the samples in this way."
+        raise AnswerError(f"the probabilities {p.tolist()} are in the wrong order: {scores}.")
+    return "For two classes, every measure of uncertainty ranks the samples in this order."
 
 
 def _pairs(scores: np.ndarray, sure: np.ndarray) -> list[tuple[float, float]]:
-    """Neighbors of the order that are not equally sure."""
+    """Scores of adjacent samples, by certainty, that differ in certainty."""
     order = np.sort(sure)
     return [(scores[i], scores[i + 1]) for i in range(len(sure) - 1) if order[i] < order[i + 1]]
 
 
 def choose(answer: Callable[..., Any]) -> str:
-    """01-b: the dataset indices of the n highest scores, highest first."""
+    """01-b: dataset indices of the n highest scores, highest first."""
     indices = torch.tensor([40, 7, 13, 99, 2, 58])
     scores = torch.tensor([0.1, 0.8, -0.3, 0.5, 0.9, 0.0])
     found = numbers(answer(indices, scores, 3), (3,), "the answer for n = 3").tolist()
     if len(set(found)) < 3:
-        raise AnswerError(f"a sample is there twice: {found}.")
+        raise AnswerError(f"the answer contains a sample twice: {found}.")
     if found == [4, 1, 3]:
         raise AnswerError(
-            "these are positions among the candidates. Which samples of the data set stand there?"
+            "these are positions among the candidates. Which dataset indices do they have?"
         )
     if set(found) <= {13, 58, 40}:
-        raise AnswerError("these have the lowest scores; higher is wanted sooner.")
+        raise AnswerError("these have the lowest scores; return the highest ones.")
     if set(found) != {2, 7, 99}:
-        raise AnswerError(f"of {indices.tolist()} with scores {scores.tolist()} came {found}.")
+        raise AnswerError(
+            f"for indices {indices.tolist()} with scores {scores.tolist()}, the answer is {found}."
+        )
     if found != [2, 7, 99]:
-        raise AnswerError("these are the right samples, but the most wanted should come first.")
+        raise AnswerError("these are the right samples, but the highest score should come first.")
     if numbers(answer(indices, scores, 1), (1,), "the answer for n = 1")[0] != 2:
-        raise AnswerError("with n = 1 it is not the most wanted one.")
-    return "A dataset index means the same sample in every round; a position does not."
+        raise AnswerError("with n = 1, the answer is not the sample with the highest score.")
+    return "A dataset index refers to the same sample in every round; a position does not."
 
 
 def loop(answer: Callable[..., Any]) -> str:
-    """01-c: train, test, query and annotate, reset; the accuracies."""
+    """01-c: the accuracies of a loop of train, test, query and annotate, reset."""
     strategy = _strategy()
     untrained = strategy.test()["testMulticlassAccuracy"]
     found = numbers(answer(strategy, ROUNDS, SIZE, STEPS), (ROUNDS,), "the list of accuracies")
     annotated, expected = strategy.train_pool.get_num_annotated(), 4 + ROUNDS * SIZE
     if annotated != expected:
         raise AnswerError(
-            f"{ROUNDS} rounds of {SIZE} make {expected} labels of 4; {annotated} are annotated."
+            f"4 labels plus {ROUNDS} rounds of {SIZE} make {expected}; {annotated} are annotated."
         )
     first = found[0]
     cold, warm = (_accuracies(warm_start=warm) for warm in (False, True))
     if np.allclose(found, cold):
-        return "This is what ActiveLearningLoop does, number for number."
+        return "ActiveLearningLoop computes exactly the same numbers."
     if np.isclose(first, untrained):
         raise AnswerError("the first accuracy is that of a model that was not trained yet.")
     if np.allclose(found, warm):
-        raise AnswerError("the model goes on from the weights of the round before.")
+        raise AnswerError("the model continues from the weights of the previous round.")
     raise AnswerError(
         "the accuracies are not those of train, test, query, annotate and reset, in this order, "
-        f"with {STEPS} steps a round."
+        f"with {STEPS} steps per round."
     )
 
 
 def _strategy() -> UncertaintyStrategy:
-    """A strategy on 60 points of two classes, 4 of them annotated; the same each time."""
+    """Strategy on 60 points of two classes, 4 of them annotated; identical in every call."""
     from torchmetrics import Accuracy
 
     from alkit.blocks import MultiLayerPerceptron
@@ -111,7 +115,7 @@ def _strategy() -> UncertaintyStrategy:
 
 
 def _accuracies(warm_start: bool) -> list[float]:
-    """What ActiveLearningLoop gives."""
+    """Accuracies of ActiveLearningLoop."""
     rounds = ActiveLearningLoop(_strategy(), SIZE, ROUNDS, max_steps=STEPS, warm_start=warm_start)
     return [record.metrics["testMulticlassAccuracy"] for record in rounds]
 

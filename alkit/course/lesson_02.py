@@ -1,4 +1,4 @@
-"""Checks of lesson 2: learning curves, upwards and sideways, and paired differences."""
+"""Checks of lesson 2: area under a curve, labels needed, paired differences."""
 
 from __future__ import annotations
 
@@ -21,35 +21,40 @@ def average(answer: Callable[..., Any]) -> str:
     right = float(areas(ANNOTATED, ACCURACIES[None])[0])
     widths = np.diff(ANNOTATED)
     if np.isclose(found, right):
-        return "Now a long stretch of labels counts for more than a short one."
+        return "In this average, a long stretch of labels counts more than a short one."
     if np.isclose(found, right * widths.sum()):
         raise AnswerError("that is the area; an average lies between the lowest and the highest.")
     if np.isclose(found, ACCURACIES.mean()):
-        raise AnswerError("every point counts alike, but some stand for more labels than others.")
+        raise AnswerError("every point counts equally, but some cover more labels than others.")
     steps = [widths @ heights / widths.sum() for heights in (ACCURACIES[1:], ACCURACIES[:-1])]
     if np.isclose(found, steps).any():
         raise AnswerError("that is the area under steps; straight lines join the points.")
     if np.isclose(found, right * widths.sum() / ANNOTATED[-1]):
-        raise AnswerError("the curve begins at the first labels, not at none: how wide is it?")
-    raise AnswerError(f"of the accuracies {ACCURACIES} at {ANNOTATED} labels came {found:.4g}.")
+        raise AnswerError("the curve begins at the first labels, not at 0: how wide is it?")
+    raise AnswerError(f"for accuracies {ACCURACIES} at {ANNOTATED} labels, it is {found:.4g}.")
 
 
 def needed(answer: Callable[..., Any]) -> str:
-    """02-b: labels to reach a level; inf where it is not reached."""
+    """02-b: labels needed to reach a level; inf if it is not reached."""
     found = float(numbers(answer(ANNOTATED, ACCURACIES, 0.8), (), "the labels for 0.8"))
     if np.isclose(found, 100) or np.isclose(found, 40):
-        raise AnswerError("that is a point of the curve; where is the line between two at 0.8?")
+        raise AnswerError("that is a point of the curve; where does the line reach 0.8?")
     if found in (2, 3) or 2 < found < 4:
-        raise AnswerError("that is the place of a point; how many labels had it?")
+        raise AnswerError("that is the position of a point; how many labels does it have?")
     if not np.isclose(found, _needed(0.8)):
-        raise AnswerError(f"between 0.7 at 40 labels and 0.9 at 100, 0.8 came at {found:.4g}.")
+        raise AnswerError(
+            f"between 0.7 at 40 labels and 0.9 at 100, the answer for 0.8 is {found:.4g}."
+        )
     if answer(ANNOTATED, ACCURACIES, 0.95) != np.inf:
-        raise AnswerError("0.95 was never reached; no number of labels is known to be enough.")
+        raise AnswerError("0.95 was never reached; the labels needed are unknown.")
     for level in (0.9, 0.7, 0.45, 0.4, 0.3):
         found = float(numbers(answer(ANNOTATED, ACCURACIES, level), (), f"the labels for {level}"))
         if not np.isclose(found, _needed(level)):
-            raise AnswerError(f"for {level}, with {ACCURACIES} at {ANNOTATED}, came {found:.4g}.")
-    return "What was not reached is said to be unknown, not made up by going on along the line."
+            raise AnswerError(
+                f"for level {level}, accuracies {ACCURACIES} and {ANNOTATED} labels, the answer is "
+                f"{found:.4g}."
+            )
+    return "If a level was not reached, the labels needed are unknown; extrapolation is a guess."
 
 
 def _needed(level: float) -> float:
@@ -57,7 +62,7 @@ def _needed(level: float) -> float:
 
 
 def paired(answer: Callable[..., Any]) -> str:
-    """02-c: the mean of paired differences, and its standard error."""
+    """02-c: mean of paired differences, and its standard error."""
     ours = np.array([0.90, 0.80, 0.85, 0.95, 0.75])
     theirs = np.array([0.88, 0.77, 0.84, 0.91, 0.72])
     mean, error = numbers(answer(ours, theirs), (2,), "the mean and its error")
@@ -65,15 +70,15 @@ def paired(answer: Callable[..., Any]) -> str:
     if np.isclose(mean, -apart.mean()):
         raise AnswerError("ours is larger in every trial, but the mean difference is negative.")
     if not np.isclose(mean, apart.mean()):
-        raise AnswerError(f"the mean of the differences {apart.round(2)} came out as {mean:.4g}.")
+        raise AnswerError(f"the mean of the differences {apart.round(2)} is not {mean:.4g}.")
     if np.isclose(error, apart.std(ddof=1) / np.sqrt(5)):
-        return "Trials differ much; within trials, the difference is nearly always the same."
+        return "Trials vary a lot; within trials, the difference is nearly always the same."
     if np.isclose(error, np.sqrt((ours.var(ddof=1) + theirs.var(ddof=1)) / 5)):
-        raise AnswerError("the error is that of trials which are not paired; look at differences.")
+        raise AnswerError("this is the error for trials that are not paired; use the differences.")
     if np.isclose(error, apart.std(ddof=1)) or np.isclose(error, apart.std()):
-        raise AnswerError("that is how far one trial scatters; the mean of five scatters less.")
+        raise AnswerError("that is the spread of one trial; the mean of five varies less.")
     if np.isclose(error, apart.std() / np.sqrt(5)):
-        raise AnswerError("the deviation has T below the line; numpy takes ddof=1 for T - 1.")
+        raise AnswerError("the deviation is divided by T; use ddof=1 in numpy for T - 1.")
     raise AnswerError(f"the standard error of the differences {apart.round(2)} is not {error:.4g}.")
 
 

@@ -13,7 +13,7 @@ from alkit.criteria import Criterion, Entropy, Margin, MinMax, Rank, ZScore
 from alkit.errors import AnswerError
 from alkit.prediction import Prediction
 
-UPSIDE_DOWN = "the score is highest where the model is surest: is the sign right?"
+UPSIDE_DOWN = "the score is highest where the model is most certain: is the sign right?"
 
 
 def _drawn(rows: int, classes: int, scale: float = 2.0, seed: int = 4) -> Tensor:
@@ -40,21 +40,21 @@ def check_ratio(answer: Callable[[Tensor], Tensor]) -> str:
             (lambda p: -ratio(p), UPSIDE_DOWN),
             (lambda p: 1 - ratio(p), UPSIDE_DOWN),
             (lambda p: ratio(p).reciprocal(), "it is above 1, and infinite where the model is "
-             "sure: which of the two is divided by which?"),
-            (unsorted, "these are the first two columns, class 0 and class 1: the two largest are "
-             "wanted, whatever their classes."),
+             "certain: which of the two is divided by which?"),
+            (unsorted, "these are the first two columns, class 0 and class 1: use the two largest, "
+             "whatever their classes."),
             (lambda p: unsorted(p.sort(dim=-1).values), "these are the two smallest: in which "
              "direction is a row sorted?"),
-            (lambda p: p.amin(-1) / p.amax(-1), "this is the smallest probability over the "
-             "largest: with three classes and more it is not the second."),
+            (lambda p: p.amin(-1) / p.amax(-1), "this divides the smallest probability by the "
+             "largest: with three or more classes, the smallest is not the second."),
             (lambda p: 1 - (p.topk(2).values[:, 0] - p.topk(2).values[:, 1]), "this is the margin, "
-             "a difference: a quotient is wanted."),
-            (lambda p: ratio(p) / ratio(p).max(), "a row's score changes with the other rows: look "
-             "at one row alone."),
+             "a difference: compute a quotient."),
+            (lambda p: ratio(p) / ratio(p).max(), "the score of a row depends on the other rows: "
+             "use one row alone."),
         ],
-        "of the probabilities 0.2, 0.6 and 0.2 it is one third: try one row by hand.",
+        "for the probabilities 0.2, 0.6 and 0.2 it is one third: try one row by hand.",
     )  # fmt: skip
-    return "The ratio and the margin agree on what is tied, and differ on how to count the rest."
+    return "The ratio and the margin agree on ties, and differ in how they rank the rest."
 
 
 def check_equal_say(answer: Criterion | Callable[[], Criterion]) -> str:
@@ -62,7 +62,7 @@ def check_equal_say(answer: Criterion | Callable[[], Criterion]) -> str:
     if not isinstance(answer, Criterion) and callable(answer):
         answer = answer()
     if not isinstance(answer, Criterion):
-        raise AnswerError(f"a criterion is expected, made of others by + and *; got {answer!r}.")
+        raise AnswerError(f"expected a criterion, combined from others by + and *; got {answer!r}.")
     prediction = Prediction(_drawn(60, 6), kind="probabilities")
     margin, entropy = Margin(), Entropy()
 
@@ -71,44 +71,44 @@ def check_equal_say(answer: Criterion | Callable[[], Criterion]) -> str:
 
     given = _steps(answer(prediction))
     if torch.equal(given, _steps((Rank(margin) + Rank(entropy))(prediction))):
-        return "Only the two orders count, whatever units the scores are in."
+        return "Only the two ranks count, whatever the units of the scores."
     if torch.equal(given, _steps(-(Rank(margin) + Rank(entropy))(prediction))):
         raise AnswerError(UPSIDE_DOWN)
     found = order(answer)
     hints = [
-        (margin, "the margin decides alone: the entropy has no say."),
-        (entropy, "the entropy decides alone: the margin has no say."),
+        (margin, "the margin decides alone: the entropy has no influence."),
+        (entropy, "the entropy decides alone: the margin has no influence."),
         (margin + entropy, "the scores are added in their own units, and those of the entropy are "
          "larger: bring both to one scale first."),
-        (margin * entropy, "a product is not what was asked: the score should depend on the two "
-         "places alone."),
-        (Rank(margin) * Rank(entropy), "in a product the lower of the two places counts for more: "
-         "add them."),
+        (margin * entropy, "this is a product of scores: the score should depend only on the two "
+         "ranks."),
+        (Rank(margin) * Rank(entropy), "in a product the lower of the two ranks counts more: add "
+         "them."),
         (Rank(margin + entropy), "the scores are added first, in their own units: bring each to "
-         "one scale before they meet."),
-        (MinMax(margin) + MinMax(entropy), "MinMax keeps the shape of the scores, so that one "
-         "outlier moves all the others: there is a scale that looks at places alone."),
-        (ZScore(margin) + ZScore(entropy), "a z-score keeps the shape of the scores: there is a "
-         "scale that looks at places alone."),
+         "one scale before you add them."),
+        (MinMax(margin) + MinMax(entropy), "MinMax keeps the distribution of the scores, so one "
+         "outlier shifts all the others: there is a scale that uses only ranks."),
+        (ZScore(margin) + ZScore(entropy), "a z-score keeps the distribution of the scores: there "
+         "is a scale that uses only ranks."),
     ]  # fmt: skip
     for wrong, hint in hints:
         if found == order(wrong):
             raise AnswerError(hint)
     raise AnswerError(
-        "the order is not that of the two places, counted alike: is each criterion brought to one "
-        "scale, and do both have the same weight?"
+        "the order is not that of the two ranks with equal weight: is each criterion brought to "
+        "one scale, and do both have the same weight?"
     )
 
 
 def _steps(scores: Tensor) -> Tensor:
-    """The place of each score among the different ones; scores that differ by rounding are one."""
+    """Rank of each score among the distinct scores; scores that differ by rounding are equal."""
     return (scores.double() - scores.double().min()).mul(1e5).round().unique(return_inverse=True)[1]
 
 
 def check_expected_cost(answer: Callable[[Tensor], Criterion]) -> str:
-    """Exercise 04-c: the expected cost of the cheapest guess."""
+    """Exercise 04-c: expected cost of the cheapest guess."""
     if isinstance(answer, Criterion) or not callable(answer):
-        raise AnswerError(f"a class is expected, got {answer!r}: give ExpectedCost itself.")
+        raise AnswerError(f"expected a class, got {answer!r}: pass ExpectedCost itself.")
 
     def given(p: Tensor, cost: Tensor) -> Any:
         return answer(cost).score(Prediction(p, kind="probabilities"))
@@ -127,25 +127,25 @@ def check_expected_cost(answer: Callable[[Tensor], Criterion]) -> str:
         cases,
         [
             (lambda p, cost: -(p @ cost).amin(-1), UPSIDE_DOWN),
-            (lambda p, cost: (p @ cost.T).amin(-1), "true class and guess are exchanged: cost[t, g]"
-             " has the true class first."),
+            (lambda p, cost: (p @ cost.T).amin(-1), "true class and guess are swapped: cost[t, g] "
+             "has the true class first."),
             (lambda p, cost: (p @ cost).amax(-1), "this is the guess that costs most: a careful "
-             "model takes the one that costs least."),
+             "model chooses the one that costs least."),
             (lambda p, cost: (p @ cost).mean(-1), "this is the mean over all guesses: the model "
-             "makes one of them."),
+             "makes only one guess."),
             (lambda p, cost: (p @ cost).sum(-1), "this is the sum over all guesses: the model "
-             "makes one of them."),
-            (lambda p, cost: (p @ cost).argmin(-1), "this is the number of the guess, not what it "
-             "costs."),
-            (likeliest, "the guess is the likeliest class here. Where a mistake is dear, another "
-             "guess may be expected to cost less."),
-            (lambda p, cost: 1 - p.amax(-1), "the costs are not looked at."),
-            (lambda p, cost: p @ cost, "one score a candidate is wanted: of which guess?"),
+             "makes only one guess."),
+            (lambda p, cost: (p @ cost).argmin(-1), "this is the index of the guess, not its "
+             "cost."),
+            (likeliest, "the guess here is the most probable class. If a mistake is expensive, "
+             "another guess may have a lower expected cost."),
+            (lambda p, cost: 1 - p.amax(-1), "the costs are not used."),
+            (lambda p, cost: p @ cost, "return one score per candidate: that of which guess?"),
         ],
         "sum over the true classes, each weighted by its probability, once for every guess; then "
         "choose among the guesses.",
     )  # fmt: skip
-    return "If every mistake costs 1, this is least confidence: the price list is what you add."
+    return "If every mistake costs 1, this is least confidence: the cost matrix generalizes it."
 
 
 CHECKS = {"04-a": check_ratio, "04-b": check_equal_say, "04-c": check_expected_cost}

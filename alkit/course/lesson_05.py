@@ -54,22 +54,22 @@ def check_farthest_first(answer: Callable[[Tensor, int], Sequence[int]]) -> str:
             (by(lambda d: d[:, 0].clone(), far), "all distances are to the first pick: the later "
              "picks count as well."),
             (by(lambda d: d[:, -1].clone(), far), "each pick is far from the last one, but may be "
-             "next to an earlier one: the nearest of all picks counts."),
+             "next to an earlier one: use the nearest of all picks."),
             (by(lambda d: d.mean(1), far), "this is the mean distance to the picks: a candidate "
              "that is next to one of them can still have a large mean."),
-            (by(lambda d: d.amax(1), far), "this is the distance to the farthest pick: the nearest "
-             "one counts."),
-            (lambda points, n: by(lambda d: d.amin(1), far)(points, n + 1)[1:], "row 0 is the "
-             "first pick."),
+            (by(lambda d: d.amax(1), far), "this is the distance to the farthest pick: use the "
+             "nearest one."),
+            (lambda points, n: by(lambda d: d.amin(1), far)(points, n + 1)[1:], "row 0 should be "
+             "the first pick."),
         ],
         "some pick is not the farthest from its nearest pick: print the distances of a small case, "
-        "and look at the third pick.",
+        "and check the third pick.",
     )  # fmt: skip
-    return "No other choice of n rows covers the pool with less than half of its radius."
+    return "No choice of n rows can cover the pool with less than half the radius of this one."
 
 
 def check_apart(answer: Callable[[Tensor, Tensor, int, float], Sequence[int]]) -> str:
-    """Exercise 05-b: the highest scores that are no closer than a distance."""
+    """Exercise 05-b: the highest scores that are at least a distance apart."""
     _check_is_function(answer)
 
     def given(scores: Tensor, points: Tensor, n: int, distance: float) -> list[int]:
@@ -110,23 +110,23 @@ def check_apart(answer: Callable[[Tensor, Tensor, int, float], Sequence[int]]) -
             if picked == top(*case):
                 raise AnswerError("these are the highest scores, whatever the distance.")
             raise AnswerError(
-                f"two picks are {float(distances.min()):.2f} apart, where {case[3]} was asked for "
-                "and there were others."
+                f"two picks are {float(distances.min()):.2f} apart, but the distance is {case[3]} "
+                "and other candidates are far enough away."
             )
     judge(
         given,
         greedy,
         cases,
         [
-            (last_only, "each pick is far enough from the one before, but not from all."),
-            (lowest, "the lowest scores come first: which end are the best?"),
-            (spread, "only the n highest scores are looked at: go on down the list until there are "
-             "n picks."),
+            (last_only, "each pick is far enough from the previous one, but not from all."),
+            (lowest, "the lowest scores come first: in which direction are they sorted?"),
+            (spread, "only the n highest scores are considered: continue down the list until you "
+             "have n picks."),
         ],
-        "some pick is not the best that is far enough away; where there are too few of them, the "
-        "best of those left out come last.",
+        "some pick is not the highest score that is far enough away; if there are too few of "
+        "these, the highest scores of those left out come last.",
     )  # fmt: skip
-    return "One pass over the scores is all it takes to ask for no copy."
+    return "One pass over the scores is enough to avoid copies."
 
 
 def check_short_list(answer: Selector | Callable[[], Selector]) -> str:
@@ -134,7 +134,7 @@ def check_short_list(answer: Selector | Callable[[], Selector]) -> str:
     if not isinstance(answer, Selector) and callable(answer):
         answer = answer()
     if not isinstance(answer, Selector):
-        raise AnswerError(f"a selector is expected, made of others; got {answer!r}.")
+        raise AnswerError(f"expected a selector, combined from others; got {answer!r}.")
     points = _points(6, spread=1.5)
     scores = torch.rand(len(points), generator=torch.Generator().manual_seed(6))
     candidates = Candidates(scores, Prediction(torch.zeros(len(points), 2), features=points))
@@ -145,34 +145,36 @@ def check_short_list(answer: Selector | Callable[[], Selector]) -> str:
     typical = TypiClust(Features())
     found = picks(as_selector(answer))
     if found == picks(Prefilter(3, TopK(), by=typical)):
-        return "What makes the list rules out strays; what chooses from it spends the budget."
+        return "The short list excludes strays; the scores decide how to spend the budget."
     hints: list[tuple[Selector, str]] = [
-        (TopK(), "the highest scores of all: nothing makes a short list."),
-        (typical, "the most typical ones: the scores are not looked at."),
-        (Prefilter(3, typical), "the short list is of high scores, and the typical ones are taken "
-         "from it: it should be the other way round."),
-        (Prefilter(3, typical, by=TopK()), "the short list is of high scores, and the typical ones "
-         "are taken from it: it should be the other way round."),
-        (Prefilter(3, KCenter()), "the short list is of high scores: say by what it is made."),
-        (Prefilter(3, TopK()), "the short list is of high scores: say by what it is made."),
-        (Prefilter(3, TopK(), by=TypiClust()), "typical by direction alone: TypiClust() brings "
-         "features to length one, which plain places in the plane do not bear. Compare them as "
-         "they are, al.Features()."),
-        (Prefilter(3, TopK(), by=KCenter()), "k-center makes the short list: it takes strays "
+        (TopK(), "these are the highest scores of all candidates: the short list is missing."),
+        (typical, "these are the most typical candidates: the scores are not used."),
+        (Prefilter(3, typical), "the short list contains high scores, and the typical candidates "
+         "are picked from it: it should be the other way around."),
+        (Prefilter(3, typical, by=TopK()), "the short list contains high scores, and the typical "
+         "candidates are picked from it: it should be the other way around."),
+        (Prefilter(3, KCenter()), "the short list contains high scores: set `by` to the selector "
+         "that should make it."),
+        (Prefilter(3, TopK()), "the short list contains high scores: set `by` to the selector that "
+         "should make it."),
+        (Prefilter(3, TopK(), by=TypiClust()), "these are typical only by direction: TypiClust() "
+         "scales features to length one, which is wrong for points in the plane. Use unscaled "
+         "features, al.Features()."),
+        (Prefilter(3, TopK(), by=KCenter()), "k-center makes the short list: it picks strays "
          "first, the least typical of all."),
-        (Prefilter(3, TopK(), by=Random()), "chance makes the short list."),
+        (Prefilter(3, TopK(), by=Random()), "the short list is drawn at random."),
     ]  # fmt: skip
     for wrong, hint in hints:
         if found == picks(wrong):
             raise AnswerError(hint)
     for factor in (1, 2, 4, 5, 6, 10, 15, 0.2 * len(points)):
         if found == picks(Prefilter(factor, TopK(), by=typical)):
-            raise AnswerError("the short list has another length than three times the query.")
+            raise AnswerError("the short list should be three times as long as the query.")
     raise AnswerError("the picks are not the highest scores of a short list of typical samples.")
 
 
 def _points(seed: int, spread: float = 1.0) -> Tensor:
-    """Places ``(60, 2)`` of three clouds, in random order."""
+    """Points ``(60, 2)`` of three clouds, in random order."""
     rng = np.random.default_rng(seed)
     centers = np.array([[-2.0, -1.0], [2.0, -1.0], [0.0, 2.0]])[rng.integers(0, 3, 60)]
     return torch.from_numpy(centers + spread * rng.normal(size=(60, 2)))
@@ -180,19 +182,19 @@ def _points(seed: int, spread: float = 1.0) -> Tensor:
 
 def _check_is_function(answer: Any) -> None:
     if not callable(answer):
-        raise AnswerError(f"a function is expected here, got {answer!r}.")
+        raise AnswerError(f"expected a function, got {answer!r}.")
 
 
 def _distinct(picked: Any, n: int) -> list[int]:
     try:
         rows = [int(k) for k in picked]
     except (TypeError, ValueError, RuntimeError) as error:
-        raise AnswerError(f"a list of row numbers is expected, got {picked!r}.") from error
+        raise AnswerError(f"expected a list of row numbers, got {picked!r}.") from error
     twice = [k for k in rows if rows.count(k) > 1]
     if twice:
-        raise AnswerError(f"this batch holds sample {twice[0]} twice.")
+        raise AnswerError(f"this batch contains sample {twice[0]} twice.")
     if len(rows) != n:
-        raise AnswerError(f"{n} picks were asked for, got {len(rows)}.")
+        raise AnswerError(f"expected {n} picks, got {len(rows)}.")
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Checks of lesson 6, Bayesian: BALD by hand, two candidates of one entropy, a greedy batch."""
+"""Checks of lesson 6, Bayesian: BALD by hand, two candidates of equal entropy, a greedy batch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _bald(p: Tensor) -> Tensor:
 
 
 def _opinions(shape: tuple[int, int, int], seed: int, scale: float = 2.0) -> Tensor:
-    """Probabilities ``(N, K, C)``, some candidates shared by all opinions, some not."""
+    """Probabilities ``(N, K, C)``; the opinions agree more on some candidates than on others."""
     generator = torch.Generator().manual_seed(seed)
     n, k, classes = shape
     own = torch.randn(n, k, classes, generator=generator, dtype=torch.float64)
@@ -33,55 +33,55 @@ def _opinions(shape: tuple[int, int, int], seed: int, scale: float = 2.0) -> Ten
 def check_bald(answer: Callable[[Tensor], Tensor]) -> str:
     """Exercise 06-a: entropy of the mean minus mean of the entropies."""
     if not callable(answer):
-        raise AnswerError(f"a function is expected here, got {answer!r}.")
+        raise AnswerError(f"expected a function, got {answer!r}.")
     zeros = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]]).double()
     if bool(torch.as_tensor(answer(zeros.clone())).isnan().any()):
         raise AnswerError(
-            "it is NaN where a probability is 0: 0 log 0 counts as 0, see torch.special.entr."
+            "it is NaN where a probability is 0: define 0 log 0 as 0, see torch.special.entr."
         )
     judge(
         answer,
         _bald,
         [(_opinions((9, 5, 3), 1),), (_opinions((4, 3, 6), 2),), (zeros,)],
         [
-            (lambda p: -_bald(p), "it is never above 0: the mean of the entropies is what is "
-             "subtracted."),
-            (lambda p: _entropy(p.mean(1)), "this is the entropy of the mean alone: coins score "
-             "high."),
-            (lambda p: _entropy(p).mean(1), "this is the mean of the entropies alone: it is "
-             "highest for coins."),
+            (lambda p: -_bald(p), "it is never above 0: subtract the mean of the entropies, not "
+             "the entropy of the mean."),
+            (lambda p: _entropy(p.mean(1)), "this is only the entropy of the mean: coin tosses "
+             "score high."),
+            (lambda p: _entropy(p).mean(1), "this is only the mean of the entropies: it is "
+             "highest for coin tosses."),
             (lambda p: _bald(p.transpose(1, 2)), "the axes are mixed up: opinions are the second "
              "axis, classes the last."),
             (lambda p: _entropy(p.mean(1)) - _entropy(p).sum(1), "the entropies are added up: take "
              "their mean."),
-            (lambda p: _bald(p) / math.log(2), "this is in bits: take the natural logarithm."),
+            (lambda p: _bald(p) / math.log(2), "this is in bits: use the natural logarithm."),
             (lambda p: _bald(p) / p.shape[2], "the entropy is a sum over the classes, not a mean."),
-            (lambda p: p.std(1).mean(-1), "this is how far the opinions spread: BALD is made of "
-             "entropies."),
+            (lambda p: p.std(1).mean(-1), "this is the spread of the opinions: BALD is a "
+             "difference of entropies."),
         ],
         "for two opinions (1, 0) and (0, 1) it is log 2 = 0.69, and for two that agree it is 0: "
         "try both.",
     )  # fmt: skip
-    return "Of what the committee is unsure, BALD counts what its members are not unsure of."
+    return "BALD is the uncertainty of the committee minus the uncertainty of its members."
 
 
 def check_two_candidates(answer: Any) -> str:
-    """Exercise 06-b: the same entropy, no and the most disagreement."""
+    """Exercise 06-b: the same entropy, with no disagreement and with the most."""
     made = answer() if callable(answer) else answer
     try:
         p = torch.as_tensor(made, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise AnswerError(f"numbers of the shape (2, 4, 3) are expected, got {made!r}.") from error
+        raise AnswerError(f"expected numbers of shape (2, 4, 3), got {made!r}.") from error
     if p.shape != (2, 4, 3):
         raise AnswerError(f"the shape is {tuple(p.shape)}, not (2, 4, 3).")
     if bool((p < 0).any()) or not torch.allclose(p.sum(-1), torch.ones(2, 4).double(), atol=1e-4):
-        raise AnswerError("some opinion is no distribution: three numbers from 0 on, of sum 1.")
+        raise AnswerError("some opinion is not a distribution: use numbers of at least 0, sum 1.")
     half, score = torch.tensor([0.5, 0.5, 0.0]).double(), _bald(p)
     for which, mean in zip(("first", "second"), p.mean(1), strict=True):
         if not torch.allclose(mean.sort(descending=True).values, half, atol=1e-3):
             raise AnswerError(
-                f"the mean of the {which} is {mean.numpy().round(2).tolist()}, not one half for "
-                "two of the classes."
+                f"the mean of the {which} candidate is {mean.numpy().round(2).tolist()}, not one "
+                "half for two of the classes."
             )
     if float(score[0]) > 1e-3 > float(score[1]):
         raise AnswerError("the opinions should agree on the first, and differ on the second.")
@@ -89,10 +89,10 @@ def check_two_candidates(answer: Any) -> str:
         raise AnswerError(f"BALD of the first is {float(score[0]):.2f}: its opinions differ.")
     if float(score[1]) < math.log(2) - 1e-3:
         raise AnswerError(
-            f"BALD of the second is {float(score[1]):.2f}, and can be higher: how sure is each "
-            "opinion by itself?"
+            f"BALD of the second is {float(score[1]):.2f}, and can be higher: how certain is each "
+            "single opinion?"
         )
-    return "Sure of themselves, and divided: there a label decides."
+    return "Where opinions are certain but disagree, a label decides between them."
 
 
 def check_greedy_batch(answer: Callable[[Tensor, int], Sequence[int]]) -> str:
@@ -102,9 +102,9 @@ def check_greedy_batch(answer: Callable[[Tensor, int], Sequence[int]]) -> str:
         picked = [int(k) for k in answer(p, n)]
         twice = [k for k in picked if picked.count(k) > 1]
         if twice:
-            raise AnswerError(f"this batch holds candidate {twice[0]} twice.")
+            raise AnswerError(f"this batch contains candidate {twice[0]} twice.")
         if len(picked) != n:
-            raise AnswerError(f"{n} picks were asked for, got {len(picked)}.")
+            raise AnswerError(f"expected {n} picks, got {len(picked)}.")
         return picked
 
     def top(p: Tensor, n: int, largest: bool = True) -> list[int]:
@@ -122,23 +122,23 @@ def check_greedy_batch(answer: Callable[[Tensor, int], Sequence[int]]) -> str:
         greedy,
         [(_with_twins(seed), n) for seed, n in ((3, 2), (4, 4), (5, 5))],
         [
-            (top, "these are the highest scores of BALD, which repeat each other: what do the "
-             "picks tell together?"),
+            (top, "these are the highest BALD scores, which repeat each other: what is the "
+             "information of all picks together?"),
             (lambda p, n: top(p, n, largest=False), "these have the lowest BALD: is the sign "
              "right?"),
             (lambda p, n: greedy(p, n, lambda batch: -_information(batch)), "each pick raises the "
              "information the least: is the sign right?"),
-            (lambda p, n: greedy(p, n, lambda batch: _joint_entropy(batch)), "the entropy of the "
-             "labels alone is counted: coins raise it, and tell nothing."),
-            (lambda p, n: greedy(p, n)[::-1], "the order is turned round: the first pick comes "
+            (lambda p, n: greedy(p, n, lambda batch: _joint_entropy(batch)), "this uses only the "
+             "entropy of the labels: coin tosses raise it, but carry no information."),
+            (lambda p, n: greedy(p, n)[::-1], "the order is reversed: the first pick should come "
              "first."),
             (lambda p, n: greedy(p, n, lambda batch: _information(batch[-1:])), "each candidate is "
-             "measured alone: give `information` the picks so far as well."),
+             "measured alone: pass the earlier picks to `information` as well."),
         ],
-        "each pick should be the candidate with which the information of *all* picks so far is "
+        "each pick should be the candidate that makes the information of *all* picks so far "
         "highest; the first is the one with the highest BALD.",
     )  # fmt: skip
-    return "The information of a batch never falls, and each pick adds less than the one before."
+    return "The information of a batch never falls, and no pick adds more than the previous one."
 
 
 def _joint_entropy(p: Tensor) -> float:
@@ -153,7 +153,7 @@ def _information(p: Tensor) -> float:
 
 
 def _with_twins(seed: int) -> Tensor:
-    """Ten candidates ``(10, 6, 2)``: the best has near twins, and there are two coins."""
+    """Ten candidates ``(10, 6, 2)``: the best has near twins, and two are coin tosses."""
     p = _opinions((10, 6, 2), seed, scale=1.5)
     generator = torch.Generator().manual_seed(seed)
     split = torch.tensor([0.97, 0.95, 0.98, 0.03, 0.04, 0.02]).double()

@@ -32,7 +32,7 @@ def check_score(answer: Callable[[Prediction], Tensor]) -> str:
     def over_batch(prediction: Prediction) -> Tensor:
         return second(prediction) / second(prediction).max()
 
-    sure = "the score is highest where the model is surest: is it the right place, the right sign?"
+    sure = "the score is highest where the model is most certain: is the sign or position right?"
     generator = torch.Generator().manual_seed(8)
     cases = [
         (Prediction(3 * torch.randn(shape, generator=generator), kind="logits"),)
@@ -43,30 +43,30 @@ def check_score(answer: Callable[[Prediction], Tensor]) -> str:
         second,
         cases,
         [
-            (lambda p: -second(p), "the sign is the other way round: higher is wanted sooner."),
+            (lambda p: -second(p), "the sign is reversed: higher scores are queried first."),
             (lambda p: 1 - second(p), sure),
             (lambda p: p.mean_probabilities.max(-1).values, sure),
             (lambda p: p.mean_probabilities.topk(2).values.diff(dim=1)[:, 0].abs(), sure),
-            (lambda p: 1 - p.mean_probabilities.max(-1).values, "this is how unlikely the first "
-             "guess is. With more than two classes that is not how likely the second is."),
+            (lambda p: 1 - p.mean_probabilities.max(-1).values, "this is how improbable the first "
+             "guess is. With more than two classes, the second guess is less probable than that."),
             (sorted_up, "this is the second smallest: in which direction is it sorted?"),
-            (lambda p: p.mean_probabilities.topk(2).indices[:, 1], "this is the number of the "
+            (lambda p: p.mean_probabilities.topk(2).indices[:, 1], "this is the index of the "
              "class, not its probability."),
             (lambda p: p.outputs.mean(1).topk(2).values[:, 1], "these are the model's raw outputs: "
              "are they probabilities?"),
-            (lambda p: p.probabilities.topk(2).values[..., 1].mean(1), "the second guess is that "
-             "of the mean over posterior samples: first the mean, then the second largest."),
-            (over_batch, "the score of a sample changes with its company: look at one row alone."),
+            (lambda p: p.probabilities.topk(2).values[..., 1].mean(1), "use the second guess of "
+             "the mean over posterior samples: first the mean, then the second largest."),
+            (over_batch, "the score of a sample depends on the other samples: use one row alone."),
         ],
         "for the probabilities 0.6, 0.3 and 0.1 the score is 0.3: try one row by hand.",
     )  # fmt: skip
-    return "a score is a formula of one row; everything else, alkit does."
+    return "A score is a formula of one row; alkit does everything else."
 
 
 def check_selector(answer: Selector | Callable[..., Any]) -> str:
-    """Exercise 08-b: half by score, half by lot."""
+    """Exercise 08-b: half by score, half at random."""
     if isinstance(answer, type):
-        raise AnswerError(f"an instance is expected: {answer.__name__}(), not the class.")
+        raise AnswerError(f"expected an instance: {answer.__name__}(), not the class.")
     scores = torch.randperm(CANDIDATES, generator=torch.Generator().manual_seed(0)).double()
     candidates = Candidates(scores, ids=torch.arange(CANDIDATES) + 500)
     order = scores.argsort(descending=True).tolist()
@@ -75,27 +75,27 @@ def check_selector(answer: Selector | Callable[..., Any]) -> str:
         picks = _picks(selector, candidates, n)
         best = n - n // 2
         if set(picks[:best]) == set(order[-best:]) and n < CANDIDATES:
-            raise AnswerError("the first picks have the lowest scores: which end are the best?")
+            raise AnswerError("the first picks have the lowest scores: is the sort order right?")
         if set(picks[:best]) != set(order[:best]):
-            raise AnswerError(f"of {n} picks, the first {best} should have the best scores.")
+            raise AnswerError(f"of {n} picks, the first {best} should have the highest scores.")
         if picks[:best] != order[:best]:
-            raise AnswerError("the best scores are among the first picks, but not best first.")
+            raise AnswerError("the first picks have the highest scores, but not highest first.")
     first, again, other = (_picks(selector, candidates, 10, seed) for seed in (0, 0, 1))
     if first != again:
         raise AnswerError(
-            "the same generator gives other picks: draw from `generator`, not from torch's own."
+            "the same generator gives different picks: draw from `generator`, not from torch's own."
         )
     if first == other:
-        raise AnswerError("another generator gives the same picks: nothing is drawn.")
+        raise AnswerError("another generator gives the same picks: nothing is drawn at random.")
     ranks = [
         order.index(p) for seed in range(100) for p in _picks(selector, candidates, 10, seed)[5:]
     ]
     if len(set(ranks)) < CANDIDATES - 5 or not 27 < sum(ranks) / len(ranks) < 37:
         raise AnswerError(
-            "the second half does not come from all other candidates alike: over 100 draws, some "
-            "come more often than others."
+            "the second half is not drawn uniformly from all other candidates: over 100 draws, "
+            "some come more often than others."
         )
-    return "half of the budget does not depend on whether the score is right."
+    return "Half of the budget does not depend on whether the score is right."
 
 
 def _picks(selector: Selector, candidates: Candidates, n: int, seed: int = 0) -> list[int]:
@@ -104,7 +104,7 @@ def _picks(selector: Selector, candidates: Candidates, n: int, seed: int = 0) ->
     positions = [int(p) for p in picked]
     twice = sorted(p for p in set(positions) if positions.count(p) > 1)
     if twice:
-        raise AnswerError(f"this batch holds candidate {twice[0]} twice.")
+        raise AnswerError(f"this batch contains candidate {twice[0]} twice.")
     if set(positions) & set(candidates.ids.tolist()):
         raise AnswerError("these are ids of samples: a selector returns positions, 0 to N - 1.")
     try:
@@ -114,7 +114,7 @@ def _picks(selector: Selector, candidates: Candidates, n: int, seed: int = 0) ->
 
 
 class _Watched(L.LightningModule):
-    """Keeps what goes through it, in training and in scoring."""
+    """Module that records its inputs, in training and in scoring."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,33 +136,33 @@ class _Watched(L.LightningModule):
 
 
 def check_training(answer: type[ActiveLearner]) -> str:
-    """Exercise 08-c: noise while training."""
+    """Exercise 08-c: noise in training."""
     if not isinstance(answer, type) or not issubclass(answer, ActiveLearner):
-        raise AnswerError(f"a class is expected, a subclass of al.ActiveLearner; got {answer!r}.")
+        raise AnswerError(f"expected a class, a subclass of al.ActiveLearner; got {answer!r}.")
     generator = torch.Generator().manual_seed(8)
-    images = 4 * torch.rand(80, 8, 8, generator=generator)  # further apart than any noise
+    images = 4 * torch.rand(80, 8, 8, generator=generator)  # farther apart than any noise
     pool = ActiveLearningDataset(TensorDataset(images, torch.arange(80) % 4))
     pool.annotate(range(40))
     module = _Watched()
     learner = answer(module, pool, seed=0, batch_size=20)
     learner.fit(max_steps=4, enable_progress_bar=False)
     if not module.trained:
-        raise AnswerError("the model saw no image in training: call it as self(x).")
+        raise AnswerError("the model received no images in training: call it as self(x).")
     seen = torch.cat(module.trained)
     nearest = _apart(seen, images).argmin(1)
     if bool((nearest >= 40).any()):
-        raise AnswerError("the model was trained on a sample that nobody has annotated.")
+        raise AnswerError("the model was trained on an unannotated sample.")
     _check_noise(seen - images[nearest], len(module.trained[0]))
     if not bool(module.net[1].weight.any()):  # type: ignore[union-attr]
         raise AnswerError("the model has learned nothing: does training_step return the loss?")
     learner.query(4)
     if bool((_apart(torch.cat(module.scored), images).amin(1) > 1e-3).any()):
-        raise AnswerError("images were noisy in the query too: only training_step adds noise.")
-    return "how a model is trained and what it asks for are changed apart from each other."
+        raise AnswerError("images in the query are noisy, too: only training_step may add noise.")
+    return "You can change how a model trains without changing how it queries."
 
 
 def _apart(some: Tensor, others: Tensor) -> Tensor:
-    """Distances, exactly 0 between equal images."""
+    """Pairwise distances, exactly 0 between equal images."""
     exact = "donot_use_mm_for_euclid_dist"
     return torch.cdist(some.flatten(1), others.flatten(1), compute_mode=exact)
 
@@ -180,7 +180,7 @@ def _check_noise(noise: Tensor, batch: int) -> None:
     if torch.allclose(noise[0], noise[batch], atol=1e-4):
         raise AnswerError("every batch got the same noise: do not seed in training_step.")
     if float(noise[0].std()) < 1e-4:
-        raise AnswerError("every pixel of an image got the same number.")
+        raise AnswerError("every pixel of an image got the same noise.")
 
 
 CHECKS = {"08-a": check_score, "08-b": check_selector, "08-c": check_training}

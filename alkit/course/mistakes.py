@@ -1,4 +1,4 @@
-"""Answers that are wrong in a known way: what is wrong is said, not what is right."""
+"""Answers with a known mistake: the message explains the mistake, not the solution."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ def judge(
     mistakes: Sequence[tuple[Callable[..., Any], str]],
     otherwise: str,
 ) -> None:
-    """Compare a function with the solution; a difference is named after the mistake that makes it.
+    """Compare a function with the solution, and explain known mistakes.
 
     Args:
         answer: the function to judge.
-        solution: what it should return, numbers or an array, of the same arguments.
+        solution: a function that returns the correct numbers or array for the same arguments.
         cases: the arguments of each call.
-        mistakes: wrong functions, each with what to say to an answer that equals it in all cases.
-            The first that fits counts. One that fails on a case is no match.
-        otherwise: what to say of any other wrong answer.
+        mistakes: wrong functions, each with the hint for an answer that equals it in all cases.
+            The first match counts. A function that raises an error in a case does not match.
+        otherwise: the hint for any other wrong answer.
 
     Raises:
-        AnswerError: the answer differs in a case, or returns something of another shape.
+        AnswerError: the answer differs in a case, or returns a result of another shape.
     """
     if not callable(answer):
-        raise AnswerError(f"a function is expected here, got {answer!r}.")
+        raise AnswerError(f"expected a function, got {answer!r}.")
     right = [solution(*case) for case in cases]
     given = [
         numbers(answer(*deepcopy(case)), tuple(np.shape(value)), "the result")

@@ -17,6 +17,7 @@ from alkit.criteria.regression import (
     Variance,
 )
 from alkit.criteria.scores import check_scores
+from alkit.criteria.temperature import Temperature, fit_temperature
 from alkit.criteria.tempered import Tempered
 from alkit.criteria.transforms import MinMax, Rank, Transform, ZScore
 from alkit.criteria.uncertainty import Constant, Energy, Entropy, LeastConfidence, Margin, Ratio
@@ -42,6 +43,7 @@ __all__ = [
     "Rank",
     "Ratio",
     "Schedule",
+    "Temperature",
     "Tempered",
     "Thompson",
     "Transform",
@@ -52,4 +54,5 @@ __all__ = [
     "ZScore",
     "as_criterion",
     "check_scores",
+    "fit_temperature",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -105,7 +106,8 @@ def _is_default(targets: Any) -> bool:
 
 def _is_dataset(targets: Any) -> bool:
     parts = ("__len__", "__getitem__")
-    return not isinstance(targets, str) and all(hasattr(targets, part) for part in parts)
+    plain = isinstance(targets, str | Tensor | np.ndarray)  # inputs or probabilities: unclear
+    return not plain and all(hasattr(targets, part) for part in parts)
 
 
 def _parts(p: Tensor) -> Iterator[Tensor]:

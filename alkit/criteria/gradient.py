@@ -1,4 +1,4 @@
-"""How much a label would change the model."""
+"""Expected change of the model by a label, measured by its gradient."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from alkit.prediction import Prediction
 
 
 class ExpectedGradientLength(Criterion):
-    """``sum_y p_y ||p - onehot(y)|| * ||(e, 1)||``: the last layer's gradient, over its labels.
+    """``sum_y p_y ||p - onehot(y)|| * ||(e, 1)||``: expected gradient norm of the last layer.
 
     The gradient of the cross-entropy with respect to the weights of a linear last layer is the
-    outer product of ``p - onehot(y)`` and its input e, the features; its bias adds the 1. At
-    least 0, no unit, zero where p is one-hot; grows with the length of the features.
+    outer product of ``p - onehot(y)`` and its input e, the features; its bias adds the 1. The
+    score is at least 0, unitless, and zero where p is one-hot; it grows with the norm of the
+    features.
 
     Paper: Settles & Craven 2008, "An analysis of active learning strategies for sequence labeling
-    tasks", sec. 3.3; for deep networks Huang, Child, Rao, Liu, Satheesh & Coates 2016, "Active
+    tasks", sec. 3.3; for deep networks, Huang, Child, Rao, Liu, Satheesh & Coates 2016, "Active
     learning for speech recognition: the power of gradients". Cost: O(N (C + D)).
 
     Args:
-        bias: whether the last layer has one.
+        bias: True if the last layer has a bias.
     """
 
     def __init__(self, bias: bool = True) -> None:
@@ -33,7 +34,7 @@ class ExpectedGradientLength(Criterion):
         length = torch.linalg.vector_norm(needs.features(self, prediction).to(p), dim=1)
         if self.bias:
             length = torch.hypot(length, torch.ones_like(length))
-        # the largest apart: it alone may be so close to one that the difference would be rounding
+        # the largest separately: it may be so close to 1 that the difference is rounding error
         first, position = p.max(dim=1, keepdim=True)
         others = p.scatter(1, position, 0)
         rest = others.square().sum(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""What a criterion needs of a prediction, or an error that says how to get it."""
+"""Parts of a prediction that a criterion needs, or an error that states how to provide them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from alkit.prediction import OutputKind, Prediction
 
 
 def logits(criterion: object, prediction: Prediction) -> Tensor:
-    """Logits ``(N, K, C)``; of one column z (the binary case), those of both classes: (0, z).
+    """Logits ``(N, K, C)``; a single column z (the binary case) becomes two, (0, z).
 
     Raises:
         PredictionError: no outputs, or outputs of another kind.
@@ -20,7 +20,7 @@ def logits(criterion: object, prediction: Prediction) -> Tensor:
 
 
 def values(criterion: object, prediction: Prediction) -> Tensor:
-    """The values of a regression, ``(N, K, C)``.
+    """Values of a regression, ``(N, K, C)``.
 
     Raises:
         PredictionError: no outputs, or outputs of another kind.
@@ -29,16 +29,16 @@ def values(criterion: object, prediction: Prediction) -> Tensor:
 
 
 def one_value(criterion: object, prediction: Prediction) -> Tensor:
-    """The values ``(N, K)`` of a regression of one target.
+    """Values ``(N, K)`` of a regression with one target.
 
     Raises:
-        PredictionError: no outputs, outputs of another kind, or of several targets.
+        PredictionError: no outputs, outputs of another kind, or several targets.
     """
     y = values(criterion, prediction)
     if y.shape[-1] != 1:
         raise PredictionError(
-            f"{criterion!r} needs one target dimension, (N, K, 1), got {y.shape[-1]}: which of "
-            "them is to be improved? Give a prediction of that column alone."
+            f"{criterion!r} needs one target dimension, (N, K, 1), got {y.shape[-1]}: pass a "
+            "prediction that has only the column to be improved."
         )
     return y[..., 0]
 
@@ -47,12 +47,12 @@ def features(criterion: object, prediction: Prediction) -> Tensor:
     """Features ``(N, D)``.
 
     Raises:
-        PredictionError: none.
+        PredictionError: the prediction has no features.
     """
     if prediction.features is None:
         raise PredictionError(
             f"{criterion!r} needs the features of the candidates, and this prediction has none. "
-            'Say which layer gives them: features="layer.path" of the strategy, or give '
+            'Name the layer that computes them, features="layer.path" of the strategy, or pass '
             "embeddings= to al.select."
         )
     return prediction.features
@@ -62,7 +62,7 @@ def _outputs(criterion: object, prediction: Prediction, kind: OutputKind) -> Ten
     if prediction.outputs is None or prediction.kind != kind:
         got = f'"{prediction.kind}"' if prediction.outputs is not None else "features alone"
         raise PredictionError(
-            f'{criterion!r} needs outputs of the kind "{kind}", got {got}. Declare what the model '
-            f'returns (outputs="{kind}"), if that is what it is; else take another criterion.'
+            f'{criterion!r} needs outputs of the kind "{kind}", got {got}. Declare '
+            f'outputs="{kind}" if the model returns these; otherwise use another criterion.'
         )
     return prediction.outputs

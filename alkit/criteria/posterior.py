@@ -1,13 +1,13 @@
 """Disagreement of posterior samples: functions of the probabilities p_k, over the K axis.
 
-The samples are passes of a network with dropout, members of an ensemble, or draws from any other
-posterior. From one sample (K = 1), ``BALD``, ``VoteEntropy`` and ``MeanStd`` are zero for every
-candidate.
+Posterior samples are passes of a network with dropout, members of an ensemble, or draws from any
+other posterior. With one sample (K = 1), ``BALD``, ``VoteEntropy`` and ``MeanStd`` are zero for
+every candidate.
 
-Of a committee, two criteria are here under other names. Consensus entropy, that of the members'
-mean, is ``Entropy`` (also known as soft vote entropy). The divergence of the members from their
-consensus, ``mean_k KL(p_k, mean_j p_j)`` of McCallum & Nigam 1998, "Employing EM and pool-based
-active learning for text classification", equals ``BALD``.
+Two criteria for committees have other names here. Consensus entropy (also called soft vote
+entropy), the entropy of the members' mean, is ``Entropy``. The divergence of the members from
+their consensus, ``mean_k KL(p_k, mean_j p_j)`` of McCallum & Nigam 1998, "Employing EM and
+pool-based active learning for text classification", equals ``BALD``.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from alkit.prediction import Prediction
 class BALD(Criterion):
     """``H[mean_k p_k] - mean_k H[p_k]``, in [0, log min(K, C)], in nats.
 
-    What the label would tell of the model (mutual information): high where the samples are
-    certain and contradict each other, zero where they agree, however uncertain they are. What
-    rounding makes negative is zero. Of a committee it is the divergence of its members from their
+    Mutual information between the label and the model: high where the samples are certain and
+    contradict each other, zero where they agree, however uncertain they are. Values that rounding
+    makes negative become zero. For a committee, this is the divergence of its members from their
     consensus, ``mean_k KL(p_k, mean_j p_j)``.
 
     Paper: Houlsby, Huszár, Ghahramani & Lengyel 2011, "Bayesian active learning for
-    classification and preference learning", eq. 2; with dropout Gal, Islam & Ghahramani 2017.
+    classification and preference learning", eq. 2; with dropout, Gal, Islam & Ghahramani 2017.
     Cost: O(N K C).
     """
 
@@ -42,12 +42,12 @@ class BALD(Criterion):
 
 
 class VariationRatio(Criterion):
-    """``1 - max_c mean_k p_kc``, in [0, 1 - 1 / C]: how little the samples share a guess.
+    """``1 - max_c mean_k p_kc``, in [0, 1 - 1 / C]: probability outside the samples' common guess.
 
-    In the mean probability rather than in votes, which are coarse for small K; so it equals
-    ``LeastConfidence``, and is here under the name that it has over posterior samples.
+    Computed from the mean probability rather than from votes, which are coarse for small K. It
+    therefore equals ``LeastConfidence``; this is its name for posterior samples.
 
-    Paper: Freeman 1965, "Elementary applied statistics"; over the mean probability Gal, Islam &
+    Paper: Freeman 1965, "Elementary applied statistics"; with the mean probability, Gal, Islam &
     Ghahramani 2017, "Deep Bayesian active learning with image data". Cost: O(N K C).
     """
 
@@ -56,10 +56,10 @@ class VariationRatio(Criterion):
 
 
 class VoteEntropy(Criterion):
-    """``-sum_c v_c log v_c`` of the shares v of the votes, in [0, log min(K, C)], in nats.
+    """``-sum_c v_c log v_c`` of the vote shares v, in [0, log min(K, C)], in nats.
 
-    Each sample votes for its likeliest class, the first of equal ones. It has few values for a
-    small committee, so that many candidates are tied; ``Entropy`` counts how sure each vote is.
+    Each sample votes for its most likely class (the first one in a tie). A small committee gives
+    few distinct values, so many candidates are tied; ``Entropy`` weighs how certain each vote is.
 
     Paper: Dagan & Engelson 1995, "Committee-based sampling for training probabilistic
     classifiers", section 4 (not divided by log K). Cost: O(N K C).
@@ -76,10 +76,10 @@ class VoteEntropy(Criterion):
 
 
 class MeanStd(Criterion):
-    """``mean_c sd_k p_kc``, in [0, 0.5]: how far the samples spread (divided by K, not K - 1).
+    """``mean_c sd_k p_kc``, in [0, 0.5]: spread of the samples (divided by K, not K - 1).
 
     Paper: Kampffmeyer, Salberg & Jenssen 2016, "Semantic segmentation of small objects and
-    modeling of uncertainty in urban remote sensing images"; as a criterion Gal, Islam &
+    modeling of uncertainty in urban remote sensing images"; as a criterion, Gal, Islam &
     Ghahramani 2017. Cost: O(N K C).
     """
 

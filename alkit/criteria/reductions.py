@@ -1,4 +1,4 @@
-"""Reductions of rows of probabilities that several criteria share, in their fastest exact form."""
+"""Fast and exact reductions over rows of probabilities, shared by several criteria."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from torch import Tensor
 
 from alkit.hardware import matmul_precision
 
-FEW_COLUMNS = 32  # up to here, an operation a column costs less than a search for positions
+FEW_COLUMNS = 32  # up to here, one operation per column is cheaper than a search for positions
 
 
 def entropy(p: Tensor) -> Tensor:
     """``-sum p log p`` over the last axis, with 0 log 0 = 0, in nats.
 
-    The logarithm of the smallest normal number stands for those of zero and of what is smaller: no
-    product changes by more than 1e-36, and it takes half the time of ``torch.special.entr``.
+    Zeros and subnormal numbers get the logarithm of the smallest normal number: no product changes
+    by more than 1e-36, and this takes half the time of ``torch.special.entr``.
     """
     logs = p.log().clamp_min_(math.log(torch.finfo(p.dtype).tiny))
     return -logs.mul_(p).sum(-1)
 
 
 def largest(p: Tensor) -> Tensor:
-    """The largest of each row of ``(N, C)``: ``(N,)``. Cost: O(N C)."""
+    """Largest entry of each row of ``(N, C)``, as ``(N,)``. Cost: O(N C)."""
     return _columns(p).amax(0) if p.shape[1] <= FEW_COLUMNS else p.amax(1)
 
 
 def top_two(p: Tensor) -> tuple[Tensor, Tensor]:
-    """The largest and the second largest of each row of ``(N, C)``: two tensors ``(N,)``.
+    """Largest and second largest entry of each row of ``(N, C)``, as two tensors ``(N,)``.
 
-    Equal to ``p.topk(2, dim=1).values``, ties included, in a fraction of its time. C >= 2.
+    Equal to ``p.topk(2, dim=1).values``, ties included, in a fraction of the time. Needs C >= 2.
     Cost: O(N C).
     """
     return _column_by_column(p) if p.shape[1] <= FEW_COLUMNS else _group_by_group(p)
@@ -48,10 +48,10 @@ def _column_by_column(p: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _columns(p: Tensor) -> Tensor:
-    """``(C, N)``, each column in one piece.
+    """``(C, N)``, with each column contiguous in memory.
 
-    A product with the identity is the same numbers in two thirds of the time of a copy, wherever
-    products are made in full precision: this is looked up, and seen in some of the rows.
+    A product with the identity gives the same numbers in two thirds of the time of a copy, if
+    products are computed in full precision. The setting is looked up, and some rows are compared.
     """
     many = p.device.type == "cpu" and len(p) >= 1024
     if many and matmul_precision(p.device) in ("highest", "ieee", "none"):
@@ -63,13 +63,13 @@ def _columns(p: Tensor) -> Tensor:
 
 
 def _group_by_group(p: Tensor) -> tuple[Tensor, Tensor]:
-    """The maxima of about sqrt(C) groups of columns; then only the winner's own group again."""
+    """Maxima of about sqrt(C) groups of columns, then a second pass over the best group only."""
     groups = math.isqrt(p.shape[1])
     size = p.shape[1] // groups
     grouped = p[:, : groups * size].unflatten(1, (groups, size))
     tops = torch.cat([grouped.amax(2), p[:, groups * size :]], dim=1)
     first, second, group = _two_and_position(tops)
-    # where a column of the rest wins, any group will do: all it holds is at most its maximum
+    # if a leftover column is largest, any group will do: its entries are at most its maximum
     rows = torch.arange(len(p), device=p.device)
     _, beside, _ = _two_and_position(grouped[rows, group.clamp_max(groups - 1)])
     return first, torch.maximum(second, beside)

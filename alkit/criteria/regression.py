@@ -1,7 +1,7 @@
 """Criteria for regression: functions of the values y_k of K posterior samples, (N, K, C).
 
-Means and standard deviations are over the samples (divided by K). ``ExpectedImprovement``,
-``UpperConfidenceBound`` and ``Thompson`` look for large values of one target (C = 1).
+Means and standard deviations are taken over the samples (divided by K). ``ExpectedImprovement``,
+``UpperConfidenceBound`` and ``Thompson`` search for large values of one target (C = 1).
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ class Variance(Criterion):
 
 
 class ExpectedImprovement(Criterion):
-    """``E max(y - best, 0)`` for a normal y of mean m and deviation s: at least 0, in its units.
+    """``E max(y - best, 0)`` for normal y with mean m and deviation s: at least 0, in units of y.
 
-    ``(m - best) * Phi(z) + s * phi(z)`` with ``z = (m - best) / s``; ``max(m - best, 0)`` where
-    s is 0.
+    Equals ``(m - best) * Phi(z) + s * phi(z)`` with ``z = (m - best) / s``, or
+    ``max(m - best, 0)`` if s is 0.
 
     Paper: Mockus, Tiesis & Zilinskas 1978, "The application of Bayesian methods for seeking the
-    extremum"; the closed form Jones, Schonlau & Welch 1998, "Efficient global optimization of
+    extremum"; in closed form, Jones, Schonlau & Welch 1998, "Efficient global optimization of
     expensive black-box functions", eq. 15. Cost: O(N K).
 
     Args:
-        best: the best value that is known so far.
-        maximize: whether larger is better; if not, improvement is ``best - y``.
+        best: best value known so far.
+        maximize: True if larger is better; if False, the improvement is ``best - y``.
 
     Raises:
-        ConfigurationError: a best that is no finite number.
+        ConfigurationError: ``best`` is not a finite number.
     """
 
     def __init__(self, best: float, maximize: bool = True) -> None:
@@ -70,19 +70,19 @@ class ExpectedImprovement(Criterion):
 
 
 class UpperConfidenceBound(Criterion):
-    """``m + beta * s``, in the units of the target: how good a candidate may well be.
+    """``m + beta * s``, in the units of the target: an optimistic estimate of its value.
 
-    To minimize, ask for the smallest lower bound: ``-UpperConfidenceBound(-beta)``.
+    To minimize, query the smallest lower bounds: ``-UpperConfidenceBound(-beta)``.
 
     Paper: Auer 2002, "Using confidence bounds for exploitation-exploration trade-offs"; Srinivas,
     Krause, Kakade & Seeger 2010, "Gaussian process optimization in the bandit setting", eq. 6
     (beta here is the square root of theirs). Cost: O(N K).
 
     Args:
-        beta: standard deviations above the mean.
+        beta: number of standard deviations above the mean.
 
     Raises:
-        ConfigurationError: a beta that is no finite number.
+        ConfigurationError: ``beta`` is not a finite number.
     """
 
     def __init__(self, beta: float) -> None:
@@ -99,14 +99,14 @@ class UpperConfidenceBound(Criterion):
 class Thompson(Criterion):
     """``y_k`` of one posterior sample k, the same for all candidates, in the target's units.
 
-    A candidate comes first as often as it is the best one under the posterior. The samples take
-    turns: ``at(round)`` is sample ``round mod K``. To minimize: ``-Thompson()``.
+    A candidate ranks first with the posterior probability that it is the best. The samples take
+    turns: round r uses sample ``r mod K``. To minimize, use ``-Thompson()``.
 
     Paper: Thompson 1933, "On the likelihood that one unknown probability exceeds another in view
     of the evidence of two samples". Cost: O(N).
 
     Args:
-        sample: its number, taken modulo K.
+        sample: index k of the sample, taken modulo K.
     """
 
     def __init__(self, sample: int = 0) -> None:

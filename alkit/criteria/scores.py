@@ -1,4 +1,4 @@
-"""What the scores of a term must be."""
+"""Checks of the scores of a term."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from alkit.prediction import Prediction, are_finite
 
 
 def check_scores(term: object, scores: Tensor, prediction: Prediction) -> Tensor:
-    """The scores that a term returned for a prediction, checked and detached.
+    """Check the scores that a term returned for a prediction, and detach them.
 
     Raises:
-        ScoreError: no tensor, not of the shape ``(N,)``, or neither float32 nor float64.
-        NonFiniteError: NaN or infinity; the term and the first such sample are named.
+        ScoreError: not a tensor, not of shape ``(N,)``, or neither float32 nor float64.
+        NonFiniteError: NaN or infinity; the error names the term and the first such sample.
     """
-    expected = f"{term!r} must return one score a candidate, a float tensor ({len(prediction)},)"
+    expected = f"{term!r} must return one score per candidate, a float tensor ({len(prediction)},)"
     if not isinstance(scores, Tensor):
         raise ScoreError(f"{expected}, got {type(scores).__name__}.")
     if scores.shape != (len(prediction),):
@@ -35,5 +35,5 @@ def check_scores(term: object, scores: Tensor, prediction: Prediction) -> Tensor
 
 
 def count_bad(scores: Tensor) -> int:
-    """How many scores are NaN or infinite."""
+    """Number of scores that are NaN or infinite."""
     return int((~torch.isfinite(scores)).sum())

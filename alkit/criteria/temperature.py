@@ -1,4 +1,4 @@
-"""Calibration: probabilities that say how often the model is right."""
+"""Calibration: probabilities that match how often the model is right."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from torch import Tensor
 from alkit.errors import ConfigurationError, LabelError
 from alkit.prediction import Prediction
 
-BINS = 15  # of the calibration error, as in the paper
-WIDEST = 5.0  # of log T, either way
-TINY = 1e-300  # stands for a probability of zero
+BINS = 15  # bins of the calibration error, as in the paper
+WIDEST = 5.0  # bound of abs(log T)
+TINY = 1e-300  # replaces a probability of zero
 
 
 @dataclass(frozen=True)
 class Temperature:
-    """Logits divided by a number T: above 1 the model becomes less sure, its guesses stay.
+    """Logits divided by a number T: above 1, the model is less certain; its guesses do not change.
 
-    Called on a prediction it gives the prediction so tempered, each posterior sample by itself.
+    Call it on a prediction to temper each of its posterior samples.
 
     Attributes:
-        value: T, above 0.
-        ece_before: expected calibration error on the labels that T was fitted to, 15 bins; how
-            far confidence is from accuracy. NaN where T was given.
-        ece_after: the same with T.
-        labels: how many there were.
+        value: T, a number above 0.
+        ece_before: expected calibration error (distance of confidence from accuracy, 15 bins) on
+            the labels that T was fitted to. NaN if T was not fitted.
+        ece_after: the same error with T.
+        labels: number of labels that T was fitted to.
 
     Raises:
-        ConfigurationError: a value that is no number above 0.
+        ConfigurationError: ``value`` is not a number above 0.
     """
 
     value: float = 1.0
@@ -41,10 +41,10 @@ class Temperature:
 
     def __post_init__(self) -> None:
         if not isinstance(self.value, (int, float)) or not 0 < self.value < math.inf:
-            raise ConfigurationError(f"a temperature is a number above 0, got {self.value!r}.")
+            raise ConfigurationError(f"a temperature must be a number above 0, got {self.value!r}.")
 
     def __call__(self, prediction: Prediction) -> Prediction:
-        """The same rows: logits stay logits, (log-)probabilities become log-probabilities.
+        """Tempered rows: logits stay logits, (log-)probabilities become log-probabilities.
 
         Raises:
             PredictionError: values of a regression, or no outputs.
@@ -58,32 +58,32 @@ class Temperature:
 
 
 def fit_temperature(prediction: Prediction, labels: Any) -> Temperature:
-    """The temperature under which labels that the model was not trained on are the likeliest.
+    """Temperature that maximizes the likelihood of labels that the model was not trained on.
 
         temperature = al.fit_temperature(prediction_of_held_out, labels)
         query = al.select(20, prediction=temperature(prediction), criterion=al.Entropy())
 
     Guo, Pleiss, Sun & Weinberger 2017, "On calibration of modern neural networks", section 4.2,
-    with a weak prior: log T is normal around 0 with deviation 1, which weighs as much as a label
-    or two, so that a few labels that are all right do not make the model certain of everything.
-    Of K posterior samples it is the mean of the tempered ones that has to be right. The result is
-    the same each time. Cost: about 30 passes over ``(N, K, C)``, in float64.
+    with a weak prior: log T is normal with mean 0 and deviation 1. The prior weighs as much as one
+    or two labels, so that a few correct guesses do not make the model certain of everything. With
+    K posterior samples, the likelihood is that of the mean of the tempered samples. The result is
+    deterministic. Cost: about 30 passes over ``(N, K, C)``, in float64.
 
     Args:
-        prediction: what the model says of N samples that it was not trained on; some held out of
-            what is annotated, drawn at random.
-        labels: their class numbers, ``(N,)``.
+        prediction: prediction of N samples that the model was not trained on, such as a random
+            held-out part of the annotated samples.
+        labels: class numbers of these samples, ``(N,)``.
 
     Raises:
-        LabelError: labels that are not one class number a row, or none.
+        LabelError: labels that are not one class number per row, or no labels.
         PredictionError: values of a regression, or no outputs.
     """
-    from scipy.optimize import minimize_scalar  # slow to import, and seldom needed
+    from scipy.optimize import minimize_scalar  # slow to import and rarely needed
 
     y = _checked(labels, prediction)
     z = prediction.probabilities.double().clamp_min(TINY).log()
     if prediction.kind == "logits" and (outputs := prediction.outputs) is not None:
-        z = outputs.double()  # of which no probability has underflowed
+        z = outputs.double()  # logits, unlike probabilities, have not underflowed
         z = torch.cat([torch.zeros_like(z), z], -1) if z.shape[-1] == 1 else z
     rows = torch.arange(len(y), device=z.device)
 
@@ -102,8 +102,8 @@ def _checked(labels: Any, prediction: Prediction) -> Tensor:
     y = torch.as_tensor(labels)
     if not len(p) or y.shape != (len(p),) or y.is_floating_point() or y.dtype == torch.bool:
         raise LabelError(
-            f"a temperature is fitted to one class number a row, ({len(p)},) and at least one, got "
-            f"{y.dtype} of the shape {tuple(y.shape)}."
+            f"a temperature needs one class number per row, ({len(p)},) and at least one, got "
+            f"{y.dtype} of shape {tuple(y.shape)}."
         )
     outside = y[(y < 0) | (y >= p.shape[1])]
     if len(outside):

@@ -1,8 +1,7 @@
-"""Common scales: how criteria of different units meet in one formula.
+"""Common scales, to combine criteria with different units in one formula.
 
-These look at other rows: a score depends on all the candidates, and is computed once over all
-of them, never per chunk. They say so by ``row_by_row = False``, and a formula that contains one
-says the same.
+A transformed score depends on all candidates, so it is computed once over all of them, never per
+chunk. Transforms declare this by ``row_by_row = False``, and so does any formula that contains one.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from alkit.prediction import Prediction
 
 
 class Transform(Composite):
-    """Scores set in relation to those of all other candidates; override ``apply``.
+    """Scores relative to those of all other candidates; subclasses override ``apply``.
 
     Args:
-        criterion: whose scores, or a function of a prediction.
+        criterion: criterion to transform, or a function of a prediction.
     """
 
     def __init__(self, criterion: Criterion | Callable[[Prediction], Tensor]) -> None:
@@ -29,10 +28,10 @@ class Transform(Composite):
 
 
 class Rank(Transform):
-    """The quantile of a score among all candidates, in [0, 1], ties averaged.
+    """Quantile of a score among all candidates, in [0, 1], ties averaged.
 
-    0 is the lowest of the pool and 1 the highest; a candidate alone, or tied with all others,
-    has 0.5. Any increasing function of a score has the same rank. Looks at other rows.
+    0 is the lowest score and 1 the highest; a single candidate, or one that is tied with all
+    others, has 0.5. Any increasing function of a score has the same rank. Depends on other rows.
     Cost: O(N log N).
     """
 
@@ -46,10 +45,10 @@ class Rank(Transform):
 
 
 class MinMax(Transform):
-    """Scores moved and scaled to [0, 1] over all candidates; 0.5 where all are equal.
+    """Scores shifted and scaled to [0, 1] over all candidates; 0.5 if all are equal.
 
-    Keeps the shape of the scores, and so gives way to a single outlier. Looks at other rows.
-    Cost: O(N).
+    Keeps the shape of the scores, so a single outlier compresses the others. Depends on other
+    rows. Cost: O(N).
     """
 
     def apply(self, scores: Tensor) -> Tensor:  # type: ignore[override]
@@ -59,18 +58,18 @@ class MinMax(Transform):
 class ZScore(Transform):
     """Scores with mean 0 and standard deviation 1 over all candidates (divided by N).
 
-    All equal scores become zeros. No unit, no bounds. Looks at other rows. Cost: O(N).
+    Scores that are all equal become zeros. No unit, no bounds. Depends on other rows. Cost: O(N).
     """
 
     def apply(self, scores: Tensor) -> Tensor:  # type: ignore[override]
-        unit = _to_unit_interval(scores)  # the same z-scores, and no square over- or underflows
+        unit = _to_unit_interval(scores)  # same z-scores, and no square overflows or underflows
         centered = unit - unit.mean()
         deviation = centered.square().mean().sqrt()
         return (centered / deviation if deviation > 0 else centered).to(scores.dtype)
 
 
 def _to_unit_interval(scores: Tensor) -> Tensor:
-    """``(N,)`` in float64, whose sums over a large pool keep their digits."""
+    """Scores scaled to [0, 1], ``(N,)``; float64 keeps sums over a large pool exact enough."""
     scores = scores.double()
     if not len(scores):
         return scores

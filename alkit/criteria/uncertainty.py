@@ -1,7 +1,7 @@
-"""Uncertainty of one prediction: functions of the class probabilities p, (N, C).
+"""Uncertainty of a single prediction: functions of the class probabilities p, ``(N, C)``.
 
-p is the mean over the K posterior samples; p1 >= p2 are the two largest of a row. Each costs
-one pass over p, O(N C), and is finite for exact zeros and ones.
+p is the mean over the K posterior samples; p1 >= p2 are the two largest entries of a row. Each
+criterion costs one pass over p, O(N C), and is finite for exact zeros and ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from alkit.prediction import Prediction
 
 
 class Margin(Criterion):
-    """``1 - (p1 - p2)``, in [0, 1]: 1 where the two likeliest classes are equally likely.
+    """``1 - (p1 - p2)``, in [0, 1]: 1 if the two most likely classes are equally likely.
 
     Paper: Scheffer, Decomain & Wrobel 2001, "Active hidden Markov models for information
     extraction". Cost: O(N C).
@@ -29,9 +29,9 @@ class Margin(Criterion):
 
 
 class Ratio(Criterion):
-    """``p2 / p1``, in [0, 1]: 1 where the two likeliest classes are equally likely.
+    """``p2 / p1``, in [0, 1]: 1 if the two most likely classes are equally likely.
 
-    Paper: Settles 2009, "Active learning literature survey" (the margin, relative to the
+    Paper: Settles 2009, "Active learning literature survey" (the margin relative to the
     largest probability). Cost: O(N C).
     """
 
@@ -44,7 +44,7 @@ class LeastConfidence(Criterion):
     """``1 - p1``, in [0, 1 - 1 / C]: the probability that the guess is wrong.
 
     Paper: Lewis & Gale 1994, "A sequential algorithm for training text classifiers"; for many
-    classes Culotta & McCallum 2005. Cost: O(N C).
+    classes, Culotta & McCallum 2005. Cost: O(N C).
     """
 
     def score(self, prediction: Prediction) -> Tensor:
@@ -54,9 +54,9 @@ class LeastConfidence(Criterion):
 class Entropy(Criterion):
     """``-sum p log p`` with 0 log 0 = 0, in [0, log C], in nats.
 
-    Over posterior samples p is their mean, and this is the max-entropy criterion of Gal, Islam &
-    Ghahramani 2017, "Deep Bayesian active learning with image data": the entropy of the mean, not
-    the mean of the entropies.
+    With posterior samples, p is their mean: this is the max-entropy criterion of Gal, Islam &
+    Ghahramani 2017, "Deep Bayesian active learning with image data", the entropy of the mean and
+    not the mean of the entropies.
 
     Paper: Shannon 1948, "A mathematical theory of communication"; as a criterion, Settles 2009,
     "Active learning literature survey". Cost: O(N K C).
@@ -67,19 +67,19 @@ class Entropy(Criterion):
 
 
 class Energy(Criterion):
-    """``-T log sum_c exp(z_c / T)`` of the logits z: high where the network knows no such input.
+    """``-T log sum_c exp(z_c / T)`` of the logits z: high for inputs unlike the training data.
 
-    Unbounded, in the units of the logits; averaged over the K posterior samples. Unlike all
-    functions of probabilities, it changes when a constant is added to the logits.
+    Unbounded, in the units of the logits, averaged over the K posterior samples. Unlike a function
+    of probabilities, it changes when a constant is added to the logits.
 
     Paper: Liu, Wang, Owens & Li 2020, "Energy-based out-of-distribution detection", eq. 4.
     Cost: O(N K C).
 
     Args:
-        temperature: T, above 0.
+        temperature: T, a number above 0.
 
     Raises:
-        ConfigurationError: a temperature that is no number above 0.
+        ConfigurationError: ``temperature`` is not a number above 0.
     """
 
     def __init__(self, temperature: float = 1) -> None:
@@ -97,13 +97,13 @@ class Energy(Criterion):
 
 
 class Constant(Criterion):
-    """The same score for every candidate, so that the selector alone decides. Cost: O(N).
+    """Same score for every candidate, so that the selector alone decides. Cost: O(N).
 
     Args:
-        value: that score, a finite number.
+        value: the score, a finite number.
 
     Raises:
-        ConfigurationError: a value that is no finite number.
+        ConfigurationError: ``value`` is not a finite number.
     """
 
     def __init__(self, value: float = 0) -> None:

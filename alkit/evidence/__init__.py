@@ -1,1 +1,1 @@
-"""Evidence: the records of comparisons, statistics of learning curves, and summary tables."""
+"""Evidence: records of comparisons, statistics of learning curves, and summary tables."""

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, whenever the process ends."""
+"""Atomic file writes: a file is written whole or not at all, whenever the process ends."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from alkit.errors import FolderError
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Put a file in place of another at once: a reader sees the old one or the new one, whole.
+    """Replace a file atomically: a reader sees either the old file or the new one, whole.
 
-    It is on the disk when this returns. Its folder is made if it is missing.
+    The new file is on disk when this returns. A missing folder is created.
 
     Raises:
-        FolderError: it cannot be written; the old one is as it was.
+        FolderError: the file cannot be written; the old one is unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
-    beside = path.with_name(f".{path.name}.part")  # of a killed process it is written over
+    beside = path.with_name(f".{path.name}.part")  # a leftover of a killed process is overwritten
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -35,10 +35,10 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 
 def append(path: Path, text: str) -> None:
-    """Add text to a file in one write.
+    """Append text to a file in one write.
 
     Raises:
-        FolderError: it cannot be written.
+        FolderError: the file cannot be written.
     """
     with writing(path), open(path, "ab", buffering=0) as file:
         data = text.encode()
@@ -49,20 +49,20 @@ def append(path: Path, text: str) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Errors of the file system as a FolderError that names the file and what to do."""
+    """Turn file system errors into a FolderError that names the file and the remedy."""
     try:
         yield
     except FolderError:
         raise
     except OSError as error:
         raise FolderError(
-            f"{path} cannot be written: {error.strerror or error}. What was finished before is "
-            "kept. Make room, or the folder writable, and start again with the same folder."
+            f"{path} cannot be written: {error.strerror or error}. Finished results are kept. "
+            "Free up disk space or make the folder writable, then start again with the same folder."
         ) from error
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the new name of a file on the disk; where folders can be opened, as on Linux."""
+    """Flush a renamed file's folder entry to disk, where folders can be opened (as on Linux)."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:

@@ -1,4 +1,4 @@
-"""The records of a comparison: plain rows, and how they were made."""
+"""The records of a comparison: plain rows, and the protocol that produced them."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ RECORDS, PROTOCOL = "records.csv", "protocol.json"
 
 @dataclass
 class Records:
-    """The records of a comparison: one row a strategy, seed and round, in plain values.
+    """The records of a comparison: one row per strategy, seed and round, in plain values.
 
     Attributes:
-        rows: dicts with ``strategy``, ``seed``, ``round``; ``annotated``, the labels that the
-            tested model was trained on, and ``validation``, how many of these were for
-            validation; ``steps``, the gradient steps of the round, and ``samples_seen``, the
-            samples in its training batches, unlabeled ones included; the test metrics by name,
-            and by class as ``metric/class``; ``seconds_train``, ``seconds_test``,
-            ``seconds_score``, ``seconds_select``; ``peak_memory_mb``, the most memory that the
-            process had held so far; and of the query after the test ``queried_classes``, how many
-            of its labels fell in each class, ``picked``, its dataset indices, with their
-            ``scores`` and the ``guesses`` of the model, and ``why``, the rule that chose them.
-            Lists are empty where there is nothing to tell.
-        protocol: how it was made: sizes, seeds, versions, the ``reference`` that strategies are
-            compared with, and the ``ceiling``, results of the model trained on all labels.
+        rows: dicts with these keys. ``strategy``, ``seed``, ``round``; ``annotated``, the number
+            of labels that the tested model was trained on, and ``validation``, the number of these
+            used for validation; ``steps``, the gradient steps of the round, and ``samples_seen``,
+            the samples in its training batches, unannotated ones included; the test metrics by
+            name, and per class as ``metric/class``; ``seconds_train``, ``seconds_test``,
+            ``seconds_score``, ``seconds_select``; ``peak_memory_mb``, the peak memory of the
+            process so far. For the query after the test: ``queried_classes``, the number of labels
+            per class, ``picked``, the dataset indices, with their ``scores`` and the ``guesses``
+            of the model, and ``why``, the rule that chose them. Lists are empty where there is
+            nothing to record.
+        protocol: the settings that produced the rows: sizes, seeds, versions, the ``reference``
+            that strategies are compared with, and the ``ceiling``, results of the model trained on
+            all labels.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -41,14 +42,14 @@ class Records:
 
     @property
     def strategies(self) -> list[str]:
-        """The names of the strategies, in the order in which they were given."""
+        """The names of the strategies, in the order given."""
         return list(dict.fromkeys(row["strategy"] for row in self.rows))
 
     @property
     def metric(self) -> str:
-        """The name of the result that curves show: the first test metric that is no loss.
+        """The name of the result that curves show.
 
-        Or the one that the comparison was told to show.
+        This is the metric named in the protocol, or else the first test metric that is not a loss.
         """
         chosen = self.protocol.get("metric")
         return chosen or main_metric(self.rows[0] if self.rows else {})
@@ -56,7 +57,7 @@ class Records:
     def curves(self, strategy: str) -> tuple[np.ndarray, np.ndarray]:
         """Annotated samples ``(R,)`` and results ``(T, R)`` of each trial of a strategy.
 
-        Of trials that are not finished yet only those count that have come furthest.
+        Only trials with the most rounds count, so unfinished ones are left out.
         """
         trials: dict[int, list[Row]] = {}
         for row in self.rows:
@@ -68,10 +69,10 @@ class Records:
         return np.array([row["annotated"] for row in full[0]]), np.array(values)
 
     def paired(self) -> Self:
-        """The records of those seeds that every strategy has finished: what can be compared.
+        """The records of the seeds that every strategy has finished, which can be compared.
 
         Raises:
-            ConfigurationError: no seed is finished by all strategies yet.
+            ConfigurationError: No seed has been finished by all strategies yet.
         """
         names = self.protocol.get("strategies", self.strategies)
         counts: dict[tuple[str, int], int] = {}
@@ -83,17 +84,17 @@ class Records:
         full = [s for s in seeds if all(counts.get((name, s), 0) >= rounds for name in names)]
         if not full:
             raise ConfigurationError(
-                f"no seed is finished yet by every one of {', '.join(names)}: there is nothing to "
-                "compare. The finished rounds are in .rows."
+                f"no seed has been finished yet by all of {', '.join(names)}, so there is nothing "
+                "to compare. The finished rounds are in .rows."
             )
         rows = [row for row in self.rows if row["seed"] in full]
         return type(self)(rows, {**self.protocol, "seeds": full})
 
     def save(self, folder: str | Path) -> None:
-        """Write ``records.csv`` and ``protocol.json``; the folder is made if it is missing.
+        """Write ``records.csv`` and ``protocol.json``, creating the folder if it is missing.
 
         Raises:
-            FolderError: the folder cannot be written.
+            FolderError: The folder cannot be written.
         """
         folder = Path(folder)
         write_whole(folder / RECORDS, records_csv.as_text(self.rows))
@@ -101,12 +102,12 @@ class Records:
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """What ``save`` wrote, or what a comparison has written so far, in the order of its rounds.
+        """Load what ``save`` or a running comparison wrote, in the order of its rounds.
 
-        A last row that was cut off while it was written is left out.
+        A last row that was only partly written is left out.
 
         Raises:
-            FolderError: there are no records, or they are damaged.
+            FolderError: There are no records, or they are damaged.
         """
         folder = Path(folder)
         try:
@@ -120,14 +121,14 @@ class Records:
 
 
 def main_metric(names: Any) -> str:
-    """Of the names of results, the first that is a test metric and no loss."""
+    """The first name that is a test metric and not a loss."""
     tests = [name for name in names if name.startswith("test") and "/" not in name]
     tests = [name for name in tests if "loss" not in name]
     return min(tests, key=lambda name: name.endswith("_epoch")) if tests else "test_loss_epoch"
 
 
 def in_order(rows: list[Row], protocol: dict[str, Any]) -> list[Row]:
-    """Rows by seed, strategy and round, whichever trial was the first to finish one."""
+    """Rows sorted by seed, strategy and round, whichever trial finished a round first."""
     seeds, names = protocol.get("seeds", []), protocol.get("strategies", [])
     place = {(seed, name): k for k, (seed, name) in enumerate((s, n) for s in seeds for n in names)}
     return sorted(

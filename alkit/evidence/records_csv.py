@@ -1,4 +1,4 @@
-"""Rows of records as a CSV table that anything can read, and back."""
+"""Rows of records to and from a plain CSV table."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ LISTS = ("queried_classes", "picked", "scores", "guesses")
 
 
 def columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The names of all columns, in the order in which they first appear."""
+    """The names of all columns, in order of first appearance."""
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def as_text(rows: Sequence[Row]) -> str:
-    """The whole table, with its header. A list stands in one cell, separated by spaces."""
+    """The whole table, with its header. A list fills one cell, separated by spaces."""
     names = columns(rows)
     return _line(names) + "".join(line(row, names) for row in rows) if names else ""
 
 
 def line(row: Row, names: Sequence[str]) -> str:
-    """One row under these columns; a cell is empty where the row has no such value."""
+    """One row with these columns; a cell is empty where the row has no such value."""
     return _line([_cell(row[name]) if name in row else "" for name in names])
 
 
 def read(path: Path) -> list[Row]:
-    """The rows of a table; numbers are exactly those that were written.
+    """Read the rows of a table; numbers are restored exactly.
 
-    A last row that was cut off while it was written is left out.
+    A last row that was only partly written is left out.
 
     Raises:
-        ValueError: no table of records, or damaged before its last row.
+        ValueError: the file is not a table of records, or is damaged before its last row.
     """
     text = path.read_text(encoding="utf-8")
     reader = csv.reader(io.StringIO(text, newline=""))
@@ -51,9 +51,7 @@ def read(path: Path) -> list[Row]:
         raise ValueError(f"{path.name} has no columns strategy, seed and round")
     for k, row in enumerate(cells):
         if len(row) != len(names):
-            raise ValueError(
-                f"{path.name}, row {k + 1}: {len(row)} cells under {len(names)} columns"
-            )
+            raise ValueError(f"{path.name}, row {k + 1}: {len(row)} cells for {len(names)} columns")
     return [_row(names, row) for row in cells]
 
 
@@ -77,7 +75,7 @@ def _number(text: str) -> int | float:
 def _cell(value: Any) -> str:
     if isinstance(value, list | tuple):
         return " ".join(map(_cell, value))
-    value = value.item() if hasattr(value, "item") else value  # of numpy
+    value = value.item() if hasattr(value, "item") else value  # NumPy scalar
     return value if isinstance(value, str) else repr(value)
 
 

@@ -98,7 +98,7 @@ def ceiling(
 ) -> dict[str, list[float]]:
     """The results of the same model trained on all labels: the line to reach.
 
-        result.protocol["ceiling"] = al.ceiling(factory, train, seeds=range(5), max_steps=2000)
+        result.protocol["ceiling"] = ceiling(factory, train, seeds=range(5), max_steps=2000)
 
     does what ``compare(..., ceiling=2000)`` does with its first strategy.
 

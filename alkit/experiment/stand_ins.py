@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MethodType
 
 import numpy as np
 
@@ -41,9 +42,7 @@ class Uniform:
     factory: Factory
 
     def __call__(self, pool: ActiveLearningDataset, seed: int) -> ActiveLearner:
-        strategy = self.factory(pool, seed)
-        strategy.acquisition = Acquisition(Constant(), Random())
-        return strategy
+        return _asking(self.factory(pool, seed), Acquisition(Constant(), Random()))
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,18 @@ class Recorded:
                 "a replay trains on the recorded samples and has none for validation: give a "
                 "factory whose strategy has no val_pool."
             )
-        strategy.acquisition = RecordedPicks(self.picks)
-        return strategy
+        return _asking(strategy, RecordedPicks(self.picks))
 
 
 def chooses_uniformly(strategy: ActiveLearner) -> bool:
     """True if a strategy draws its samples uniformly, by the rules of ``ActiveLearner``."""
-    plain = type(strategy).query is ActiveLearner.query and strategy.asks_by_acquisition
+    plain = strategy.query.__func__ is ActiveLearner.query and strategy.asks_by_acquisition
     return plain and isinstance(strategy.selector, Random)
+
+
+def _asking(strategy: ActiveLearner, acquisition: Acquisition) -> ActiveLearner:
+    """Replace the acquisition, also of a strategy that overrides ``query``."""
+    strategy.acquisition = acquisition
+    if type(strategy).query is not ActiveLearner.query:
+        strategy.query = MethodType(ActiveLearner.query, strategy)
+    return strategy

@@ -1,4 +1,4 @@
-"""The loop: train, test, query and annotate, round by round."""
+"""Active learning loop: train, test, query and annotate, round by round."""
 
 from alkit.loop.loop import ActiveLearningLoop, RoundRecord
 

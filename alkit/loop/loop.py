@@ -1,4 +1,4 @@
-"""The loop of active learning: train, test, query, annotate, reset; one record a round."""
+"""Active learning loop: train, test, query, annotate, reset; one record per round."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from alkit.training.budget import check_budget
 
 @dataclass(frozen=True)
 class RoundRecord:
-    """What one round gave.
+    """Record of one round.
 
     Attributes:
         round: 0, 1, ...
-        annotated: labels that the tested model was trained on, those for validation included.
+        annotated: number of labels available to the tested model, those for validation included.
         metrics: results on the test data by name; empty without test data.
         steps: gradient steps of this round.
         seconds: wall seconds by phase: ``"train"``, ``"test"``, ``"score"``, ``"select"``.
-        query: what was asked for after the test, or None where nothing was.
+        query: query made after the test, or None if nothing was left to query.
     """
 
     round: int
@@ -39,29 +39,29 @@ class RoundRecord:
 
 
 class ActiveLearningLoop:
-    """An iterator of rounds: train, test, query, annotate, reset; yields a record of each.
+    """Iterator over rounds: train, test, query, annotate, reset; yields one record per round.
 
         for record in ActiveLearningLoop(strategy, query_size=20, rounds=10, max_steps=300):
             print(record.annotated, record.metrics)
 
-    ``break`` or ``itertools.islice`` stop it; what was annotated stays. It does what the loop
-    written by hand with ``fit``, ``test``, ``query_and_update`` and ``reset_model`` does, bit for
-    bit. The last query is smaller when less is left; the loop ends after the round
-    that has trained on everything and has nothing left to ask for.
+    Stop it with ``break`` or ``itertools.islice``; annotations stay. Its results equal those of a
+    hand-written loop of ``fit``, ``test``, ``query_and_update`` and ``reset_model``, bit for bit.
+    The last query is smaller if fewer samples are left. The loop ends after the round that trains
+    on all samples, since nothing is left to query.
 
     Args:
         strategy: a built strategy.
-        query_size: samples to annotate a round.
-        rounds: how many rounds.
-        oracle: from dataset indices to labels. Default: the dataset's own labels.
-        max_steps: gradient steps a round, the same for every strategy of a fair comparison; or
-        max_epochs: passes over the annotated samples a round.
-        warm_start: train on from the weights of the round before, with a new optimizer, in place
-            of the weights that the model was built with.
-        trainer: further arguments of the Trainer of each round.
-        logger: True writes scalars, histograms of the queries and precision-recall curves for
-            TensorBoard, into ``lightning_logs``; a Lightning TensorBoardLogger says where. Or a
-            ``Board``, where several loops are one run. The run itself is the same.
+        query_size: number of samples to annotate per round.
+        rounds: number of rounds.
+        oracle: function from dataset indices to labels. Default: the dataset's own labels.
+        max_steps: gradient steps per round, the same for every strategy in a fair comparison; or
+        max_epochs: passes over the annotated samples per round.
+        warm_start: True to continue training from the weights of the previous round, with a new
+            optimizer, instead of the weights that the model was built with.
+        trainer: further arguments for the Trainer of each round.
+        logger: True to write scalars, histograms of the queries and precision-recall curves for
+            TensorBoard to ``lightning_logs``; a Lightning TensorBoardLogger to choose the folder;
+            or a ``Board``, to log several loops as one run. Logging does not change the run.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class ActiveLearningLoop:
                 return
 
     def evaluate(self, round: int = 0) -> RoundRecord:
-        """Train on what is annotated, and test."""
+        """Train on the annotated samples, and test."""
         strategy = self.strategy
         started = time.perf_counter()
         strategy.fit(**self.budget, **self.trainer)  # type: ignore[arg-type]
@@ -118,7 +118,7 @@ class ActiveLearningLoop:
         return RoundRecord(round, annotated, metrics, steps, seconds)
 
     def acquire(self, record: RoundRecord) -> RoundRecord:
-        """Query, annotate and, unless it is a warm start, reset; the record with its query."""
+        """Query, annotate and, without a warm start, reset; returns the record with its query."""
         left = len(self.strategy.train_pool.unannotated_indices)
         query = None
         if left:

@@ -1,4 +1,4 @@
-"""What a loop does, for TensorBoard."""
+"""TensorBoard events of an active learning loop."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from alkit.pool.query import Query
 from alkit.strategies.learner import ActiveLearner
 from alkit.training.batches import split_batch
 
-MOST_CLASSES = 20  # with a precision-recall curve each
+MOST_CLASSES = 20  # limit for one precision-recall curve per class
 
 
 class Board:
-    """Writes what the rounds of a loop give as TensorBoard events.
+    """Writer of the results of a loop as TensorBoard events.
 
-    Written are, with the gradient steps of the whole loop as TensorBoard's step, what training
-    logs (``train/loss``, and its metrics); with the annotated samples as its step, the results of
-    the test (``test/MulticlassAccuracy``), histograms of the query (``query/scores``,
-    ``query/guesses``, ``query/labels``) and precision-recall curves on the test data
-    (``precision-recall/all classes``, and one a class up to 20 classes); with the round as its
-    step, ``annotated``. Curves and the histograms of guesses and labels are for classes.
+    Everything that training logs (``train/loss``, and its metrics) is plotted over the gradient
+    steps of the whole loop. Test results (``test/MulticlassAccuracy``), histograms of the query
+    (``query/scores``, ``query/guesses``, ``query/labels``) and precision-recall curves on the test
+    data (``precision-recall/all classes``, and one per class up to 20 classes) are plotted over
+    the number of annotated samples, and that number (``annotated``) over the rounds. Curves and
+    the histograms of guesses and labels are for classes only.
 
-    Cost: a forward pass over the test data a round, for the curves; and its labels are read once.
+    Cost: one forward pass over the test data per round, for the curves; its labels are read once.
 
     Args:
-        logger: True for a ``TensorBoardLogger`` in the folder ``lightning_logs``, or one of yours.
-        steps: gradient steps of earlier rounds, where a run goes on.
+        logger: True for a ``TensorBoardLogger`` in the folder ``lightning_logs``, or your own one.
+        steps: number of gradient steps in earlier rounds, if this continues a run.
 
     Raises:
         MissingPackageError: tensorboard is not installed.
-        ConfigurationError: another kind of logger.
+        ConfigurationError: any other kind of logger.
     """
 
     def __init__(self, logger: bool | TensorBoardLogger, steps: int = 0) -> None:
@@ -45,14 +45,14 @@ class Board:
         if logger is not True and not isinstance(logger, TensorBoardLogger):
             raise ConfigurationError(
                 "logger must be True or a lightning.pytorch.loggers.TensorBoardLogger, got "
-                f'{logger!r}. Other loggers of Lightning go to trainer={{"logger": ...}}.'
+                f'{logger!r}. Pass other Lightning loggers as trainer={{"logger": ...}}.'
             )
         self.logger = TensorBoardLogger(".") if logger is True else logger
         self._steps = steps
-        self._labels: list[Any] | None = None  # of the test data; read once
+        self._labels: list[Any] | None = None  # labels of the test data; read once
 
     def trained(self, strategy: ActiveLearner) -> None:
-        """Write what the fit that has just ended logged, step by step."""
+        """Write everything that the latest fit logged, step by step."""
         history = strategy.trainer.history  # type: ignore[attr-defined]
         logged = {k: v for k, v in history.step_history.items() if not k.startswith("val")}
         logged |= {k: v for k, v in history.history.items() if k.startswith("val")}
@@ -64,7 +64,7 @@ class Board:
     def tested(
         self, strategy: ActiveLearner, round: int, annotated: int, metrics: dict[str, float]
     ) -> None:
-        """Write the results on the test data, and its precision-recall curves."""
+        """Write the results and the precision-recall curves on the test data."""
         self.logger.experiment.add_scalar("annotated", annotated, round)
         for name, value in {_tag(name): value for name, value in metrics.items()}.items():
             self.logger.experiment.add_scalar(name, value, annotated)
@@ -79,7 +79,7 @@ class Board:
         bought = _classes(strategy.train_pool.labels_of(query))
         for name, values in ("guesses", _classes(query.guesses)), ("labels", bought):
             if values is not None:
-                bins = np.arange(values.max() + 2) - 0.5  # a class each
+                bins = np.arange(values.max() + 2) - 0.5  # one bin per class
                 self.logger.experiment.add_histogram(f"query/{name}", values, annotated, bins)
         self.logger.experiment.flush()
 
@@ -106,16 +106,16 @@ class Board:
 
 
 def check_installed() -> None:
-    """Raise a MissingPackageError where there is no tensorboard."""
+    """Raise a MissingPackageError if tensorboard is not installed."""
     if find_spec("tensorboard") is None:
         raise MissingPackageError(
-            "logger= writes for TensorBoard, which is not installed: "
+            "logger= needs tensorboard, which is not installed: "
             "pip install 'alkit[tensorboard]'."
         )
 
 
 def _predictions(strategy: ActiveLearner) -> Any:
-    """What the model says of the test data, a batch at a time."""
+    """Predictions of the model on the test data, batch by batch."""
     first = strategy.test_data[0]
     keys = [key for key in ("y", "label", "target") if isinstance(first, Mapping) and key in first]
     pool = ActiveLearningDataset(strategy.test_data, label_key=keys[0] if keys else None)
@@ -123,14 +123,14 @@ def _predictions(strategy: ActiveLearner) -> Any:
 
 
 def _classes(labels: Any) -> np.ndarray | None:
-    """Labels as class numbers ``(N,)``, if that is what they are."""
+    """Labels as class numbers ``(N,)``, or None if they are not class numbers."""
     numbers = np.asarray(labels)
     fits = numbers.ndim == 1 and numbers.dtype.kind in "iub" and numbers.min(initial=0) >= 0
     return numbers.astype(np.int64) if fits else None
 
 
 def _tag(name: str) -> str:
-    """``train_loss_step`` as ``train/loss``: TensorBoard groups by what is before the slash."""
+    """``train_loss_step`` as ``train/loss``: TensorBoard groups by the text before the slash."""
     name = name.removesuffix("_step").removesuffix("_epoch")
     for kind in ("train", "val", "test"):
         if name.startswith(kind):

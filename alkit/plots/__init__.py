@@ -1,4 +1,4 @@
-"""Pictures of records and pools, with matplotlib: each function returns the Axes it drew on."""
+"""Plots of records and pools, with matplotlib; each function returns the Axes it drew on."""
 
 from alkit.plots.classes import queried_classes
 from alkit.plots.curves import learning_curves, title

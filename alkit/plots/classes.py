@@ -1,4 +1,4 @@
-"""Which classes were queried, round by round."""
+"""Plot of the queried classes, round by round."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alkit.plots.style import axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-NUMBERED = 320  # cells, at most, that have their number written into them
+NUMBERED = 320  # most cells that show their number
 
 
 def queried_classes(
@@ -24,22 +24,22 @@ def queried_classes(
     *,
     names: Sequence[str] | None = None,
 ) -> Axes:
-    """How many labels of each class a strategy bought in each round, mean over the trials.
+    """Number of labels per class that a strategy queried in each round, mean over trials.
 
-    A row a class, a column a query (at the labels that were there before it), the number in the
-    cell and as its shade.
+    One row per class and one column per query, named after the number of annotated samples before
+    the query. The number is shown as text and as shade.
 
     Args:
-        records: of a comparison, with ``queried_classes``.
-        strategy: whose queries. Default: the first.
-        ax: where to draw. Default: a new figure.
-        names: of the classes. Default: their numbers.
+        records: records of a comparison, with ``queried_classes``.
+        strategy: the strategy whose queries are shown. Default: the first.
+        ax: the Axes to draw on. Default: a new figure.
+        names: the names of the classes. Default: their numbers.
 
     Returns:
         The Axes.
 
     Raises:
-        ConfigurationError: no such strategy, or its records count no classes.
+        ConfigurationError: the strategy is unknown, or its records do not count classes.
     """
     strategy = records.strategies[0] if strategy is None else strategy
     annotated, counts = class_counts(records, strategy)
@@ -68,7 +68,9 @@ def queried_classes(
     ax.spines[:].set_visible(False)
     ax.set_xlabel("annotated samples before the query")
     ax.set_ylabel("class")
-    ax.set_title(f"{strategy}: labels bought a round, by class", loc="left", fontsize=9, wrap=True)
+    ax.set_title(
+        f"{strategy}: labels queried per round, by class", loc="left", fontsize=9, wrap=True
+    )
     return ax
 
 
@@ -76,11 +78,11 @@ def class_counts(records: Records, strategy: str) -> tuple[np.ndarray, np.ndarra
     """Annotated samples before each query ``(R,)``, and labels by class ``(R, C)``, mean of trials.
 
     Raises:
-        ConfigurationError: no such strategy, or its records count no classes.
+        ConfigurationError: the strategy is unknown, or its records do not count classes.
     """
     if strategy not in records.strategies:
         known = ", ".join(records.strategies)
-        raise ConfigurationError(f"no strategy {strategy!r} in these records; there is {known}.")
+        raise ConfigurationError(f"no strategy {strategy!r} in these records, only {known}.")
     rows = [
         row
         for row in records.rows
@@ -88,8 +90,8 @@ def class_counts(records: Records, strategy: str) -> tuple[np.ndarray, np.ndarra
     ]
     if not rows:
         raise ConfigurationError(
-            f"the records of {strategy} do not say which classes were queried: its labels are no "
-            "classes, or nothing was queried."
+            f"the records of {strategy} do not count queried classes: its labels are not classes, "
+            "or nothing was queried."
         )
     annotated = sorted({row["annotated"] for row in rows})
     classes = max(len(row["queried_classes"]) for row in rows)

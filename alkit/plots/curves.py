@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 def learning_curves(records: Records, ax: Axes | None = None) -> Axes:
-    """The result on the test data against the annotated samples, a line a strategy.
+    """Learning curves: test result against annotated samples, one line per strategy.
 
     The line is the mean over the finished trials, the band its 95 % interval by the bootstrap over
-    trials. A dotted line at the ceiling, where the records have one: the mean result of the same
+    trials. A dotted line marks the ceiling, if the records have one: the mean result of the same
     model trained on all labels.
 
     Args:
-        records: of a comparison.
-        ax: where to draw. Default: a new figure.
+        records: records of a comparison.
+        ax: the Axes to draw on. Default: a new figure.
 
     Returns:
         The Axes.
@@ -35,7 +35,7 @@ def learning_curves(records: Records, ax: Axes | None = None) -> Axes:
     counts = set()
     for k, (name, values) in enumerate(found.values.items()):
         if not values:
-            continue  # the reference, of which no trial is finished
+            continue  # the reference has no finished trial
         curves, style = found.curves(name), look(k)
         counts.add(len(curves))
         if len(curves) > 1:
@@ -56,7 +56,7 @@ def learning_curves(records: Records, ax: Axes | None = None) -> Axes:
 
 
 def title(metric: str) -> str:
-    """The name of a metric for people: ``testMulticlassAccuracy`` is "test accuracy"."""
+    """Readable name of a metric: ``testMulticlassAccuracy`` becomes "test accuracy"."""
     name = metric.removesuffix("_epoch").removeprefix("test").strip("_")
     for prefix in ("Multiclass", "Binary", "Multilabel"):
         name = name.removeprefix(prefix)

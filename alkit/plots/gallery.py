@@ -1,4 +1,4 @@
-"""What was queried in a round, as images."""
+"""Gallery of the images that were queried in a round."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GAP = 0.12  # between images, as a share of their width
-TEXT = 0.62  # height of the three lines under an image, likewise
+TEXT = 0.62  # height of the three lines under an image, as a share of its width
 
 
 def gallery(
@@ -31,24 +31,26 @@ def gallery(
 ) -> Axes:
     """The samples of one query as images, most wanted first, with score, label and guess.
 
-    A guess that differs from the label is marked by a frame and "not".
+    A guess that differs from the label is marked by a frame and the word "not".
 
     Args:
-        queried: a query; or the records of a comparison, of which ``strategy``, ``seed`` (default:
-            the first ones) and ``round`` choose a query.
-        dataset: what the indices of the query count: items ``(image, label)`` or the image alone;
-            a pool shows the labels that it knows. Images are ``(H, W)``, ``(C, H, W)`` or
-            ``(H, W, C)`` with 1, 3 or 4 channels; each is drawn from its darkest to its
+        queried: a query, or the records of a comparison.
+        dataset: the dataset that the query indexes, with items ``(image, label)`` or only images;
+            a pool shows the labels of annotated samples only. Images are ``(H, W)``, ``(C, H, W)``
+            or ``(H, W, C)`` with 1, 3 or 4 channels. Each is scaled from its darkest to its
             brightest value.
-        ax: where to draw. Default: a new figure.
-        columns: images a row.
-        most: images in all; the title says what was left out.
+        ax: the Axes to draw on. Default: a new figure.
+        strategy: in records, the strategy of the query. Default: the first.
+        seed: in records, the seed of the query. Default: the first.
+        round: in records, the round after which the query was made.
+        columns: number of images per row.
+        most: largest number of images to show; the title states how many were left out.
 
     Returns:
         The Axes.
 
     Raises:
-        ConfigurationError: no such query in the records, or samples that are no images.
+        ConfigurationError: the records have no such query, or the samples are not images.
     """
     if isinstance(queried, Records):
         row = _row(queried, strategy, seed, round)
@@ -92,8 +94,8 @@ def _row(records: Records, strategy: str | None, seed: int | None, round: int) -
         if wanted and row["round"] == round and len(row.get("picked") or ()):
             return row
     raise ConfigurationError(
-        f"nothing was queried after round {round} by strategy {strategy!r} with seed {seed!r}; "
-        f"there is {', '.join(records.strategies)}, and no query follows the last round."
+        f"nothing was queried after round {round} by strategy {strategy!r} with seed {seed!r}. The "
+        f"strategies are {', '.join(records.strategies)}; no query follows the last round."
     )
 
 
@@ -116,7 +118,7 @@ def _item(dataset: Any, index: int) -> tuple[Any, Any]:
 
 
 def _image(x: Any) -> np.ndarray:
-    """Pixels ``(H, W)`` or ``(H, W, 3 or 4)`` from 0 to 1."""
+    """Pixels ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``, from 0 to 1."""
     pixels = np.asarray(x, dtype=float)
     if pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4):
         pixels = pixels.transpose(1, 2, 0)
@@ -124,8 +126,8 @@ def _image(x: Any) -> np.ndarray:
         pixels = pixels[..., 0]
     if pixels.ndim != 2 and (pixels.ndim != 3 or pixels.shape[-1] not in (3, 4)):
         raise ConfigurationError(
-            "a gallery shows images (H, W), (C, H, W) or (H, W, C) of 1, 3 or 4 channels; a sample "
-            f"here has the shape {np.shape(x)}."
+            "a gallery needs images of shape (H, W), (C, H, W) or (H, W, C) with 1, 3 or 4 "
+            f"channels; a sample here has shape {np.shape(x)}."
         )
     low, high = pixels.min(), pixels.max()
     return (pixels - low) / (high - low) if high > low else np.zeros_like(pixels)

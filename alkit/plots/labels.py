@@ -1,4 +1,4 @@
-"""Labels that were needed to reach an accuracy."""
+"""Plot of the labels needed to reach a result."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from alkit.plots.style import axes, dress, legend, look
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LEVELS = 61  # a line
-MARKED = 6  # every so many of them there is a marker
+LEVELS = 61  # per line
+MARKED = 6  # levels between two markers
 
 
 def labels_needed(records: Records, ax: Axes | None = None) -> Axes:
-    """Annotated samples that were needed to reach a result, a line a strategy; lower is better.
+    """Annotated samples needed to reach a result, one line per strategy; lower is better.
 
-    At each level the median over the finished trials, as in ``alkit.evidence.summary.labels_to``. A line
-    ends at the best that half of its trials reached or more: what was not reached is not drawn,
-    and the legend says how far each came.
+    Each line is the median over the finished trials, as in ``alkit.evidence.summary.labels_to``.
+    It ends at the best result that half or more of the trials reached; the legend states this
+    result.
 
     Args:
-        records: of a comparison.
-        ax: where to draw. Default: a new figure.
+        records: records of a comparison.
+        ax: the Axes to draw on. Default: a new figure.
 
     Returns:
-        The Axes. Better results stand at the right, also where lower ones are better.
+        The Axes. Better results are on the right, even if lower values are better.
     """
     ax = axes(ax)
     found = trials(records)
     half = "lower" if found.rising else "higher"
     for k, (name, values) in enumerate(found.values.items()):
         if not values:
-            continue  # the reference, of which no trial is finished
+            continue  # the reference has no finished trial
         curves = found.curves(name)
         fitted = statistics.monotone(curves, rising=found.rising)
         start, end = np.quantile(fitted[:, [0, -1]], 0.5, axis=0, method=half)
@@ -47,11 +47,11 @@ def labels_needed(records: Records, ax: Axes | None = None) -> Axes:
             np.median(statistics.labels_needed(found.annotated, curves, level, rising=found.rising))
             for level in levels
         ]
-        words = f"{name}, to {end:.3f}"
+        words = f"{name} (reached {end:.3f})"
         ax.plot(levels, needed, ms=4, lw=1.8, markevery=MARKED, label=words, **look(k))
     if not found.rising:
         ax.invert_xaxis()
     ax.set_xlabel(title(records.metric))
     ax.set_ylabel("annotated samples needed")
     legend(ax)
-    return dress(ax, "lower is better; a line ends at the best that was reached")
+    return dress(ax, "lower is better; each line ends at the best result reached")

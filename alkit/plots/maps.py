@@ -1,4 +1,4 @@
-"""The pool as a map: what is annotated, what was just queried, and what is left."""
+"""Maps of the pool: annotated, newly queried and unannotated samples."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from alkit.strategies.learner import ActiveLearner
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_TSNE = 3000  # samples: t-SNE of more takes minutes, PCA a moment
+MOST_TSNE = 3000  # samples; for more, t-SNE takes minutes and PCA seconds
 
 
 def pool_map(strategy: ActiveLearner, queried: Any = None, ax: Axes | None = None) -> Axes:
-    """The samples of a strategy's pool in two dimensions, by the features of its model.
+    """Map of a strategy's pool in two dimensions, by the features of its model.
 
     Args:
-        strategy: a built one; its features are mapped, or its outputs where it has none.
-        queried: a Query, or dataset indices. Default: what was annotated in the newest round,
-            where there has been more than the initial one.
-        ax: where to draw. Default: a new figure.
+        strategy: a built strategy; its features are mapped, or its outputs if it has none.
+        queried: a Query, or dataset indices. Default: the samples annotated in the newest round,
+            unless that is the initial one.
+        ax: the Axes to draw on. Default: a new figure.
 
     Returns:
         The Axes. Cost: a forward pass over the pool, then that of ``embedding_map``.
@@ -46,34 +46,35 @@ def embedding_map(
     queried: Any = (),
     ax: Axes | None = None,
 ) -> Axes:
-    """Samples in two dimensions: t-SNE of up to 3,000 of them, PCA of more.
+    """Map of samples in two dimensions: t-SNE for up to 3,000 samples, PCA for more.
 
-    Unannotated samples are gray points, annotated ones squares, newly queried ones crosses with
-    a rim; of distances in a t-SNE only the small ones mean something.
+    Unannotated samples are gray points, annotated ones squares, newly queried ones outlined
+    crosses. In a t-SNE map, only small distances are meaningful.
 
     Args:
-        features: ``(N, D)``, of any kind; two columns are drawn as they are.
-        annotated: rows that have a label.
-        queried: rows that were just asked for; they are drawn as such, annotated or not.
-        ax: where to draw. Default: a new figure.
+        features: ``(N, D)`` features of any kind; two columns are drawn unchanged.
+        annotated: rows of the annotated samples.
+        queried: rows of the newly queried samples, annotated or not.
+        ax: the Axes to draw on. Default: a new figure.
 
     Returns:
-        The Axes. Cost: t-SNE O(N log N), about 10 s for 3,000; PCA O(N D^2).
+        The Axes. Cost: t-SNE O(N log N), about 10 s for 3,000 samples; PCA O(N D^2).
 
     Raises:
-        ConfigurationError: features that are no table of numbers, or rows outside of it.
+        ConfigurationError: the features are not a table of finite numbers, or a row is out of
+            range.
     """
     points = np.asarray(features, dtype=float)
     if points.ndim != 2 or not len(points) or not np.isfinite(points).all():
         raise ConfigurationError(
-            f"features must be finite numbers (N, D), N at least 1; got {points.shape}."
+            f"features must be finite numbers (N, D) with N at least 1; got shape {points.shape}."
         )
     state = np.zeros(len(points), dtype=int)
     for value, rows in ((1, annotated), (2, queried)):
         rows = np.asarray(rows, dtype=np.int64)
         if len(rows) and not 0 <= rows.min() <= rows.max() < len(points):
             raise ConfigurationError(
-                f"rows run from 0 to {len(points) - 1}, got {rows.min()} to {rows.max()}."
+                f"rows must be from 0 to {len(points) - 1}, got {rows.min()} to {rows.max()}."
             )
         state[rows] = value
     points, how = _flat(points)
@@ -92,10 +93,10 @@ def embedding_map(
 
 
 def _flat(points: np.ndarray) -> tuple[np.ndarray, str]:
-    """Points ``(N, 2)``, and how they came about."""
+    """Points ``(N, 2)``, and a description of the method."""
     n, width = points.shape
     if width <= 2:
-        return np.pad(points, ((0, 0), (0, 2 - width))), "the data as they are"
+        return np.pad(points, ((0, 0), (0, 2 - width))), "unchanged data"
     if n <= MOST_TSNE and n > 4:
         from sklearn.manifold import TSNE
 
@@ -105,4 +106,4 @@ def _flat(points: np.ndarray) -> tuple[np.ndarray, str]:
     directions = np.linalg.svd(centered.T @ centered)[0][:, :2]
     flat = centered @ directions
     share = flat.var(0).sum() / max(centered.var(0).sum(), np.finfo(float).tiny)
-    return flat, f"PCA of {n} samples, {width} features: {share:.0%} of their variance"
+    return flat, f"PCA of {n} samples, {width} features: {share:.0%} of the variance"

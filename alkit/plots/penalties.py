@@ -1,4 +1,4 @@
-"""Who beat whom, and how often: the penalty matrix."""
+"""Plot of the pairwise penalty matrix."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from alkit.plots.style import axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST = 18  # letters of a name: beyond, no room is left for the numbers
+MOST = 18  # letters of a name; longer ones leave no room for the numbers
 
 
 def penalty_matrix(records: Records | Penalties, ax: Axes | None = None) -> Axes:
-    """The penalty matrix (Ash et al. 2020) as numbers on shades: who beat whom, and how often.
+    """Pairwise penalty matrix (Ash et al. 2020): share of rounds in which the row beat the column.
 
     Args:
-        records: of a comparison; or what ``alkit.evidence.summary.penalties`` made of them, or a sum of such
-            matrices over several data sets.
-        ax: where to draw. Default: a new figure.
+        records: records of a comparison, or the result of ``alkit.evidence.summary.penalties``, or
+            a sum of such matrices over several data sets.
+        ax: the Axes to draw on. Default: a new figure.
 
     Returns:
-        The Axes. Below the name of each column stands its mean, the penalty; lower is better.
+        The Axes. Below the name of each column is its mean, the penalty; lower is better.
     """
     found = records if isinstance(records, Penalties) else penalties(records)
     names, wins = found.strategies, np.asarray(found.matrix, dtype=float)
@@ -53,6 +53,10 @@ def penalty_matrix(records: Records | Penalties, ax: Axes | None = None) -> Axes
     ax.spines[:].set_visible(False)
     ax.set_xlabel("penalty: mean of the column")
     rounds = len(found.annotated)
-    note = f"share of {rounds} rounds in which the row won" if rounds > 1 else "of one round"
+    note = (
+        f"share of {rounds} rounds in which the row won"
+        if rounds > 1
+        else "wins of the row in one round"
+    )
     ax.set_title(note, loc="left", fontsize=9, wrap=True)
     return ax

@@ -1,4 +1,4 @@
-"""Where a model of two-dimensional data says which class, round by round."""
+"""Decision regions of a model of two-dimensional data, round by round."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from alkit.strategies.learner import ActiveLearner
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-GRID = 120  # points a side
+GRID = 120  # points per side
 MARGIN = 0.06  # around the data, as a share of their range
 
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """What a model of two-dimensional data says everywhere, at one moment.
+    """Snapshot of a model's predictions over the plane, for two-dimensional data.
 
     Attributes:
-        x, y: ``(G,)`` the grid.
-        classes: ``(G, G)`` the model's class; rows go with ``y``.
-        points: ``(N, 2)`` the samples of the pool.
-        annotated: ``(A,)`` dataset indices.
-        labels: ``(A,)`` their labels.
-        queried: ``(n,)`` dataset indices of what is asked for; empty where nothing is.
+        x, y: ``(G,)`` coordinates of the grid.
+        classes: ``(G, G)`` predicted classes; rows follow ``y``.
+        points: ``(N, 2)`` samples of the pool.
+        annotated: ``(A,)`` dataset indices of the annotated samples.
+        labels: ``(A,)`` labels of the annotated samples.
+        queried: ``(n,)`` dataset indices of the queried samples; may be empty.
     """
 
     x: np.ndarray
@@ -47,16 +47,16 @@ class Regions:
 
 
 def regions(strategy: ActiveLearner, queried: Any = ()) -> Regions:
-    """What the model of a strategy says now, over the range of its pool; changes nothing.
+    """Snapshot of a strategy's current predictions over the range of its pool; changes nothing.
 
-    Keep one a round, for ``decision_regions`` and ``animate_regions``.
+    Keep one per round for ``decision_regions`` and ``animate_regions``.
 
     Args:
-        strategy: a built one over samples of two numbers, with class labels.
+        strategy: a built strategy on samples of two numbers, with class labels.
         queried: a Query, or dataset indices.
 
     Raises:
-        ConfigurationError: samples that are not of two numbers.
+        ConfigurationError: the samples do not have two numbers each.
     """
     strategy.check_built("draw")
     pool = strategy.train_pool
@@ -66,8 +66,8 @@ def regions(strategy: ActiveLearner, queried: Any = ()) -> Regions:
     first = samples[0][0] if isinstance(samples[0], tuple | list) else samples[0]
     if np.shape(first) != (2,):
         raise ConfigurationError(
-            f"decision regions are drawn for samples of two numbers, shape (2,); these have "
-            f"{tuple(np.shape(first))}. plots.pool_map shows a pool of any data."
+            f"decision regions need samples of two numbers, shape (2,); these have shape "
+            f"{tuple(np.shape(first))}. plots.pool_map draws a pool of any data."
         )
     points = np.stack([np.asarray(s[0] if isinstance(s, tuple | list) else s) for s in samples])
     low, high = points.min(0), points.max(0)
@@ -90,13 +90,13 @@ def regions(strategy: ActiveLearner, queried: Any = ()) -> Regions:
 
 
 def decision_regions(shown: Regions | ActiveLearner, ax: Axes | None = None) -> Axes:
-    """The class that the model gives to every place, and what is annotated and queried.
+    """Predicted class at every point of the plane, with annotated and queried samples.
 
     Each class has a color, a marker and its number in the middle of its largest region.
 
     Args:
-        shown: what ``regions`` kept, or a strategy, as it is now.
-        ax: where to draw. Default: a new figure.
+        shown: the result of ``regions``, or a strategy in its current state.
+        ax: the Axes to draw on. Default: a new figure.
 
     Returns:
         The Axes.
@@ -124,25 +124,27 @@ def decision_regions(shown: Regions | ActiveLearner, ax: Axes | None = None) -> 
     ax.set_xlim(shown.x[0], shown.x[-1])
     ax.set_ylim(shown.y[0], shown.y[-1])
     ax.legend(loc="upper right", fontsize=8, framealpha=0.85, edgecolor="0.85")
-    return dress(ax, f"{len(shown.annotated)} annotated of {len(shown.points)}", grid=False)
+    return dress(ax, f"{len(shown.annotated)} of {len(shown.points)} annotated", grid=False)
 
 
 def animate_regions(frames: Sequence[Regions], path: str | Path, *, seconds: float = 0.8) -> Path:
-    """Write the decision regions of each round as an animated GIF, which goes round.
+    """Write the decision regions of each round as an animated GIF that loops.
 
     Args:
-        frames: what ``regions`` kept, one a round.
-        path: of the GIF.
-        seconds: how long each is shown.
+        frames: results of ``regions``, one per round.
+        path: path of the GIF.
+        seconds: duration of each frame.
 
     Returns:
         The path.
 
     Raises:
-        ConfigurationError: no frame.
+        ConfigurationError: there are no frames.
     """
     if not frames:
-        raise ConfigurationError("an animation needs at least one frame: plots.regions(strategy).")
+        raise ConfigurationError(
+            "an animation needs at least one frame of plots.regions(strategy)."
+        )
     import matplotlib.pyplot as plt
     from matplotlib.animation import FuncAnimation, PillowWriter
 
@@ -159,7 +161,7 @@ def animate_regions(frames: Sequence[Regions], path: str | Path, *, seconds: flo
 
 
 def _middle(inside: np.ndarray) -> tuple[int, int]:
-    """The place that is farthest from the border of its region."""
+    """The grid point farthest from the border of its region."""
     from scipy.ndimage import distance_transform_edt
 
     far = distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]  # type: ignore[index]

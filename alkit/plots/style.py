@@ -1,4 +1,4 @@
-"""How pictures look: colors, markers and lines that are told apart in print and by every eye."""
+"""Plot style: colors, markers and lines distinguishable in print and by color-blind readers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito 2008: told apart with every kind of color vision
+# Okabe and Ito 2008: distinguishable with every kind of color vision
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")  # ten: digits have one each
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")  # ten: one per digit
 LINES = ("-", "--", "-.", ":")
 
 
@@ -23,7 +23,7 @@ def look(k: int) -> dict[str, Any]:
 
 
 def axes(ax: Axes | None, width: float = 6.4, height: float = 4.0) -> Axes:
-    """The Axes that was given, or that of a new figure, in inches."""
+    """Return the given Axes, or that of a new figure with this size in inches."""
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
@@ -32,7 +32,7 @@ def axes(ax: Axes | None, width: float = 6.4, height: float = 4.0) -> Axes:
 
 
 def dress(ax: Axes, title: str = "", grid: bool = True) -> Axes:
-    """A note above, at the left, and no more lines than are read."""
+    """Add a left-aligned note above the plot, hide two spines, and draw a light grid."""
     ax.set_title(title, loc="left", fontsize=9, wrap=True)
     ax.spines[["top", "right"]].set_visible(False)
     if grid:
@@ -42,7 +42,7 @@ def dress(ax: Axes, title: str = "", grid: bool = True) -> Axes:
 
 
 def legend(ax: Axes) -> None:
-    """Names of the lines, inside; below, where they are many or long."""
+    """Add a legend, inside the plot or, with many or long names, below it."""
     handles, names = ax.get_legend_handles_labels()
     if len(names) <= 6 and max(map(len, names), default=0) <= 24:
         ax.legend(handles, names, framealpha=0.85, edgecolor="none")
@@ -53,7 +53,7 @@ def legend(ax: Axes) -> None:
 
 
 def bare(ax: Axes, title: str = "") -> Axes:
-    """No axes at all, where places mean nothing: images, maps."""
+    """Hide ticks and spines, for images and maps, whose positions have no meaning."""
     ax.set_title(title, loc="left", fontsize=9, wrap=True)
     ax.set_xticks([])
     ax.set_yticks([])
@@ -62,7 +62,7 @@ def bare(ax: Axes, title: str = "") -> Axes:
 
 
 def save(ax: Any, path: Any, dpi: int = 160, **options: Any) -> None:
-    """Write the figure of an Axes to a file, and let it go."""
+    """Write the figure of an Axes to a file, and close it."""
     figure = ax.figure
     figure.savefig(path, dpi=dpi, **options)
 

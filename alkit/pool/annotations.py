@@ -1,4 +1,4 @@
-"""Which samples are annotated, since which round, and the labels that people gave."""
+"""State of a pool: annotated samples, their rounds, and labels from outside the dataset."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from alkit.pool.labels import ABSENT, in_form_of, plain
 
 
 class Annotations:
-    """The state of a pool of N samples; it knows indices and labels, and no data.
+    """State of a pool of N samples: indices and labels, but no data.
 
-    A round of -1 means unannotated. 4 bytes a sample; a change costs O(N), a look-up O(1).
+    Round -1 means unannotated. Memory: 4 bytes per sample. Cost: O(N) per change, O(1) per look-up.
     """
 
     def __init__(self, length: int) -> None:
         self.rounds = np.full(length, -1, dtype=np.int32)
-        self.labels: dict[int, Any] = {}  # only those that came from outside the dataset
+        self.labels: dict[int, Any] = {}  # only labels from outside the dataset
         self._undo: list[tuple[np.ndarray, np.ndarray, list[Any]]] = []
         self._refresh()
 
@@ -38,18 +38,18 @@ class Annotations:
         self.annotated = np.flatnonzero(self.rounds >= 0)
         self.unannotated = np.flatnonzero(self.rounds < 0)
         for ids in (self.annotated, self.unannotated):
-            ids.setflags(write=False)  # views hold them
+            ids.setflags(write=False)  # views share them
 
     def is_annotated(self, index: int) -> bool:
         return self.rounds.item(index) >= 0
 
     def label(self, index: int, own: Any) -> Any:
-        """A sample's label: from outside, in the form of the dataset's; else the dataset's own."""
+        """Label of a sample: from outside, in the form of the dataset's; else the dataset's own."""
         label = self.labels.get(index, ABSENT)
         if label is not ABSENT:
             return in_form_of(own, label)
         if own is ABSENT:
-            raise LabelError(f"the dataset has no label for sample {index}: give labels.")
+            raise LabelError(f"the dataset has no label for sample {index}: pass labels.")
         return own
 
     @property
@@ -69,7 +69,7 @@ class Annotations:
         self._refresh()
 
     def undo(self) -> np.ndarray:
-        """Take back the last change; returns the indices that it had touched."""
+        """Undo the last change, and return the indices that it affected."""
         if not self._undo:
             raise AnnotationError("there is nothing to undo.")
         ids, rounds, labels = self._undo.pop()
@@ -83,7 +83,7 @@ class Annotations:
         return ids
 
     def check(self, indices: Any, *, annotated: bool | None = None) -> np.ndarray:
-        """Dataset indices as int64, distinct and in range; all (un)annotated if asked."""
+        """Checked int64 dataset indices: distinct, in range, all (un)annotated if required."""
         if isinstance(indices, Tensor):
             indices = indices.detach().cpu().numpy()
         try:
@@ -114,7 +114,7 @@ class Annotations:
             raise AnnotationError(
                 f"sample {wrong[0]} is not annotated yet; use annotate."
                 if annotated
-                else f"sample {wrong[0]} is annotated already; relabel changes a label."
+                else f"sample {wrong[0]} is annotated already; use relabel to change its label."
             )
         return ids
 
@@ -129,21 +129,21 @@ class Annotations:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         missing = {"length", "annotated", "rounds", "labels"} - state.keys()
         if missing:
-            raise ConfigurationError(f"the state of a pool lacks {', '.join(sorted(missing))}.")
+            raise ConfigurationError(f"the state of the pool lacks {', '.join(sorted(missing))}.")
         if state["length"] != len(self):
             raise ConfigurationError(
-                f"the state is of a pool of {state['length']} samples, this one has {len(self)}."
+                f"the state is for a pool of {state['length']} samples, this one has {len(self)}."
             )
         ids = self.check(state["annotated"])
         rounds = [check_round(round) for round in state["rounds"]]
         if len(rounds) != len(ids):
             raise ConfigurationError(
-                f"the state needs one round an annotated sample, {len(ids)}; it has {len(rounds)}."
+                f"the state needs one round per annotated sample, {len(ids)}; it has {len(rounds)}."
             )
         labels = {int(index): plain(label) for index, label in state["labels"]}
         stray = labels.keys() - set(ids.tolist())
         if stray:
-            raise ConfigurationError(f"the state has a label of unannotated sample {min(stray)}.")
+            raise ConfigurationError(f"the state has a label for unannotated sample {min(stray)}.")
         self.rounds[:] = -1
         self.rounds[ids] = rounds
         self.labels = labels
@@ -152,20 +152,20 @@ class Annotations:
 
 
 def check_round(round: Any) -> int:
-    """``round`` as an int of 0 or more that fits its 4 bytes, or an error that says what came."""
+    """Return ``round`` as an int of 0 or more that fits its 4 bytes, or raise an error."""
     if not _is_whole(round) or not 0 <= round < 2**31 - 1:
-        raise ConfigurationError(f"a round is a whole number, 0 or more, got {round!r}.")
+        raise ConfigurationError(f"a round must be a whole number of at least 0, got {round!r}.")
     return int(round)
 
 
 def check_query_size(n: Any, left: int) -> int:
-    """``n`` as an int from 1 to what is left to annotate, or an error that says what came."""
+    """Return ``n`` as an int from 1 to the number of unannotated samples, or raise an error."""
     if not _is_whole(n):
         raise QuerySizeError(f"expected a whole number of samples to query, got {n!r}.")
     if n < 1:
         raise QuerySizeError(f"expected at least 1 sample to query, got {n}.")
     if n > left:
-        raise QuerySizeError(f"{n} samples were asked for, but only {left} are unannotated.")
+        raise QuerySizeError(f"{n} samples were requested, but only {left} are unannotated.")
     return int(n)
 
 

@@ -10,15 +10,15 @@ from alkit.errors import LabelError
 
 
 def read_labels(path: str | os.PathLike[str]) -> tuple[list[int], list[Any], int | None]:
-    """The labeled rows of a file written by ``Query.save`` and filled in: ids, labels, round.
+    """Read the labeled rows of a CSV file from ``Query.save``: ids, labels, round.
 
-    Labels that look like a number become one, a whole one where it is (``3.0`` is 3, as tables
-    write it); any other text stays text. Rows without a label are left out: they can be read
-    later. The round is that of the rows, or None where they differ or name none.
+    Labels that look like a number become one, an integer if it is whole (``3.0`` becomes 3, since
+    spreadsheets write it that way); any other text stays text. Rows without a label are skipped:
+    they can be read later. The round is that of the rows, or None if they differ or have none.
 
     Raises:
-        LabelError: no column ``id`` or ``label``, an id that is no number (with its line), or a
-            file that is not UTF-8 text.
+        LabelError: no column ``id`` or ``label``, an id that is not a number (the error states
+            its line), or a file that is not UTF-8 text.
     """
     ids: list[int] = []
     labels: list[Any] = []
@@ -43,7 +43,7 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[list[int], list[Any], int
                 labels.append(_parsed(text))
                 rounds.add((row.get("round") or "").strip())
     except UnicodeDecodeError as error:
-        raise LabelError(f"{os.fspath(path)} is not UTF-8 text: save it as such.") from error
+        raise LabelError(f"{os.fspath(path)} is not UTF-8 text: save it as UTF-8.") from error
     shared = rounds.pop() if len(rounds) == 1 else ""
     return ids, labels, int(shared) if shared.isdecimal() else None
 

@@ -1,4 +1,4 @@
-"""What labels are: plain values of one kind, read in the form of the dataset's own."""
+"""Labels: plain values of one kind, returned in the form of the dataset's own labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from alkit.errors import LabelError
 
 
 class Absent(Enum):
-    """One value, the same one in copies and in other processes."""
+    """Marker that stays the same object in copies and in other processes."""
 
     ABSENT = "no label"
 
@@ -24,21 +24,21 @@ ABSENT: Any = Absent.ABSENT
 
 
 def plain(label: Any) -> Any:
-    """A label in plain values (numbers, text, nested lists), as JSON and torch.save take them."""
+    """Label in plain values (numbers, text, nested lists), which JSON and torch.save accept."""
     if isinstance(label, Tensor | np.ndarray | np.generic):
         return label.tolist()
     return [plain(part) for part in label] if isinstance(label, list | tuple) else label
 
 
 def label_kind(label: Any) -> str:
-    """What a label is, in words, so that the labels of one pool can be compared.
+    """Kind of a label, in words, so that the labels of one pool can be compared.
 
     Raises:
-        LabelError: None, NaN or infinity, which are no labels, or a list that makes no array.
+        LabelError: None, NaN or infinity, which are not labels, or a list that is not an array.
     """
     label = plain(label)
     if label is None or label is ABSENT:
-        raise LabelError("None is no label; leave the sample unannotated instead.")
+        raise LabelError("None is not a label; leave the sample unannotated instead.")
     if isinstance(label, list):
         try:
             values = np.asarray(label)
@@ -52,23 +52,23 @@ def label_kind(label: Any) -> str:
         finite = not isinstance(label, float) or math.isfinite(label)
         kind = "int" if isinstance(label, bool | int) else type(label).__name__
     if not finite:
-        raise LabelError(f"{label} is no label; leave the sample unannotated instead.")
+        raise LabelError(f"{label} is not a label; leave the sample unannotated instead.")
     return kind
 
 
 def fitting_labels(labels: Any, ids: np.ndarray, known: str | None) -> list[Any]:
-    """The labels as plain values, one an id and all of one kind: ``known``, where there is one.
+    """Labels as plain values, one per index and all of one kind: ``known``, if it is not None.
 
-    Whole numbers fit among floats, and become floats.
+    Integers are accepted among floats, and become floats.
 
     Raises:
-        LabelError: another number of labels, or one of another kind, which is named.
+        LabelError: a wrong number of labels, or a label of another kind, which the error names.
     """
     labels = plain(labels)
     if isinstance(labels, str | bytes | Mapping | Set) or not isinstance(labels, Sized):
-        raise LabelError(f"expected {len(ids)} labels, one an index, got {labels!r}.")
+        raise LabelError(f"expected {len(ids)} labels, one per index, got {labels!r}.")
     if len(labels) != len(ids):
-        raise LabelError(f"expected {len(ids)} labels, one an index, got {len(labels)}.")
+        raise LabelError(f"expected {len(ids)} labels, one per index, got {len(labels)}.")
     labels = [plain(label) for label in labels]  # type: ignore[attr-defined]
     kinds = [label_kind(label) for label in labels]
     expected = known or ("float" if "float" in kinds else "".join(kinds[:1]))
@@ -77,19 +77,19 @@ def fitting_labels(labels: Any, ids: np.ndarray, known: str | None) -> list[Any]
             labels[k] = float(labels[k])
         elif kind != expected:
             raise LabelError(
-                f"sample {index}: expected a label of the kind {expected} like the others, "
+                f"sample {index}: expected a label of kind {expected} like the others, "
                 f"got {labels[k]!r} ({kind})."
             )
     return labels
 
 
 def in_form_of(own: Any, label: Any) -> Any:
-    """A plain label in the form of the dataset's own, so that a batch can hold both.
+    """Plain label in the form of the dataset's own, so that a batch can contain both.
 
-    A tensor or array where ``own`` is one, of its dtype where that loses nothing (no fraction);
-    else a list of numbers becomes a tensor, and all else stays as it is.
+    A tensor or array if ``own`` is one, with its dtype if that loses nothing (no fraction).
+    Otherwise a list of numbers becomes a tensor, and everything else stays as it is.
     """
-    form = type(own)  # nobody paid for ``own``: it may be an object that refuses all use
+    form = type(own)  # ``own`` may be an unpaid label, an object that raises on any use
     if issubclass(form, Tensor) and isinstance(label, (int, float, list)):
         value = torch.as_tensor(label)
         fits = value.dtype != own.dtype and torch.can_cast(value.dtype, own.dtype)

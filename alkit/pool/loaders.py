@@ -1,4 +1,4 @@
-"""How a strategy's batches come about: even ones for training, ids with inputs for scoring."""
+"""Batches of a strategy: evenly sized for training, ids with inputs for scoring."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from alkit.pool.samples import PoolView
 
 
 class EvenBatches(BatchSampler):
-    """Batches of nearly equal size, at most ``batch_size``: 9 samples by 8 make 5 + 4, not 8 + 1.
+    """Batches of nearly equal size, at most ``batch_size``: 9 samples by 8 give 5 + 4, not 8 + 1.
 
-    As many batches a pass as torch's own sampler gives, each sample once a pass, and never a
-    batch of one that BatchNorm could not train on (unless there is only one sample).
+    A pass has the same number of batches as with torch's own sampler, and each sample once. No
+    batch has a single sample, which BatchNorm could not train on (unless there is only one).
 
     Args:
-        sampler: the order of the samples, anew for each pass.
-        batch_size: the most samples in a batch.
-        drop_last: leave out what does not fill a batch, where there is a full one.
-        length: batches an epoch, over as many passes as it takes; default: one pass.
+        sampler: order of the samples, drawn again for each pass.
+        batch_size: largest number of samples in a batch.
+        drop_last: True to leave out samples that do not fill a batch, if there is a full batch.
+        length: number of batches per epoch, taken from several passes if needed. Default: one
+            pass.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class EvenBatches(BatchSampler):
         self._endless = itertools.chain.from_iterable(self._pass() for _ in itertools.count())
 
     def __iter__(self) -> Iterator[list[int]]:
-        # an epoch of a given length goes on where the one before it stopped
+        # an epoch of a given length continues where the previous one stopped
         return self._pass() if self.length is None else itertools.islice(self._endless, self.length)
 
     def _pass(self) -> Iterator[list[int]]:
@@ -73,12 +74,12 @@ def train_loader(
     drop_last: bool = False,
     **options: Any,
 ) -> DataLoader:
-    """Even batches in an order of their own; the global random state is left alone.
+    """Loader of even batches in the order of ``shuffled``; leaves the global random state alone.
 
     Args:
-        samples: what to load.
+        samples: dataset to load.
         batch_size, shuffled, length, drop_last: see ``EvenBatches``.
-        **options: of torch's DataLoader.
+        **options: further arguments of torch's DataLoader.
     """
     batches = EvenBatches(shuffled, batch_size, drop_last, length)
     own = torch.Generator()  # a loader draws from it at each start
@@ -90,14 +91,14 @@ def train_loader(
 def eval_loader(
     samples: Dataset, batch_size: int, *, drop_last: bool = False, **options: Any
 ) -> DataLoader:
-    """Batches of all samples in their order, whatever ``drop_last`` says of training."""
+    """Loader of all samples in their order; ``drop_last``, which is for training, is ignored."""
     return DataLoader(samples, batch_size, shuffle=False, generator=torch.Generator(), **options)
 
 
 def scoring_loader(
     view: PoolView, batch_size: int, *, collate_fn: Callable | None = None, **options: Any
 ) -> DataLoader:
-    """``(ids, batch)`` of a view without labels; ``collate_fn`` is given the inputs alone."""
+    """Loader of ``(ids, batch)`` for a view without labels; ``collate_fn`` gets inputs only."""
     samples = _InOneRead(view) if collate_fn is None else view
     collate = partial(_with_ids, collate_fn or _collated)
     return eval_loader(_WithIds(samples, view.indices), batch_size, collate_fn=collate, **options)
@@ -109,7 +110,7 @@ def _with_ids(collate: Callable, batch: tuple[np.ndarray, Any]) -> tuple[torch.T
 
 
 class _InOneRead(Dataset):
-    """Gives ``_collated`` whole batches where a view has them, else items."""
+    """Dataset that passes whole batches of a view to ``_collated`` where possible, else items."""
 
     def __init__(self, view: PoolView) -> None:
         self._view = view
@@ -135,7 +136,7 @@ def _collated(items: Any) -> Any:
 
 
 class _WithIds(Dataset):
-    """The dataset indices of whole batches beside their items."""
+    """Dataset of whole batches: dataset indices together with the items."""
 
     def __init__(self, samples: Dataset, indices: np.ndarray) -> None:
         self._samples = samples

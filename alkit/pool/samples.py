@@ -1,4 +1,4 @@
-"""How the items of a dataset are read: input and label apart, perhaps cached."""
+"""Reading the items of a dataset: input and label separately, optionally cached."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Transform = Callable[[Any], Any]
 
 
 class Samples:
-    """The items of a map-style dataset as ``(input, label)``, whatever their form.
+    """Items of a map-style dataset as ``(input, label)``, whatever their form.
 
-    An item is ``(x, y)``, ``(x,)``, ``x`` alone, or a dict whose label stands under ``label_key``
-    (its input is the dict without it). Reading one costs O(1); nothing is copied. With ``cache``
-    what was read once is kept, and each reader gets a copy of the input.
+    An item is ``(x, y)``, ``(x,)``, ``x`` alone, or a dict with its label under ``label_key`` (its
+    input is the dict without the label). Reading an item costs O(1); nothing is copied. With
+    ``cache``, an item is kept once it was read, and each reader gets a copy of the input.
     """
 
     def __init__(self, dataset: Any, *, cache: bool, label_key: str | None) -> None:
@@ -42,13 +42,13 @@ class Samples:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        """Input and label of one item; the label is ``ABSENT`` where the item has none."""
+        """Input and label of one item; the label is ``ABSENT`` if the item has none."""
         x, label = self._item(index)
         # a transform may change its input in place
         return (x if self._cache is None else copy.deepcopy(x)), label
 
     def _item(self, index: int) -> tuple[Any, Any]:
-        """An item, from the cache if there is one, and kept there."""
+        """Read one item, through the cache if there is one."""
         if self._cache is None:
             return self._split(index, self.dataset[index])
         if index not in self._cache:
@@ -56,7 +56,7 @@ class Samples:
         return self._cache[index]
 
     def _items(self, indices: list[int]) -> list[tuple[Any, Any]]:
-        """The same of several, which are read at once where the dataset can, as loaders do."""
+        """Read several items, in one call if the dataset supports it, as loaders do."""
         if not _reads_at_once(self.dataset):
             return [self._item(index) for index in indices]
         if self._cache is None:
@@ -70,7 +70,7 @@ class Samples:
         return [self._split(*pair) for pair in zip(indices, items, strict=True)]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what is cached: a copy, or a loader's worker, starts a cache of its own."""
+        """State without cached items: a copy, or a worker of a loader, starts its own cache."""
         return {**self.__dict__, "_cache": None if self._cache is None else {}}
 
     def _split(self, index: int, item: Any) -> tuple[Any, Any]:
@@ -81,8 +81,8 @@ class Samples:
                 return item[0], ABSENT
             raise ConfigurationError(
                 f"items must be (x, y), x alone, or a dict; item {index} is a "
-                f"{type(item).__name__} of {len(item)}. Wrap the dataset so that x holds all of "
-                "the input."
+                f"{type(item).__name__} of {len(item)}. Wrap the dataset so that x holds the "
+                "whole input."
             )
         return self._split_dict(item) if isinstance(item, Mapping) else (item, ABSENT)
 
@@ -93,21 +93,21 @@ class Samples:
         if key not in item:
             raise LabelError(
                 f"dict items need their label under the key {key!r}; this one has "
-                f"{', '.join(map(repr, item))}. Give label_key=, or label_key=None if none of "
+                f"{', '.join(map(repr, item))}. Pass label_key=, or label_key=None if none of "
                 "these is a label."
             )
         x = {name: value for name, value in item.items() if name != key}
         return x, ABSENT if item[key] is None else item[key]
 
     def stacked(self, indices: np.ndarray, labels: bool) -> Any:
-        """Inputs, with labels or without, as a loader would collate them, in one read.
+        """Batch of inputs, with or without labels, as a loader would collate it, in one read.
 
-        None where the items are to be read one by one.
+        None if the items must be read one by one.
         """
         if type(self.dataset) is not TensorDataset or len(self.dataset.tensors) > 2:
             return self._collated(self._items(indices.tolist()), labels)
         if not all(tensor.is_contiguous() for tensor in self.dataset.tensors):
-            return None  # single items would be laid out anew
+            return None  # single items would be collated in another memory layout
         rows = torch.from_numpy(indices)
         tensors = self.dataset.tensors if labels else self.dataset.tensors[:1]
         read = [tensor[rows.to(tensor.device)] for tensor in tensors]
@@ -121,19 +121,19 @@ class Samples:
         return default_collate([self.join(x, label) for x, label in items])
 
     def join(self, x: Any, label: Any) -> Any:
-        """An input and its label in the form of the items: a pair, or a dict."""
+        """Input and label in the form of the items: a pair, or a dict."""
         return {**x, self.label_key or "label": label} if isinstance(x, dict) else (x, label)
 
     @property
     def cache_nbytes(self) -> int:
-        """Bytes of all inputs in a full cache, estimated from the first one; 0 without a cache."""
+        """Size of a full cache in bytes, estimated from the first input; 0 without a cache."""
         return 0 if self._cache is None else _nbytes(self[0][0]) * len(self)
 
 
 def _reads_at_once(dataset: Any) -> bool:
-    """Whether ``__getitems__`` gives what ``__getitem__`` does: no subclass overrides that alone.
+    """Return True if ``__getitems__`` matches ``__getitem__``, which no subclass overrides alone.
 
-    A Subset hands both to what it is a part of.
+    A Subset passes both on to its dataset.
     """
     if type(dataset) is Subset:
         return _reads_at_once(dataset.dataset)
@@ -156,10 +156,10 @@ def _nbytes(item: Any) -> int:
 
 
 class PoolView(Dataset):
-    """Some samples of a pool in a fixed order, read when asked for; ``indices`` are theirs.
+    """Some samples of a pool in a fixed order, read on access; ``indices`` are dataset indices.
 
-    ``stacked(positions)`` is what a loader would collate of them, where that takes one read;
-    else None.
+    ``stacked(positions)`` is the batch that a loader would collate, if one read suffices; else
+    None.
     """
 
     def __init__(

@@ -200,9 +200,7 @@ def as_acquisition(acquisition: Any, criterion: Any = None, selector: Any = None
             "Acquisition(criterion, selector)."
         )
     if criterion is not None or selector is not None:
-        raise ConfigurationError(
-            "give an acquisition, or a criterion and a selector, not both."
-        )
+        raise ConfigurationError("give an acquisition, or a criterion and a selector, not both.")
     return acquisition
 
 

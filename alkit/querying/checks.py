@@ -7,6 +7,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from alkit.errors import ConfigurationError, PicksError, SampleIndexError
 from alkit.pool import ActiveLearningDataset
@@ -29,6 +30,15 @@ def check_arguments(module: Any, train_pool: Any, val_pool: Any, val_share: floa
             )
     if not 0 < val_share < 1:
         raise ConfigurationError(f"val_share must be between 0 and 1, got {val_share!r}.")
+
+
+def check_validation(learner: L.LightningModule, val_pool: ActiveLearningDataset | None) -> None:
+    """Raise a ConfigurationError if labels for validation would never be used."""
+    if val_pool is not None and not is_overridden("validation_step", learner):
+        raise ConfigurationError(
+            f"{type(learner.module).__name__} has no validation_step, so the labels of val_pool "
+            "would be bought for nothing: write one, or give no val_pool."
+        )
 
 
 def check_features(selector: Selector, path: str | None) -> None:

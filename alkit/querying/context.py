@@ -72,11 +72,10 @@ class PoolContext(Context):
             pool: the pool of these samples. Default: that of the context.
             keep: ``"outputs"``, ``"features"`` or both.
         """
-        with self.stream(ids, pool) as predictions:
-            found = gather(predictions, len(ids), keep=keep).prediction
-        if found is None:
+        if not len(ids):
             raise ConfigurationError("expected at least one sample to predict, got none.")
-        return found
+        with self.stream(ids, pool) as predictions:
+            return gather(predictions, len(ids), keep=keep).prediction  # type: ignore[return-value]
 
     def draw(self, n: int, purpose: str, samples: Any = None) -> Prediction:
         pool = self.pool

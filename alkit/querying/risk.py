@@ -1,4 +1,4 @@
-"""What the labels of a stochastic query say of the model's error on everything unannotated."""
+"""Estimate of the model's error on all unannotated samples, from labels of a stochastic query."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import torch
 
 from alkit.errors import ConfigurationError
 
-UNSEEN = 0.03  # of an error, of typical weight: what few labels may have missed
+UNSEEN = 0.03  # errors of typical weight, for those that few labels may have missed
 
 
 @dataclass(frozen=True)
 class Risk:
-    """An estimate of a mean loss over all candidates; of losses 0 and 1, of the error.
+    """Estimate of the mean loss over all candidates; for losses 0 and 1, this is the error.
 
     Attributes:
-        value: the estimate, unbiased; so it may lie above 1 or outside the interval.
-        low, high: the interval.
-        level: how often such intervals hold the truth, 0.9 by default.
-        labels: how many the estimate is made of.
-        effective: the effective sample size ``(sum v)^2 / sum v^2`` of their weights.
-        unreachable: the share of candidates that could not be picked, whatever chance, and so are
-            counted as losses of zero.
+        value: unbiased estimate; it may therefore be above 1 or outside the interval.
+        low, high: bounds of the interval.
+        level: share of such intervals that contain the true value, 0.9 by default.
+        labels: number of labels in the estimate.
+        effective: effective sample size ``(sum v)^2 / sum v^2`` of the weights v of the labels.
+        unreachable: share of candidates that could not be picked by any draw; they count as losses
+            of zero.
     """
 
     value: float
@@ -39,21 +39,21 @@ class Risk:
 
     @property
     def degenerate(self) -> bool:
-        """Whether so few labels decide (effective below a quarter) that it is not to be trusted."""
+        """True if few labels dominate (effective below a quarter): do not trust the estimate."""
         return self.effective < self.labels / 4
 
     @property
     def warning(self) -> str:
-        """What is wrong with it and what to do, or nothing."""
+        """Problems of the estimate and what to do about them; empty if there are none."""
         says = []
         if self.degenerate:
             says.append(
-                f"few labels decide, {self.labels} count as {self.effective:.1f}: lower the "
+                f"few labels dominate, {self.labels} count as {self.effective:.1f}: lower the "
                 "selector's beta, raise its uniform share, or draw by ranks, al.Rank(criterion)"
             )
         if self.unreachable:
             says.append(
-                f"{self.unreachable:.1%} of the candidates had no chance to be picked, their "
+                f"{self.unreachable:.1%} of the candidates could not be picked, so their "
                 "losses are missing: give the selector a uniform share, uniform=0.1"
             )
         return "; ".join(says)
@@ -74,34 +74,37 @@ def estimate_risk(
     level: float = 0.9,
     unreachable: int = 0,
 ) -> Risk:
-    """The mean loss of a model over N candidates, by M picks of known probabilities.
+    """Estimate the mean loss of a model over N candidates from M picks with known probabilities.
 
         al.estimate_risk(query.guesses != labels, query.probabilities, candidates=1078)
 
-    Picks that were drawn because they are hard make the model look worse than it is. Weighted by
-    their probabilities they do not: the levelled unbiased risk estimator of Farquhar, Gal &
-    Rainforth 2021, "On statistical bias in active learning: how and when to fix it", section 3,
+    Picks that were drawn because they are hard make the model look worse than it is. Weighting
+    them by their probabilities corrects this. This is the levelled unbiased risk estimator of
+    Farquhar, Gal & Rainforth 2021, "On statistical bias in active learning: how and when to fix
+    it", section 3,
 
         R = (1/M) sum_m v_m loss_m,    v_m = 1 + (N - M) / (N - m) (1 / ((N - m + 1) q_m) - 1),
 
     whose expectation is the mean loss over all N, if the model did not change meanwhile and
-    every candidate could be picked at each turn. Of uniform picks it is their plain mean.
+    every candidate could be picked at each turn. For uniform picks, it is their plain mean.
 
     The interval is Wilson's, for a variable that is either 0 or of one size, with the mean and
-    mean square of the weighted losses; .03 errors of typical weight are added to these mean
-    squares, since few labels seldom hold the heaviest. In ``benchmarks/monitor.py`` 90 % intervals
-    hold the truth 87 to 94 of 100 times, where the estimates do not call themselves degenerate.
+    mean square of the weighted losses. Added to the mean squares are 0.03 errors of typical weight,
+    since a few labels rarely include the heaviest. In ``benchmarks/monitor.py``, 90 % intervals
+    contain the true value 87 to 94 of 100 times, if the estimates are not ``degenerate``.
 
     Args:
-        losses: ``(M,)`` at least 0, or booleans: whether the model was wrong. In the order of the
-            picks, from the first one on; later ones may be left out, none in between.
-        probabilities: ``(M,)`` in (0, 1], q: with which each was picked among what was left.
-        candidates: N, how many there were before the first pick.
-        level: of the interval, in (0, 1).
-        unreachable: how many candidates could not be picked; the estimate tells of it.
+        losses: ``(M,)`` losses of at least 0, or booleans that are True where the model was wrong.
+            They are in the order of the picks, from the first one on; later picks may be left out,
+            but none in between.
+        probabilities: ``(M,)`` probabilities q in (0, 1] of each pick among the candidates that
+            were left at its turn.
+        candidates: N, the number of candidates before the first pick.
+        level: confidence level of the interval, in (0, 1).
+        unreachable: number of candidates that could not be picked; the estimate reports it.
 
     Raises:
-        ConfigurationError: arrays that do not fit each other, values out of range.
+        ConfigurationError: arrays of different lengths, or values out of range.
     """
     terms = Terms.of(losses, probabilities, candidates, unreachable)
     return mean_of([terms], level)
@@ -109,12 +112,13 @@ def estimate_risk(
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """The weighted losses of one query: what estimates are made of.
+    """Weighted losses of one query, the parts of an estimate.
 
     Attributes:
         losses, weights: ``(M,)`` float64.
-        spread: what the variance of one term is divided by M to, for M of N without replacement.
-        unreachable: the share of candidates that could not be picked.
+        spread: factor of the variance for M of N draws without replacement: the mean has
+            ``spread / M`` times the variance of one term.
+        unreachable: share of candidates that could not be picked.
     """
 
     losses: np.ndarray
@@ -124,18 +128,18 @@ class Terms:
 
     @classmethod
     def of(cls, losses: Any, probabilities: Any, candidates: int, unreachable: int = 0) -> Terms:
-        """See ``estimate_risk``."""
+        """Create the terms of a query; see ``estimate_risk``."""
         loss, q = _row("losses", losses), _row("probabilities", probabilities)
         total, picks = int(candidates), len(q)
         if len(loss) != picks or not picks:
             raise ConfigurationError(
-                f"expected one loss a pick, and at least one, got {len(loss)} losses and "
-                f"{picks} probabilities: give the first picks, in their order."
+                f"expected one loss per pick, and at least one, got {len(loss)} losses and "
+                f"{picks} probabilities: pass the first picks, in their order."
             )
         if total < picks or not 0 <= unreachable < total:
             raise ConfigurationError(
-                f"candidates are all that were unannotated before the first of {picks} picks, of "
-                f"which some may be unreachable; got {candidates!r} and {unreachable!r}."
+                f"candidates must be the number of unannotated samples before the first of {picks} "
+                f"picks, and unreachable part of them, got {candidates!r} and {unreachable!r}."
             )
         if (loss < 0).any():
             raise ConfigurationError(f"losses must be at least 0, got {loss.min():g}.")
@@ -147,13 +151,13 @@ class Terms:
         return cls(loss, 1 + evenness * (1 / (left * q) - 1), spread, unreachable / total)
 
     def among(self, rows: np.ndarray) -> Terms:
-        """Of some of the picks, as if these alone were asked for: their weights have the mean 1."""
+        """Terms of some of the picks, as if only these were queried: their weights have mean 1."""
         weights = self.weights[rows]
         return Terms(self.losses[rows], weights / weights.mean(), self.spread, self.unreachable)
 
 
 def mean_of(parts: Sequence[Terms], level: float = 0.9) -> Risk:
-    """The mean loss over several queries, each label as heavy as the others; parts hold some."""
+    """Estimate the mean loss over one or more queries, with equal weight for each label."""
     if not 0 < level < 1:
         raise ConfigurationError(f"level must be in (0, 1), got {level!r}.")
     losses, v = (
@@ -174,7 +178,7 @@ def mean_of(parts: Sequence[Terms], level: float = 0.9) -> Risk:
 
 
 def _wilson(share: float, spread: float, level: float) -> tuple[float, float]:
-    """Bounds of a proportion; ``spread`` is 1 / n where n is a number of independent draws."""
+    """Wilson bounds of a proportion; ``spread`` is 1 / n for n independent draws."""
     square = NormalDist().inv_cdf((1 + level) / 2) ** 2 * spread
     middle = share + square / 2
     half = (square * (share * (1 - share) + square / 4)) ** 0.5
@@ -185,8 +189,8 @@ def _row(name: str, values: Any) -> np.ndarray:
     values = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values
     try:
         row = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):  # of different lengths, or no numbers
+    except (TypeError, ValueError):  # rows of different lengths, or not numbers
         row = np.asarray(np.nan)
     if row.ndim != 1 or not np.isfinite(row).all():
-        raise ConfigurationError(f"{name} must be finite numbers (M,), one a pick, got {values!r}.")
+        raise ConfigurationError(f"{name} must be finite numbers (M,), one per pick, got {values!r}.")
     return row

@@ -1,4 +1,4 @@
-"""The part of a query that is spent on validation."""
+"""Part of a query that goes to the validation pool."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from alkit.seeds import derive
 def validation_query(
     pool: ActiveLearningDataset | None, n: int, share: float, seed: int, round: int
 ) -> Query | None:
-    """A share of ``n`` samples, drawn uniformly from the validation pool; None where it is none.
+    """Draw a share of ``n`` samples uniformly from the validation pool; None if it is empty.
 
-    At least one of the ``n`` is left for training.
+    At least one of the ``n`` samples remains for training.
     """
     if pool is None:
         return None

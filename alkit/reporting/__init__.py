@@ -1,4 +1,4 @@
-"""Result of a comparison: tables, verdict, and one page that opens on its own."""
+"""Result of a comparison: tables, verdict, and a self-contained report page."""
 
 from alkit.reporting.result import Result, load
 

@@ -1,4 +1,4 @@
-"""The figures of the page, each as an image inside of it."""
+"""The figures of the page, as embedded images."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from alkit.evidence.records import Records
 from alkit.evidence.summary import Penalties, penalties, trials
 from alkit.plots.classes import class_counts
 
-WIDTH = 4.6  # inches: text of 10 points is as large as that of the page, on a phone
+WIDTH = 4.6  # inches; on a phone, 10-point text is then as large as the text of the page
 
 
 def figures(records: Records) -> list[str]:
-    """Learning curves, labels needed and, where records have them, the classes of the queries."""
+    """Learning curves, labels needed and, where available, penalty matrix and queried classes."""
     import matplotlib.pyplot as plt
 
     def panel(height: float) -> Any:
@@ -26,7 +26,7 @@ def figures(records: Records) -> list[str]:
     names = ", ".join(records.strategies)
     drawn = [
         (plots.learning_curves(records, panel(3.6)), "Learning curves", f"of {names}"),
-        (plots.labels_needed(records, panel(3.6)), "Labels needed", f"by accuracy: {names}"),
+        (plots.labels_needed(records, panel(3.6)), "Labels needed", f"for each level: {names}"),
     ]
     compared = _penalties(records)
     if compared is not None:
@@ -36,14 +36,14 @@ def figures(records: Records) -> list[str]:
         try:
             classes = class_counts(records, name)[1].shape[1]
         except ConfigurationError:
-            continue  # nothing was queried, or labels are no classes
+            continue  # nothing was queried, or labels are not classes
         ax = plots.queried_classes(records, name, panel(min(1.1 + 0.26 * classes, 6.0)))
-        drawn.append((ax, f"Classes bought by {name}", "round by round"))
+        drawn.append((ax, f"Classes queried by {name}", "in each round"))
     return [_figure(ax, title, more) for ax, title, more in drawn]
 
 
 def _penalties(records: Records) -> Penalties | None:
-    """Who beat whom, where three strategies or more have shared two trials or more."""
+    """The penalty matrix, if at least three strategies share at least two trials; else None."""
     found = [set(seeds) for seeds in trials(records).values.values()]
     several = len(found) > 2 and len(set.intersection(*found)) > 1
     return penalties(records) if several else None

@@ -1,4 +1,4 @@
-"""A comparison as one HTML page without outside files."""
+"""A comparison as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ APART = (
     "failures",
     "seeds",
     "versions",
-)  # parts of the protocol that have places of their own
+)  # parts of the protocol with their own sections
 PACKAGES = ("alkit", "torch", "lightning", "torchmetrics", "numpy", "python")
 
 
@@ -31,7 +31,7 @@ def save(records: Records, path: str | Path) -> None:
 
 
 def page(records: Records) -> str:
-    """The page as HTML."""
+    """Return the page as HTML."""
     protocol = records.protocol
     versions = dict(protocol.get("versions") or {})
     versions |= {name: protocol[name] for name in PACKAGES if name in protocol}
@@ -66,7 +66,7 @@ def _subtitle(records: Records) -> str:
 
 
 def _verdict(records: Records) -> str:
-    """The sentences of ``alkit.reporting.verdict`` without its warnings, which are notices."""
+    """The sentences of ``alkit.reporting.verdict``, except its warnings, which are notices."""
     headline, *rest = findings(records)
     compared, said = rest[:1], rest[1:]
     return (
@@ -78,7 +78,7 @@ def _verdict(records: Records) -> str:
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table that a narrow screen shows as a card a row, by the names of its columns."""
+    """An HTML table; a narrow screen shows each row as a card, labeled with the column names."""
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in headings)
     body = ""
     for name, *cells in rows:
@@ -91,7 +91,7 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _choices(records: Records) -> str:
-    """Why each query was chosen as it was, where that changed from round to round."""
+    """The rule behind each query, for strategies whose rule changed between rounds."""
     text = ""
     for name in records.strategies:
         seed = next(row["seed"] for row in records.rows if row["strategy"] == name)
@@ -99,7 +99,7 @@ def _choices(records: Records) -> str:
         reasons = [(row["annotated"], row["why"]) for row in rows if row.get("why")]
         if len({why for _, why in reasons}) > 1:
             items = "".join(f"<li value={n}>{escape(why)}</li>" for n, why in reasons)
-            text += f"<h2>{escape(name)}: why, by labels spent (first trial)</h2><ol>{items}</ol>"
+            text += f"<h2>{escape(name)}: rule by labels spent (first trial)</h2><ol>{items}</ol>"
     return text
 
 

@@ -1,4 +1,4 @@
-"""The result of a comparison: its records, and all that can be asked of them."""
+"""The result of a comparison: its records, with tables, plots, verdict and report."""
 
 from __future__ import annotations
 
@@ -17,58 +17,61 @@ if TYPE_CHECKING:
 
 
 class Result(Records):
-    """The records of a comparison, with what they show: as words, tables, pictures, a page."""
+    """The records of a comparison, with methods for its verdict, tables, plots and report."""
 
     @property
     def frame(self) -> DataFrame:
         """The rows as a pandas DataFrame.
 
         Raises:
-            MissingPackageError: without pandas, which alkit itself does not need.
+            MissingPackageError: pandas is not installed; alkit itself does not need it.
         """
         try:
             from pandas import DataFrame
         except ImportError as error:
             raise MissingPackageError(
-                "result.frame needs pandas: pip install 'alkit[pandas]'. Without it, result.rows "
-                "holds the same as plain dicts."
+                "result.frame needs pandas: pip install 'alkit[pandas]'. Without it, use "
+                "result.rows, the same rows as plain dicts."
             ) from error
         return DataFrame(self.rows)
 
     def verdict(self) -> str:
-        """Whether anything beat the reference, in a paragraph: ``alkit.reporting.verdict``."""
+        """Return the comparison with the reference as a paragraph: ``alkit.reporting.verdict``."""
         return verdict(self)
 
     def summary(self) -> summary.Table:
-        """One row a strategy: ``alkit.evidence.summary.summary``."""
+        """Return one row per strategy: ``alkit.evidence.summary.summary``."""
         return summary.summary(self)
 
     def budgets(self) -> summary.Table:
-        """The result at each budget, with its interval: ``alkit.evidence.summary.budgets``."""
+        """Return the result and interval at each budget: ``alkit.evidence.summary.budgets``."""
         return summary.budgets(self)
 
     def tests(self) -> summary.Table:
-        """Each strategy against the reference: ``alkit.evidence.summary.tests``."""
+        """Test each strategy against the reference: ``alkit.evidence.summary.tests``."""
         return summary.tests(self)
 
     def labels_to(self, level: float) -> summary.Table:
-        """Labels that each strategy needed to reach a level: ``alkit.evidence.summary.labels_to``."""
+        """Return the labels needed to reach a level: ``alkit.evidence.summary.labels_to``."""
         return summary.labels_to(self, level)
 
     def labels_saved(self, level: float | None = None) -> summary.Table:
-        """Labels saved at a level, default the reference's last: ``alkit.evidence.summary.labels_saved``."""
+        """Return the labels saved at a level: ``alkit.evidence.summary.labels_saved``.
+
+        The default level is the final one of the reference.
+        """
         return summary.labels_saved(self, level)
 
     def penalties(self) -> summary.Penalties:
-        """Who beat whom, and how often: ``alkit.evidence.summary.penalties``."""
+        """Return the pairwise penalty matrix: ``alkit.evidence.summary.penalties``."""
         return summary.penalties(self)
 
     def trials_needed(self, difference: float) -> dict[str, float]:
-        """Trials that would show a difference in area: ``alkit.evidence.summary.trials_needed``."""
+        """Return the trials that show a difference: ``alkit.evidence.summary.trials_needed``."""
         return summary.trials_needed(self, difference)
 
     def plot(self, ax: Any = None) -> Any:
-        """The learning curves: ``alkit.plots.learning_curves``; returns the Axes."""
+        """Draw the learning curves and return the Axes: ``alkit.plots.learning_curves``."""
         return plots.learning_curves(self, ax)
 
     def report(self, path: str | Path) -> None:
@@ -77,10 +80,10 @@ class Result(Records):
 
 
 def load(folder: str | Path) -> Result:
-    """Load the result that ``compare(..., folder=)`` or ``result.save`` wrote, as far as it got.
+    """Load the result that ``compare(..., folder=)`` or ``result.save`` wrote, finished or not.
 
-    Reads ``records.csv`` and ``protocol.json``, also while a comparison writes them. For one that
-    is not finished, ``load(folder).paired()`` has the seeds that can be compared.
+    Reads ``records.csv`` and ``protocol.json``, even while a comparison is writing them. For an
+    unfinished comparison, ``load(folder).paired()`` holds the seeds that can be compared.
 
     Raises:
         FolderError: there are no results, or they are damaged.

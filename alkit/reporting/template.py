@@ -1,4 +1,4 @@
-"""The frame of the page: HTML and its style, nothing from outside and no scripts."""
+"""The page template: HTML and CSS, without external resources or scripts."""
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -30,7 +30,7 @@ PAGE = """<!doctype html>
   table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
   th, td {{ padding: .4rem .7rem; text-align: right; border-bottom: 1px solid var(--line); }}
   thead th {{ font-size: .875rem; color: var(--soft); font-weight: 500; }}
-  tbody th {{ font-weight: 600; min-width: 8rem; }} /* only longer names may break */
+  tbody th {{ font-weight: 600; min-width: 8rem; }} /* only longer names may wrap */
   thead th {{ overflow-wrap: normal; }}
   td {{ white-space: nowrap; }}
   th:first-child {{ text-align: left; padding-left: 0; }}
@@ -48,7 +48,7 @@ PAGE = """<!doctype html>
     body {{ padding-top: 1.25rem; }}
     .figures {{ grid-template-columns: minmax(0, 36rem); }}
   }}
-  @media (max-width: 60rem) {{ /* a card a row */
+  @media (max-width: 60rem) {{ /* one card per row */
     table, tr, td, tbody th {{ display: block; }}
     tbody {{ display: grid; gap: .75rem;
             grid-template-columns: repeat(auto-fit, minmax(min(100%, 18rem), 1fr)); }}
@@ -76,15 +76,15 @@ PAGE = """<!doctype html>
 <p class="legend">{legend}</p>
 <h2>Figures</h2>
 <div class="figures">{figures}</div>
-<h2>Cost a round</h2>
+<h2>Cost per round</h2>
 {costs}
 <p class="legend">Means over rounds and trials; memory is the peak of the process. Samples seen
-are those in training batches, unlabeled ones included.</p>
+are those in training batches, including unannotated ones.</p>
 {choices}
 <h2>Protocol</h2>
 <p>All strategies of a trial share the initial annotated set, the initial weights and the order
-of the data. Every number, and the samples in the order in which they were picked, is in
-<code>records.csv</code>, one row a strategy, seed and round.</p>
+of the data. All numbers, and the samples in the order in which they were picked, are in
+<code>records.csv</code>, with one row per strategy, seed and round.</p>
 <dl>{facts}</dl>
 <h3>Seeds</h3>
 <p>{seeds}</p>

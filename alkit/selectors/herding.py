@@ -113,7 +113,7 @@ class UncertaintyHerding(Selector):
         if (scores < 0).any():
             raise ScoreError(
                 f"{self!r} weights candidates by scores, which must not be negative: the lowest "
-                f"is {float(scores.min()):.3g}. Use al.Margin() or al.MinMax(criterion)."
+                f"is {float(scores.min()):.3g}. Use al.Margin() or al.criteria.MinMax(criterion)."
             )
         points, known = self.space(candidates)
         bandwidth = self.bandwidth or least_distance(known) or 1.0

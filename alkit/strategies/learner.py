@@ -9,19 +9,17 @@ from typing import Any
 
 import lightning as L
 import numpy as np
-from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
 
 from alkit.blocks import Block
 from alkit.criteria import Criterion
-from alkit.errors import ConfigurationError
 from alkit.pool import ActiveLearningDataset, Query
 from alkit.pool.annotations import check_query_size
 from alkit.pool.loaders import scoring_loader
 from alkit.prediction import OutputKind, Prediction
 from alkit.querying import Acquisition, Monitor, PoolContext
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
-from alkit.querying.checks import check_arguments, checked_picks
+from alkit.querying.checks import check_arguments, check_validation, checked_picks
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Inputs, Predictor
 from alkit.querying.validation import validation_query
@@ -105,11 +103,7 @@ class ActiveLearner(InitialWeights, Block, TrainedOnPool):
         )
         self.forget_training()
         self.module = module
-        if val_pool is not None and not is_overridden("validation_step", self):
-            raise ConfigurationError(
-                f"{type(module).__name__} has no validation_step, so the labels of val_pool would "
-                "be bought for nothing: write one, or give no val_pool."
-            )
+        check_validation(self, val_pool)
         self.train_pool = train_pool
         self.val_pool = val_pool
         self.val_share = val_share
@@ -117,7 +111,7 @@ class ActiveLearner(InitialWeights, Block, TrainedOnPool):
         if acquisition is None and type(self).score is not ActiveLearner.score:
             criterion = self.score
         self._acquisition = as_acquisition(acquisition, criterion, selector)
-        self.asks_by_acquisition = type(self).query_strategy is ActiveLearner.query_strategy
+        self._acquisition_replaced = False
         self.batch_size = batch_size
         self.val_batch_size = val_batch_size or batch_size
         self.test_batch_size = test_batch_size or batch_size
@@ -139,7 +133,13 @@ class ActiveLearner(InitialWeights, Block, TrainedOnPool):
     @acquisition.setter
     def acquisition(self, acquisition: Acquisition) -> None:
         self._acquisition = as_acquisition(acquisition)
-        self.asks_by_acquisition = True
+        self._acquisition_replaced = True
+
+    @property
+    def asks_by_acquisition(self) -> bool:
+        """True if the acquisition decides, False if an overridden ``query_strategy`` does."""
+        own = getattr(self.query_strategy, "__func__", None) is not ActiveLearner.query_strategy
+        return self._acquisition_replaced or not own
 
     @property
     def criterion(self) -> Criterion:
@@ -183,30 +183,25 @@ class ActiveLearner(InitialWeights, Block, TrainedOnPool):
         self.check_built("query")
         validation = validation_query(self.val_pool, n, self.val_share, self.seed, pool.next_round)
         size = n - (0 if validation is None else len(validation))
-        ask = self._ask if self.asks_by_acquisition else self.query_strategy
-        picked = ask(pool, size)
-        indices = checked_picks(picked, size, pool)
-        query = picked if isinstance(picked, Query) else Query(indices, why=type(self).__name__)
-        if not self.asks_by_acquisition or validation is not None:
-            query = replace(query, indices=indices, round=pool.next_round, validation=validation)
+        ask = self._ask if self._acquisition_replaced else self.query_strategy
+        query = ask(pool, size)
+        indices = checked_picks(query, size, pool)
+        if not isinstance(query, Query):
+            query = Query(indices, pool.next_round, why=type(self).__name__)
+        if validation is not None or query.round != pool.next_round:
+            query = replace(query, round=pool.next_round, validation=validation)
         self.monitor.record(query, len(pool.unannotated_indices))
         return query
 
     def query_strategy(self, pool: ActiveLearningDataset, n: int) -> Any:
-        """``n`` samples of the pool to annotate: their dataset indices, or a Query.
-
-        Override this to write a whole strategy; the default asks ``self.acquisition``.
-        """
+        """``n`` samples to annotate: dataset indices, or a Query; by default the acquisition's."""
         return self._ask(pool, n)
 
     def _ask(self, pool: ActiveLearningDataset, n: int) -> Query:
         return self._acquisition.ask(PoolContext(self, pool), n)
 
     def score(self, prediction: Prediction) -> Tensor:
-        """Score of each candidate, ``(N,)``, higher is wanted sooner: that of the criterion.
-
-        Override this to write a score; the pool comes in chunks, so it must use one row at a time.
-        """
+        """Score of each candidate, ``(N,)``, by one row at a time; by default the criterion's."""
         return self.criterion(prediction)
 
     def query_and_update(self, n: int, oracle: Oracle | None = None) -> Query:

@@ -31,6 +31,23 @@ from alkit.selectors import (
 )
 from alkit.strategies.strategy import Strategy, StrategyOptions
 
+__all__ = [
+    "auto",
+    "badge",
+    "bald",
+    "batchbald",
+    "cluster_margin",
+    "committee",
+    "coral",
+    "coreset",
+    "epig",
+    "power_bald",
+    "power_margin",
+    "probcover",
+    "typiclust",
+    "uherding",
+]
+
 
 def badge(
     classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]

@@ -1,7 +1,7 @@
-"""The laws as checks, for alkit's own parts and for yours.
+"""Checks of the laws that criteria, selectors and strategies must satisfy, for tests.
 
-In a test: ``al.testing.check_criterion(MyCriterion())``. Each check raises ``LawError``, an
-AssertionError that says which law was broken, on what input, what came and what it means.
+For example: ``al.testing.check_criterion(MyCriterion())``. Each check raises ``LawError``, an
+AssertionError that states the broken law, the input, the result and its consequence.
 """
 
 from __future__ import annotations

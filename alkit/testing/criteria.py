@@ -1,4 +1,4 @@
-"""The laws of a criterion."""
+"""Laws of a criterion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from alkit.criteria import Criterion, as_criterion, check_scores
+from alkit.criteria import Context, Criterion, as_criterion, check_scores
 from alkit.prediction import OutputKind, Prediction
 from alkit.testing.laws import broken, check_unchanged, contents, global_random_state_kept, run
 
@@ -19,26 +19,28 @@ def check_criterion(
     uncertainty: bool = True,
     kind: OutputKind | None = None,
 ) -> None:
-    """Check a criterion against the laws, on predictions that are valid but awkward.
+    """Check a criterion against the laws, on valid but unusual predictions.
 
-    One finite float score a candidate without a gradient, also for one-hot and underflowing
-    predictions, one candidate, one column, several posterior samples; repeatable; input and
-    global random state left alone; independent of the order of candidates; row by row, or
-    declared as looking at other rows and then the same in chunks, through its terms. All
-    predictions have features ``(N, 2)``.
+    A criterion returns one finite float score per candidate, without a gradient, also for one-hot
+    and underflowing predictions, a single candidate, a single column and several posterior samples.
+    It is repeatable, changes neither its input nor global random state, and does not depend on the
+    order of the candidates. It scores row by row, or declares that it depends on other rows; then
+    its terms, computed in chunks, must give the same scores. All predictions have features
+    ``(N, 2)``.
 
     Args:
-        criterion: an instance, or a plain function of a prediction; as it is in round 0.
-        uncertainty: whether it measures the uncertainty of ``mean_probabilities``: then uniform
-            predictions must outrank certain ones, whatever the order of the classes. Values have
-            none.
-        kind: of the outputs it is for, such as ``"values"`` (of one target), where it is for one
-            kind alone; by default every kind of class outputs.
+        criterion: instance, or plain function of a prediction; checked as it is in round 0.
+        uncertainty: True if it measures the uncertainty of ``mean_probabilities``: then uniform
+            predictions must outrank certain ones, whatever the order of the classes. Ignored for
+            values.
+        kind: kind of outputs, such as ``"values"`` (of one target), if the criterion supports only
+            one kind. Default: every kind of class outputs.
 
     Raises:
-        LawError: the law, the prediction, what came, and what it means.
+        LawError: a broken law; the error states the law, the prediction, the result and its
+            consequence.
     """
-    criterion = as_criterion(criterion).at(0)
+    criterion = as_criterion(criterion).at(Context(0))
     for on, prediction in _predictions():
         if prediction.kind != kind and (kind is not None or prediction.kind == "values"):
             continue
@@ -116,22 +118,22 @@ def _check_order(criterion: Criterion, on: str, prediction: Prediction, scores: 
     if not _same(scores, backwards):
         law = "scores do not depend on the order of the candidates"
         came = f"{scores}, and {backwards} for the same candidates in reverse"
-        broken(law, criterion, on, came, "a row's score depends on where the row stands.")
+        broken(law, criterion, on, came, "a row's score depends on its position.")
 
 
 def _check_chunks(criterion: Criterion, on: str, prediction: Prediction, scores: Tensor) -> None:
-    law = "terms computed in chunks and combined once give the whole"
+    law = "terms computed in chunks and combined once give the scores of the whole"
     compute = _by_terms
     if criterion.row_by_row:
-        law, compute = "a criterion is row by row, or says row_by_row = False", _by_rows
+        law, compute = "a criterion is row by row, or declares row_by_row = False", _by_rows
     for size in (4, 3, 1):
         chunks = [prediction[start : start + size] for start in range(0, len(prediction), size)]
         parts = run(criterion, f"{on}, in chunks of {size}", partial(compute, criterion, chunks))
         if not _same(scores, parts):
             came = f"{scores} for the whole, and {parts} in chunks of {size}"
             means = (
-                "its scores look at other rows, and change with the chunk size. Put what looks "
-                "at all rows into combine, as Rank does."
+                "its scores depend on other rows, and change with the chunk size. Move what "
+                "needs all rows into combine, as Rank does."
             )
             broken(law, criterion, on, came, means)
 
@@ -156,7 +158,7 @@ def _check_direction(criterion: Criterion, classes: int, kind: OutputKind) -> No
     scores = run(criterion, on, lambda: criterion(prediction))
     if not scores[-1] > scores[:-1].max():
         law, came = "a uniform prediction outranks a certain one", f"{scores}, the uniform last"
-        broken(law, criterion, on, came, "it picks what the model is sure of. Higher is wanted.")
+        broken(law, criterion, on, came, "it prefers certain samples. Higher is queried first.")
 
 
 def _check_class_order(criterion: Criterion, classes: int) -> None:

@@ -1,4 +1,4 @@
-"""What every law has in common: how it is reported, and the global random state."""
+"""Common parts of all laws: their report, and the check of the global random state."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from alkit.prediction import Prediction
 
 
 class LawError(AssertionError):
-    """A part that breaks a law: which law, on what input, what came, and what it means."""
+    """Error for a broken law: states the law, the input, the result and its consequence."""
 
 
 def broken(law: str, part: object, on: str, came: str, means: str) -> NoReturn:
-    """Report a broken law of a part, or of what goes by a name."""
+    """Report a law that a part breaks; the part is an object or its name."""
     name = part if isinstance(part, str) else repr(part)
-    raise LawError(f"{name} breaks a law: {law}\n  on: {on}\n  came: {came}\n  means: {means}")
+    raise LawError(f"{name} breaks a law: {law}\n  on: {on}\n  got: {came}\n  means: {means}")
 
 
 @contextmanager
 def global_random_state_kept(part: object, on: str) -> Iterator[None]:
-    """The law that global random state is left alone; the caller's own is restored at the end."""
+    """Check that global random state is left alone; restore the caller's state at the end."""
     before = _random_states()
-    # one step on, so that whatever seeds with the caller's own seed shows as well
+    # advance by one draw, so that seeding with the caller's own seed is detected as well
     torch.rand(())
     random.random()
     np.random.random()  # noqa: NPY002
@@ -43,9 +43,9 @@ def global_random_state_kept(part: object, on: str) -> Iterator[None]:
                 "global random state is left alone",
                 part,
                 on,
-                f"another state of {', '.join(touched)}",
+                f"a changed state of {', '.join(touched)}",
                 "it draws from or seeds a global generator, so runs are not repeatable, and "
-                "other code changes with it. Draw from the generator that is given.",
+                "other code is affected. Draw from the given generator.",
             )
     finally:
         torch.set_rng_state(torch.tensor(before["torch"], dtype=torch.uint8))
@@ -69,7 +69,7 @@ def _random_states() -> dict[str, Any]:
 
 
 def run(part: object, on: str, call: Callable[[], Any]) -> Any:
-    """What the call returns, or the error that it raised as a broken law."""
+    """Return the result of the call; report an error that it raises as a broken law."""
     try:
         return call()
     except LawError:
@@ -77,11 +77,11 @@ def run(part: object, on: str, call: Callable[[], Any]) -> Any:
     except Exception as error:
         law = "every valid input has a valid result"
         came = f"{type(error).__name__}: {error}"
-        broken(law, part, on, came, "it would stop a query, or spoil it.")
+        broken(law, part, on, came, "a query would fail or return wrong samples.")
 
 
 def contents(prediction: Prediction) -> dict[str, Tensor]:
-    """Copies of everything that a prediction holds."""
+    """Copies of all tensors of a prediction."""
     held = {"outputs": prediction.outputs, "ids": prediction.ids}
     if prediction.features is not None:
         held["features"] = prediction.features
@@ -92,10 +92,10 @@ def contents(prediction: Prediction) -> dict[str, Tensor]:
 
 
 def check_unchanged(part: object, on: str, before: dict[str, Tensor], now: Prediction) -> None:
-    """The law that a prediction is read only."""
+    """Check that a prediction is left unchanged."""
     after = contents(now)
     changed = [name for name, tensor in before.items() if not tensor.equal(after[name])]
     if changed:
-        came = f"other {', '.join(changed)} than before"
-        means = "it works in place, and spoils what the next criterion or selector reads."
+        came = f"changed {', '.join(changed)}"
+        means = "it works in place, and corrupts what the next criterion or selector reads."
         broken("its input is left unchanged", part, on, came, means)

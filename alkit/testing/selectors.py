@@ -1,4 +1,4 @@
-"""The laws of a selector."""
+"""Laws of a selector."""
 
 from __future__ import annotations
 
@@ -13,29 +13,31 @@ from alkit.selectors import Candidates, Picks, Selector, as_selector
 from alkit.testing.laws import broken, contents, global_random_state_kept, run
 
 WEIGHT = torch.tensor([[1.0, 0.0, -1.0], [0.5, -1.0, 0.0]])
-SEEDS = 200  # of a test of chances
+SEEDS = 200  # number of seeds for tests of probabilities
 
 
 def check_selector(selector: Selector | Callable[..., Any]) -> None:
-    """Check a selector against the laws, on candidates that are valid but awkward.
+    """Check a selector against the laws, on valid but unusual candidates.
 
-    Exactly ``min(n, N)`` distinct positions, for n from 1 to beyond N; repeatable from the
-    generator alone; the same ids whatever the order of the candidates; no look at what ``needs``
-    does not name; ties broken by the generator, with equal chances; probabilities, if it gives
-    any, are those with which it picks; its input and global random state left alone.
+    A selector returns exactly ``min(n, N)`` distinct positions, for n from 1 to beyond N. Its picks
+    are repeatable from the generator alone, and have the same ids whatever the order of the
+    candidates. It reads only what ``needs`` names. The generator breaks ties, with equal
+    probabilities. If it returns probabilities, they are those with which it picks. It changes
+    neither its input nor global random state.
 
-    Candidates are distinct, tied, duplicates of each other or of annotated ones, or one alone;
-    with annotated samples and without; of float16, float32 and float64, and with gaps in memory.
-    Their scores are not negative, outputs ``(N, K, 3)``, features ``(N, 2)``, ids below 100;
-    labels and a head are there. Whether picks are far enough apart is no law here, as not every
-    selector compares candidates: test it beside this.
+    Candidates are distinct, tied, duplicates of each other or of annotated samples, or a single
+    one; with and without annotated samples; in float16, float32 and float64, and with gaps in
+    memory. Scores are not negative, outputs ``(N, K, 3)``, features ``(N, 2)``, ids below 100;
+    labels and a head are available. The distance between picks is not checked, since not every
+    selector compares candidates: test it separately.
 
     Args:
-        selector: an instance, or a function ``(candidates, n, generator)``; what it looks at
-            beside the scores is named by its attribute ``needs``.
+        selector: instance, or function ``(candidates, n, generator)`` whose attribute ``needs``
+            names what it reads besides the scores.
 
     Raises:
-        LawError: the law, the candidates, what came, and what it means.
+        LawError: a broken law; the error states the law, the candidates, the result and its
+            consequence.
     """
     selector = as_selector(selector)
     for on, candidates in _examples():
@@ -95,9 +97,9 @@ def _check_call(selector: Selector, on: str, candidates: Candidates, n: int) -> 
         picks = _pick(selector, on, candidates, n)
         now = _held(candidates)
         if changed := [name for name, value in before.items() if not value.equal(now[name])]:
-            means = "it works in place, and spoils what is read after it."
+            means = "it works in place, and corrupts what is read after it."
             broken(
-                "its input is left unchanged", selector, on, f"other {', '.join(changed)}", means
+                "its input is left unchanged", selector, on, f"changed {', '.join(changed)}", means
             )
         again = _pick(selector, on, candidates, n)
     number = min(n, len(candidates))
@@ -106,11 +108,11 @@ def _check_call(selector: Selector, on: str, candidates: Candidates, n: int) -> 
         positions = positions[:0]
     if len(positions.unique()) != number:
         law = "exactly min(n, N) distinct positions, as Picks of a long tensor"
-        came = f"{picks}, where {number} are to be picked"
-        broken(law, selector, on, came, "a part of the budget would be lost.")
+        came = f"{picks}, where {number} picks are expected"
+        broken(law, selector, on, came, "part of the budget would be lost.")
     if not _same(picks, again):
         law, came = "the same generator gives the same picks", f"{picks} and then {again}"
-        broken(law, selector, on, came, "it has a source of chance that no seed controls.")
+        broken(law, selector, on, came, "it uses random numbers that no seed controls.")
 
 
 def _held(candidates: Candidates) -> dict[str, Tensor]:
@@ -132,38 +134,38 @@ def _same(a: Picks, b: Picks) -> bool:
 def _check_what_does_not_matter(selector: Selector, on: str, candidates: Candidates) -> None:
     picks = _pick(selector, on, candidates, 3)
     if not _same(_pick(selector, on, candidates.only(selector.needs), 3), picks):
-        law = "it looks at no more than its needs name"
-        came = f"other picks where there is only {', '.join(sorted(selector.needs)) or 'nothing'}"
-        broken(law, selector, on, came, "a strategy computes for it what its needs name, no more.")
+        law = "it reads no more than its needs name"
+        came = f"other picks from only {', '.join(sorted(selector.needs)) or 'nothing'}"
+        broken(law, selector, on, came, "a strategy computes only what its needs name.")
     order = torch.randperm(len(candidates), generator=Generator().manual_seed(3))
     turned = _pick(selector, on, candidates[order], 3)
     if not _same(Picks(order[turned.positions], turned.probabilities), picks):
         law = "the order of the candidates does not matter"
         came = f"{picks}, and {turned} at the positions {order.tolist()} of these"
-        broken(law, selector, on, came, "what is annotated would change with a loader.")
+        broken(law, selector, on, came, "the annotated samples would depend on the loader.")
 
 
 def _check_ties(selector: Selector) -> None:
-    """Equal candidates: each is picked 100 times on average, with a deviation of 7."""
+    """Check ties: each equal candidate is picked 100 times on average, with a deviation of 7."""
     candidates, counts = _candidates(torch.ones(6), torch.ones(6, 2)), torch.zeros(6)
     on = f"n = 3 of {len(candidates)} equal candidates, {SEEDS} seeds"
     for seed in range(SEEDS):
         counts[_pick(selector, on, candidates, 3, seed).positions] += 1
     if ((counts - SEEDS / 2).abs() > SEEDS / 4).any():
         law = "ties are broken by the generator"
-        came = f"picked {counts.int().tolist()} times, where each has the same chance"
+        came = f"picked {counts.int().tolist()} times, where each is equally likely"
         broken(law, selector, on, came, "the order of the dataset decides what is annotated.")
 
 
 def _check_probabilities(selector: Selector) -> None:
-    """Of the first pick, whose chances are the same for every seed, and of the last one."""
+    """Check the probability of the first pick, the same for every seed, and of the last pick."""
     on, candidates = next(iter(_examples()))
     law, total = "probabilities are those with which it picks", len(candidates)
     last = _pick(selector, on, candidates, total).probabilities
     if last is None or _pick(selector, on, candidates, 1).probabilities is None:
         return
     if not 1 - 1e-6 < last[-1] <= 1:
-        means = "the last that is left is picked for sure: they are not those among what is left."
+        means = "the last candidate left has probability 1: these are not probabilities among the rest."
         broken(law, selector, f"n = {total} of {on}", f"{last}", means)
     counts, chances = torch.zeros(total), torch.zeros(total)
     for seed in range(SEEDS):
@@ -173,4 +175,4 @@ def _check_probabilities(selector: Selector) -> None:
     expected = SEEDS * chances
     if ((counts - expected).abs() > 2 + 5 * (expected * (1 - chances)).sqrt()).any():
         came = f"picked {counts.int().tolist()} times of {SEEDS}, where {expected} are expected"
-        broken(law, selector, f"n = 1 of {on}", came, "what is estimated by them would be biased.")
+        broken(law, selector, f"n = 1 of {on}", came, "estimates that use them would be biased.")

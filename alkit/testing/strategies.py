@@ -1,4 +1,4 @@
-"""The laws of a strategy."""
+"""Laws of a strategy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from alkit.testing.laws import broken, global_random_state_kept, run
 MakeStrategy = Callable[[ActiveLearningDataset, Dataset], Any]
 
 QUIET: dict[str, Any] = {
-    "accelerator": "cpu",  # where equal runs are equal to the bit
+    "accelerator": "cpu",  # where equal runs are equal bit for bit
     "logger": False,
     "enable_progress_bar": False,
     "enable_checkpointing": False,
@@ -28,19 +28,21 @@ QUIET: dict[str, Any] = {
 def check_strategy(make_strategy: MakeStrategy) -> None:
     """Check a strategy against the laws, on a small pool of three clusters in the plane.
 
-    A query is of exactly n distinct unannotated dataset indices, repeatable, and changes
+    A query returns exactly n distinct unannotated dataset indices, is repeatable, and changes
     nothing: no weight, buffer, mode, gradient, label or global random state. A wrong n raises.
-    ``fit`` trains, ``reset_model`` restores the weights it was built with. The same seed gives the
-    same run, bit for bit, and so does a pool whose unannotated labels cannot be used.
+    ``fit`` trains; ``reset_model`` restores the weights that the strategy was built with. The same
+    seed gives the same run, bit for bit, and so does a pool whose unannotated labels are unusable.
 
-    Takes about ten fits of three steps, on the CPU.
+    Cost: about ten fits of three steps, on the CPU.
 
     Args:
-        make_strategy: a function ``(pool, test) -> strategy``, built, without a ``val_pool``, with
-            a fixed seed, for inputs ``(2,)`` and three classes. It is called several times.
+        make_strategy: function ``(pool, test) -> strategy``, called several times. It returns a
+            built strategy without a ``val_pool``, with a fixed seed, for inputs ``(2,)`` and three
+            classes.
 
     Raises:
-        LawError: the law, the situation, what came, and what it means.
+        LawError: a broken law; the error states the law, the situation, the result and its
+            consequence.
     """
     with torch.random.fork_rng(devices=[]):
         _check_queries(make_strategy)
@@ -51,14 +53,14 @@ def check_strategy(make_strategy: MakeStrategy) -> None:
 
 
 class Clusters(Dataset):
-    """Items ``(x, y)`` of three clusters; labels of unannotated samples may be poisoned."""
+    """Items ``(x, y)`` from three clusters; labels of unannotated samples may be poisoned."""
 
     def __init__(self, n: int, *, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
         self.y = torch.arange(n) % 3
         centers = torch.tensor([[0.0, 2.0], [2.0, -1.0], [-2.0, -1.0]])
         self.x = centers[self.y] + torch.randn(n, 2, generator=generator)
-        self.pool: ActiveLearningDataset | None = None  # set: only what it paid for has a label
+        self.pool: ActiveLearningDataset | None = None  # if set, poisons unannotated labels
 
     def __len__(self) -> int:
         return len(self.x)
@@ -69,7 +71,7 @@ class Clusters(Dataset):
 
 
 class Poisoned:
-    """A label that can be handed on, and that raises when it is used."""
+    """Label that can be passed on, but raises when it is used."""
 
     def _raise(self, *_: Any) -> Any:
         raise RuntimeError("the label of an unannotated sample was used.")
@@ -83,7 +85,7 @@ def _make(make_strategy: MakeStrategy, *, poisoned: bool = False) -> Any:
     pool = ActiveLearningDataset(dataset)
     pool.annotate_random(9, seed=0)
     dataset.pool = pool if poisoned else None
-    torch.manual_seed(3)  # inside fork_rng: weights are drawn from torch's own generator
+    torch.manual_seed(3)  # inside fork_rng: weights are drawn from torch's global generator
     return make_strategy(pool, Clusters(15, seed=2))
 
 
@@ -111,11 +113,11 @@ def _check_query(strategy: Any, on: str) -> None:
             again = run(strategy, where, lambda n=n: np.asarray(strategy.query(n)))
         fits = query.shape == (n,) and np.issubdtype(query.dtype, np.integer)
         if not fits or len(np.unique(query)) != n or not np.isin(query, left).all():
-            law = "a query is of exactly n distinct unannotated dataset indices"
+            law = "a query returns exactly n distinct unannotated dataset indices"
             broken(law, _name(strategy), where, f"{query}", f"unannotated are {left}.")
         if not np.array_equal(query, again):
             law, came = "the same state gives the same query", f"{query} and then {again}"
-            means = "a query changes something, or draws from a source that no seed controls."
+            means = "a query changes something, or uses random numbers that no seed controls."
             broken(law, _name(strategy), where, came, means)
 
 
@@ -125,7 +127,7 @@ def _check_query_sizes(make_strategy: MakeStrategy) -> None:
     for method in (strategy.query, strategy.query_and_update):
         for n in (0, -1, len(strategy.train_pool.unannotated_indices) + 1, 1.5):
             on = f"{method.__name__}({n})"
-            law, means = "a query of a wrong size raises QuerySizeError", "a budget would be lost."
+            law, means = "a query of a wrong size raises QuerySizeError", "budget would be lost."
             try:
                 came = f"{method(n)!r}"
             except QuerySizeError:
@@ -144,9 +146,9 @@ def _check_update(make_strategy: MakeStrategy) -> None:
     query = run(strategy, on, lambda: np.asarray(strategy.query_and_update(4)))
     new = np.setdiff1d(pool.annotated_indices, annotated)
     if not np.array_equal(query, expected) or not np.array_equal(np.sort(query), new):
-        law = "query_and_update annotates what query asks for, and returns it"
-        came = f"{query} was returned and {new} annotated, where query gave {expected}"
-        broken(law, _name(strategy), on, came, "the record is not what happened.")
+        law = "query_and_update annotates what query returns, and returns the same"
+        came = f"{query} was returned and {new} annotated, where query returned {expected}"
+        broken(law, _name(strategy), on, came, "the record would be wrong.")
     _check_unchanged(strategy, on, {**before, "pool": _state(strategy)["pool"]})
 
 
@@ -157,13 +159,13 @@ def _check_reset(make_strategy: MakeStrategy) -> None:
         run(strategy, on, lambda: _fit(strategy))
         if _same(built, _state(strategy)["weights and buffers"]):
             law, came = "fit trains the model", "the weights it was built with"
-            broken(law, _name(strategy), on, came, "no step was taken, in silence.")
+            broken(law, _name(strategy), on, came, "training silently took no step.")
         if on == "one fit":
             continue  # the second fit starts from the weights of the first
         run(strategy, on, strategy.reset_model)
         if not _same(built, _state(strategy)["weights and buffers"]):
             law = "reset_model restores the weights and buffers it was built with"
-            broken(law, _name(strategy), on, "others", "each round would depend on those before.")
+            broken(law, _name(strategy), on, "others", "each round would depend on earlier ones.")
         run(strategy, on, lambda: _fit(strategy))
 
 
@@ -172,10 +174,10 @@ def _check_runs(make_strategy: MakeStrategy) -> None:
     name, again = "the strategy", _record(make_strategy)
     for (on, came), (_, came_again) in zip(first, again, strict=True):
         if not _same(came, came_again):
-            law, means = "the same seed gives the same run", "give it a seed, and draw from that."
+            law, means = "the same seed gives the same run", "give it a seed, and draw from it."
             broken(law, name, f"{on}, twice", f"{came} and then {came_again}", means)
     law = "a label that was not paid for is never used"
-    means = "labels are read that have not been bought: results are better than they can be."
+    means = "it reads labels that have not been bought, so its results look too good."
     try:
         poisoned = _record(make_strategy, poisoned=True)
     except Exception as error:
@@ -187,7 +189,7 @@ def _check_runs(make_strategy: MakeStrategy) -> None:
 
 
 def _record(make_strategy: MakeStrategy, *, poisoned: bool = False) -> list[tuple[str, Any]]:
-    """What happens in three rounds: queries, weights, results."""
+    """Events of three rounds: queries, weights, results."""
     strategy, events = _make(make_strategy, poisoned=poisoned), []
     for round in range(3):
         events.append((f"query of round {round}", np.asarray(strategy.query_and_update(5))))
@@ -215,8 +217,8 @@ def _check_unchanged(strategy: Any, on: str, before: dict[str, Any]) -> None:
     after = _state(strategy)
     changed = [name for name in before if not _same(before[name], after[name])]
     if changed:
-        law, came = "a query changes nothing", f"other {', '.join(changed)} than before"
-        broken(law, _name(strategy), on, came, "asking twice, or at all, would alter the run.")
+        law, came = "a query changes nothing", f"changed {', '.join(changed)}"
+        broken(law, _name(strategy), on, came, "a query, or a repeated one, would alter the run.")
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Application: a network, and how it is trained, measured and used, as a LightningModule."""
+"""Application: a network with its loss, optimizer and metrics, as a LightningModule."""
 
 from __future__ import annotations
 
@@ -31,40 +31,40 @@ _KINDS: tuple[tuple[type[nn.Module], OutputKind], ...] = (
 
 
 def output_kind(loss: object) -> OutputKind | None:
-    """What a model returns that is trained with `loss`; None where the loss does not tell."""
+    """Kind of output of a model trained with `loss`; None if the loss does not determine it."""
     return next((kind for cls, kind in _KINDS if isinstance(loss, cls)), None)
 
 
 class Application(Block, lightning.LightningModule):
-    """A network, and how it is trained, measured and used: subclass it, or take one of those below.
+    """A network with its loss, optimizer and metrics: subclass it, or use a class below.
 
     The network is `self.model`; a subclass sets it, and may override `forward`, `compute_loss`,
-    `training_step`, `configure_optimizers` and every other method of a LightningModule. Like
-    every block it is built before use: `.build()` in place, so that the network that was handed
-    in is the one that is trained; `.create()` trains a copy.
+    `training_step`, `configure_optimizers` and any other method of a LightningModule. Like every
+    block, it must be built before use: `.build()` builds in place, so that training changes the
+    network that was passed in; `.create()` builds a copy.
 
-    Logged are, with `kind` one of train, val and test, `{kind}_loss` and `{kind}{Metric}`, the
-    class name of the metric, for every step and epoch: Lightning's names are then
+    For every step and epoch it logs `{kind}_loss` and `{kind}{Metric}`, where `kind` is train, val
+    or test and `Metric` is the class name of the metric. Lightning's names are then
     `train_loss_step`, `train_loss_epoch`, `testMulticlassAccuracy_epoch`.
 
-    A model that gives K posterior samples (N, K, C) in eval mode (`MCDropout`, `Ensemble`) is
-    validated and tested by the mean of their probabilities, or of their values.
+    If the model returns K posterior samples (N, K, C) in eval mode (`MCDropout`, `Ensemble`),
+    validation and test use the mean of their probabilities, or of their values.
 
     Args:
-        loss: takes the model's output and the targets, and returns a scalar.
+        loss: function of the model's output and the targets that returns a scalar.
         optimizer: a recipe such as `alkit.SGD(lr=0.1)`, a torch optimizer class, or a function of the
             parameters that returns an optimizer. Default: `Adam(lr=1e-3)`.
         metrics: torchmetrics for all three kinds: one, several, `(name, metric)` pairs, or a
-            dict of names. They are copied, so that two applications may take the same ones.
-        train_metrics, val_metrics, test_metrics: further metrics of one kind.
+            dict by name. They are copied, so that two applications may use the same ones.
+        train_metrics, val_metrics, test_metrics: further metrics for one kind.
 
     Raises:
-        ConfigurationError: two metrics of one name, or an optimizer that has its parameters.
+        ConfigurationError: two metrics of one name, or an optimizer that already has parameters.
     """
 
     model: nn.Module
-    _paired = False  # are outputs and targets of one shape, where the loss does not tell?
-    _kind: OutputKind | None = None  # what the model returns, where the loss does not tell
+    _paired = False  # have outputs and targets one shape, if the loss does not determine it?
+    _kind: OutputKind | None = None  # kind of output, if the loss does not determine it
 
     def __init__(
         self,
@@ -86,52 +86,52 @@ class Application(Block, lightning.LightningModule):
 
     @property
     def outputs(self) -> OutputKind | None:
-        """What the model returns, as its loss declares it; None where the loss does not tell."""
+        """Kind of output of the model, given its loss; None if the loss does not determine it."""
         return output_kind(self.loss)
 
     def forward(self, x: Any) -> Any:
-        """The output of the model for a batch of inputs."""
+        """Return the output of the model for a batch of inputs."""
         return self.model(x)
 
     def compute_loss(self, y_hat: Any, y: Any) -> Tensor | dict[str, Tensor]:
-        """The loss of a batch: a scalar, or a dict of scalars, which are logged and summed."""
+        """Return the loss of a batch: a scalar, or a dict of scalars to be logged and summed."""
         if self.loss is None:
             raise ConfigurationError(
-                f"{type(self).__name__} has no loss: give loss=, or override compute_loss."
+                f"{type(self).__name__} has no loss: pass loss=, or override compute_loss."
             )
         return self.loss(y_hat, self.targets(y_hat, y))
 
     def targets(self, y_hat: Any, y: Any) -> Any:
-        """The targets in the form that the loss wants: long classes, or the output's own shape.
+        """Targets in the form that the loss needs: long classes, or the shape of the output.
 
-        Targets (B,) against outputs (B, 1) would broadcast to (B, B), in silence.
+        Targets (B,) against outputs (B, 1) would silently broadcast to (B, B).
         """
         if isinstance(self.loss, _CLASS_LOSSES):
             return as_classes(y_hat, y)
         return y if self.outputs is None and not self._paired else as_values(y_hat, y)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """The loss of a batch of training, logged with its metrics."""
+        """Return the loss of a training batch; log it with the metrics."""
         return self._step("train", batch)
 
     def validation_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """The loss of a batch of validation, logged with its metrics."""
+        """Return the loss of a validation batch; log it with the metrics."""
         return self._step("val", batch)
 
     def test_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """The loss of a batch of test, logged with its metrics."""
+        """Return the loss of a test batch; log it with the metrics."""
         return self._step("test", batch)
 
     def predict_step(self, batch: Any, batch_idx: int = 0) -> Any:
-        """The output of the model; the targets of the batch, where it has any, are left."""
+        """Return the output of the model; targets in the batch are ignored."""
         return self(split_batch(batch)[0])
 
     def configure_optimizers(self) -> Any:
-        """A new optimizer for the parameters as they are now, with its schedule."""
+        """Return a new optimizer for the current parameters, with its schedule."""
         return self.optimizer.configure_optimizers(self.parameters())
 
     def configure_callbacks(self) -> list[lightning.Callback]:
-        """No callbacks; but Lightning asks this first, and so learns of what is not built."""
+        """Return no callbacks; Lightning calls this first, so it raises here if nothing is built."""
         if not self._built:
             raise UnbuiltError(
                 f"This {type(self).__name__} is not built, so a Trainer has nothing to train. "
@@ -140,7 +140,9 @@ class Application(Block, lightning.LightningModule):
         return []
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Build what is not built, so that `load_from_checkpoint(path, model=net.new())` works."""
+        """Build the application if necessary, so that `load_from_checkpoint(path, model=net.new())`
+        works.
+        """
         if not self._built:
             self.build()
 
@@ -153,19 +155,19 @@ class Application(Block, lightning.LightningModule):
     def _step(self, kind: str, batch: Any) -> Tensor:
         x, y = split_batch(batch)
         if y is None:
-            raise LabelError(f"The {kind} batch has no targets: give batches (x, y), or a dict.")
+            raise LabelError(f"The {kind} batch has no targets: pass batches (x, y), or a dict.")
         return self.step_loss(kind, self(x), y)
 
     def step_loss(self, kind: str, y_hat: Any, y: Any) -> Tensor:
-        """The loss of a batch of `kind` ("train", "val" or "test"), logged with its metrics."""
+        """Return the loss of a batch of `kind` ("train", "val" or "test"); log it with metrics."""
         y_hat = self._averaged(kind, y_hat, y)
         y = self.targets(y_hat, y)
         loss = self.compute_loss(y_hat, y)
         parts = loss if isinstance(loss, dict) else {}
         if "loss" in parts:
-            raise ConfigurationError('"loss" is the sum of the losses: name this part otherwise.')
+            raise ConfigurationError('"loss" is the name of the sum of all parts: rename this part.')
         total: Tensor = sum(loss.values()) if isinstance(loss, dict) else loss  # type: ignore
-        # a value in the bar is read from the device at every step: only where there is a bar
+        # a value in the bar is read from the device at every step, so only if there is a bar
         bar = self._trainer is not None and self._trainer.progress_bar_callback is not None
         for name, value in {"loss": total, **parts}.items():
             self.log(
@@ -180,20 +182,20 @@ class Application(Block, lightning.LightningModule):
         return total
 
     def _averaged(self, kind: str, y_hat: Any, y: Any) -> Any:
-        """K posterior samples (N, K, C) as one output (N, C); anything else as it is."""
+        """Average K posterior samples (N, K, C) to (N, C); return anything else unchanged."""
         returned = self.outputs or self._kind
         classes = self.outputs is None or isinstance(self.loss, _CLASS_LOSSES)
         if returned is None or not has_samples(y_hat, y, classes):
             return y_hat
         if kind == "train":
             raise ModelOutputError(
-                f"In training the model returned posterior samples {tuple(y_hat.shape)}. Was it "
+                f"In training, the model returned posterior samples {tuple(y_hat.shape)}. Was it "
                 "left in eval mode? Call .train() on it before the fit."
             )
         return averaged(y_hat, returned)
 
     def _measure(self, metric: Metric) -> None:
-        """Add a metric to every kind that has none of its class."""
+        """Add a metric to every kind that has no metric of its class."""
         for kind in ("train", "val", "test"):
             metrics = getattr(self, f"{kind}_metrics")
             if not any(isinstance(there, type(metric)) for there in metrics.values()):

@@ -1,4 +1,4 @@
-"""Random variations of a batch of inputs, each sample by its own, from a generator of their own."""
+"""Random augmentation of a batch of inputs, different for each sample, from a given generator."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ Augmentation = Callable[..., Tensor]
 
 
 class Distortion:
-    """Small images ``(B, C, H, W)``, each turned, stretched, sheared and shifted a little.
+    """Small random rotation, scaling, shear and shift of images ``(B, C, H, W)``.
 
-    Each image has an affine map of its own, uniform in the limits below, and perhaps a hole: a
+    Each image gets its own affine map, uniform within the limits below, and optionally a hole: a
     square around a random point, filled with the mean of the image (DeVries and Taylor 2017,
-    "Improved regularization of convolutional neural networks with Cutout"). What comes in over
-    the border repeats the border. Nothing is mirrored: digits and letters would change.
+    "Improved regularization of convolutional neural networks with Cutout"). Areas beyond the
+    border repeat the border. Images are not mirrored, since that changes digits and letters.
 
     Cost: one bilinear resampling of the batch, on the device of the images.
 
     Args:
-        rotate: degrees, either way.
-        scale: the largest factor of either axis; its inverse is the smallest.
-        shear: of the second axis along the first, either way.
-        shift: a share of the side, either way.
-        hole: the side of the hole, as a share of the shorter side; 0 for none.
+        rotate: largest rotation in degrees, in either direction.
+        scale: largest factor for either axis; its inverse is the smallest.
+        shear: largest shear of the second axis along the first, in either direction.
+        shift: largest shift in either direction, as a share of the side.
+        hole: side of the hole, as a share of the shorter side; 0 for no hole.
 
     Raises:
         ConfigurationError: a negative number, or a ``scale`` below 1.
@@ -50,16 +50,16 @@ class Distortion:
         wrong = [f"{k}={v!r}" for k, v in {**self.limits, "hole": hole}.items() if not v >= 0]
         if wrong or not scale >= 1:
             raise ConfigurationError(
-                "the limits of a Distortion are at least 0, and its scale is a factor of at least "
-                f"1; got {', '.join(wrong) or f'scale={scale!r}'}."
+                "the limits of a Distortion must be at least 0, and its scale must be a factor of at "
+                f"least 1, got {', '.join(wrong) or f'scale={scale!r}'}."
             )
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         if x.ndim != 4 or not x.is_floating_point():
             raise ShapeError(
-                "a Distortion takes floating images (B, C, H, W), got "
-                f"{tuple(x.shape)} of {x.dtype}. Give weak= and strong= functions of your own for "
-                "other inputs."
+                "a Distortion takes floating-point images (B, C, H, W), got "
+                f"{tuple(x.shape)} of {x.dtype}. For other inputs, pass your own functions as "
+                "weak= and strong=."
             )
         draw = torch.rand(8, len(x), generator=generator)
         x = F.grid_sample(
@@ -73,13 +73,13 @@ class Distortion:
         return self._with_holes(x, draw[6:].to(x.device)) if self.hole else x
 
     def _maps(self, draw: Tensor, x: Tensor) -> Tensor:
-        """``(B, 2, 3)`` maps, in the coordinates from -1 to 1 of ``affine_grid``."""
+        """Affine maps ``(B, 2, 3)``, in the coordinates from -1 to 1 of ``affine_grid``."""
         limit = self.limits
         angle = draw[0] * math.radians(limit["rotate"])
         across, along = torch.exp(draw[1:3] * math.log(limit["scale"]))
         shear, shift = draw[3] * limit["shear"], 2 * limit["shift"] * draw[4:6]
         cos, sin = angle.cos(), angle.sin()
-        ratio = x.shape[2] / x.shape[3]  # an oblong image would turn askew
+        ratio = x.shape[2] / x.shape[3]  # else a rotation would skew an oblong image
         rows = (
             (across * cos, (across * shear * cos - along * sin) * ratio, shift[0]),
             (across * sin / ratio, across * shear * sin + along * cos, shift[1]),
@@ -105,13 +105,13 @@ STRONG = Distortion(rotate=25, scale=1.25, shear=0.3, shift=0.12, hole=0.4)
 
 
 class Augmenter:
-    """An augmentation that draws from the generator it is given, and keeps the shape.
+    """Augmentation that draws from a given generator and keeps the shape.
 
     Args:
-        name: what its argument is called, for errors.
-        function: from a batch of inputs to one of the same shape. One with an argument
-            ``generator`` draws from that; another (torchvision's transforms, say) runs on a copy
-            of torch's random state, seeded from it.
+        name: name of the argument, for errors.
+        function: function from a batch of inputs to one of the same shape. If it has an argument
+            ``generator``, it draws from that. Any other function (such as torchvision's
+            transforms) runs on a copy of torch's random state, seeded from the generator.
     """
 
     def __init__(self, name: str, function: Augmentation) -> None:
@@ -129,8 +129,8 @@ class Augmenter:
         if not isinstance(out, Tensor) or out.shape != x.shape:
             came = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
             raise ShapeError(
-                f"{self.name} made {came} of a batch of shape {tuple(x.shape)}: an augmentation "
-                "returns a tensor of the same shape. Crop and resize in one step, or do it in the "
+                f"{self.name} returned {came} for a batch of shape {tuple(x.shape)}: an augmentation "
+                "must return a tensor of the same shape. Crop and resize in one step, or do it in the "
                 "pool's transform."
             )
         return out

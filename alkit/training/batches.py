@@ -1,4 +1,4 @@
-"""Batches as they come from a loader, and targets as a loss wants them."""
+"""Batches from a loader, and targets in the form that a loss needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alkit.errors import ModelOutputError, ShapeError
 
 
 def split_batch(batch: Any) -> tuple[Any, Any]:
-    """Inputs and targets of a batch; None where it has no targets."""
+    """Inputs and targets of a batch; the targets are None if it has none."""
     if isinstance(batch, Mapping):
         x = next((batch[key] for key in ("x", "image", "input") if key in batch), None)
         y = next((batch[key] for key in ("y", "label", "target") if key in batch), None)
@@ -27,29 +27,29 @@ def split_batch(batch: Any) -> tuple[Any, Any]:
         return batch, None
     if len(batch) not in (1, 2):
         raise ModelOutputError(
-            f"A batch is (x, y), x alone, or a dict; got {len(batch)} parts. Let the dataset give "
-            "x and y, or override training_step."
+            f"A batch is (x, y), x alone, or a dict; got {len(batch)} parts. Let the dataset "
+            "return x and y, or override training_step."
         )
     return batch[0], batch[1] if len(batch) == 2 else None
 
 
 def as_classes(y_hat: Any, y: Any) -> Any:
-    """Classes as long (N,); probabilities of classes, which are floating, stay as they are."""
+    """Classes as long (N,); class probabilities, which are floating-point, stay as they are."""
     if not isinstance(y, Tensor) or not isinstance(y_hat, Tensor) or y.is_floating_point():
         return y
     return (y.squeeze(1) if y.ndim == y_hat.ndim > 1 and y.shape[1] == 1 else y).long()
 
 
 def as_values(y_hat: Any, y: Any) -> Any:
-    """Targets of the shape and type of the outputs; only axes of length 1 come or go."""
+    """Targets in the shape and dtype of the outputs; only axes of length 1 may differ."""
     if not isinstance(y, Tensor) or not isinstance(y_hat, Tensor):
         return y
     if [n for n in y.shape if n != 1] != [n for n in y_hat.shape if n != 1]:
         raise ShapeError(
-            f"The model returned {tuple(y_hat.shape)} for targets of {tuple(y.shape)}: a loss of "
-            "value by value needs one shape. Change the last layer, reshape the targets, or "
+            f"The model returned {tuple(y_hat.shape)} for targets {tuple(y.shape)}: an "
+            "elementwise loss needs equal shapes. Change the last layer, reshape the targets, or "
             "override targets() of the application."
         )
     y = y.reshape(y_hat.shape)
     half = y_hat.dtype in (torch.float16, torch.bfloat16)
-    return y if half and y.is_floating_point() else y.to(y_hat.dtype)  # 1e5 is no half
+    return y if half and y.is_floating_point() else y.to(y_hat.dtype)  # 1e5 does not fit in float16

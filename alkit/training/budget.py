@@ -1,4 +1,4 @@
-"""Budgets of a training: gradient steps, and passes over the annotated samples."""
+"""Training budgets: gradient steps, and passes over the annotated samples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from alkit.errors import ConfigurationError
 
 
 def check_counts(**counts: int | None) -> None:
-    """Raise a ConfigurationError for a number that is given and no integer of at least 1."""
+    """Raise a ConfigurationError for a number that is neither None nor an integer above 0."""
     for name, n in counts.items():
         if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
             raise ConfigurationError(f"{name} must be an integer of at least 1, got {n!r}.")

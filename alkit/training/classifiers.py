@@ -1,4 +1,4 @@
-"""Classifiers: of C classes, and of two."""
+"""Classifiers for C classes and for two classes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from alkit.training.metrics import Metrics
 
 
 class CategoricalClassifier(Application):
-    """A classifier of C classes; its model returns logits (N, C).
+    """Classifier for C classes; its model returns logits (N, C).
 
     Args:
         model: the network, a block or any `nn.Module`.
-        loss: default `CrossEntropyLoss()`; of `NLLLoss()` the model returns log-probabilities.
-        optimizer: as of `Application`.
-        num_classes: C; where given, the plain accuracy is measured ("MulticlassAccuracy").
+        loss: loss function. Default: `CrossEntropyLoss()`; with `NLLLoss()`, the model must return
+            log-probabilities.
+        optimizer: see `Application`.
+        num_classes: C; if given, the plain accuracy is measured ("MulticlassAccuracy").
         metrics: `metrics`, `train_metrics`, `val_metrics`, `test_metrics` of `Application`.
     """
 
@@ -43,15 +44,15 @@ Classifier = CategoricalClassifier
 
 
 class BinaryClassifier(Application):
-    """A classifier of two classes; its model returns one column, (N, 1) or (N,).
+    """Classifier for two classes; its model returns one column, (N, 1) or (N,).
 
     Args:
         model: the network, a block or any `nn.Module`.
-        loss: default `BCELoss()`, for a model that ends in a Sigmoid and returns probabilities;
-            `BCEWithLogitsLoss()` for one that returns logits.
-        optimizer: as of `Application`.
+        loss: loss function. Default: `BCELoss()`, for a model that ends in a Sigmoid and returns
+            probabilities; use `BCEWithLogitsLoss()` for a model that returns logits.
+        optimizer: see `Application`.
         metrics: `metrics`, `train_metrics`, `val_metrics`, `test_metrics` of `Application`;
-            the accuracy ("BinaryAccuracy") is measured in any case.
+            the accuracy ("BinaryAccuracy") is always measured.
     """
 
     _paired = True
@@ -68,7 +69,7 @@ class BinaryClassifier(Application):
         self._measure(BinaryAccuracy())
 
     def log_metrics(self, kind: str, y_hat: Any, y: Any) -> None:
-        """Give the metrics probabilities, and targets 0 and 1 as integers."""
+        """Pass probabilities, and targets 0 and 1 as integers, to the metrics."""
         if isinstance(self.loss, nn.BCEWithLogitsLoss):
-            y_hat = y_hat.sigmoid()  # torchmetrics would guess it from the range of the batch
+            y_hat = y_hat.sigmoid()  # torchmetrics would guess this from the range of the batch
         super().log_metrics(kind, y_hat, y.round().long())

@@ -1,4 +1,4 @@
-"""Every value that was logged during a fit, by step and by epoch."""
+"""History of every value logged during a fit, by step and by epoch."""
 
 from __future__ import annotations
 
@@ -11,40 +11,41 @@ from torch import Tensor
 
 Series = dict[str, list[Any]]
 
-_MOST_PENDING = 256  # values are read from the device together, at most this many
+_MOST_PENDING = 256  # limit on the values that are read from the device together
 _NAME = re.compile(r"(?:(train|val|test)(?:_|(?=[A-Z])))?(.+?)(?:_(step|epoch))?(/.+)?")
 
 
 class History(lightning.Callback):
-    """Keeps every value that a model logs (``self.log``), as plain floats, and plots it.
+    """Callback that records every value a model logs (``self.log``), as plain floats, and plots it.
 
-    ``alkit.Trainer`` adds one by itself (``trainer.history``); a plain ``lightning.Trainer`` takes
-    one as a callback. Training, validation and test are kept alike, under Lightning's names.
+    ``alkit.Trainer`` adds one automatically (``trainer.history``); pass one to a plain
+    ``lightning.Trainer`` as a callback. Values of training, validation and test are recorded under
+    Lightning's names.
 
     ``history.history[name]`` and ``history.step_history[name]`` are dicts of three lists of equal
     length: ``"value"``, ``"epoch"`` (0, 1, ...) and ``"step"`` (optimizer steps done when the
-    value was logged). ``history`` holds what was reduced over an epoch (``train_loss_epoch``),
-    ``step_history`` what was logged for a batch (``train_loss_step``).
+    value was logged). ``history`` holds values reduced over an epoch (``train_loss_epoch``),
+    ``step_history`` values logged for a batch (``train_loss_step``).
 
-    Cost: O(1) a value. Values stay on their device until the epoch ends, so that no step waits.
+    Cost: O(1) per value. Values stay on their device until the epoch ends, so no step waits.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._epochs: dict[str, Series] = {}
         self._steps: dict[str, Series] = {}
-        self._seen: dict[str, Tensor] = {}  # kept alive: a later value cannot have its address
+        self._seen: dict[str, Tensor] = {}  # kept alive, so no later value has its address
         self._pending: list[tuple[int, list[Any], Tensor]] = []
 
     @property
     def history(self) -> dict[str, Series]:
-        """Epochs: ``{name: {"value": [...], "epoch": [...], "step": [...]}}``."""
+        """Values per epoch: ``{name: {"value": [...], "epoch": [...], "step": [...]}}``."""
         self._read_pending()
         return self._epochs
 
     @property
     def step_history(self) -> dict[str, Series]:
-        """Single batches: ``{name: {"value": [...], "epoch": [...], "step": [...]}}``."""
+        """Values per batch: ``{name: {"value": [...], "epoch": [...], "step": [...]}}``."""
         self._read_pending()
         return self._steps
 
@@ -52,11 +53,11 @@ class History(lightning.Callback):
         return f"History({', '.join([*self.history, *self.step_history])})"
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the curves over the optimizer steps, batches pale and epochs strong.
+        """Plot the curves over the optimizer steps, batches pale and epochs strong.
 
         Args:
-            ax: a matplotlib Axes for all curves. Default: a new figure, in which each quantity
-                (loss, accuracy, ...) has a panel.
+            ax: a matplotlib Axes for all curves. Default: a new figure with one panel per quantity
+                (loss, accuracy, ...).
 
         Returns:
             ``ax``, or the array of the new figure's Axes.
@@ -65,7 +66,7 @@ class History(lightning.Callback):
         for scale, history in (("step", self.step_history), ("epoch", self.history)):
             for name, series in history.items():
                 kind, quantity, _, loader = _NAME.fullmatch(name).groups()  # type: ignore[union-attr]
-                if scale == "epoch" or kind not in ("val", "test"):  # whose batches share one step
+                if scale == "epoch" or kind not in ("val", "test"):  # their batches share one step
                     label = f"{kind or quantity}{loader or ''}"
                     curves.setdefault(quantity, {}).setdefault(label, []).append((scale, series))
 
@@ -95,7 +96,7 @@ class History(lightning.Callback):
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:
         self._collect(trainer, self._steps)
 
-    # at the start of a batch: what the model logged in its own hook at the end of the one before
+    # at the start of a batch: values from the model's own hook at the end of the previous batch
     on_train_batch_start = on_validation_batch_end = on_test_batch_end = on_train_batch_end
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:
@@ -105,7 +106,7 @@ class History(lightning.Callback):
     on_validation_end = on_test_end = on_train_epoch_end
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:
-        # what the model itself logged at the end of the epoch before, after this callback's turn
+        # values that the model logged at the end of the previous epoch, after this callback ran
         self._collect(trainer, self._epochs, epoch=trainer.current_epoch - 1)
 
     def on_train_end(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:
@@ -120,7 +121,7 @@ class History(lightning.Callback):
     def _collect(
         self, trainer: lightning.Trainer, into: dict[str, Series], epoch: int | None = None
     ) -> None:
-        """Take over what is new: Lightning goes on listing a value until its name comes again."""
+        """Collect new values: Lightning keeps listing a value until its name is logged again."""
         if trainer.sanity_checking:
             return
         epoch = trainer.current_epoch if epoch is None else epoch
@@ -144,8 +145,12 @@ class History(lightning.Callback):
         self._pending.clear()
 
 
+class HistoryOfFits(History):
+    """History of a strategy over all its fits and tests, in addition to that of each Trainer."""
+
+
 def _draw(panel: Any, parts: list[tuple[str, Series]], color: str, label: str) -> None:
-    """One curve: its batches (pale, where there are epochs too) and its epochs."""
+    """Draw one curve: its batches (pale if there are epochs too) and its epochs."""
     for scale, series in parts:
         pale = scale == "step" and len(parts) > 1
         panel.plot(

@@ -1,4 +1,4 @@
-"""Metrics under the names that they are logged by."""
+"""Metrics by the names under which they are logged."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Metrics = Metric | tuple[str, Metric] | Mapping[str, Metric] | Iterable[Any] | N
 
 
 def named_metrics(kind: str, *metrics: Metrics) -> dict[str, Metric]:
-    """Copies of the metrics under the names that are logged."""
+    """Copies of the metrics by the names under which they are logged."""
     named: dict[str, Metric] = {}
     for entry in chain.from_iterable(map(_pairs, metrics)):
         name, metric = entry if isinstance(entry, tuple) else (type(entry).__name__, entry)
         if not isinstance(metric, Metric):
             raise ConfigurationError(
-                f"metrics must be torchmetrics, called already; got {metric!r}."
+                f"metrics must be instances of torchmetrics classes, got {metric!r}."
             )
         if f"{kind}{name}" in named:
             raise ConfigurationError(
-                f"Two {kind} metrics are named {name}. Name them apart with a dict: "
+                f"Two {kind} metrics are named {name}. Give them distinct names with a dict: "
                 f'metrics={{"{name}A": ..., "{name}B": ...}}.'
             )
         named[f"{kind}{name}"] = metric.clone()
@@ -32,7 +32,7 @@ def named_metrics(kind: str, *metrics: Metrics) -> dict[str, Metric]:
 
 
 def _pairs(metrics: Metrics) -> list[Any]:
-    """Metrics in any of their forms as `(name, metric)` pairs or metrics."""
+    """Metrics in any accepted form as a list of `(name, metric)` pairs or metrics."""
     if metrics is None:
         return []
     if isinstance(metrics, Mapping | MetricCollection):

@@ -15,7 +15,7 @@ from alkit.pool import ActiveLearningDataset
 from alkit.pool.loaders import eval_loader, train_loader
 from alkit.seeds import generator
 from alkit.training.budget import check_budget
-from alkit.training.history import History
+from alkit.training.history import History, HistoryOfFits
 from alkit.training.lightning_internals import FromModule, RunningHook
 from alkit.training.trainer import Trainer, check_not_ended
 from alkit.training.unannotated import beside_unannotated
@@ -115,7 +115,7 @@ class TrainedOnPool(L.LightningModule):
 
     def forget_training(self) -> None:
         """Return to the state before the first build and fit."""
-        self.history = History()  # of all rounds
+        self.history = HistoryOfFits()
         self.fits = 0  # each has its own data order
         self.initial_weights: dict[str, Tensor] | None = None
         self._optimizers_are_new = True
@@ -213,12 +213,9 @@ class TrainedOnPool(L.LightningModule):
     def configure_callbacks(self) -> Any:
         self.check_built("train")
         callbacks = self.module.configure_callbacks()
-        callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
-        if any(isinstance(callback, History) for callback in callbacks):
-            return [*callbacks, self.history]  # Lightning replaces those of the Trainer
-        there: list[L.Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
-        if not any(callback is self.history for callback in there):
-            there.append(self.history)
+        own: list[L.Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
+        # not returned: Lightning would take it in place of the Trainer's History
+        own[:] = [c for c in own if not isinstance(c, HistoryOfFits)] + [self.history]
         return callbacks
 
     def on_fit_start(self) -> None:

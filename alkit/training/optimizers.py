@@ -1,8 +1,8 @@
-"""Optimizers as recipes: what is trained is said later, once for each use.
+"""Optimizers as recipes: the parameters follow later, at each use.
 
     optimizer = al.Adam(lr=1e-3).schedule(StepLR, step_size=10)
 
-A recipe holds no parameters and no state, so that one may serve any number of networks.
+A recipe holds no parameters and no state, so one recipe can serve any number of networks.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Make = Callable[..., torch.optim.Optimizer]
 
 
 class Optimizer:
-    """The recipe of a torch optimizer: `Optimizer(torch.optim.NAdam, lr=1e-3)`.
+    """Recipe for a torch optimizer: `Optimizer(torch.optim.NAdam, lr=1e-3)`.
 
     Args:
-        makes: class of torch optimizer, or any callable from parameters to an optimizer.
-        kwargs: its arguments other than the parameters.
+        makes: torch optimizer class, or any callable from parameters to an optimizer.
+        kwargs: arguments of `makes` other than the parameters.
 
     Raises:
-        ConfigurationError: an argument that `makes` does not have, or does not accept.
+        ConfigurationError: an argument that `makes` does not have or does not accept.
     """
 
     def __init__(self, makes: Make, **kwargs: Any) -> None:
@@ -38,12 +38,12 @@ class Optimizer:
         self._schedule: tuple[Callable[..., Any], dict[str, Any], dict[str, Any]] | None = None
 
     def configure(self, **kwargs: Any) -> Self:
-        """Change arguments, in place; what has been created already stays as it is."""
+        """Change arguments in place; optimizers that exist already stay as they are."""
         self.kwargs = _checked(self.makes, self.kwargs | kwargs)
         return self
 
     def new(self) -> Self:
-        """An independent copy of the recipe."""
+        """Return an independent copy of the recipe."""
         return copy.deepcopy(self)
 
     def schedule(
@@ -54,16 +54,16 @@ class Optimizer:
         monitor: str | None = None,
         **kwargs: Any,
     ) -> Self:
-        """A new recipe, with a learning-rate schedule: `schedule(StepLR, step_size=10)`.
+        """Return a new recipe with a learning-rate schedule: `schedule(StepLR, step_size=10)`.
 
         Args:
-            makes: a class of `torch.optim.lr_scheduler`.
-            interval: "epoch" or "step", when it takes its steps.
-            monitor: the logged value that `ReduceLROnPlateau` watches.
-            kwargs: its arguments other than the optimizer.
+            makes: class from `torch.optim.lr_scheduler`.
+            interval: unit of the schedule's steps, "epoch" or "step".
+            monitor: name of the logged value that `ReduceLROnPlateau` watches.
+            kwargs: arguments of `makes` other than the optimizer.
         """
         if interval not in ("epoch", "step"):
-            raise ConfigurationError(f'interval is "epoch" or "step", got {interval!r}.')
+            raise ConfigurationError(f'interval must be "epoch" or "step", got {interval!r}.')
         _check_names(makes, kwargs)
         recipe = self.new()
         when = {"interval": interval} | ({"monitor": monitor} if monitor else {})
@@ -73,11 +73,11 @@ class Optimizer:
         return recipe
 
     def create(self, params: Iterable[Any]) -> torch.optim.Optimizer:
-        """A fresh torch optimizer of `params`: parameters or groups of them, as torch takes."""
+        """Create a torch optimizer for `params`: parameters or parameter groups, as in torch."""
         return self.makes(params, **self.kwargs)
 
     def configure_optimizers(self, params: Iterable[Any]) -> Any:
-        """What Lightning's `configure_optimizers` returns: the optimizer, with its schedule."""
+        """Result for Lightning's `configure_optimizers`: the optimizer with its schedule."""
         optimizer = self.create(params)
         if self._schedule is None:
             return optimizer
@@ -134,17 +134,17 @@ class RMSprop(Optimizer):
 
 
 def as_optimizer(value: Any) -> Optimizer:
-    """The recipe that `value` stands for: a recipe, a torch class, or parameters -> optimizer.
+    """Return `value` as a recipe: a recipe, a torch class, or a function of the parameters.
 
     Raises:
-        ConfigurationError: a torch optimizer that exists already: its parameters and moments
-            belong to one network.
+        ConfigurationError: an existing torch optimizer, whose parameters and moments belong to one
+            network.
     """
     if isinstance(value, Optimizer):
         return value
     if isinstance(value, torch.optim.Optimizer) or not callable(value):
         raise ConfigurationError(
-            f"An optimizer is given as a recipe such as al.Adam(lr=1e-3), a torch class, or a "
+            f"An optimizer must be a recipe such as al.Adam(lr=1e-3), a torch class, or a "
             f"function from parameters to an optimizer, got {type(value).__name__}."
         )
     return Optimizer(cast(Make, value))
@@ -158,7 +158,7 @@ def _checked(makes: Make, kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_names(makes: Callable[..., Any], kwargs: dict[str, Any]) -> None:
-    """All but the first argument, which is given at creation, may be given by name."""
+    """Check that each name is an argument, except the first one, which is passed at creation."""
     _, *parameters = inspect.signature(makes).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return
@@ -171,7 +171,7 @@ def _check_names(makes: Callable[..., Any], kwargs: dict[str, Any]) -> None:
 
 
 def _try(makes: Callable[..., Any], create: Callable[[], object]) -> None:
-    """Let torch itself judge the values, on a parameter of its own."""
+    """Let torch check the values, on a dummy parameter."""
     try:
         create()
     except (ValueError, TypeError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""One output out of K posterior samples, for the loss and the metrics of an evaluation."""
+"""Mean of K posterior samples, for the loss and the metrics of an evaluation."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from alkit.prediction import OutputKind
 
 
 def has_samples(y_hat: Any, y: Any, classes: bool) -> bool:
-    """Whether the outputs are (N, K, C) where the targets are of (N, C).
+    """Return True if the outputs are (N, K, C) while the targets fit (N, C).
 
     Args:
         y_hat, y: outputs and targets of a batch.
-        classes: whether integer targets are classes; a dense prediction is (N, C, L) for (N, L).
+        classes: True if integer targets are classes; a dense prediction is (N, C, L) for (N, L).
     """
     if not isinstance(y_hat, Tensor) or not isinstance(y, Tensor) or y_hat.ndim != 3:
         return False
@@ -28,10 +28,10 @@ def has_samples(y_hat: Any, y: Any, classes: bool) -> bool:
 
 
 def averaged(y_hat: Tensor, kind: OutputKind) -> Tensor:
-    """(N, K, C) as (N, C): the mean of values or probabilities; logits of the mean probability."""
+    """Average (N, K, C) to (N, C): mean values or probabilities, or logits of the mean."""
     if kind in ("values", "probabilities"):
         return y_hat.mean(1)
-    if kind == "logits" and y_hat.shape[2] == 1:  # of p and 1 - p, each where it is exact
+    if kind == "logits" and y_hat.shape[2] == 1:  # log p and log(1 - p), each exact
         return logsigmoid(y_hat).logsumexp(1) - logsigmoid(-y_hat).logsumexp(1)
     logs = y_hat.log_softmax(2) if kind == "logits" else y_hat
     return logs.logsumexp(1) - math.log(y_hat.shape[1])

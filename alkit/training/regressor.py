@@ -12,12 +12,12 @@ from alkit.training.metrics import Metrics
 
 
 class Regressor(Application):
-    """A regression; its model returns values of the shape of the targets.
+    """Regression; its model returns values in the shape of the targets.
 
     Args:
         model: the network, a block or any `nn.Module`.
-        loss: default `L1Loss()`.
-        optimizer: as of `Application`.
+        loss: loss function. Default: `L1Loss()`.
+        optimizer: see `Application`.
         metrics: `metrics`, `train_metrics`, `val_metrics`, `test_metrics` of `Application`.
     """
 

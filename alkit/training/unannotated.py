@@ -1,4 +1,4 @@
-"""Batches of unannotated samples, for trainings that learn from them too."""
+"""Batches of unannotated samples, for training that learns from them too."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from alkit.pool.samples import PoolView
 
 
 class LearnsFromUnannotated(Protocol):
-    """A LightningModule whose training batches are ``{"annotated": (x, y), "unannotated": u}``.
+    """LightningModule whose training batches are ``{"annotated": (x, y), "unannotated": u}``.
 
-    Any LightningModule with these two methods gets such batches from a strategy. Where nothing is
-    left unannotated, ``"unannotated"`` is missing.
+    Any LightningModule with these two methods gets such batches from a strategy. If no
+    unannotated sample is left, ``"unannotated"`` is missing.
     """
 
     def unannotated_batch_size(self, batch_size: int) -> int:
-        """Number of unannotated samples per step, for batches of annotated ones of a size."""
+        """Number of unannotated samples per step, given the batch size of annotated samples."""
         ...
 
     def begin_fit(
         self, annotated: int, unannotated: int, generator: Callable[[str], torch.Generator]
     ) -> None:
-        """Called before each fit, with the sizes of the pool and random numbers by purpose."""
+        """Prepare a fit, given the sizes of the pool and a function from purposes to generators."""
         ...
 
 
@@ -39,16 +39,16 @@ def beside_unannotated(
     generator: torch.Generator,
     **options: Any,
 ) -> CombinedLoader:
-    """Batches ``{"annotated": (x, y), "unannotated": u}``, one for each annotated batch.
+    """Batches ``{"annotated": (x, y), "unannotated": u}``, one per annotated batch.
 
     Unannotated samples are drawn with replacement, so that a batch costs the same whatever the
-    size of the pool, and are loaded when they are needed. They are missing where nothing is left
-    unannotated, as after the last query of a loop, which is reported by a warning.
+    size of the pool, and are loaded on demand. If no unannotated sample is left, as after the last
+    query of a loop, they are missing and a warning reports it.
     """
     if not len(others):
         warnings.warn(
-            "Nothing is left unannotated, so this trains on the annotated samples alone. To learn "
-            "from others too, give a pool in which some are not annotated.",
+            "No unannotated sample is left, so this trains on the annotated samples alone. To learn "
+            "from unannotated samples too, use a pool that has some.",
             stacklevel=2,
         )
         return CombinedLoader({"annotated": annotated}, "min_size")

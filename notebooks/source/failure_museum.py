@@ -267,7 +267,7 @@ by_radius = [mean_accuracy(al.ProbCover(radius=radius)) for radius in radii]
 others = {
     "random": mean_accuracy(al.Random()),
     "radius found by purity": mean_accuracy(al.ProbCover(classes=10)),
-    "k-means, no radius": mean_accuracy(al.KMeans()),
+    "k-means, no radius": mean_accuracy(al.selectors.KMeans()),
 }
 
 # %% alt="Accuracy against the radius: a narrow peak near 0.4, below random at 0.2"

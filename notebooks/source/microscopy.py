@@ -110,7 +110,7 @@ def margin(pool, seed):
 
 
 def balanced(pool, seed):
-    return al.Strategy(network(), pool, al.Margin(), al.Balanced(), **options(seed))
+    return al.Strategy(network(), pool, al.Margin(), al.selectors.Balanced(), **options(seed))
 
 
 result = al.compare(
@@ -179,7 +179,7 @@ ax = al.plots.gallery(result, train, strategy="balanced", round=0, columns=6)
 # - Choosing matters more on an imbalanced pool than on a balanced one, because random labels hardly
 #   ever hit a rare class.
 # - Uncertainty balances the classes as long as the model is unsure about the rare ones. If rare
-#   classes are easy or common ones are hard, it does not; use `al.Balanced()`.
+#   classes are easy or common ones are hard, it does not; use `al.selectors.Balanced()`.
 # - Look at each class separately. On cells in their natural proportions, a model that always
 #   predicts "red" has an accuracy of 0.84.
 #

@@ -195,7 +195,7 @@ if not SMOKE:
     for labels in (240, 360, 480):
         assert 0.015 < mean[labels, "margin"] - mean[labels, "uniform"] < 0.045, mean
         assert 0 < mean[labels, "adversarial"] - mean[labels, "uniform"] < 0.06, mean
-    assert result.verdict().startswith("Nothing was shown to beat uniform")
+    assert result.verdict().startswith("No strategy was shown to beat uniform")
     images = {
         name: np.mean([row["samples_seen"] for row in result.rows if row["strategy"] == name])
         for name in result.strategies

@@ -78,7 +78,7 @@ al.plots.gallery(first_ten(al.Random()), picture, columns=6)
 plt.show()
 
 # %% alt="Ten digits that k-means picks: nearly every class once"
-al.plots.gallery(first_ten(al.KMeans()), picture, columns=6)
+al.plots.gallery(first_ten(al.selectors.KMeans()), picture, columns=6)
 plt.show()
 
 # %% [markdown]
@@ -88,9 +88,9 @@ plt.show()
 # %%
 covering = {
     "random": al.Random,
-    "k-means": al.KMeans,
+    "k-means": al.selectors.KMeans,
     "TypiClust": al.TypiClust,
-    "herding": al.MaxHerding,
+    "herding": al.selectors.MaxHerding,
 }
 classes = {
     name: np.mean([len(set(labels[first_ten(make(), seed).indices])) for seed in range(10)])
@@ -124,7 +124,7 @@ NO_SCORE = al.Constant(1)
 strategies = {  # (criterion, selector) for the first ten labels, and for all later ones
     **{name: ((NO_SCORE, make), (NO_SCORE, make)) for name, make in covering.items()},
     "margin": ((NO_SCORE, al.Random), (al.Margin(), al.TopK)),
-    "k-means, margin": ((NO_SCORE, al.KMeans), (al.Margin(), al.TopK)),
+    "k-means, margin": ((NO_SCORE, al.selectors.KMeans), (al.Margin(), al.TopK)),
     "uncertainty herding": (
         (NO_SCORE, al.UncertaintyHerding),
         (al.Margin(), al.UncertaintyHerding),
@@ -309,8 +309,8 @@ if mnist is not None and not smoke:
 # %% [markdown]
 # ## What to do
 #
-# - Choose the first labels to cover the pool: use `al.KMeans()`, `al.TypiClust()` or
-#   `al.MaxHerding()` on the best features you have. Features of a pretrained network are better
+# - Choose the first labels to cover the pool: use `al.selectors.KMeans()`, `al.TypiClust()` or
+#   `al.selectors.MaxHerding()` on the best features you have. Features of a pretrained network are better
 #   than pixels.
 # - Switch to uncertainty, such as margin, once the model has seen every class. Or use
 #   `al.UncertaintyHerding()` from the start.

@@ -50,7 +50,7 @@ def supervised(record, train, test, annotated, steps, seed):
             pool,
             batch_size=20,
             steps_per_epoch=100,
-            optimizer=al.AdamW(lr=5e-3, weight_decay=0.02),
+            optimizer=al.training.AdamW(lr=5e-3, weight_decay=0.02),
             test=test,
             test_metrics=[Accuracy(task="multiclass", num_classes=10)],
             seed=seed,

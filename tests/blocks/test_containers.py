@@ -96,7 +96,7 @@ def test_a_part_that_is_not_a_module_raises(wrong):
 
 
 def test_a_name_that_is_taken_raises():
-    block = al.LinearBlock(2, 2).append(al.Layer(nn.Dropout))
+    block = al.blocks.LinearBlock(2, 2).append(al.Layer(nn.Dropout))
     with pytest.raises(errors.ConfigurationError, match="'dropout'"):
         block.append(al.Layer(nn.Dropout))
     block.append(al.Layer(nn.Dropout), name="another")
@@ -108,11 +108,11 @@ def test_a_name_that_is_taken_raises():
 
 def test_an_unknown_name_raises_and_suggests_the_likely_one():
     with pytest.raises(errors.SelectionError, match=r"'activaton'.*'activation'"):
-        al.LinearBlock(2, 2).remove("activaton")
+        al.blocks.LinearBlock(2, 2).remove("activaton")
 
 
 def test_children_of_the_elements_are_accessible_through_the_list():
-    blocks = al.LayerList(al.LinearBlock(2, 2, nn.ReLU), nn.Flatten(), al.LinearBlock(2, 2))
+    blocks = al.LayerList(al.blocks.LinearBlock(2, 2, nn.ReLU), nn.Flatten(), al.blocks.LinearBlock(2, 2))
     assert list(blocks.layer) == [blocks[0].layer, blocks[2].layer]
     blocks.pool.configure(nn.Identity)
     assert not blocks[0].pool.is_empty

@@ -49,7 +49,7 @@ def test_a_discriminator_returns_one_raw_logit():
 
 
 def test_the_slots_of_a_linear_block_are_called_in_order():
-    block = al.LinearBlock(2, 3, nn.ReLU)
+    block = al.blocks.LinearBlock(2, 3, nn.ReLU)
     block.normalization.configure(nn.BatchNorm1d)
     block.append(al.Layer(nn.Dropout))
     block.pool.configure(nn.Identity)
@@ -60,6 +60,6 @@ def test_the_slots_of_a_linear_block_are_called_in_order():
         "normalization",
         "dropout",
     ]
-    norm = al.LinearBlock(2, 3)
+    norm = al.blocks.LinearBlock(2, 3)
     norm.normalization.configure(nn.LayerNorm)
     assert norm.build().normalization.normalized_shape == (3,)

@@ -68,12 +68,12 @@ def test_an_empty_input_gives_an_empty_output():  # fault 49
 @pytest.mark.parametrize("length", [999, 1000, 2500])
 def test_all_inputs_are_batched_together(length):  # fault 48
     numbers = torch.arange(length)
-    out = al.Cat().build().predict(numbers[:, None], numbers[:, None].numpy(), batch_size=100)
+    out = al.blocks.Cat().build().predict(numbers[:, None], numbers[:, None].numpy(), batch_size=100)
     assert torch.equal(out, torch.stack([numbers, numbers], dim=1))
 
 
 def test_inputs_of_different_length_and_other_bad_input_raise():
-    model = al.Add().build()
+    model = al.blocks.Add().build()
     with pytest.raises(errors.ConfigurationError, match=r"\[3, 4\]"):
         model.predict(torch.zeros(3), torch.zeros(4))
     with pytest.raises(errors.ConfigurationError, match="batch_size"):
@@ -81,7 +81,7 @@ def test_inputs_of_different_length_and_other_bad_input_raise():
     with pytest.raises(errors.ConfigurationError, match="list"):
         model.predict([1, 2])
     with pytest.raises(errors.UnbuiltError):
-        al.Add().predict(torch.zeros(3))
+        al.blocks.Add().predict(torch.zeros(3))
 
 
 def test_several_outputs_are_joined_separately():

@@ -71,7 +71,7 @@ def test_calling_an_unbuilt_block_raises_and_names_the_unbuilt_parts():
     with pytest.raises(RuntimeError):
         al.Layer(nn.Linear, 2, 2)(torch.zeros(1, 2))
     with pytest.raises(errors.UnbuiltError):
-        al.Add()(torch.zeros(1), torch.zeros(1))
+        al.blocks.Add()(torch.zeros(1), torch.zeros(1))
 
 
 # --- 2: new() shares nothing mutable, except data sets ------------------------------------------

@@ -77,7 +77,7 @@ def test_a_class_with_keyword_arguments_gets_only_those_that_were_given():
             super().__init__()
             self.num_features, self.more = num_features, more
 
-    block = al.LinearBlock(2, 3)
+    block = al.blocks.LinearBlock(2, 3)
     block.normalization.configure(Norm, eps=1)
     norm = block.build().normalization
     assert (norm.num_features, norm.more) == (3, {"eps": 1})
@@ -110,7 +110,7 @@ def test_too_many_or_repeated_arguments_raise():
 
 
 def test_an_empty_slot_builds_nothing_until_it_is_filled():
-    block = al.LinearBlock(2, 3)
+    block = al.blocks.LinearBlock(2, 3)
     assert block.pool.is_empty
     with pytest.raises(errors.ConfigurationError, match="empty slot"):
         block.pool.configure(kernel_size=2)

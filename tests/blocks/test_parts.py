@@ -66,7 +66,7 @@ def test_selections_can_be_chained():  # fault 55
     pair = Pair()
     chained = pair["encoder"]["blocks"][..., "layer#:1"]
     assert chained.list_names() == ["encoder.blocks.0.layer"]
-    net = al.Sequential(nn.ReLU(), al.LinearBlock(1, 1))
+    net = al.Sequential(nn.ReLU(), al.blocks.LinearBlock(1, 1))
     assert net["1"].list_names() == net[...][1:2].list_names() == ["1"]
     assert net[1:]["layer"].first is net[1].layer
 
@@ -83,7 +83,7 @@ def test_parts_are_filtered_by_class_attribute_and_function():
     pair = Pair()
     assert pair[...].isinstance(nn.Tanh).list_names() == ["activation"]
     assert len(pair[...].isinstance((nn.Linear, nn.ReLU))) == 5 + 3
-    assert len(pair[...].isinstance(al.LinearBlock)) == 5
+    assert len(pair[...].isinstance(al.blocks.LinearBlock)) == 5
     assert pair[...].hasattr("flatten_input").list_names() == ["encoder", "decoder"]
     kept = pair[...].filter(lambda name, part: name.startswith("dec") and name.endswith("layer"))
     assert kept.list_names() == ["decoder.blocks.0.layer", "decoder.blocks.1.layer"]
@@ -109,7 +109,7 @@ def test_lists_within_a_selection_are_expanded():
 
 
 def test_an_edit_that_one_part_cannot_accept_raises_before_any_change():
-    net = al.Sequential(al.LinearBlock(1, 1, nn.ReLU), al.LinearBlock(1, 1, nn.ReLU()))
+    net = al.Sequential(al.blocks.LinearBlock(1, 1, nn.ReLU), al.blocks.LinearBlock(1, 1, nn.ReLU()))
     before = repr(net)
     with pytest.raises(errors.BuiltError, match=r"1\.activation"):
         net[..., "activation"].configure(nn.Tanh)
@@ -145,7 +145,7 @@ def test_configure_takes_names_indices_slices_and_lists():
 
 
 def test_one_part_is_logged_under_one_name():
-    net = al.Sequential(al.LinearBlock(1, 2), al.LinearBlock(2, 3))
+    net = al.Sequential(al.blocks.LinearBlock(1, 2), al.blocks.LinearBlock(2, 3))
     with pytest.raises(errors.SelectionError, match="Exactly one part is logged"):
         net[..., "layer"].log_output("both")
     net[..., "layer#0"].log_output("first")

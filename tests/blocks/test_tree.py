@@ -12,8 +12,8 @@ def test_an_unbuilt_block_prints_its_tree_and_a_built_one_prints_as_torch_does()
         ")"
     )
     assert repr(net.build()) == repr(nn.Sequential(nn.Flatten(), nn.Conv2d(1, 64, 3)))
-    assert repr(al.Add()) == "Add()  # not built"
-    assert repr(al.Add().build()) == "Add()"
+    assert repr(al.blocks.Add()) == "Add()  # not built"
+    assert repr(al.blocks.Add().build()) == "Add()"
     assert "pool" not in repr(al.MultiLayerPerceptron(2, [], 1))
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the lessons' checks share."""
+"""Fixtures for the tests of the lessons' checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SOURCES = Path(__file__).parents[2] / "tutorials" / "source"
 
 @pytest.fixture
 def solutions() -> Callable[..., dict[str, Any]]:
-    """A function from a lesson's number and names it needs to the names its solutions define."""
+    """Function that runs the solutions of a lesson and returns the names that they define."""
 
     def solve(number: str, **names: Any) -> dict[str, Any]:
         (source,) = SOURCES.glob(f"{number}_*.py")
@@ -30,7 +30,7 @@ def solutions() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def refused() -> Callable[..., None]:
-    """A function that checks a wrong answer to an exercise, and that the hint says so."""
+    """Function that checks that a wrong answer to an exercise raises the expected hint."""
 
     def refuse(name: str, answer: Any, hint: str) -> None:
         with pytest.raises(al.errors.AnswerError, match=hint):

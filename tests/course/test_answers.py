@@ -16,15 +16,15 @@ def test_lists_arrays_and_tensors_are_numbers(found):
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("found", "message"),
     [
-        (None, "is None: is there a return"),
-        ("two", "should be numbers, not str"),
-        ([[1, 2], [3]], "should be numbers, not list"),
+        (None, "is None: is a return statement missing"),
+        ("two", "should be numeric, not str"),
+        ([[1, 2], [3]], "should be numeric, not list"),
         ([1, 2, 3], r"should have shape \(2,\); it has \(3,\)"),
-        ([1, float("nan")], "not finite"),
+        ([1, float("nan")], "should be finite"),
     ],
 )
-def test_what_is_no_finite_numbers_of_the_shape_is_said(found, said):
-    with pytest.raises(AnswerError, match=f"^the gain.*{said}"):
+def test_anything_but_finite_numbers_of_the_shape_is_an_error(found, message):
+    with pytest.raises(AnswerError, match=f"^the gain.*{message}"):
         numbers(found, (2,), "the gain")

@@ -11,7 +11,7 @@ def test_the_solutions_of_the_lesson_are_right(solutions, capsys):
     al.course.check("01-a", names["wanted"])
     al.course.check("01-b", names["choose"])
     al.course.check("01-c", names["loop"])
-    assert capsys.readouterr().out.count(": right. ") == 3
+    assert capsys.readouterr().out.count(" is correct. ") == 3
 
 
 @pytest.mark.parametrize(
@@ -30,15 +30,15 @@ def test_every_measure_of_uncertainty_is_right(answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda p: (p - 0.5).abs(), "least sure of has the lowest"),
-        (lambda p: p, "in one direction"),
-        (lambda p: 1 - p, "in one direction"),
+        (lambda p: (p - 0.5).abs(), "least certain about has the lowest"),
+        (lambda p: p, "only rise or only fall"),
+        (lambda p: 1 - p, "only rise or only fall"),
         (lambda p: -(p - 0.5).abs().sum(), r"should have shape \(7,\)"),
-        (lambda p: -p * p.log() - (1 - p) * (1 - p).log(), "not finite"),
-        (lambda p: -(p - p.median()).abs(), "with the others|another order"),
-        (lambda p: (p - 0.5).abs().argsort(descending=True).argsort(), "with the others"),
-        (lambda p: ((p - 0.5).abs() < 0.05).float(), "another order of sureness"),
-        (lambda p: None, "is there a return"),
+        (lambda p: -p * p.log() - (1 - p) * (1 - p).log(), "should be finite"),
+        (lambda p: -(p - p.median()).abs(), "on the other samples|the wrong order"),
+        (lambda p: (p - 0.5).abs().argsort(descending=True).argsort(), "on the other samples"),
+        (lambda p: ((p - 0.5).abs() < 0.05).float(), "in the wrong order"),
+        (lambda p: None, "is a return statement missing"),
     ],
     ids=["inverted", "p", "1-p", "sum", "nan", "median", "rank", "two values", "nothing"],
 )
@@ -51,10 +51,10 @@ def test_a_wrong_score_gets_its_hint(refused, answer, hint):
     [
         (lambda i, s, n: s.argsort(descending=True)[:n], "positions among the candidates"),
         (lambda i, s, n: i[s.argsort()[:n]], "have the lowest scores"),
-        (lambda i, s, n: i[s.argsort()][-n:], "most wanted should come first"),
+        (lambda i, s, n: i[s.argsort()][-n:], "highest score should come first"),
         (lambda i, s, n: i[s.argmax()].repeat(n), "twice"),
         (lambda i, s, n: i[s.argsort(descending=True)], r"should have shape \(3,\)"),
-        (lambda i, s, n: i[:n], "came"),
+        (lambda i, s, n: i[:n], "the answer is"),
         (lambda i, s, n: i[[4, 1, 3]] if n == 3 else i[[0]], "with n = 1"),
     ],
     ids=["positions", "lowest", "order", "repeats", "all", "first", "fixed"],
@@ -64,7 +64,7 @@ def test_a_wrong_choice_gets_its_hint(refused, answer, hint):
 
 
 def rounds(*, fit=True, reset=True, annotate=True, twice=False, rounds=0):
-    """A loop that leaves something out."""
+    """Return a loop that may leave something out."""
 
     def loop(strategy, wanted, n, max_steps):
         accuracies = []
@@ -88,11 +88,11 @@ def rounds(*, fit=True, reset=True, annotate=True, twice=False, rounds=0):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (rounds(reset=False), "from the weights of the round before"),
-        (rounds(annotate=False), "make 16 labels of 4; 4 are annotated"),
+        (rounds(reset=False), "from the weights of the previous round"),
+        (rounds(annotate=False), "make 16; 4 are annotated"),
         (rounds(twice=True), "not trained yet"),
         (rounds(rounds=2), r"should have shape \(3,\)"),
-        (lambda s, r, n, m: rounds()(s, r, n, m - 1), "with 15 steps a round"),
+        (lambda s, r, n, m: rounds()(s, r, n, m - 1), "with 15 steps per round"),
     ],
     ids=["no reset", "no labels", "test first", "two rounds", "other steps"],
 )

@@ -12,7 +12,7 @@ def test_the_solutions_of_the_lesson_are_right(solutions, capsys):
     al.course.check("02-a", names["average"])
     al.course.check("02-b", names["labels_needed"])
     al.course.check("02-c", names["paired"])
-    assert capsys.readouterr().out.count(": right. ") == 3
+    assert capsys.readouterr().out.count(" is correct. ") == 3
 
 
 def test_an_average_by_numpy_is_right():
@@ -23,12 +23,12 @@ def test_an_average_by_numpy_is_right():
     ("answer", "hint"),
     [
         (lambda n, a: trapezoid(a, n), "that is the area"),
-        (lambda n, a: a.mean(), "every point counts alike"),
+        (lambda n, a: a.mean(), "every point counts equally"),
         (lambda n, a: np.average(a[1:], weights=np.diff(n)), "area under steps"),
         (lambda n, a: np.average(a[:-1], weights=np.diff(n)), "area under steps"),
         (lambda n, a: trapezoid(a, n) / n[-1], "how wide is it"),
         (lambda n, a: a, r"should have shape \(\)"),
-        (lambda n, a: a[-1], "came 0.9"),
+        (lambda n, a: a[-1], "it is 0.9"),
     ],
     ids=["area", "mean", "right steps", "left steps", "from zero", "curve", "last"],
 )
@@ -43,17 +43,17 @@ def right(n, a, level):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda n, a, level: n[np.searchsorted(a, level)], "the line between two"),
-        (lambda n, a, level: np.searchsorted(a, level), "the place of a point"),
+        (lambda n, a, level: n[np.searchsorted(a, level)], "where does the line reach"),
+        (lambda n, a, level: np.searchsorted(a, level), "the position of a point"),
         (lambda n, a, level: np.interp(level, n, a), "between 0.7 at 40"),
         (lambda n, a, level: np.interp(level, a, n), "never reached"),
-        (lambda n, a, level: right(n, a, level) if level > a[0] else 0.0, "for 0.4"),
-        (lambda n, a, level: np.inf if level >= a[-1] else right(n, a, level), "not finite"),
-        (lambda n, a, level: None, "is there a return"),
+        (lambda n, a, level: right(n, a, level) if level > a[0] else 0.0, "for level 0.4"),
+        (lambda n, a, level: np.inf if level >= a[-1] else right(n, a, level), "should be finite"),
+        (lambda n, a, level: None, "is a return statement missing"),
     ],
     ids=["next point", "position", "upwards", "made up", "start", "end", "nothing"],
 )
-def test_labels_that_are_read_wrong_get_their_hint(refused, answer, hint):
+def test_wrong_labels_needed_get_their_hint(refused, answer, hint):
     refused("02-b", answer, hint)
 
 
@@ -71,7 +71,7 @@ def test_an_error_by_scipy_is_right():
             lambda o, t: (o.mean() - t.mean(), ((o.var(ddof=1) + t.var(ddof=1)) / 5) ** 0.5),
             "paired",
         ),
-        (lambda o, t: ((o - t).mean(), (o - t).std(ddof=1)), "one trial scatters"),
+        (lambda o, t: ((o - t).mean(), (o - t).std(ddof=1)), "spread of one trial"),
         (lambda o, t: ((o - t).mean(), (o - t).std() / 5**0.5), "ddof=1"),
         (lambda o, t: (o.mean(), 0.01), "mean of the differences"),
         (lambda o, t: ((o - t).mean(), 0.5), "is not 0.5"),

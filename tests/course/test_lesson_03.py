@@ -14,7 +14,7 @@ def test_the_solutions_of_the_lesson_are_right(solutions, capsys):
     al.course.check("03-a", names["make_backbone"])
     al.course.check("03-b", names["twins"])
     al.course.check("03-c", names["make_critic"])
-    assert capsys.readouterr().out.count(": right. ") == 3
+    assert capsys.readouterr().out.count(" is correct. ") == 3
 
 
 def backbone(channels=(8, 16), pools=slice(1, None), activations=slice(-1), activation=nn.Tanh):
@@ -33,7 +33,7 @@ def featured(net):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda: featured(backbone()).build(), "it is built; give the recipe"),
+        (lambda: featured(backbone()).build(), "it is built; return the recipe"),
         (lambda: backbone(channels=(16, 8)), "8, 16 and 24 channels, not"),
         (lambda: backbone(pools=slice(None)), "two of the blocks should have a MaxPool2d; 3 have"),
         (lambda: backbone(pools=slice(-1)), "Which blocks have a pool"),
@@ -41,7 +41,7 @@ def featured(net):
         (lambda: backbone(activations=slice(None)), "should have a Tanh; 3 have"),
         (lambda: backbone(), r"\(2, 24, 2, 2\), not features"),
         (lambda: nn.Linear(1, 1), "expected an alkit block, got Linear"),
-        (lambda: None, "is there a return"),
+        (lambda: None, "is a return statement missing"),
     ],
     ids=[
         "built",
@@ -97,17 +97,17 @@ def zeros(net):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda net: (net.create(), net.create()), "each was drawn anew"),
+        (lambda net: (net.create(), net.create()), "they were drawn separately"),
         (lambda net: (net.create(),) * 2, "one and the same"),
         (shared, "one and the same"),
-        (built_in_place, "the recipe was built itself"),
+        (built_in_place, "the recipe itself was built"),
         (lambda net: (net.new(), net.new()), "not built yet"),
         (zeros, "all weights are 0"),
         (lambda net: net.create(), "should be two networks, not Multi"),
     ],
     ids=["drawn", "same", "shared", "in place", "unbuilt", "zeros", "one"],
 )
-def test_twins_that_are_none_get_their_hint(refused, answer, hint):
+def test_wrong_twins_get_their_hint(refused, answer, hint):
     refused("03-b", answer, hint)
 
 
@@ -120,12 +120,12 @@ def test_a_critic_of_torch_and_a_discriminator_are_right():
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda: al.MultiLayerPerceptron(24, [16], 2), r"come \(6, 2\), not \(6, 1\)"),
-        (lambda: al.MultiLayerPerceptron(24, [], 1), "straight line"),
-        (lambda: critic_with(nn.BatchNorm1d(16)), "with the others of its batch"),
-        (lambda: critic_with(nn.Dropout(0.5)), "another number each time"),
+        (lambda: al.MultiLayerPerceptron(24, [16], 2), r"become \(6, 2\), not \(6, 1\)"),
+        (lambda: al.MultiLayerPerceptron(24, [], 1), "linear function"),
+        (lambda: critic_with(nn.BatchNorm1d(16)), "on the other samples of its batch"),
+        (lambda: critic_with(nn.Dropout(0.5)), "a different number each time"),
         (lambda: "critic", "should be an nn.Module, not str"),
-        (lambda: None, "is there a return"),
+        (lambda: None, "is a return statement missing"),
     ],
     ids=["two", "linear", "batchnorm", "dropout", "text", "none"],
 )

@@ -23,7 +23,7 @@ class ExpectedCost(al.Criterion):
 
 
 def costs(formula):
-    """A class like that of the exercise, with another formula of p and cost."""
+    """Class like that of the exercise, with another formula of p and cost."""
 
     class Wrong(ExpectedCost):
         def score(self, prediction):
@@ -48,7 +48,7 @@ RANK = al.Rank(al.Margin()) + al.Rank(al.Entropy())
         (check_expected_cost, ExpectedCost),
     ],
 )
-def test_right_answers_pass_and_are_told_what_they_teach(check, answer):
+def test_correct_answers_pass_and_return_what_they_teach(check, answer):
     assert check(answer)
 
 
@@ -60,7 +60,7 @@ def test_right_answers_pass_and_are_told_what_they_teach(check, answer):
         (lambda p: 1 / ratio(p), "which of the two is divided"),
         (lambda p: p[:, 1] / p[:, 0], "first two columns"),
         (lambda p: p.sort(-1).values[:, 1] / p.sort(-1).values[:, 0], "two smallest"),
-        (lambda p: p.min(-1).values / p.max(-1).values, "smallest probability"),
+        (lambda p: p.min(-1).values / p.max(-1).values, "the smallest probability by the"),
         (lambda p: 1 - p.topk(2).values.diff(dim=1).abs()[:, 0], "quotient"),
         (lambda p: ratio(p) / ratio(p).amax(), "one row alone"),
         (lambda p: ratio(p).mean(), r"shape \(9,\)"),
@@ -69,7 +69,7 @@ def test_right_answers_pass_and_are_told_what_they_teach(check, answer):
         (0.5, "function"),
     ],
 )
-def test_a_wrong_ratio_is_told_why(answer, hint):
+def test_a_wrong_ratio_gets_its_hint(answer, hint):
     with pytest.raises(AnswerError, match=hint):
         check_ratio(answer)
 
@@ -84,14 +84,14 @@ def test_a_wrong_ratio_is_told_why(answer, hint):
         (al.Rank(al.Margin() + al.Entropy()), "their own units"),
         (al.Margin() * al.Entropy(), "product"),
         (al.Rank(al.Margin()) * al.Rank(al.Entropy()), "add them"),
-        (al.MinMax(al.Margin()) + al.MinMax(al.Entropy()), "outlier"),
-        (al.ZScore(al.Margin()) + al.ZScore(al.Entropy()), "z-score"),
+        (al.criteria.MinMax(al.Margin()) + al.criteria.MinMax(al.Entropy()), "outlier"),
+        (al.criteria.ZScore(al.Margin()) + al.criteria.ZScore(al.Entropy()), "z-score"),
         (al.Rank(al.Margin()) + 0.5 * al.Rank(al.Entropy()), "same weight"),
-        (lambda: 2, "criterion is expected"),
-        (None, "criterion is expected"),
+        (lambda: 2, "expected a criterion"),
+        (None, "expected a criterion"),
     ],
 )
-def test_a_formula_without_an_equal_say_is_told_why(answer, hint):
+def test_a_formula_without_equal_influence_gets_its_hint(answer, hint):
     with pytest.raises(AnswerError, match=hint):
         check_equal_say(answer)
 
@@ -100,26 +100,29 @@ def test_a_formula_without_an_equal_say_is_told_why(answer, hint):
     ("answer", "hint"),
     [
         (costs(lambda p, cost: -(p @ cost).amin(-1)), "sign"),
-        (costs(lambda p, cost: (p @ cost.T).amin(-1)), "exchanged"),
+        (costs(lambda p, cost: (p @ cost.T).amin(-1)), "swapped"),
         (costs(lambda p, cost: (p @ cost).amax(-1)), "costs most"),
         (costs(lambda p, cost: (p @ cost).sum(-1)), "sum over all guesses"),
         (costs(lambda p, cost: (p @ cost).mean(-1)), "mean over all guesses"),
-        (costs(lambda p, cost: (p @ cost).argmin(-1)), "number of the guess"),
-        (costs(lambda p, cost: (p @ cost).gather(1, p.argmax(-1, True))[:, 0]), "likeliest class"),
-        (costs(lambda p, cost: 1 - p.amax(-1)), "not looked at"),
+        (costs(lambda p, cost: (p @ cost).argmin(-1)), "index of the guess"),
+        (
+            costs(lambda p, cost: (p @ cost).gather(1, p.argmax(-1, True))[:, 0]),
+            "most probable class",
+        ),
+        (costs(lambda p, cost: 1 - p.amax(-1)), "not used"),
         (costs(lambda p, cost: p @ cost), r"shape \(12,\)"),
         (costs(lambda p, cost: p.amax(-1)), "once for every guess"),
-        (ExpectedCost(torch.eye(2)), "class is expected"),
+        (ExpectedCost(torch.eye(2)), "expected a class"),
     ],
 )
-def test_a_wrong_expected_cost_is_told_why(answer, hint):
+def test_a_wrong_expected_cost_gets_its_hint(answer, hint):
     with pytest.raises(AnswerError, match=hint):
         check_expected_cost(answer)
 
 
 def test_the_check_is_found_by_the_name_of_the_exercise(capsys):
     al.course.check("04-a", ratio)
-    assert capsys.readouterr().out.startswith("04-a: right. ")
+    assert capsys.readouterr().out.startswith("04-a is correct. ")
 
 
 def test_the_solutions_of_the_lesson_pass(solutions):

@@ -18,7 +18,7 @@ def farthest_first(points, n):
 
 
 def farthest_by(measure, among=lambda picked: picked):
-    """Farthest first with another measure, or to fewer picks; never a repeat."""
+    """Farthest first with another measure, or with distances to fewer picks; no repeats."""
 
     def pick(points, n):
         picked = [0]
@@ -54,7 +54,7 @@ def short_list():
         (check_short_list, short_list()),
     ],
 )
-def test_right_answers_pass_and_are_told_what_they_teach(check, answer):
+def test_correct_answers_pass_and_return_what_they_teach(check, answer):
     assert check(answer)
 
 
@@ -62,7 +62,7 @@ def test_right_answers_pass_and_are_told_what_they_teach(check, answer):
     ("answer", "hint"),
     [
         (lambda points, n: [0] * n, "sample 0 twice"),
-        (lambda points, n: farthest_first(points, n - 1), "1 picks|asked for, got"),
+        (lambda points, n: farthest_first(points, n - 1), "expected 2 picks, got 1"),
         (lambda points, n: farthest_first(points, n + 1)[1:], "row 0"),
         (farthest_by(lambda d: d.max(1)), "farthest pick"),
         (farthest_by(lambda d: d.mean(1)), "mean distance"),
@@ -74,7 +74,7 @@ def test_right_answers_pass_and_are_told_what_they_teach(check, answer):
         (7, "function"),
     ],
 )
-def test_wrong_centers_are_told_why(answer, hint):
+def test_wrong_centers_get_their_hint(answer, hint):
     with pytest.raises(AnswerError, match=hint):
         check_farthest_first(answer)
 
@@ -91,21 +91,21 @@ def apart_from_the_last(scores, points, n, distance):
     ("answer", "hint"),
     [
         (lambda s, p, n, d: s.argsort(descending=True)[:n], "whatever the distance"),
-        (lambda s, p, n, d: apart(-s, p, n, d), "which end"),
+        (lambda s, p, n, d: apart(-s, p, n, d), "in which direction"),
         (apart_from_the_last, "not from all"),
-        (lambda s, p, n, d: apart(s, p, n, d / 2), "apart, where"),
+        (lambda s, p, n, d: apart(s, p, n, d / 2), "apart, but the distance"),
         (lambda s, p, n, d: [k for k in apart(s, p, n, d) for _ in "ab"][:n], "twice"),
-        (lambda s, p, n, d: apart(s, p, n, d)[:3], "were asked for, got 3"),
-        (lambda s, p, n, d: apart(s, p, n, d)[::-1], "best that is far enough"),
+        (lambda s, p, n, d: apart(s, p, n, d)[:3], "expected 6 picks, got 3"),
+        (lambda s, p, n, d: apart(s, p, n, d)[::-1], "highest score that is far enough"),
         (None, "function"),
     ],
 )
-def test_picks_that_repeat_or_are_not_the_best_are_told_why(answer, hint):
+def test_picks_that_repeat_or_are_not_the_best_get_their_hint(answer, hint):
     with pytest.raises(AnswerError, match=hint):
         check_apart(answer)
 
 
-def test_picks_without_a_fill_are_told_how_many_are_missing():
+def test_too_few_picks_are_an_error_with_both_numbers():
     def without_fill(scores, points, n, distance):
         picked = []
         for k in scores.argsort(descending=True).tolist():
@@ -113,27 +113,27 @@ def test_picks_without_a_fill_are_told_how_many_are_missing():
                 picked.append(k)
         return picked[:n]
 
-    with pytest.raises(AnswerError, match="12 picks were asked for"):
+    with pytest.raises(AnswerError, match="expected 12 picks"):
         check_apart(without_fill)
 
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (al.TopK(), "nothing makes a short list"),
-        (al.TypiClust(al.Features()), "not looked at"),
-        (al.Prefilter(3, al.TypiClust(al.Features())), "other way round"),
-        (al.Prefilter(3, al.TypiClust(al.Features()), by=al.TopK()), "other way round"),
-        (al.Prefilter(3, al.KCenter()), "by what it is made"),
-        (al.Prefilter(3, al.TopK(), by=al.TypiClust()), "direction alone"),
-        (al.Prefilter(3, al.TopK(), by=al.KCenter()), "takes strays"),
-        (al.Prefilter(5, al.TopK(), by=al.TypiClust(al.Features())), "another length"),
+        (al.TopK(), "the short list is missing"),
+        (al.TypiClust(al.Features()), "not used"),
+        (al.Prefilter(3, al.TypiClust(al.Features())), "other way around"),
+        (al.Prefilter(3, al.TypiClust(al.Features()), by=al.TopK()), "other way around"),
+        (al.Prefilter(3, al.KCenter()), "set `by`"),
+        (al.Prefilter(3, al.TopK(), by=al.TypiClust()), "only by direction"),
+        (al.Prefilter(3, al.TopK(), by=al.KCenter()), "picks strays"),
+        (al.Prefilter(5, al.TopK(), by=al.TypiClust(al.Features())), "three times as long"),
         (al.FacilityLocation(), "are not the highest scores"),
-        (al.TopK, "nothing makes a short list"),
-        ("typical", "selector is expected"),
+        (al.TopK, "the short list is missing"),
+        ("typical", "expected a selector"),
     ],
 )
-def test_a_short_list_of_another_kind_is_told_why(answer, hint):
+def test_a_short_list_of_another_kind_gets_its_hint(answer, hint):
     with pytest.raises(AnswerError, match=hint):
         check_short_list(answer)
 

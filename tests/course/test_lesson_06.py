@@ -19,7 +19,7 @@ def bald(p):
 
 
 def information(p):
-    """Over all labels of the batch, one by one."""
+    """Joint information, summed over all labels of the batch."""
     given, marginal = 0.0, 0.0
     for labels in product(range(p.shape[2]), repeat=len(p)):
         chances = np.prod([p[i, :, y].numpy() for i, y in enumerate(labels)], axis=0)  # (K,)
@@ -46,7 +46,7 @@ def greedy(p, n, gain=information):
         (check_greedy_batch, greedy),
     ],
 )
-def test_right_answers_pass_and_are_told_what_they_teach(check, answer):
+def test_correct_answers_pass_and_return_what_they_teach(check, answer):
     assert check(answer)
 
 
@@ -59,8 +59,8 @@ def naive(p):
     ("answer", "hint"),
     [
         (lambda p: -bald(p), "never above 0"),
-        (lambda p: entropy(p.mean(1), axis=-1), "entropy of the mean alone"),
-        (lambda p: entropy(p, axis=-1).mean(1), "highest for coins"),
+        (lambda p: entropy(p.mean(1), axis=-1), "only the entropy of the mean"),
+        (lambda p: entropy(p, axis=-1).mean(1), "highest for coin tosses"),
         (lambda p: entropy(p.mean(1), axis=-1) - entropy(p, axis=-1).sum(1), "take their mean"),
         (lambda p: bald(p) / np.log(2), "bits"),
         (lambda p: bald(p) / p.shape[2], "not a mean"),
@@ -71,7 +71,7 @@ def naive(p):
         ("BALD", "function"),
     ],
 )
-def test_a_wrong_bald_is_told_why(answer, hint):
+def test_a_wrong_bald_gets_its_hint(answer, hint):
     with pytest.raises(AnswerError, match=hint):
         check_bald(answer)
 
@@ -81,16 +81,16 @@ def test_a_wrong_bald_is_told_why(answer, hint):
     [
         ([[A, A, B, B], EVEN], "should agree on the first"),
         ([[A, A, B, B], [A, A, B, B]], "BALD of the first is 0.69"),
-        ([EVEN, EVEN], "how sure is each"),
+        ([EVEN, EVEN], "how certain is each"),
         ([EVEN, [[0.9, 0.1, 0]] * 2 + [[0.1, 0.9, 0]] * 2], "can be higher"),
-        ([EVEN, [A, B, C, C]], "mean of the second is"),
-        ([[A, A, A, A], [A, A, B, B]], "mean of the first is"),
-        ([EVEN, [A, A, B, [2, -1, 0]]], "no distribution"),
+        ([EVEN, [A, B, C, C]], "mean of the second candidate is"),
+        ([[A, A, A, A], [A, A, B, B]], "mean of the first candidate is"),
+        ([EVEN, [A, A, B, [2, -1, 0]]], "not a distribution"),
         ([EVEN], r"not \(2, 4, 3\)"),
-        ("two", "numbers of the shape"),
+        ("two", "expected numbers of shape"),
     ],
 )
-def test_two_candidates_that_do_not_do_it_are_told_why(answer, hint):
+def test_wrong_candidates_get_their_hint(answer, hint):
     with pytest.raises(AnswerError, match=hint):
         check_two_candidates(answer)
 
@@ -105,15 +105,15 @@ def entropies(p):
         (lambda p, n: bald(p).argsort()[::-1][:n].copy(), "repeat each other"),
         (lambda p, n: bald(p).argsort()[:n], "lowest BALD|the least"),
         (lambda p, n: greedy(p, n, lambda batch: -information(batch)), "the sign"),
-        (lambda p, n: greedy(p, n, entropies), "coins raise it"),
-        (lambda p, n: greedy(p, n)[::-1], "turned round"),
+        (lambda p, n: greedy(p, n, entropies), "coin tosses raise it"),
+        (lambda p, n: greedy(p, n)[::-1], "reversed"),
         (lambda p, n: [greedy(p, 1)[0]] * n, "twice"),
-        (lambda p, n: greedy(p, n)[:-1], "were asked for"),
+        (lambda p, n: greedy(p, n)[:-1], r"expected \d+ picks, got"),
         (lambda p, n: list(range(n)), "of \\*all\\* picks"),
         (3, "function"),
     ],
 )
-def test_a_batch_that_is_not_the_greedy_one_is_told_why(answer, hint):
+def test_a_batch_that_is_not_the_greedy_one_gets_its_hint(answer, hint):
     with pytest.raises(AnswerError, match=hint):
         check_greedy_batch(answer)
 

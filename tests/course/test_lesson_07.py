@@ -45,19 +45,19 @@ def slope_penalty(critic, points):
         (check_slope_penalty, slope_penalty),
     ],
 )
-def test_right_answers_pass_and_are_told_what_they_teach(check, answer):
+def test_correct_answers_pass_and_return_what_they_teach(check, answer):
     assert check(answer)
 
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda a, u: share_of_pairs(u, a), "it should be the other"),
+        (lambda a, u: share_of_pairs(u, a), "it should be the unannotated"),
         (lambda a, u: (u[:, None] > a).double().mean(), "ties are not counted"),
         (lambda a, u: (u[:, None] >= a).double().mean(), "ties are counted in full"),
-        (lambda a, u: (u > a.mean()).double().mean(), "the mean of the others"),
+        (lambda a, u: (u > a.mean()).double().mean(), "the mean of the annotated"),
         (lambda a, u: mannwhitneyu(u, a).statistic, "number of pairs"),
-        (lambda a, u: mannwhitneyu(u, a).statistic / len(a), "number of both"),
+        (lambda a, u: mannwhitneyu(u, a).statistic / len(a), "divide by both"),
         (lambda a, u: u.mean() - a.mean(), "count pairs"),
         (lambda a, u: sum(x > y for x, y in zip(u, a)) / min(len(a), len(u)), "all pairs"),
         (lambda a, u: (u[:, None] > a).double().mean(0), "shape"),
@@ -65,7 +65,7 @@ def test_right_answers_pass_and_are_told_what_they_teach(check, answer):
         (0.5, "function"),
     ],
 )
-def test_a_wrong_share_is_told_why(answer, hint):
+def test_a_wrong_share_gets_its_hint(answer, hint):
     with pytest.raises(AnswerError, match=hint):
         check_share_of_pairs(answer)
 
@@ -77,19 +77,19 @@ def ranks(h):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda h: ranks(h)[0] + ranks(h)[1], "annotated already"),
-        (lambda h: ranks(h)[1] - ranks(h)[0], "surest"),
+        (lambda h: ranks(h)[0] + ranks(h)[1], "look annotated already"),
+        (lambda h: ranks(h)[1] - ranks(h)[0], "most certain"),
         (lambda h: al.Margin() - HeadScore(h), "their own units"),
         (lambda h: al.Margin() + HeadScore(h), "their own units"),
-        (lambda h: al.Margin(), "discriminator has no say"),
-        (lambda h: -HeadScore(h), "margin has no say"),
+        (lambda h: al.Margin(), "discriminator has no influence"),
+        (lambda h: -HeadScore(h), "margin has no influence"),
         (lambda h: -ranks(h)[0] * ranks(h)[1], "add them"),
         (lambda h: ranks(h)[0] - 0.1 * ranks(h)[1], "same weight"),
-        (lambda h: h, "criterion is expected"),
+        (lambda h: h, "expected a criterion"),
         (al.Margin(), "function from a head"),
     ],
 )
-def test_a_wrong_criterion_is_told_why(answer, hint):
+def test_a_wrong_criterion_gets_its_hint(answer, hint):
     with pytest.raises(AnswerError, match=hint):
         check_uncertain_and_new(answer)
 
@@ -101,14 +101,14 @@ def lengths(critic, points):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda c, p: (lengths(c, p) - 1).square().sum(), "the mean is wanted"),
+        (lambda c, p: (lengths(c, p) - 1).square().sum(), "return the mean"),
         (lambda c, p: lengths(c, p).square().mean(), "to 0, not to 1"),
         (lambda c, p: (lengths(c, p) - 1).abs().mean(), "not squared"),
         (lambda c, p: (lengths(c, p) - 1).mean(), "not squared"),
         (lambda c, p: (lengths(c, p).mean() - 1) ** 2, "mean is taken first"),
         (lambda c, p: (gradient(c, p) - 1).square().mean(), "take its length first"),
         (lambda c, p: (gradient(c, p).norm() - 1) ** 2, "point by point"),
-        (lambda c, p: (lengths(c, p) / len(p) - 1).square().mean(), "divided by their number"),
+        (lambda c, p: (lengths(c, p) / len(p) - 1).square().mean(), "gradient by the number of"),
         (lambda c, p: c(p).mean(), "first coordinate"),
         (lambda c, p: lengths(c, p), "shape"),
         (lambda c, p: (gradient(c, p, False).norm(dim=1) - 1).square().mean(), "no gradient"),
@@ -116,7 +116,7 @@ def lengths(critic, points):
         (1.0, "function"),
     ],
 )
-def test_a_wrong_penalty_is_told_why(answer, hint):
+def test_a_wrong_penalty_gets_its_hint(answer, hint):
     with pytest.raises(AnswerError, match=hint):
         check_slope_penalty(answer)
 

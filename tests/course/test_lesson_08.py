@@ -10,8 +10,8 @@ from alkit.course.lesson_08 import CHECKS
 from alkit.errors import AnswerError
 
 
-def refused(name, answer, says):
-    with pytest.raises(AnswerError, match=says):
+def refused(name, answer, hint):
+    with pytest.raises(AnswerError, match=hint):
         CHECKS[name](answer)
 
 
@@ -34,25 +34,25 @@ def test_the_second_largest_by_numpy_is_right():
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "hint"),
     [
-        (lambda p: -second(p), "sign is the other way round"),
-        (lambda p: 1 - second(p), "right sign"),
-        (lambda p: p.mean_probabilities.amax(1), "surest"),
-        (lambda p: p.mean_probabilities.amax(1) - second(p), "surest"),
+        (lambda p: -second(p), "sign is reversed"),
+        (lambda p: 1 - second(p), "most certain"),
+        (lambda p: p.mean_probabilities.amax(1), "most certain"),
+        (lambda p: p.mean_probabilities.amax(1) - second(p), "most certain"),
         (lambda p: 1 - p.mean_probabilities.amax(1), "first\\s+guess"),
         (lambda p: p.mean_probabilities.sort(1).values[:, 1], "second smallest"),
-        (lambda p: p.mean_probabilities.argsort(1)[:, -2], "number of the class"),
+        (lambda p: p.mean_probabilities.argsort(1)[:, -2], "index of the class"),
         (lambda p: p.outputs.mean(1).sort(1).values[:, -2], "raw outputs"),
         (lambda p: p.probabilities.sort(2).values[..., -2].mean(1), "first the mean"),
-        (lambda p: second(p) / second(p).max(), "company"),
+        (lambda p: second(p) / second(p).max(), "on the other samples"),
         (lambda p: p.mean_probabilities.topk(2).values[:, 1:], "shape"),
         (lambda p: second(p) ** 2, "0.6, 0.3 and 0.1"),
         (0.3, "a function"),
     ],
 )
-def test_wrong_scores_get_their_own_hint(answer, says):
-    refused("08-a", answer, says)
+def test_wrong_scores_get_their_own_hint(answer, hint):
+    refused("08-a", answer, hint)
 
 
 # --- 08-b ---------------------------------------------------------------------------------------
@@ -68,17 +68,17 @@ def half(candidates, n, generator, best=True):
     return torch.tensor([*first, *rest])
 
 
-def test_half_by_score_and_half_by_lot_is_right_as_a_function_and_as_a_selector():
+def test_half_by_score_and_half_at_random_is_correct_as_a_function_and_as_a_selector():
     class Half(al.Selector):
         def select(self, candidates, n, generator):
             return half(candidates, n, generator)
 
-    assert "half of the budget" in CHECKS["08-b"](half)
-    assert "half of the budget" in CHECKS["08-b"](Half())
+    assert "Half of the budget" in CHECKS["08-b"](half)
+    assert "Half of the budget" in CHECKS["08-b"](Half())
 
 
 def twice(candidates, n, generator):
-    """The lot is drawn from all, those that were taken as well."""
+    """Draw the second half from all candidates, including those already picked."""
     best = candidates.scores.argsort(descending=True)[: n - n // 2]
     return torch.cat([best, torch.cat([best, best])[: n // 2]])
 
@@ -113,31 +113,31 @@ def more_by_lot(candidates, n, generator):
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "hint"),
     [
         (lambda *a: half(*a, best=False), "lowest scores"),
-        (twice, r"holds candidate \d+ twice"),
+        (twice, r"contains candidate \d+ twice"),
         (top, "nothing is drawn"),
         (global_lot, "torch's own"),
         (near_the_top, "more often than others"),
         (too_few, "10 distinct positions"),
-        (more_by_lot, "first 4 should have the best"),
-        (lambda c, n, g: half(c, n, g)[torch.arange(n).flip(0)], "should have the best"),
+        (more_by_lot, "first 4 should have the highest"),
+        (lambda c, n, g: half(c, n, g)[torch.arange(n).flip(0)], "should have the highest"),
         (lambda c, n, g: c.ids[half(c, n, g)], "ids"),
-        (al.TopK, "an instance"),
+        (al.TopK, "expected an instance"),
     ],
 )
-def test_wrong_selectors_get_their_own_hint(answer, says):
-    refused("08-b", answer, says)
+def test_wrong_selectors_get_their_own_hint(answer, hint):
+    refused("08-b", answer, hint)
 
 
-def test_first_picks_in_another_order_are_told():
+def test_first_picks_in_the_wrong_order_get_their_hint():
     def up(candidates, n, generator):
         picks = half(candidates, n, generator)
         best = n - n // 2
         return torch.cat([picks[:best].flip(0), picks[best:]])
 
-    refused("08-b", up, "not best first")
+    refused("08-b", up, "not highest first")
 
 
 # --- 08-c ---------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def test_a_step_with_noise_is_right_whatever_the_seed():
     for seed in range(3):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            assert "apart" in CHECKS["08-c"](learner(noisy))
+            assert "without changing" in CHECKS["08-c"](learner(noisy))
 
 
 def seeded(x):
@@ -169,7 +169,7 @@ def seeded(x):
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "hint"),
     [
         (learner(lambda x: x), "no noise"),
         (al.ActiveLearner, "no noise"),
@@ -183,11 +183,11 @@ def seeded(x):
         (noisy, "a class"),
     ],
 )
-def test_wrong_training_steps_get_their_own_hint(answer, says):
-    refused("08-c", answer, says)
+def test_wrong_training_steps_get_their_own_hint(answer, hint):
+    refused("08-c", answer, hint)
 
 
-def test_noise_in_the_query_is_told():
+def test_noise_in_the_query_gets_its_hint():
     class Noisy(al.ActiveLearner):
         def forward(self, x):
             return self.module(noisy(x))
@@ -201,21 +201,21 @@ def test_noise_in_the_query_is_told():
             x, y = batch
             return cross_entropy(self(x), y)
 
-    refused("08-c", Noisy, "query too")
+    refused("08-c", Noisy, "query are noisy")
 
 
-def test_training_on_images_that_nobody_annotated_is_told():
+def test_training_on_images_that_nobody_annotated_gets_its_hint():
     class Guessing(al.ActiveLearner):
         def training_step(self, batch, batch_idx):
             x = torch.stack(list(self.train_pool.unannotated))
             return cross_entropy(self(noisy(x)), torch.zeros(len(x), dtype=torch.long))
 
-    refused("08-c", Guessing, "nobody has annotated")
+    refused("08-c", Guessing, "an unannotated sample")
 
 
-def test_a_model_that_is_never_called_is_told():
+def test_a_model_that_is_never_called_gets_its_hint():
     class Still(al.ActiveLearner):
         def training_step(self, batch, batch_idx):
             return sum(p.sum() for p in self.parameters())
 
-    refused("08-c", Still, "saw no image")
+    refused("08-c", Still, "received no images")

@@ -10,8 +10,8 @@ from alkit.course.lesson_09 import CHECKS
 from alkit.errors import AnswerError
 
 
-def refused(name, answer, says):
-    with pytest.raises(AnswerError, match=says):
+def refused(name, answer, hint):
+    with pytest.raises(AnswerError, match=hint):
         CHECKS[name](answer)
 
 
@@ -35,7 +35,7 @@ def test_the_steps_of_a_joint_set_are_right_by_a_formula_of_integers():
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "hint"),
     [
         (lambda a, u, b: 1 / steps(a, u, b), "below 1"),
         (lambda a, u, b: 0.5 * max(a, u) / a, "whole step"),
@@ -47,8 +47,8 @@ def test_the_steps_of_a_joint_set_are_right_by_a_formula_of_integers():
         (lambda a, u, b: 234, "takes 10 steps"),
     ],
 )
-def test_wrong_counts_of_steps_get_their_own_hint(answer, says):
-    refused("09-a", answer, says)
+def test_wrong_counts_of_steps_get_their_own_hint(answer, hint):
+    refused("09-a", answer, hint)
 
 
 # --- 09-b ---------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ def error(ours, theirs, ddof=1):
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "hint"),
     [
         (lambda a, b: interval(b, a), "sign is wrong"),
         (lambda a, b: interval(a, b)[::-1], "lower end"),
@@ -96,15 +96,15 @@ def error(ours, theirs, ddof=1):
         (lambda a, b: np.mean(a - b), "shape"),
     ],
 )
-def test_wrong_intervals_get_their_own_hint(answer, says):
-    refused("09-b", answer, says)
+def test_wrong_intervals_get_their_own_hint(answer, hint):
+    refused("09-b", answer, hint)
 
 
 # --- 09-c ---------------------------------------------------------------------------------------
 
 
 def matrix(values, p=lambda a, b: stats.ttest_rel(a, b).pvalue, higher=True, small=True):
-    """By loops, pair by pair."""
+    """Matrix computed by loops, pair by pair."""
     out = np.zeros((len(values), len(values)))
     for i, a in enumerate(values):
         for j, b in enumerate(values):
@@ -120,9 +120,9 @@ def test_a_matrix_by_loops_is_right():
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "hint"),
     [
-        (lambda v: matrix(v).T, "changed places"),
+        (lambda v: matrix(v).T, "swapped"),
         (lambda v: matrix(v, lambda a, b: 0.0), "chance"),
         (lambda v: matrix(v, lambda a, b: stats.ttest_ind(a, b).pvalue), "they are pairs"),
         (lambda v: matrix(v, higher=False), "cannot both"),
@@ -132,5 +132,5 @@ def test_a_matrix_by_loops_is_right():
         (lambda v: v.mean(1), "shape"),
     ],
 )
-def test_wrong_matrices_get_their_own_hint(answer, says):
-    refused("09-c", answer, says)
+def test_wrong_matrices_get_their_own_hint(answer, hint):
+    refused("09-c", answer, hint)

@@ -21,19 +21,19 @@ def test_a_right_answer_passes():
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "hint"),
     [
         (lambda x: x + x, "^that is twice$"),
         (lambda x: x**3, "^look again$"),
-        (lambda x: float("nan"), "not finite"),
+        (lambda x: float("nan"), "should be finite"),
         (lambda x: [x, x], "shape"),
-        (lambda x: "four", "should be numbers"),
-        (lambda x: None, "is there a return"),
-        (4, "a function is expected"),
+        (lambda x: "four", "should be numeric"),
+        (lambda x: None, "is a return statement missing"),
+        (4, "expected a function"),
     ],
 )
-def test_a_wrong_answer_is_named_after_its_mistake(answer, says):
-    with pytest.raises(AnswerError, match=says):
+def test_a_wrong_answer_gets_the_hint_of_its_mistake(answer, hint):
+    with pytest.raises(AnswerError, match=hint):
         judge(answer, square, [(1.0,), (3.0,)], [(lambda x: 2 * x, "that is twice")], "look again")
 
 
@@ -45,7 +45,7 @@ def test_a_mistake_must_fit_in_every_case():
         )  # fmt: skip
 
 
-def test_an_answer_that_changes_its_argument_changes_no_other():
+def test_an_answer_that_changes_its_argument_affects_nothing_else():
     array = np.ones(3)
 
     def answer(x):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import alkit as al
-from alkit.criteria import Composite, Maximum, Minimum, Schedule, as_criterion
+from alkit.criteria import Composite, Context, Maximum, Minimum, Schedule, as_criterion
 from alkit.errors import ConfigurationError, NonFiniteError
 
 A, B = al.Rank(al.Margin()), al.Rank(al.Entropy())
@@ -81,7 +81,7 @@ def test_minimum_and_maximum_of_anything_else_raise(composite, wrong):
 @pytest.mark.parametrize("round", range(5))
 def test_a_schedule_is_its_weight_of_the_round_and_the_last_one_stays(round, prediction):
     weight = [1, 0.5, 0.25][min(round, 2)]
-    bound = (Schedule([1, 0.5, 0.25]) * A + B).at(round)
+    bound = (Schedule([1, 0.5, 0.25]) * A + B).at(Context(round))
     assert bound(prediction).equal((weight * A + B)(prediction))
     assert repr(bound) == f"{weight} * Rank(Margin()) + Rank(Entropy())"
 
@@ -90,14 +90,14 @@ def test_a_schedule_may_be_a_function_of_the_round(prediction):
     formula = A / Schedule(lambda round: 2**round) - Schedule(lambda round: round)
     for round in (0, 1, 6):
         expected = (A / 2**round - round)(prediction)
-        assert formula.at(round)(prediction).equal(expected)
+        assert formula.at(Context(round))(prediction).equal(expected)
 
 
 def test_schedules_combine_with_numbers_and_with_each_other(prediction):
     down, up = Schedule([1, 0.5]), Schedule(np.array([2.0, 4]))
     formula = (down * 2 + up) * A + Minimum(down, up) - -down
-    assert formula.at(1)(prediction).equal((5 * A + 0.5 + 0.5)(prediction))
-    assert formula.at(0)(prediction).equal((4 * A + 1 + 1)(prediction))
+    assert formula.at(Context(1))(prediction).equal((5 * A + 0.5 + 0.5)(prediction))
+    assert formula.at(Context(0))(prediction).equal((4 * A + 1 + 1)(prediction))
 
 
 def test_a_schedule_prints_as_it_is_written():
@@ -110,14 +110,14 @@ def test_a_schedule_prints_as_it_is_written():
 
 def test_a_schedule_outside_a_round_says_what_to_do(prediction):
     for formula in (Schedule([1]) * A, Minimum(A, Schedule([1])), -Schedule([1]) + A):
-        with pytest.raises(ConfigurationError, match=r"Schedule\(\[1\]\).*\.at\(round\)"):
+        with pytest.raises(ConfigurationError, match=r"Schedule\(\[1\]\).*\.at\(Context\(round\)\)"):
             formula(prediction)
     with pytest.raises(ConfigurationError, match=r"\.at\(round\)"):
         Schedule([1])(prediction)
 
 
 def test_a_number_alone_scores_no_candidate():
-    for number in (Schedule([1]), Schedule([1]).at(0), 2 * Schedule([1])):
+    for number in (Schedule([1]), Schedule([1]).at(Context(0)), 2 * Schedule([1])):
         with pytest.raises(ConfigurationError, match="scores no candidate"):
             al.Rank(number)
         with pytest.raises(ConfigurationError, match=r"Constant\(\)"):
@@ -133,26 +133,26 @@ def test_weights_that_are_no_finite_numbers_raise(wrong):
 @pytest.mark.parametrize("weight", [math.inf, None, "1"])
 def test_a_function_that_gives_no_finite_number_raises_in_that_round(weight):
     schedule = Schedule(lambda round: weight if round == 2 else 1)
-    schedule.at(1)
+    schedule.at(Context(1))
     with pytest.raises(ConfigurationError, match="number"):
-        (schedule * A).at(2)
+        (schedule * A).at(Context(2))
 
 
 def test_a_round_before_the_first_raises():
     with pytest.raises(ConfigurationError, match="0 or later, got -1"):
-        Schedule([1, 2]).at(-1)
+        Schedule([1, 2]).at(Context(-1))
 
 
 def test_a_division_by_a_weight_of_zero_raises(prediction):
     with pytest.raises(NonFiniteError, match=r"Rank\(Margin\(\)\) / 0 is NaN"):
-        (A / Schedule([0])).at(0)(prediction)
+        (A / Schedule([0])).at(Context(0))(prediction)
     with pytest.raises(NonFiniteError, match="1 / 0 is NaN"):
-        (1 / Schedule([0]) * A).at(0)(prediction)
+        (1 / Schedule([0]) * A).at(Context(0))(prediction)
 
 
 def test_what_has_no_schedule_is_the_same_in_every_round():
     for criterion in (al.Margin(), A + 2 * B, Minimum(A, 1), as_criterion(len)):
-        assert criterion.at(7) is criterion
+        assert criterion.at(Context(7)) is criterion
 
 
 def test_a_criterion_of_ones_own_keeps_its_attributes_in_a_round(prediction):
@@ -165,7 +165,7 @@ def test_a_criterion_of_ones_own_keeps_its_attributes_in_a_round(prediction):
             return self.share * scores[0] + (1 - self.share) * scores[1]
 
     blend = Blend(Schedule([3, 1]) * A, B, share=0.25)
-    bound, parts = blend.at(1), blend.parts
+    bound, parts = blend.at(Context(1)), blend.parts
     assert (bound.share, type(bound), bound.row_by_row) == (0.25, Blend, False)
     torch.testing.assert_close(bound(prediction), (0.25 * A + 0.75 * B)(prediction))
     assert blend.parts is parts
@@ -187,8 +187,8 @@ def test_a_criterion_of_ones_own_keeps_its_attributes_in_a_round(prediction):
         (A * B + 1, ["Rank(Margin()) * Rank(Entropy())", "1"]),
         (al.Rank(A + B), ["Rank(Rank(Margin()) + Rank(Entropy()))"]),
         (Minimum(A, B) + A, ["Minimum(Rank(Margin()), Rank(Entropy()))", "Rank(Margin())"]),
-        ((Schedule([0.25]) * A + B).at(0), ["0.25 * Rank(Margin())", "Rank(Entropy())"]),
-        ((Schedule([2]) * (A - B)).at(0), ["2 * Rank(Margin())", "2 * -Rank(Entropy())"]),
+        ((Schedule([0.25]) * A + B).at(Context(0)), ["0.25 * Rank(Margin())", "Rank(Entropy())"]),
+        ((Schedule([2]) * (A - B)).at(Context(0)), ["2 * Rank(Margin())", "2 * -Rank(Entropy())"]),
     ],
     ids=repr,
 )

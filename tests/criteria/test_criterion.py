@@ -24,7 +24,7 @@ formulas = st.recursive(
         st.builds(lambda op, a, b: op(a, b), st.sampled_from(OPERATORS), inner, inner | numbers)
         | st.builds(lambda op, a, b: op(a, b), st.sampled_from(OPERATORS), numbers, inner)
         | inner.map(operator.neg)
-        | inner.map(al.ZScore)
+        | inner.map(al.criteria.ZScore)
         | st.builds(al.criteria.Minimum, inner, inner | numbers)
         | st.builds(al.criteria.Maximum, numbers, inner, inner)
     ),

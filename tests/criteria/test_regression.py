@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import alkit as al
-from alkit.criteria import ExpectedImprovement, Thompson, UpperConfidenceBound, Variance
+from alkit.criteria import Context, ExpectedImprovement, Thompson, UpperConfidenceBound, Variance
 from alkit.errors import ConfigurationError, PredictionError
 
 outputs = hnp.arrays(
@@ -102,8 +102,8 @@ def test_thompson_is_one_sample_the_same_for_all_rows_and_takes_them_in_turn():
     prediction = values(y, torch.float32)
     assert Thompson()(prediction).equal(y[:, 0, 0])
     for round in range(7):
-        assert Thompson().at(round)(prediction).equal(y[:, round % 3, 0])
-        bound = (al.Rank(Thompson()) + 1).at(round)
+        assert Thompson().at(Context(round))(prediction).equal(y[:, round % 3, 0])
+        bound = (al.Rank(Thompson()) + 1).at(Context(round))
         assert bound(prediction).equal((al.Rank(Thompson(round)) + 1)(prediction))
 
 
@@ -147,4 +147,4 @@ def test_they_print_as_they_are_written():
     assert repr(ExpectedImprovement(0.5)) == "ExpectedImprovement(0.5)"
     assert repr(ExpectedImprovement(2, False)) == "ExpectedImprovement(2, maximize=False)"
     assert repr(UpperConfidenceBound(2) + Thompson()) == "UpperConfidenceBound(2) + Thompson()"
-    assert repr(Thompson().at(3)) == "Thompson(3)"
+    assert repr(Thompson().at(Context(3))) == "Thompson(3)"

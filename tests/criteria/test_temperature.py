@@ -99,16 +99,16 @@ def test_a_tempered_prediction_is_that_of_the_divided_logits(kind):
     z = 3 * torch.randn(9, 4, 5, generator=torch.Generator().manual_seed(0))
     outputs = {"logits": z, "probabilities": z.softmax(-1), "log_probabilities": z.log_softmax(-1)}
     before = al.Prediction(outputs[kind], 2 * torch.arange(9), kind, torch.ones(9, 2))
-    after = al.Temperature(2.5)(before)
+    after = al.criteria.Temperature(2.5)(before)
     torch.testing.assert_close(after.probabilities, (z / 2.5).softmax(-1))
     assert after.ids.equal(before.ids)
     assert after.features.equal(before.features)
-    assert al.Temperature()(before) is before
+    assert al.criteria.Temperature()(before) is before
 
 
 def test_certain_predictions_stay_finite():
     sure = al.Prediction(torch.eye(3), kind="probabilities")
-    assert al.Temperature(2)(sure).probabilities.equal(torch.eye(3)[:, None])
+    assert al.criteria.Temperature(2)(sure).probabilities.equal(torch.eye(3)[:, None])
     fitted = al.fit_temperature(sure, [1, 2, 0])
     assert math.isfinite(fitted.value)
     assert fitted.ece_before == pytest.approx(1)
@@ -132,10 +132,10 @@ def test_a_regression_has_no_temperature():
     with pytest.raises(PredictionError, match="values"):
         al.fit_temperature(values, [0, 0, 0])
     with pytest.raises(PredictionError, match="values"):
-        al.Temperature(2)(values)
+        al.criteria.Temperature(2)(values)
 
 
 @pytest.mark.parametrize("wrong", [0, -1, math.inf, math.nan, "hot", None])
 def test_what_is_no_temperature_raises(wrong):
     with pytest.raises(ConfigurationError, match="above 0"):
-        al.Temperature(wrong)
+        al.criteria.Temperature(wrong)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 import alkit as al
-from alkit.criteria import Tempered
+from alkit.criteria import Context, Tempered
 from alkit.errors import ConfigurationError
 from alkit.testing import check_criterion
 
@@ -53,7 +53,7 @@ def test_a_plain_function_is_given_the_whole_tempered_prediction():
 def test_weights_by_round_are_those_of_the_round():
     formula = Tempered(al.Schedule([1, 5]) * al.Margin(), 2)
     z = prediction()
-    torch.testing.assert_close(formula.at(1)(z), 5 * formula.at(0)(z))
+    torch.testing.assert_close(formula.at(Context(1))(z), 5 * formula.at(Context(0))(z))
 
 
 def test_a_query_shows_the_temperature_and_the_share_of_each_term():

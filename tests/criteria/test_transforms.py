@@ -36,7 +36,7 @@ def test_rank_is_the_quantile_of_scipys_average_ranks(values):
 @given(scores)
 def test_zscore_is_scipys(values):
     criterion, prediction = given_scores(values)
-    z = al.ZScore(criterion)(prediction).numpy()
+    z = al.criteria.ZScore(criterion)(prediction).numpy()
     if len(np.unique(values)) == 1:
         assert not z.any()
     else:
@@ -46,7 +46,7 @@ def test_zscore_is_scipys(values):
 @given(scores)
 def test_minmax_is_scikit_learns(values):
     criterion, prediction = given_scores(values)
-    unit = al.MinMax(criterion)(prediction).numpy()
+    unit = al.criteria.MinMax(criterion)(prediction).numpy()
     if len(np.unique(values)) == 1:
         assert (unit == 0.5).all()
     else:
@@ -56,19 +56,19 @@ def test_minmax_is_scikit_learns(values):
 @pytest.mark.parametrize("count", [1, 7])
 @pytest.mark.parametrize("value", [0.0, 0.1, -1e30])
 @pytest.mark.parametrize(
-    ("transform", "middle"), [(al.Rank, 0.5), (al.MinMax, 0.5), (al.ZScore, 0)]
+    ("transform", "middle"), [(al.Rank, 0.5), (al.criteria.MinMax, 0.5), (al.criteria.ZScore, 0)]
 )
 def test_equal_scores_are_all_in_the_middle(transform, middle, value, count):
     criterion, prediction = given_scores(torch.full((count,), value))
     assert transform(criterion)(prediction).tolist() == [middle] * count
 
 
-@pytest.mark.parametrize("transform", [al.Rank, al.MinMax, al.ZScore])
+@pytest.mark.parametrize("transform", [al.Rank, al.criteria.MinMax, al.criteria.ZScore])
 def test_no_candidates_have_no_scores(transform):
     assert transform(al.Margin())(al.Prediction(torch.zeros(0, 3))).shape == (0,)
 
 
-@pytest.mark.parametrize("transform", [al.Rank, al.MinMax, al.ZScore])
+@pytest.mark.parametrize("transform", [al.Rank, al.criteria.MinMax, al.criteria.ZScore])
 def test_extreme_but_finite_scores_stay_finite_and_ordered(transform):
     criterion, prediction = given_scores(torch.tensor([-3e38, 1e-45, 0.0, 3e38]))
     result = transform(criterion)(prediction)
@@ -89,7 +89,7 @@ def test_a_rank_does_not_change_under_an_increasing_function(values):
 def test_transforms_say_that_they_look_at_other_rows_and_formulas_inherit_it():
     assert al.Margin().row_by_row
     assert (al.Margin() + 2).row_by_row
-    for transform in (al.Rank, al.ZScore, al.MinMax):
+    for transform in (al.Rank, al.criteria.ZScore, al.criteria.MinMax):
         assert not transform(al.Margin()).row_by_row
         assert not (1 - al.Margin() * transform(al.Margin())).row_by_row
 
@@ -118,7 +118,7 @@ def test_a_transform_is_computed_once_over_all_candidates_never_per_chunk():
 
 
 def test_a_transform_prints_as_it_is_written():
-    assert repr(al.Rank(al.ZScore(al.Margin() + 1))) == "Rank(ZScore(Margin() + 1))"
+    assert repr(al.Rank(al.criteria.ZScore(al.Margin() + 1))) == "Rank(ZScore(Margin() + 1))"
 
 
 def test_a_transform_of_something_else_raises():

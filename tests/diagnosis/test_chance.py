@@ -113,7 +113,7 @@ def test_a_selector_that_ignores_the_scores_is_found_nineteen_times_in_twenty():
 def test_a_draw_of_known_probabilities_is_only_a_note_and_a_uniform_one_is_as_asked_for():
     def tempered(candidates, n, generator):
         p = 1 / torch.arange(600, 600 - n, -1, dtype=torch.float64)
-        return al.Picks(torch.randperm(600, generator=generator)[:n], p * 1.001)
+        return al.selectors.Picks(torch.randperm(600, generator=generator)[:n], p * 1.001)
 
     assert agreement(scored(lambda s: s, selector=tempered)).verdict == "note"
     uniform = agreement(scored(lambda s: s, selector=al.Random()))

@@ -50,8 +50,8 @@ def test_a_sound_query_is_healthy_and_says_so():
 
 def test_random_picks_are_healthy_and_nothing_of_the_candidates_was_seen():
     query = strategy(al.Random()).query(30)
-    assert query.evidence.sample is None
-    assert len(query.evidence.picks.prediction) == 30
+    assert query.trace.sample is None
+    assert len(query.trace.picks.prediction) == 30
     diagnosis = al.doctor(query)
     assert diagnosis.healthy
     assert diagnosis["agreement with random"].verdict == "ok"
@@ -98,13 +98,13 @@ def test_what_is_no_query_is_refused(wrong):
 
 def test_the_evidence_of_a_strategy_is_bounded_whatever_the_pool_and_n():
     query = strategy().query(1500)
-    for seen in (query.evidence.sample, query.evidence.picks):
+    for seen in (query.trace.sample, query.trace.picks):
         assert len(seen.prediction) == 1000
         assert len(seen.prediction.features) == 1000
-    assert len(query.evidence.scores) == 1000
-    assert query.evidence.candidates == 2340
-    assert set(query.evidence.picks.prediction.ids.tolist()) < set(query)
-    assert len(pickle.dumps(query.evidence)) < 2 * 1000 * (3 + 8 + 2) * 4 * 2
+    assert len(query.trace.scores) == 1000
+    assert query.trace.candidates == 2340
+    assert set(query.trace.picks.prediction.ids.tolist()) < set(query)
+    assert len(pickle.dumps(query.trace)) < 2 * 1000 * (3 + 8 + 2) * 4 * 2
 
 
 def test_the_evidence_is_what_the_model_says_of_these_samples():
@@ -112,14 +112,14 @@ def test_the_evidence_is_what_the_model_says_of_these_samples():
     query = learner.query(20)
     model = copy.deepcopy(learner.module.model).eval()
     x = clusters().tensors[0]
-    for seen in (query.evidence.sample, query.evidence.picks):
+    for seen in (query.trace.sample, query.trace.picks):
         rows = x[seen.prediction.ids]
         with torch.no_grad():
             torch.testing.assert_close(seen.prediction.outputs[:, 0], model(rows).softmax(1))
             torch.testing.assert_close(seen.prediction.features, model[:2](rows))
-    p = query.evidence.sample.prediction.outputs[:, 0].sort(1).values
+    p = query.trace.sample.prediction.outputs[:, 0].sort(1).values
     margin = 1 - (p[:, 2] - p[:, 1])
-    np.testing.assert_allclose(query.evidence.scores, margin, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(query.trace.scores, margin, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("selector", [al.TopK(), al.Random()])
@@ -148,7 +148,7 @@ def test_another_round_or_seed_sees_others():
         tuple(
             al.select(
                 3, embeddings=x, selector=al.Random(), seed=seed, round=round
-            ).evidence.sample.prediction.ids.tolist()
+            ).trace.sample.prediction.ids.tolist()
         )
         for seed, round in ((0, 0), (0, 1), (1, 0), (0, 0))
     ]
@@ -163,7 +163,7 @@ def test_looking_changes_nothing_and_sees_the_same_again():
     assert len(texts) == 1
     assert torch.equal(torch.get_rng_state(), state)
     after = pickle.loads(before)
-    for seen, kept in ((query.evidence.sample, after.evidence.sample),):
+    for seen, kept in ((query.trace.sample, after.trace.sample),):
         assert torch.equal(seen.prediction.outputs, kept.prediction.outputs)
         assert torch.equal(seen.prediction.features, kept.prediction.features)
     assert str(al.doctor(after)) in texts

@@ -28,8 +28,8 @@ def test_what_cannot_be_written_leaves_the_old_one(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has /dev/full")
-def test_a_full_disk_is_said_with_what_to_do():
-    with pytest.raises(FolderError, match=r"No space left.*kept.*Make room"):
+def test_the_error_of_a_full_disk_states_the_remedy():
+    with pytest.raises(FolderError, match=r"No space left.*kept.*Free up disk space"):
         append(Path("/dev/full"), "row\n")
 
 

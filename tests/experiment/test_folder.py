@@ -177,7 +177,7 @@ def test_an_unfinished_comparison_is_compared_by_the_seeds_that_all_have_finishe
     assert partial.paired().protocol["seeds"] == [3]
     assert partial.paired().summary()[0]["trials"] == 1
     (tmp_path / "records.csv").write_text("".join(lines[:3]))
-    with pytest.raises(ConfigurationError, match="no seed is finished"):
+    with pytest.raises(ConfigurationError, match="no seed has been finished"):
         al.load(tmp_path).paired()
 
 

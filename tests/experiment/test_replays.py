@@ -7,6 +7,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 import alkit as al
+from alkit.experiment import ceiling
 from alkit.errors import ConfigurationError
 from alkit.reporting.result import Result
 
@@ -62,7 +63,7 @@ def test_what_cannot_be_replayed_is_said(result):
 
 
 def test_the_ceiling_is_the_model_trained_on_all_labels():
-    found = al.ceiling(margin, DATA, seeds=[3, 4], max_steps=30, progress=False)
+    found = ceiling(margin, DATA, seeds=[3, 4], max_steps=30, progress=False)
     assert len(found["testMulticlassAccuracy"]) == 2
     compared = compare({"margin": margin}, ceiling=30, without="uniform")
     assert compared.protocol["ceiling"] == found

@@ -41,8 +41,9 @@ def auto(pool, seed):
 
 def held_out(pool, seed):
     validation = al.ActiveLearningDataset(TEST)
-    return al.CalibratedStrategy(
-        network(), pool, al.Entropy(), val_pool=validation, val_share=0.5, **options(seed)
+    criterion = al.Tempered(al.Entropy())
+    return al.Strategy(
+        network(), pool, criterion, val_pool=validation, val_share=0.5, **options(seed)
     )
 
 

@@ -151,7 +151,7 @@ def test_without_a_logger_nothing_is_written(tmp_path):
 @pytest.mark.parametrize("targets", [X.sum(1, keepdim=True), Y])
 def test_regression_has_scalars_and_no_curves_also_where_its_targets_are_counts(tmp_path, targets):
     strategy = make((X[:40], targets[:40]), (X[40:], targets[40:]), 1, loss=nn.MSELoss())
-    strategy.criterion = al.Variance()
+    strategy.criterion = al.criteria.Variance()
     strategy.selector = al.Random()
     run(strategy, TensorBoardLogger(tmp_path, "r", "a"))
     tags = events(tmp_path / "r" / "a").Tags()

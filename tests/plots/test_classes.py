@@ -32,11 +32,11 @@ def test_many_classes_have_a_scale_instead_of_numbers(result):
 
 
 def test_records_that_count_no_classes_and_unknown_strategies_are_errors(result):
-    with pytest.raises(ConfigurationError, match="there is uniform, margin"):
+    with pytest.raises(ConfigurationError, match="only uniform, margin"):
         plots.queried_classes(result, "margn")
     for row in result.rows:
         del row["queried_classes"]
-    with pytest.raises(ConfigurationError, match="do not say which classes"):
+    with pytest.raises(ConfigurationError, match="do not count queried classes"):
         plots.queried_classes(result)
 
 

@@ -39,17 +39,17 @@ def test_the_records_name_the_query(result):
 def test_a_query_that_is_not_in_the_records_is_an_error(result):
     with pytest.raises(ConfigurationError, match="after round 3"):
         plots.gallery(result, IMAGES, round=3)
-    with pytest.raises(ConfigurationError, match="there is uniform, margin"):
+    with pytest.raises(ConfigurationError, match="strategies are uniform, margin"):
         plots.gallery(result, IMAGES, strategy="margn")
 
 
-def test_a_pool_shows_only_the_labels_that_it_knows():
+def test_a_pool_shows_only_the_labels_of_annotated_samples():
     pool = al.ActiveLearningDataset(IMAGES)
     pool.annotate([3])
     assert words(plots.gallery(al.Query([3, 2]), pool)) == [["label 1"], [""]]
 
 
-def test_what_is_left_out_is_said():
+def test_the_title_states_how_many_are_left_out():
     ax = plots.gallery(al.Query(np.arange(12)), IMAGES, most=10, columns=4)
     assert len(ax.get_images()) == 10
     assert "10 of 12" in ax.get_title("left")
@@ -61,7 +61,7 @@ def test_images_of_every_layout_stand_upright(shape):
     assert np.asarray(ax.get_images()[0].get_array()).shape[:2] == (5, 4)
 
 
-def test_samples_that_are_no_images_are_an_error():
+def test_samples_that_are_not_images_are_an_error():
     with pytest.raises(ConfigurationError, match=r"\(7,\)"):
         plots.gallery(al.Query([0]), [np.zeros(7)])
 

@@ -58,10 +58,10 @@ def test_classes_are_told_by_marker_and_number_and_queries_by_a_ring():
 def test_a_strategy_is_drawn_as_it_is_now_on_the_axes_that_are_given():
     ax = plt.subplots()[1]
     assert plots.decision_regions(strategy(), ax) is ax
-    assert ax.get_title("left") == "2 annotated of 4"
+    assert ax.get_title("left") == "2 of 4 annotated"
 
 
-def test_an_animation_has_a_frame_a_round(tmp_path):
+def test_an_animation_has_one_frame_per_round(tmp_path):
     learner = strategy()
     frames = [plots.regions(learner, [2])]
     learner.train_pool.annotate([2])

@@ -1,4 +1,4 @@
-"""What is drawn is told apart, and figures do not pile up."""
+"""Lines and markers are distinguishable, and figures do not pile up."""
 
 import pytest
 from matplotlib import pyplot as plt
@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgb
 from alkit.plots import style
 
 
-def test_looks_differ_and_begin_anew_when_all_were_used():
+def test_looks_differ_and_repeat_when_all_are_used():
     looks = [tuple(style.look(k).values()) for k in range(141)]
     assert len(set(looks[:140])) == 140
     assert looks[140] == looks[0]

@@ -68,7 +68,7 @@ def test_what_is_no_list_of_distinct_dataset_indices_is_named(indices, says, kno
 
 
 def test_a_sample_on_the_wrong_side_is_named(known):
-    with pytest.raises(AnnotationError, match="sample 5 is annotated already; relabel"):
+    with pytest.raises(AnnotationError, match="sample 5 is annotated already; use relabel"):
         known.check([0, 5], annotated=False)
     with pytest.raises(AnnotationError, match="sample 0 is not annotated yet; use annotate"):
         known.check([5, 0], annotated=True)

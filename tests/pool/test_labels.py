@@ -39,7 +39,7 @@ def test_the_kind_of_a_label_is_that_of_its_plain_value(label, kind):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize("form", [float, np.float32, torch.tensor, lambda v: [0.0, v]])
 def test_what_is_not_finite_is_no_label(value, form):
-    with pytest.raises(LabelError, match="is no label"):
+    with pytest.raises(LabelError, match="is not a label"):
         label_kind(form(value))
 
 
@@ -86,7 +86,7 @@ def test_a_label_of_another_kind_is_named(labels, known, kind):
     [[1], [1, 2, 3], [], "ab", b"ab", {1: 1, 2: 2}, {1, 2}, 5, torch.tensor(5), np.array(5)],
 )
 def test_another_number_of_labels_is_refused(labels):
-    with pytest.raises(LabelError, match="expected 2 labels, one an index"):
+    with pytest.raises(LabelError, match="expected 2 labels, one per index"):
         fitting_labels(labels, IDS, None)
 
 

@@ -41,16 +41,16 @@ def features(strategy, pool, ids):
     [
         (Signals(), "MaxHerding()", "not trained"),
         (replace(GOOD, trained=False), "MaxHerding()", "not trained"),
-        (Signals(trained=True), "UncertaintyHerding()", "no batch tells"),
+        (Signals(trained=True), "UncertaintyHerding()", "no labeled batch"),
         (GOOD, "Power(beta=2, uniform=0.1)", "2% nearer.*AUROC of 0.90.*errs on 20%.*60%"),
         (replace(GOOD, drop=0.08), "UncertaintyHerding()", "8% nearer"),
-        (replace(GOOD, drop=None), "UncertaintyHerding()", "nothing is known of the coverage"),
+        (replace(GOOD, drop=None), "UncertaintyHerding()", "coverage is unknown"),
         (replace(GOOD, auroc=0.65), "UncertaintyHerding()", "AUROC of 0.65"),
-        (replace(GOOD, auroc=None), "UncertaintyHerding()", "cannot be judged"),
+        (replace(GOOD, auroc=None), "UncertaintyHerding()", "cannot test the margin"),
         (replace(GOOD, error=0.6), "UncertaintyHerding()", "errs on 60%"),
         # once drawn by the margin, it takes more to go back
         (replace(GOOD, trusted=True, auroc=0.55, drop=0.08), "Power(beta=2, uniform=0.1)", "0.55"),
-        (replace(GOOD, trusted=True, auroc=None), "Power(beta=2, uniform=0.1)", "cannot be judged"),
+        (replace(GOOD, trusted=True, auroc=None), "Power(beta=2, uniform=0.1)", "cannot test the margin"),
         (replace(GOOD, trusted=True, auroc=0.45), "UncertaintyHerding()", "AUROC of 0.45"),
         (replace(GOOD, trusted=True, error=0.7), "UncertaintyHerding()", "errs on 70%"),
     ],
@@ -78,7 +78,7 @@ def test_from_no_label_to_power_margin_with_a_reason_each_round(blobs, net, quie
         strategy.fit(max_steps=60, **quiet)
     rules = [why.split("(")[0] for why in reasons]
     assert rules[:2] == ["MaxHerding", "UncertaintyHerding"]
-    assert reasons[0] == "MaxHerding(): the network was not trained yet"
+    assert reasons[0] == "MaxHerding(): the network is not trained yet"
     assert reasons[1].startswith("UncertaintyHerding() of Margin(): ")
     assert "Power" in rules
     assert strategy.monitor.by_round()
@@ -89,7 +89,7 @@ def test_an_untrained_network_is_asked_for_nothing_but_features(pool, net, quiet
     query = strategy.query(5)
     assert query.why.startswith("MaxHerding()")
     assert query.scores is None
-    same = al.Strategy(net(), pool, selector=al.MaxHerding(), seed=3).build().query(5)
+    same = al.Strategy(net(), pool, selector=al.selectors.MaxHerding(), seed=3).build().query(5)
     assert query.indices.tolist() == same.indices.tolist()
     strategy.fit(max_steps=1, **quiet)
     assert strategy.query(5).why.startswith("UncertaintyHerding()")
@@ -110,7 +110,7 @@ def test_the_signals_are_those_of_other_libraries(pool, net, quiet):
     strategy.fit(max_steps=30, **quiet)
     query = strategy.query_and_update(24)
     strategy.fit(max_steps=30, **quiet)
-    signals = strategy.signals()
+    signals = strategy.acquisition.signals(strategy.context)
     labels = labels_of(pool, query)
     wrong = query.guesses != labels
     assert 0 < wrong.sum() < 24
@@ -135,7 +135,7 @@ def test_picks_of_known_probabilities_are_weighted(blobs, net, quiet):
     draws.load_state_dict(strategy.state_dict())
     query = draws.query_and_update(40)
     strategy.monitor.load_state_dict(draws.monitor.state_dict())
-    signals = strategy.signals()
+    signals = strategy.acquisition.signals(strategy.context)
     wrong = query.guesses != labels_of(pool, query)
     q, m = query.probabilities, np.arange(1, 41)
     v = 1 + (188 - 40) / (188 - m) * (1 / ((188 - m + 1) * q) - 1)
@@ -154,21 +154,21 @@ def test_small_batches_are_measured_together(blobs, net, quiet):
     for _ in range(9):
         query = strategy.query_and_update(3)
         wrong.append(query.guesses != labels_of(pool, query))
-    assert not strategy.signals().trusted  # so that all weigh the same
-    assert strategy.signals().error == pytest.approx(np.concatenate(wrong[-7:]).mean())
+    assert not strategy.acquisition.signals(strategy.context).trusted  # so that all weigh the same
+    assert strategy.acquisition.signals(strategy.context).error == pytest.approx(np.concatenate(wrong[-7:]).mean())
 
 
 def test_labels_that_come_later_decide_later(pool, net, quiet):
     strategy = automatic(net, pool)
     strategy.fit(max_steps=30, **quiet)
     query = strategy.query(10)
-    assert "no batch tells" in query.why
+    assert "no labeled batch" in query.why
     again = strategy.query(10)
     assert (again.why, again.indices.tolist()) == (query.why, query.indices.tolist())
     pool.annotate(query.indices[:6])
-    assert "no batch tells" not in strategy.query(10).why
+    assert "no labeled batch" not in strategy.query(10).why
     wrong = query.guesses[:6] != labels_of(pool, query.indices[:6])
-    assert strategy.signals().error == pytest.approx(wrong.mean())
+    assert strategy.acquisition.signals(strategy.context).error == pytest.approx(wrong.mean())
 
 
 def test_a_network_without_features_is_told_to_name_them(pool):
@@ -191,4 +191,4 @@ def test_everything_may_be_asked_for(pool, net, quiet):
     strategy.query_and_update(30)
     assert len(strategy.query_and_update(6)) == 6
     assert len(pool.unannotated_indices) == 0
-    assert strategy.signals().drop is None
+    assert strategy.acquisition.signals(strategy.context).drop is None

@@ -13,7 +13,7 @@ import alkit as al
 from alkit.errors import ConfigurationError
 from alkit.querying.risk import Terms, mean_of
 
-SELECTORS = [al.Random(), al.Power(2, uniform=0.1), al.Softmax(uniform=0.1), al.SoftRank(0.5)]
+SELECTORS = [al.Random(), al.Power(2, uniform=0.1), al.selectors.Softmax(uniform=0.1), al.selectors.SoftRank(0.5)]
 
 
 def chances(order, weights):

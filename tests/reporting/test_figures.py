@@ -1,4 +1,4 @@
-"""The figures of a page are images inside of it, and say what they show."""
+"""The figures of a page are embedded images, described in words."""
 
 import base64
 import re
@@ -30,10 +30,10 @@ def test_who_beat_whom_takes_three_strategies_and_two_trials(report_records, tri
     assert ("Penalty matrix" in titles) is drawn
 
 
-def test_the_classes_that_a_strategy_bought_have_a_figure_each(report_records):
+def test_the_queried_classes_are_a_figure_per_strategy(report_records):
     records = report_records(queried_classes=[3, 4, 3])
     titles = [parts(figure)[0] for figure in figures(records)]
-    assert titles[2:] == ["Classes bought by uniform", "Classes bought by a&lt;b"]
+    assert titles[2:] == ["Classes queried by uniform", "Classes queried by a&lt;b"]
 
 
 def test_each_says_in_words_what_it_shows_with_names_escaped(report_records):

@@ -40,7 +40,7 @@ def test_failed_trials_are_listed_with_their_error(report_records):
     records.protocol["failed"] = [{"strategy": "a<b", "seed": 7, "error": "ValueError: <no>"}]
     records.protocol["failures"] = ["uniform, seed 8, failed in round 2: worker lost"]
     ((head, text),) = notices(records)
-    assert head == "2 failures of trials"
+    assert head == "2 trial failures"
     assert "a<b, seed 7: ValueError: <no>" in text
     assert "uniform, seed 8, failed in round 2: worker lost" in text
     assert report.page(records).count("ValueError: &lt;no&gt;") == 1

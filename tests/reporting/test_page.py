@@ -56,17 +56,17 @@ def test_three_strategies_have_a_penalty_matrix_if_trials_are_repeated(report_re
     assert "Penalty matrix" not in report.page(report_records(2))
 
 
-def test_the_page_tells_why_where_the_choice_changes(report_records):
+def test_the_page_lists_the_rule_of_each_query_if_it_changes(report_records):
     changing = report_records()
     for row in changing.rows:
         row["why"] = "TopK()" if row["strategy"] == "uniform" else f"Power() <{row['round']}>"
     page = Page(report.page(changing))
-    assert "a<b: why, by labels spent (first trial)" in page.text
+    assert "a<b: rule by labels spent (first trial)" in page.text
     assert page.text.count("Power() <0>") == page.text.count("Power() <1>") == 1
     assert "TopK()" not in page.text
 
 
-def test_the_classes_of_the_queries_are_a_figure_a_strategy(report_records):
+def test_the_classes_of_the_queries_are_a_figure_per_strategy(report_records):
     records = report_records(queried_classes=[1, 2])
     assert report.page(records).count("<figure>") == 4
     for row in records.rows:

@@ -1,4 +1,4 @@
-"""A result answers for its records."""
+"""A result gives the verdict, tables and frame of its records."""
 
 import builtins
 import json

@@ -1,4 +1,4 @@
-"""The frame of the page stands alone and has a place for every part."""
+"""The page template is self-contained and has a place for every part."""
 
 import re
 from string import Formatter

@@ -8,17 +8,17 @@ def test_the_table_says_what_the_summary_says(report_records):
     headings, rows = report.table(records)
     uniform, other = (dict(zip(headings, row, strict=True)) for row in rows)
     assert uniform["strategy"] == "uniform"
-    assert uniform["at the end"] == "0.605"  # by hand: 0.6 and 0.61
+    assert uniform["final"] == "0.605"  # by hand: 0.6 and 0.61
     assert uniform["p"] == uniform["labels saved"] == ""
-    assert other["at the end"] == "0.710"  # 0.7 and 0.72
+    assert other["final"] == "0.710"  # 0.7 and 0.72
     assert other["gain (95 %)"].startswith("0.105 (")  # 0.1 and 0.11
-    assert float(other["s a round"]) == 0.25
+    assert float(other["s per round"]) == 0.25
 
 
 def test_the_text_stands_in_columns_that_fit_a_terminal(report_records):
     lines = report.as_text(report_records(5, names=("uniform", "uncertainty"))).split("\n")
     assert lines[0].startswith("strategy ")
-    assert lines[0].endswith("s a round")
+    assert lines[0].endswith("s per round")
     assert len(lines) == 3
     assert max(map(len, lines)) <= 80
 

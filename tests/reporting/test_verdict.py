@@ -1,4 +1,4 @@
-"""What is said of a comparison: honest when there is little to say."""
+"""The verdict on a comparison: honest if there is little evidence."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ MEAN = np.array([0.3, 0.6, 0.75, 0.8])
 
 
 def curves(shift=0.0, trials=8, seed=0, spread=0.005):
-    """Trials of a strategy whose later rounds are better by so much."""
+    """Trials of a strategy whose later rounds are better by ``shift``."""
     noise = np.random.default_rng(seed).normal(0, spread, size=(trials, len(MEAN)))
     return np.round(MEAN + shift * np.array([0, 1, 1, 1]) + noise, 4)
 
@@ -18,11 +18,11 @@ def test_what_beat_the_reference_is_said_with_labels_interval_p_and_seconds(make
     said = verdict(make_records({"uniform": curves(), "margin": curves(0.05, seed=1)}))
     assert said.startswith("margin beat uniform.")
     assert "test accuracy, averaged over 10 to 40 labels, in 8 paired trials" in said
-    assert "paired t-test." in said
-    assert "p < 0.001, by the signed-rank test 0.0078" in said
+    assert "p is from the paired t-test." in said
+    assert "p < 0.001, signed-rank p = 0.0078" in said
     assert "uniform's final level, " in said
-    assert "labels fewer (" in said
-    assert "a trial took 8 s, 25% of it to choose, and 8 s with uniform" in said
+    assert "fewer labels (" in said
+    assert "a trial took 8 s, 25% of it to choose samples, compared with 8 s for uniform" in said
     assert "chance" not in said
 
 
@@ -33,7 +33,7 @@ def test_the_numbers_are_those_of_the_tables(make_records):
     ends = f"{test['gain']:+.3f} ({test['gain_low']:+.3f} to {test['gain_high']:+.3f}"
     assert ends in said
     assert f"it reached uniform's final level, {saved['level']:.3f}, with" in said
-    assert f"{saved['saved_least']:.0f} labels fewer" in said
+    assert f"{saved['saved_least']:.0f} fewer labels" in said
 
 
 def test_several_strategies_are_corrected_for_and_said_one_by_one(make_records):
@@ -65,8 +65,11 @@ def test_what_is_not_distinguishable_says_how_many_trials_it_would_take(make_rec
     gain = records.tests()[0]["gain"]
     needed = records.trials_needed(gain)["margin"]
     said = verdict(records)
-    assert said.startswith("Nothing was shown to beat uniform.")
-    assert f"which can be chance: if the difference is as large as that, about {needed:,}" in said
+    assert said.startswith("No strategy was shown to beat uniform.")
+    assert (
+        "which may be due to chance: if the true difference is that large, "
+        f"about {needed:,} trials" in said
+    )
 
 
 def test_one_trial_proves_nothing(make_records):
@@ -101,7 +104,7 @@ def test_unequal_steps_are_said_before_anything_else(make_records):
     )
     said = unequal_steps(records)
     assert verdict(records).startswith(said)
-    assert "adversarial took 936 gradient steps a trial to uniform's 40, 23.4 times" in said
+    assert "adversarial took 936 gradient steps per trial, against uniform's 40 (23.4 times" in said
     assert "margin" not in said
     equal = make_records({"uniform": curves(), "margin": curves(seed=1)})
     assert unequal_steps(equal) == ""
@@ -135,7 +138,7 @@ def test_more_labels_are_said_to_be_more(make_records):
     slow[:, 1:3] -= 0.1
     slow[:, 3] = 0.9
     said = verdict(make_records({"uniform": curves(seed=2) + [0, 0, 0.1, 0.05], "slow": slow}))
-    assert "labels more (" in said
+    assert "more labels (" in said
 
 
 def test_a_lower_loss_beats(make_records):
@@ -143,9 +146,9 @@ def test_a_lower_loss_beats(make_records):
         {"uniform": 1 - curves(), "margin": 1 - curves(0.05, seed=1)}, metric="test_loss_epoch"
     )
     said = verdict(records)
-    assert said.startswith("margin beat uniform. Compared is the test loss")
+    assert said.startswith("margin beat uniform. We compare test loss")
     assert "margin: -0.0" in said
-    assert "labels fewer" in said
+    assert "fewer labels" in said
 
 
 def test_overlapping_splits_take_the_corrected_test_and_promise_no_number_of_trials(make_records):
@@ -154,19 +157,19 @@ def test_overlapping_splits_take_the_corrected_test_and_promise_no_number_of_tri
         overlap={"train": 30, "test": 30},
     )
     assert "corrected resampled t-test" in verdict(records)
-    assert "which can be chance;" in verdict(records)
+    assert "which may be due to chance;" in verdict(records)
 
 
-def test_one_strategy_alone_is_no_comparison(make_records):
+def test_one_strategy_alone_is_not_compared(make_records):
     said = verdict(make_records({"uniform": curves()}))
     assert said.startswith(
-        "There is only uniform, so nothing is compared: its test accuracy is 0.8"
+        "There is only one strategy, uniform, so nothing is compared: its test accuracy is 0.8"
     )
 
 
-def test_the_same_model_twice_is_no_difference(make_records):
+def test_the_same_model_twice_makes_no_difference(make_records):
     said = verdict(make_records({"uniform": curves(), "again": curves()}))
-    assert said.startswith("Nothing was shown to beat uniform.")
+    assert said.startswith("No strategy was shown to beat uniform.")
     assert "again: +0.000 (+0.000 to +0.000; p = 1" in said
     assert "inf" not in said
 
@@ -184,4 +187,4 @@ def test_the_ceiling_is_said_where_it_is_known(make_records):
         {"uniform": curves(), "margin": curves(seed=1)},
         ceiling={"testMulticlassAccuracy": [0.91, 0.93], "test_loss_epoch": [0.1]},
     )
-    assert "Trained on all labels, the model comes to 0.920." in verdict(records)
+    assert "Trained on all labels, the model reaches 0.920." in verdict(records)

@@ -111,7 +111,7 @@ def test_where_nothing_is_gained_the_rest_is_random_but_for_repeats(K):
 
 def test_ties_are_broken_by_the_generator():
     p = samples(1, 5, 3)
-    turned = torch.cat([p, p.roll(1, -1), p.roll(2, -1)])  # they carry the same information, but are not equal
+    turned = torch.cat([p, p.roll(1, -1), p.roll(2, -1)])  # as informative, but not equal
     first = [picks_of(turned, 3, seed)[0] for seed in range(60)]
     assert min(first.count(row) for row in range(3)) > 8
 
@@ -165,14 +165,14 @@ def test_threads_and_blocks_do_not_change_the_picks(monkeypatch):
 
 def test_select_takes_arrays():
     p = samples(50, 6, 3).numpy()
-    query = al.select(4, probabilities=p, selector=al.BatchBALD(), seed=0)
+    query = al.select(4, probabilities=p, selector=al.selectors.BatchBALD(), seed=0)
     assert list(query) == textbook(torch.from_numpy(p), 4)
     assert query.why == "BatchBALD()"
 
 
 def test_features_alone_are_not_enough():
     with pytest.raises(PredictionError, match="probabilities"):
-        al.select(2, embeddings=np.ones((5, 2), np.float32), selector=al.BatchBALD())
+        al.select(2, embeddings=np.ones((5, 2), np.float32), selector=al.selectors.BatchBALD())
 
 
 @pytest.mark.parametrize("wrong", [0, 1.5, "many", None])

@@ -42,7 +42,7 @@ def check_greedy(picks, x, known, weights, bandwidth):
 def test_max_herding_is_the_plain_greedy(annotated, seed):
     x = torch.randn(60, 5, generator=generator(seed))
     known = torch.randn(annotated, 5, generator=generator(9)) if annotated else None
-    picks = al.MaxHerding(bandwidth=0.7)(candidates(x, known), 12, generator()).positions
+    picks = al.selectors.MaxHerding(bandwidth=0.7)(candidates(x, known), 12, generator()).positions
     check_greedy(picks, unit(x), None if known is None else unit(known), np.ones(60), 0.7)
 
 
@@ -65,7 +65,7 @@ def test_what_has_no_score_need_not_be_covered():
 
 def test_over_a_sample_every_group_still_gets_a_pick():
     x = torch.eye(4).repeat(60, 1)
-    for selector in (al.MaxHerding(sample=80), al.UncertaintyHerding(sample=80)):
+    for selector in (al.selectors.MaxHerding(sample=80), al.UncertaintyHerding(sample=80)):
         picks = selector(candidates(x, None, torch.ones(240)), 4, generator()).positions
         assert sorted((picks % 4).tolist()) == [0, 1, 2, 3]
 
@@ -77,7 +77,7 @@ def test_negative_scores_raise():
 
 
 @pytest.mark.parametrize("wrong", [0, -1, float("nan"), "1"])
-@pytest.mark.parametrize("kind", [al.MaxHerding, al.UncertaintyHerding])
+@pytest.mark.parametrize("kind", [al.selectors.MaxHerding, al.UncertaintyHerding])
 def test_a_bandwidth_that_is_not_above_zero_raises(kind, wrong):
     with pytest.raises(ConfigurationError, match="bandwidth"):
         kind(bandwidth=wrong)

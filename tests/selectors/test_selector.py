@@ -182,7 +182,8 @@ def test_a_function_may_list_what_it_needs():
     mine.needs = {"outputs"}
     assert as_selector(mine).needs == {"outputs"}
     mine.needs = {"scores", "feature"}
-    with pytest.raises(ConfigurationError, match=r"needs must be among annotated, .* got feature\."):
+    expected = r"needs must be among annotated, .* got feature\."
+    with pytest.raises(ConfigurationError, match=expected):
         as_selector(mine)
 
 

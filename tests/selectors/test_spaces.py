@@ -140,7 +140,7 @@ def test_a_missing_input_of_a_space_is_an_error_that_explains_how_to_get_it():
         Features()(candidates(logits=gaussian(3, 2)))
     with pytest.raises(PredictionError, match="the layer that computes them"):
         GradientEmbedding()(candidates(logits=gaussian(3, 2)))
-    with pytest.raises(PredictionError, match="pass probabilities"):
+    with pytest.raises(PredictionError, match="Pass probabilities"):
         Probabilities()(candidates(gaussian(3, 2)))
 
 

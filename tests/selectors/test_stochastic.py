@@ -202,5 +202,5 @@ def test_candidates_of_weight_zero_are_counted(n):
     assert draw(Power(), scores, n).unreachable == 3
     assert draw(Power(uniform=0.1), scores, n).unreachable == 0
     assert draw(Softmax(), scores, n).unreachable == 0
-    mixed = al.Mix((0.5, al.Random()), (0.5, Power()))
+    mixed = al.selectors.Mix((0.5, al.Random()), (0.5, Power()))
     assert draw(mixed, [0.0] * 4 + [1.0] * 8, 4).unreachable in range(2, 5)

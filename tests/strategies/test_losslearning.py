@@ -11,12 +11,12 @@ from torchmetrics import Accuracy
 
 import alkit as al
 from alkit.errors import ConfigurationError, ModelOutputError, ShapeError
-from alkit.training.loss_prediction import LossPredictingClassifier
+from alkit.training.loss_prediction import LossPredictionClassifier
 
 
 def classifier(model, loss_head=None, layers=None, **options):
     given = {"margin": 0.5, "loss_weight": 2.0, **options}
-    return LossPredictingClassifier(model, loss_head, layers, **given).build()
+    return LossPredictionClassifier(model, loss_head, layers, **given).build()
 
 
 def learner(net, pool, **options):
@@ -165,7 +165,7 @@ def test_a_layer_that_is_not_used_is_named(pool):
         def forward(self, x):
             return self.used(x)
 
-    with pytest.raises(ModelOutputError, match="'idle' gave no tensor"):
+    with pytest.raises(ModelOutputError, match="'idle' returned no tensor"):
         learner(Idle(), pool, layers=["idle"])
 
 

@@ -88,7 +88,7 @@ def test_the_scores_are_those_of_naive_samples(pool):
     rows = np.searchsorted(left, query.indices)
     np.testing.assert_allclose(query.scores, expected[rows], atol=1e-6)
     assert set(query.indices) == set(left[expected.argsort(descending=True)[:4].numpy()])
-    assert strategy.query(4).evidence.drift < 1e-5
+    assert strategy.query(4).trace.look_again().drift < 1e-5
 
 
 def test_an_ensemble_can_be_drawn_again_and_restored(pool):
@@ -183,7 +183,7 @@ class Free:
 def test_papers_put_the_dropout_around_the_network(pool):
     query = al.bald(dropout_net(), pool, samples=4, seed=0).build().query(3)
     assert query.why == "TopK() of BALD()"
-    strategy = al.power_bald(dropout_net(), pool, samples=4, beta=2, seed=0).build()
+    strategy = al.papers.power_bald(dropout_net(), pool, samples=4, beta=2, seed=0).build()
     assert strategy.module.model.samples == 4
     assert strategy.query(3).probabilities.shape == (3,)
     with pytest.raises(ConfigurationError, match="finds no dropout layer"):

@@ -14,7 +14,7 @@ from torchmetrics import Accuracy
 
 import alkit as al
 from alkit.errors import ConfigurationError, ModelOutputError, ShapeError
-from alkit.training.consistency import ConsistentClassifier
+from alkit.training.consistency import FixMatchClassifier
 
 
 def shift(by):
@@ -24,7 +24,7 @@ def shift(by):
 
 def classifier(net, **options):
     given = {"weak": shift(0.1), "strong": shift(-0.3), "threshold": 0.5, "unlabeled_weight": 2.0}
-    return ConsistentClassifier(net, **{**given, **options}).build()
+    return FixMatchClassifier(net, **{**given, **options}).build()
 
 
 def semisupervised(net, pool, **options):
@@ -200,5 +200,5 @@ def test_an_augmentation_that_changes_the_shape_is_named(net, pool, quiet):
 
 def test_a_network_with_one_column_is_refused(pool, quiet):
     strategy = semisupervised(nn.Linear(2, 1), pool, loss=nn.BCEWithLogitsLoss())
-    with pytest.raises(ModelOutputError, match="one column a class"):
+    with pytest.raises(ModelOutputError, match="one column per class"):
         strategy.fit(max_steps=1, **quiet)

@@ -132,8 +132,8 @@ class Unchecked(al.Criterion):
         (al.Constant(1), "uniform prediction outranks"),
         (entropy_that_is_nan_at_zero, "NaN or infinite"),
         (Unchecked(), "NaN or infinite"),
-        (undeclared_z_score, "row by row, or says row_by_row = False"),
-        (undeclared_centering, "row by row, or says row_by_row = False"),
+        (undeclared_z_score, "row by row, or declares row_by_row = False"),
+        (undeclared_centering, "row by row, or declares row_by_row = False"),
         (DeclaredButNotSplit(), "in chunks and combined once"),
         (in_place_on_probabilities, "input is left unchanged.*\n.*\n.*mean_probabilities"),
         (in_place_on_features, "input is left unchanged.*\n.*\n.*features"),
@@ -157,7 +157,7 @@ def test_a_faulty_criterion_is_rejected_with_its_law(criterion, message):
     with pytest.raises(LawError, match=message) as caught:
         check_criterion(criterion)
     assert repr(al.criteria.as_criterion(criterion)) in str(caught.value)
-    assert all(line in str(caught.value) for line in ("\n  on: ", "\n  came: ", "\n  means: "))
+    assert all(line in str(caught.value) for line in ("\n  on: ", "\n  got: ", "\n  means: "))
 
 
 def test_a_sound_function_passes():

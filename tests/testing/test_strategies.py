@@ -180,7 +180,7 @@ class FailsCold(al.Strategy):
         (Positions, "PicksError"),
         (Unchecked, "exactly n distinct unannotated"),
         (Fewer, r"QuerySizeError\n.*query\(0\)"),
-        (UpdatesOthers, "annotates what query asks for"),
+        (UpdatesOthers, "annotates what query returns"),
         (NeverResets, "reset_model restores"),
         (ResetsParametersAlone, "reset_model restores"),
         (ResetsToTheFirstFit, "reset_model restores"),

@@ -32,7 +32,7 @@ def fit(model, data=None, trainer=al.Trainer, **limits):
     return trainer
 
 
-class Course(al.Application):
+class Course(al.training.Application):
     """As the notebooks write it."""
 
     def __init__(self, model, **kwargs):

@@ -9,8 +9,8 @@ import alkit as al
 from alkit import errors
 from alkit.training.optimizers import Optimizer, as_optimizer
 
-PAIRS = [(al.Adam, torch.optim.Adam), (al.AdamW, torch.optim.AdamW)]
-PAIRS += [(al.SGD, torch.optim.SGD), (al.RMSprop, torch.optim.RMSprop)]
+PAIRS = [(al.Adam, torch.optim.Adam), (al.training.AdamW, torch.optim.AdamW)]
+PAIRS += [(al.SGD, torch.optim.SGD), (al.training.RMSprop, torch.optim.RMSprop)]
 
 
 @pytest.mark.parametrize(("recipe", "made"), PAIRS)

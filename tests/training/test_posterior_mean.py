@@ -121,7 +121,7 @@ def test_the_k_axis_is_told_by_the_targets(outputs, targets, dtype, classes, exp
 
 
 def test_a_dense_classifier_and_a_loss_that_tells_nothing_are_left_alone():
-    class Dense(al.Application):
+    class Dense(al.training.Application):
         def __init__(self, loss):
             super().__init__(loss)
             self.model = Samples()

@@ -369,7 +369,8 @@ def test_packages_are_listed_once_for_all_trainers_and_plug_ins_loaded_for_each(
         listed.append(group)
         return [PlugIn()] if group == "lightning.pytorch.callbacks_factory" else []
 
-    monkeypatch.setattr(alkit.training.trainer, "_entry_points", functools.cache(listing))
+    internals = alkit.training.lightning_internals
+    monkeypatch.setattr(internals, "_entry_points", functools.cache(listing))
     for _ in range(3):
         trainer = Trainer(accelerator="cpu", enable_progress_bar=False)
         assert any(type(callback) is lightning.Callback for callback in trainer.callbacks)
@@ -398,7 +399,7 @@ def test_what_is_logged_is_moved_only_where_it_is_elsewhere(monkeypatch):
 
 
 def test_a_value_on_another_device_than_its_sums_takes_them_there():
-    with alkit.training.trainer._moved_if_elsewhere():
+    with alkit.training.lightning_internals.moved_if_elsewhere():
         collection = result._ResultCollection(training=True)
         for device in ("cpu", "meta"):
             value = torch.zeros((), device=device)

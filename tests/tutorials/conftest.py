@@ -1,4 +1,4 @@
-"""What the tests of the scripts in ``tutorials`` share."""
+"""Fixtures for the tests of the scripts in ``tutorials``."""
 
 from importlib import import_module
 from pathlib import Path
@@ -35,14 +35,14 @@ print("doubled", double(4))
 
 @pytest.fixture
 def script(monkeypatch):
-    """The script of a name, as a module."""
+    """Function that imports a script by its name."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
     return import_module
 
 
 @pytest.fixture
 def source(tmp_path) -> Path:
-    """The source of a small lesson."""
+    """Path of the source of a small lesson."""
     path = tmp_path / "source" / "00_a_lesson.py"
     path.parent.mkdir()
     path.write_text(LESSON, encoding="utf-8")

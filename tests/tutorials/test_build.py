@@ -15,7 +15,7 @@ def test_students_get_no_solution_no_hidden_cell_and_no_output(script, source):
     assert all(not cell.outputs for cell in notebook.cells if cell.cell_type == "code")
 
 
-def test_a_stub_takes_the_place_of_a_solution_at_its_indent(script, source):
+def test_a_stub_replaces_a_solution_at_its_indent(script, source):
     build = script("build")
     answer, check = build.for_students(build.read(source)).cells[-2:]
     assert answer.source == (
@@ -25,7 +25,7 @@ def test_a_stub_takes_the_place_of_a_solution_at_its_indent(script, source):
     assert check.source == 'print("doubled", double(4))'
 
 
-def test_each_of_two_solutions_in_a_cell_is_taken_out_alone(script):
+def test_two_solutions_in_a_cell_are_removed_separately(script):
     build = script("build")
     two = "a = 1\n### BEGIN SOLUTION\nx = 2\n### END SOLUTION\nb = 3\n"
     stub = "a = 1\n# YOUR CODE HERE\nraise NotImplementedError()\nb = 3\n"

@@ -14,7 +14,7 @@ def run(source: Path, out: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_solutions_and_checks_are_executed_and_written_as_students_find_them(source, tmp_path):
+def test_solutions_and_checks_are_executed_but_written_as_the_students_version(source, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "word.txt").write_text("beside")
     reads = "\n# %%\nprint(open('data/word.txt').read(), double(21))\n"
@@ -29,7 +29,7 @@ def test_solutions_and_checks_are_executed_and_written_as_students_find_them(sou
     assert last.outputs[0].text == "beside 42\n"
 
 
-def test_a_cell_that_fails_ends_it_with_its_error_and_nothing_is_written(source, tmp_path):
+def test_a_failing_cell_ends_the_run_with_its_error_and_writes_nothing(source, tmp_path):
     source.write_text(source.read_text().replace("1 + 1 == 2", "1 + 1 == 3"))
     finished = run(source, tmp_path / "out")
     assert finished.returncode == 1

@@ -1,4 +1,4 @@
-"""What holds for every lesson and notebook, without executing it: .ci/run does that."""
+"""Rules for every lesson and notebook, checked without executing it: .ci/run executes them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_students_version_is_what_build_makes_of_the_source(script, source):
     assert kept.exists(), f"{kept.name} is missing: python tutorials/build.py"
     expected = nbformat.writes(build.for_students(build.read(source)))
     same = kept.read_text(encoding="utf-8").strip() == expected.strip()
-    assert same, f"{kept.name} is not in step with its source: python tutorials/build.py"
+    assert same, f"{kept.name} is out of date with its source: python tutorials/build.py"
 
 
 def test_every_students_version_has_a_source():
@@ -81,14 +81,14 @@ def test_a_notebook_is_valid_and_begins_with_its_title(script, source):
 
 
 @sources
-def test_a_notebook_keeps_to_one_thread_and_states_its_seed(source):
+def test_a_notebook_uses_one_thread_and_states_its_seed(source):
     text = source.read_text(encoding="utf-8")
     assert "torch.set_num_threads(1)" in text
     assert re.search(r"\bseeds?\b", text)
 
 
 @sources
-def test_links_lead_somewhere(script, source):
+def test_links_have_a_target(script, source):
     cells = script("build").read(source).cells
     text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):

@@ -13,7 +13,7 @@ def notebook(*outputs, **metadata):
     return new_notebook(cells=[new_markdown_cell("# Title\nText."), cell])
 
 
-def test_code_text_and_figures_stand_in_their_order(script):
+def test_code_text_and_figures_are_in_order(script):
     picture = new_output("display_data", data={"image/png": b64encode(PNG).decode()})
     stream = new_output("stream", name="stdout", text="\x1b[31mred\x1b[0m\n")
     value = new_output("execute_result", data={"text/plain": "42"}, execution_count=1)
@@ -24,7 +24,7 @@ def test_code_text_and_figures_stand_in_their_order(script):
     assert pictures == {"01_x_files/1-0.png": PNG}
 
 
-def test_a_page_begins_with_its_title_and_offers_its_notebook(script):
+def test_a_page_begins_with_its_title_and_links_to_its_notebook(script):
     text, _ = script("page").page(notebook(), "01_x")
     assert text.startswith("# Title\n\n[Download this page as a notebook](01_x.ipynb)\n\nText.")
 

@@ -321,7 +321,7 @@ _, drawn = waves.curves("random")
 _, asked = waves.curves("uncertainty")
 assert (abs(asked.mean(0) - drawn.mean(0))[:3] < 0.03).all()
 assert (asked.mean(0)[3:] > drawn.mean(0)[3:] + 0.01).all()
-assert "Nothing was shown to beat random" in waves.verdict()
+assert "No strategy was shown to beat random" in waves.verdict()
 
 # %% [markdown]
 # Up to 36 labels the two strategies hardly differ. A network trained on few labels has borders in
@@ -359,7 +359,7 @@ al.course.check("01-a", wanted)
 
 # %% nbgrader={"grade": false, "grade_id": "01-b", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def choose(indices, scores, n):
-    """Return the n dataset indices, (n,), with the highest scores; both arguments are (N,)."""
+    """Return the n dataset indices, (n,), of the highest scores; indices and scores are (N,)."""
     ### BEGIN SOLUTION
     return indices[scores.argsort(descending=True)[:n]]
     ### END SOLUTION

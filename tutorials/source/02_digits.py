@@ -182,8 +182,8 @@ assert ahead.min() < -0.02
 # %% [markdown]
 # The first trial suggests that margin is the better of the two; the second, that adversarial is.
 # Only the seed differs: different initial labels, different initial weights, a different order of
-# the data. Such differences are as large as those between strategies. Here is the best final
-# accuracy of each trial:
+# the data. Such differences are as large as those between strategies. Here are the final
+# accuracies in each trial, with the best strategy:
 
 # %%
 for seed in range(8):
@@ -219,8 +219,8 @@ al.plots.labels_needed(result)
 plt.show()
 
 # %% [markdown]
-# Now the differences within trials. Each mark is one trial: the final accuracy of margin minus that
-# of uniform.
+# Now the differences within trials. Each mark is one trial: the final accuracy of margin minus
+# that of uniform.
 
 # %% alt="Eight differences between margin and uniform, nearly all above zero, and their mean."
 difference = ends["margin"] - ends["uniform"]
@@ -288,9 +288,9 @@ al.course.check("02-a", average)
 
 # %% [markdown]
 # **Exercise 02-b.** Read a curve horizontally: how many labels did it take to reach `level`? Use
-# straight lines between the points. A level that the first point already reaches needs the labels
-# of that point. For a level that the curve never reaches, return `float("inf")`, since the number
-# is unknown. The curve never falls.
+# straight lines between the points. A level that the first point already reaches needs the
+# labels of that point. For a level that the curve never reaches, return `float("inf")`, since the
+# number is unknown. The curve never falls.
 
 
 # %% nbgrader={"grade": false, "grade_id": "02-b", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -309,8 +309,8 @@ al.course.check("02-b", labels_needed)
 # %% [markdown]
 # **Exercise 02-c.** How precise is a difference? `ours` and `theirs` hold one result per trial,
 # paired. Return the mean of the differences, ours minus theirs, and its standard error: the
-# standard deviation of the differences (with T - 1 in the denominator), divided by the square root
-# of the number of trials T.
+# standard deviation of the differences (with T - 1 in the denominator), divided by the square
+# root of the number of trials T.
 
 
 # %% nbgrader={"grade": false, "grade_id": "02-c", "locked": false, "schema_version": 3, "solution": true, "task": false}

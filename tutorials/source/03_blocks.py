@@ -255,7 +255,7 @@ assert record.metrics["testMulticlassAccuracy"] < 0.7
 # ```
 #
 # loads them when it is built (the first time, it downloads them), and `reset_model` restores them.
-# `al.models.BackboneResnet18` is torchvision's ResNet-18 for small images.
+# `alkit.models.BackboneResnet18` is torchvision's ResNet-18 for small images.
 #
 # ## Exercises
 #

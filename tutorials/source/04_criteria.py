@@ -289,8 +289,8 @@ assert (-al.Margin()(corners)).min() > (-al.Margin()(prediction)).max()
 #
 # A criterion is a class with one method. The method takes a `Prediction` and returns one score per
 # candidate. The probabilities are in `prediction.mean_probabilities`, with shape (N, C) for N
-# candidates and C classes. This criterion imagines two labels drawn from the predicted
-# probabilities; the score is the probability that they differ:
+# candidates and C classes. Here is a criterion that imagines two labels drawn from the predicted
+# probabilities, and scores the candidate by the probability that they differ:
 
 
 # %%

@@ -56,7 +56,7 @@ assert np.allclose(al.BALD()(opinions), [0, np.log(2) - 0.056], atol=1e-3)
 
 # %% [markdown]
 # The mean of the four predictions is the same for both candidates, and so is its entropy. **BALD**
-# (Houlsby et al. 2011) subtracts the uncertainty of each single network:
+# (Houlsby et al. 2011) subtracts the average uncertainty of the single networks:
 #
 # **BALD = entropy of the mean - mean of the entropies.**
 #
@@ -242,7 +242,7 @@ assert count(pick(theirs, al.BALD()))[0] <= 1
 # %% [markdown]
 # With either method, BALD avoids the coin tosses. Criteria only use predictions of shape (N, K, C),
 # whichever method they come from. Other criteria that measure disagreement are `al.VoteEntropy()`
-# (each opinion has one vote) and `al.MeanStd()` (the spread of the probabilities).
+# (each opinion has one vote) and `al.criteria.MeanStd()` (the spread of the probabilities).
 #
 # With a single opinion, K = 1, BALD is 0 for every candidate, because nothing can disagree.
 
@@ -297,9 +297,9 @@ assert np.mean(after["Entropy()"]) < np.mean(after["BALD()"]) - 0.15
 # ## The information in a batch
 #
 # The ten picks of BALD lie in one place. Each of them would reveal which networks are right, but
-# all of them reveal *the same*. What matters is the information of all labels together: the entropy
-# of their joint distribution, minus the uncertainty of each single network. **BatchBALD** (Kirsch
-# et al. 2019) picks one candidate after another, each time the one that adds the most information.
+# all of them reveal *the same*. What matters is the information of all labels together: the joint
+# entropy of the labels, minus the average entropy of the single networks. **BatchBALD** (Kirsch et
+# al. 2019) picks one candidate after another, each time the one that adds the most information.
 #
 # With two classes, n picks have `2**n` possible combinations of labels. For a small batch we can
 # enumerate them all:
@@ -339,7 +339,7 @@ assert abs(information(torch.stack([p, q])) - 2 * alone) < 1e-3
 # %% alt="Two maps of BALD. The eight highest scores of BALD are close together in the unseen cloud; those of BatchBALD are spread over the unseen cloud and elsewhere."
 chosen = {
     "the 8 highest of BALD()": pick(said, al.BALD(), n=8),
-    "BatchBALD()": pick(said, selector=al.BatchBALD(), n=8),
+    "BatchBALD()": pick(said, selector=al.selectors.BatchBALD(), n=8),
 }
 outputs = dict(zip(said.ids.tolist(), said.probabilities))
 figure, axes = plt.subplots(1, 2, figsize=(6.4, 2.8), layout="constrained")
@@ -367,7 +367,7 @@ assert top_alone > batch_alone
 #
 # Two limits are worth knowing. First, labels can reveal at most which of the K opinions is right:
 # `log K` nats, which is 3.9 for 50 opinions. In large batches the last picks are therefore left to
-# chance. `al.power_bald` draws at random from the start, and costs less (Kirsch et al. 2023).
+# chance. `al.papers.power_bald` draws at random from the start, and costs less (Kirsch et al. 2023).
 # Second, BALD measures information about the *model*, even in regions where no predictions are
 # needed; `al.EPIG` measures information about the predictions that matter (Bickford Smith et al.
 # 2023).

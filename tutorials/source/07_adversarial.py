@@ -36,7 +36,7 @@ torch.set_num_threads(1)  # such a small network is fastest on one thread
 # A *discriminator*, or *critic*, is a network that outputs one number per sample. It is trained to
 # be low on annotated samples and high on the rest. Its output could grow without bound, so a
 # penalty keeps its slope near 1 (Gulrajani et al. 2017). Then the output acts like a height: two
-# samples can differ much in height only if they are far apart.
+# samples can differ a lot in height only if they are far apart.
 #
 # We use three clouds in the plane. In two of them, eight samples each are annotated; in the third,
 # none.
@@ -299,7 +299,7 @@ print(strategy.acquisition)
 
 # %% [markdown]
 # By default the uncertainty decides, and the critic chooses among candidates of about the same
-# rank. You can change the weight without training again:
+# rank. You can change `discriminator_weight` without training again:
 
 # %%
 strategy = start(0, adversarial_weight=0)

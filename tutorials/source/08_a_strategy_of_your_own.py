@@ -368,9 +368,9 @@ class HalfTrust(al.Selector):
 al.course.check("08-b", HalfTrust())
 
 # %% [markdown]
-# **Exercise 08-c.** Write a learner that trains on noisy images. Add a random number to each pixel
-# of each batch, from a normal distribution with mean 0 and standard deviation 0.1. The loss is
-# `cross_entropy`, as before. Images that are scored for a query stay unchanged.
+# **Exercise 08-c.** Write a learner that trains on noisy images. Add a random number to each
+# pixel of each batch, from a normal distribution with mean 0 and standard deviation 0.1. The loss
+# is `cross_entropy`, as before. Images that are scored for a query stay unchanged.
 
 
 # %% nbgrader={"grade": false, "grade_id": "08-c", "locked": false, "schema_version": 3, "solution": true, "task": false}

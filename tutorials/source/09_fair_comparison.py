@@ -89,8 +89,8 @@ study = {"seeds": range(6), "rounds": 5, "query_size": 20, "progress": False}
 short = al.compare({"uniform": uniform, "margin": margin}, train, max_steps=10, **study)
 
 # %% [markdown]
-# The next cell takes longest, about half a minute. It runs all three strategies with 100 steps per
-# round; we need these runs later for the fair comparison.
+# The next cell takes the longest, about half a minute. It runs all three strategies with 100 steps
+# per round; we need these runs later for the fair comparison.
 
 # %%
 equal = al.compare(
@@ -282,7 +282,7 @@ assert found["uniform"] > 0
 print(textwrap.fill(equal.verdict(), 96))
 
 # %% tags=["hidden"]
-assert equal.verdict().startswith("Nothing was shown to beat uniform.")
+assert equal.verdict().startswith("No strategy was shown to beat uniform.")
 
 # %% [markdown]
 # ## Checklist

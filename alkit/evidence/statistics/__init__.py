@@ -1,4 +1,4 @@
-"""Measures and tests of learning curves, on plain arrays: T trials, R rounds, S strategies."""
+"""Measures and tests of learning curves, on plain arrays of T trials, R rounds, S strategies."""
 
 from alkit.evidence.statistics.curves import areas, monotone
 from alkit.evidence.statistics.intervals import bootstrap_interval, t_interval

@@ -1,4 +1,4 @@
-"""What a learning curve comes to: one number a trial."""
+"""Summaries of learning curves: one number per trial."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from scipy.optimize import isotonic_regression
 
 
 def areas(annotated: np.ndarray, values: np.ndarray, *, log: bool = False) -> np.ndarray:
-    """The area under each budget curve: the mean result over the labels spent, by trapezoids.
+    """Area under each budget curve: the mean result over the labels spent, by trapezoids.
 
-    With ``log`` the mean is taken over the logarithm of the labels, so that the low budgets, where
-    a curve is steep, weigh as much as the high ones.
+    With ``log``, the mean is taken over the logarithm of the labels. Low budgets, where a curve is
+    steep, then weigh as much as high ones.
 
     Args:
         annotated: ``(R,)`` labels at each point, ascending.
-        values: ``(T, R)`` the result of each trial there.
-        log: over the logarithm; NaN where a curve starts at no label.
+        values: ``(T, R)`` results of each trial at these points.
+        log: mean over the logarithm; NaN if a curve starts without labels.
 
     Returns:
-        ``(T,)``, in the unit of ``values``; of a single point, its value.
+        ``(T,)``, in the unit of ``values``; for a single point, its value.
     """
     if len(annotated) < 2:
         return values.mean(1)
@@ -32,11 +32,11 @@ def areas(annotated: np.ndarray, values: np.ndarray, *, log: bool = False) -> np
 
 
 def monotone(values: np.ndarray, *, rising: bool = True) -> np.ndarray:
-    """The curves that never fall (or never rise) nearest to these, by isotonic regression.
+    """Nearest curves that never fall (or never rise), by isotonic regression.
 
     Args:
         values: ``(T, R)``.
-        rising: whether a good curve rises.
+        rising: True if higher is better.
 
     Returns:
         ``(T, R)``. Cost: O(T R).

@@ -11,19 +11,19 @@ LEVEL = 0.95
 
 
 def bootstrap_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """95 % interval of the mean over trials, by the bootstrap: 10,000 resamples, always the same.
+    """95 % bootstrap interval of the mean over trials: 10,000 resamples, always the same.
 
-    The percentiles are taken further out for few trials, by the factor that makes a t interval
+    With few trials, the percentiles are taken further out, by the factor that makes a t interval
     wider than a normal one (Hesterberg 2015, "What teachers should know about the bootstrap",
-    section 4.3): plain percentiles of five trials cover about 84 %, not 95 %. Below six trials the
-    interval comes close to the range of the trials, and cannot be wider.
+    section 4.3): plain percentiles of five trials cover about 84 %, not 95 %. Below six trials, the
+    interval comes close to the range of the trials, which it cannot exceed.
 
     Args:
-        values: ``(T, ...)``, a trial each.
+        values: ``(T, ...)``, one entry per trial.
 
     Returns:
-        Lower and upper ends, each of the shape of a trial; NaN for one trial. Cost: 10,000 T for
-        each number of a trial.
+        Lower and upper ends, each with the shape of one trial; NaN for one trial. Cost: 10,000 T
+        for each number of a trial.
     """
     values = np.asarray(values, dtype=float)
     trials = len(values)
@@ -43,9 +43,8 @@ def t_interval(differences: np.ndarray, overlap: float = 0.0) -> tuple[float, fl
     """95 % interval of a mean difference over paired trials, by Student's t.
 
     Args:
-        differences: ``(T,)``, one a trial.
-        overlap: test samples for each training sample, where trials resample the split; see
-            ``t_test``.
+        differences: ``(T,)``, one per trial.
+        overlap: test samples / training samples if trials resample the split; see ``t_test``.
 
     Returns:
         Lower and upper end; NaN for one trial.
@@ -59,11 +58,11 @@ def t_interval(differences: np.ndarray, overlap: float = 0.0) -> tuple[float, fl
 
 
 def resamples(trials: int, count: int = 10_000) -> np.ndarray:
-    """Trials drawn with replacement, ``(count, T)`` positions: the same ones in each call."""
+    """Trials drawn with replacement: ``(count, T)`` positions, the same in each call."""
     return np.random.default_rng(0).integers(trials, size=(count, trials))
 
 
 def tail(trials: int) -> float:
-    """The share of resamples to leave out at each end, for an interval of 95 %."""
+    """Share of resamples to cut off at each end for a 95 % interval."""
     wider = math.sqrt(trials / (trials - 1))
     return float(stats.norm.cdf(-wider * stats.t.ppf((1 + LEVEL) / 2, trials - 1)))

@@ -1,8 +1,8 @@
-"""Labels that a level costs, and labels saved: what was not reached is never made up.
+"""Labels needed to reach a level, and labels saved, without guesses for trials that did not.
 
-A trial that did not reach a level would need more labels than it spent, and nobody knows how many.
-So its labels are carried as bounds, from those spent to infinity, through medians, differences and
-the bootstrap: what comes out is "at least", "at most" or "unknown" where that is all there is.
+A trial that did not reach a level would need more labels than it spent; how many more is unknown.
+Its labels are therefore bounds, from the labels spent to infinity. Medians, differences and the
+bootstrap propagate these bounds, so a result may be "at least", "at most" or "unknown".
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ def labels_needed(
 ) -> np.ndarray:
     """Fewest labels at which each trial reached a level, on its monotone curve.
 
-    Straight lines join the points of the isotonic fit. A level that the first point has cost the
-    labels of that point.
+    Straight lines join the points of the isotonic fit. A level that the first point already
+    reaches costs the labels of that point.
 
     Args:
         annotated: ``(R,)`` labels at each point, ascending.
-        values: ``(T, R)`` the result of each trial there.
-        level: to reach.
-        rising: whether higher is better.
+        values: ``(T, R)`` results of each trial at these points.
+        level: the result to reach.
+        rising: True if higher is better.
 
     Returns:
         ``(T,)`` labels; ``inf`` where the level was not reached.
@@ -40,7 +40,7 @@ def labels_needed(
 
 
 def _first(annotated: np.ndarray, curve: np.ndarray, level: float) -> float:
-    slack = 1e-12 * max(1.0, abs(level))  # a mean of equal values may be rounded to below them
+    slack = 1e-12 * max(1.0, abs(level))  # rounding can put a mean of equal values below them
     place = int(np.searchsorted(curve, level - slack))
     if place == len(curve):
         return math.inf
@@ -52,13 +52,14 @@ def _first(annotated: np.ndarray, curve: np.ndarray, level: float) -> float:
 
 @dataclass(frozen=True)
 class Bounds:
-    """A median number of labels, with its 95 % interval; open where trials leave it open.
+    """Bounds of a median number of labels, with a 95 % interval that may be open.
 
     Attributes:
-        least: the least that it can be; ``-inf`` where nothing is known.
-        most: the most; the same as ``least`` where the number is known, ``inf`` where not.
-        low: lower end of the interval by the bootstrap over trials, NaN for one trial.
-        high: upper end.
+        least: the smallest possible value; ``-inf`` if unknown.
+        most: the largest possible value; equal to ``least`` if the number is known, ``inf`` if
+            unknown.
+        low: lower end of the interval, by the bootstrap over trials; NaN for one trial.
+        high: upper end of the interval.
     """
 
     least: float
@@ -83,11 +84,11 @@ def in_words(least: float, most: float) -> str:
 
 
 def median_needed(needed: np.ndarray, spent: float) -> Bounds:
-    """The median over trials of the labels that a level cost, with its interval.
+    """Median over trials of the labels needed to reach a level, with its interval.
 
     Args:
-        needed: ``(T,)`` of ``labels_needed``.
-        spent: the labels at the end of the trials: what was not reached costs more.
+        needed: ``(T,)``, from ``labels_needed``.
+        spent: labels at the end of the trials; a level that was not reached costs more.
     """
     low, high = _possible(needed, spent)
     return _bounds(len(needed), lambda t: (np.median(low[t], -1), np.median(high[t], -1)))
@@ -96,15 +97,16 @@ def median_needed(needed: np.ndarray, spent: float) -> Bounds:
 def labels_saved(
     reference: np.ndarray, reference_spent: float, needed: np.ndarray, spent: float
 ) -> Bounds:
-    """Labels saved at one level: median of the reference less median of the other.
+    """Labels saved at one level: median of the reference minus median of the other strategy.
 
-    The interval resamples trials, the same ones for both, since they are paired.
+    For the interval, both strategies are resampled with the same trials, since these are paired.
 
     Args:
-        reference: ``(T,)`` labels that the reference needed, ``inf`` where it did not arrive.
-        reference_spent: the labels at the end of its trials.
-        needed: ``(T,)`` labels of the other in the same trials.
-        spent: the labels at the end of its trials.
+        reference: ``(T,)`` labels that the reference needed; ``inf`` where it did not reach the
+            level.
+        reference_spent: labels at the end of the reference's trials.
+        needed: ``(T,)`` labels that the other strategy needed in the same trials.
+        spent: labels at the end of the other strategy's trials.
 
     Returns:
         Labels saved; negative where the reference needed fewer.
@@ -130,7 +132,7 @@ def _bounds(trials: int, of: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray
         return Bounds(least, most, math.nan, math.nan)
     fewest, highest = of(resamples(trials))
     share = tail(trials)
-    # whole order statistics: between a number and infinity there is nothing to interpolate
+    # order statistics, since interpolation between a number and infinity is not possible
     low = float(np.quantile(fewest, share, method="lower"))
     high = float(np.quantile(highest, 1 - share, method="higher"))
     return Bounds(least, most, low, high)

@@ -10,10 +10,10 @@ from alkit.evidence.statistics.significance import t_test
 
 
 def checkpoints(reference: np.ndarray) -> list[int]:
-    """Rounds at which strategies are compared: 1, 2, 4, 8 ..., until the reference is done.
+    """Rounds at which strategies are compared: 1, 2, 4, 8, ... until the reference levels off.
 
-    That is the first of them at which its mean result is within 1 % of the last one. Round 0 is
-    left out, where paired strategies are the same model. (A trial of one round has only that.)
+    The last of these rounds is the first one whose mean result is within 1 % of the final one.
+    Round 0, where paired strategies are the same model, is used only if there is no other round.
 
     Args:
         reference: ``(R,)`` mean result of the reference in each round.
@@ -29,20 +29,20 @@ def checkpoints(reference: np.ndarray) -> list[int]:
 
 
 def penalties(values: np.ndarray, rounds: Sequence[int], *, rising: bool = True) -> np.ndarray:
-    """Who beat whom, in which share of some rounds (Ash et al. 2020, "BADGE", section 4).
+    """Share of rounds in which the row beat the column (Ash et al. 2020, "BADGE", section 4).
 
-    At each round the row wins and the column loses where a two-sided paired t-test of their
-    results is below 0.05. The mean of a column is the penalty of its strategy: lower is better.
-    Matrices of several data sets may be added. (The paper shows the same orientation; code of
-    others also has the transpose.)
+    In each round, the better strategy wins if a two-sided paired t-test of the results gives p
+    below 0.05. The mean of a column is the penalty of its strategy; lower is better. Matrices of
+    several data sets may be added. (The paper uses the same orientation; some published code uses
+    the transpose.)
 
     Args:
         values: ``(S, T, R)`` results of S strategies in the same T trials of R rounds.
-        rounds: those to compare at: ``checkpoints``.
-        rising: whether higher is better.
+        rounds: rounds at which to compare, as from ``checkpoints``.
+        rising: True if higher is better.
 
     Returns:
-        ``(S, S)`` in [0, 1], zeros on the diagonal; all zero for one trial. Cost: S^2 tests a
+        ``(S, S)`` in [0, 1], zeros on the diagonal; all zero for one trial. Cost: S^2 tests per
         round.
     """
     matrix = np.zeros((len(values), len(values)))

@@ -1,4 +1,4 @@
-"""How many trials a difference asks for."""
+"""Power of a comparison, and the number of trials needed to detect a difference."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from scipy import stats
 
 
 def power(trials: int, difference: float, spread: float) -> float:
-    """The chance that a paired t-test finds a difference, two-sided, at 0.05.
+    """Probability that a two-sided paired t-test at 0.05 detects a difference.
 
-    Exact: the square of a noncentral t is a noncentral F, which holds both sides.
+    Exact: the square of a noncentral t is a noncentral F, which covers both sides.
 
     Args:
-        trials: paired trials, at least 2.
+        trials: number of paired trials, at least 2.
         difference: the true mean difference.
         spread: standard deviation of the differences over trials, above 0.
 
     Returns:
-        In [0.05, 1].
+        A probability in [0.05, 1].
     """
     free = trials - 1
     edge = stats.t.ppf(0.975, free)
@@ -27,15 +27,15 @@ def power(trials: int, difference: float, spread: float) -> float:
 
 
 def trials_needed(difference: float, spread: float, chance: float = 0.8) -> float:
-    """Paired trials with which a t-test at 0.05 finds a difference with this chance.
+    """Number of paired trials with which a t-test at 0.05 detects a difference.
 
     Args:
-        difference: the true mean difference that should be found.
+        difference: the true mean difference to detect.
         spread: standard deviation of the differences over trials.
-        chance: of finding it, the power.
+        chance: probability of detecting it, the power.
 
     Returns:
-        A whole number, at least 2; ``inf`` for no difference, NaN where the spread is not known.
+        A whole number, at least 2; ``inf`` for no difference, NaN if the spread is unknown.
         Cost: a few dozen evaluations of the noncentral F distribution.
     """
     if math.isnan(spread) or math.isnan(difference):

@@ -1,4 +1,4 @@
-"""Tests of paired differences: could trials of two equal strategies differ so much?"""
+"""Tests of paired differences: could two equally good strategies differ this much by chance?"""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from scipy import stats
 def t_test(differences: np.ndarray, overlap: float = 0.0) -> float:
     """Two-sided p of a mean difference over paired trials: Student's t, corrected for overlap.
 
-    Trials that share their data split, and differ by seeds, are independent: ``overlap`` 0, the
-    paired t-test. Where each trial draws a split of its own from the same samples, training sets
-    overlap and the plain test finds too much: with ``overlap`` = test samples / training samples
-    this is the corrected resampled t-test of Nadeau and Bengio (2003),
+    Trials that share one data split and differ in their seeds are independent: ``overlap`` is 0,
+    and this is the paired t-test. If each trial draws its own split from the same samples, training
+    sets overlap and the plain test finds too many differences. With ``overlap`` = test samples /
+    training samples, this is the corrected resampled t-test of Nadeau and Bengio (2003),
     ``t = mean / (sd * sqrt(1 / T + overlap))``.
 
-    Differences that are all the same leave no spread to judge by. Then p is that of their signs:
-    2 / 2^T, or 1 where they are all zero.
+    If all differences are equal, there is no spread to test against. Then p is that of the sign
+    test: 2 / 2^T, or 1 if all differences are zero.
 
     Args:
-        differences: ``(T,)``, one a trial.
-        overlap: test samples / training samples, where trials resample the split.
+        differences: ``(T,)``, one per trial.
+        overlap: test samples / training samples if trials resample the split, else 0.
 
     Returns:
         p in (0, 1]; NaN for one trial.
@@ -42,14 +42,14 @@ def t_test(differences: np.ndarray, overlap: float = 0.0) -> float:
 def signed_rank_test(differences: np.ndarray) -> float:
     """Two-sided p of Wilcoxon's signed-rank test (1945), exact up to 13 trials, ties included.
 
-    It asks less of the data than the t-test: symmetry in place of a normal distribution. Trials
-    without a difference say nothing and are left out.
+    It assumes less than the t-test: symmetry instead of a normal distribution. Trials without a
+    difference carry no information and are left out.
 
     Args:
-        differences: ``(T,)``, one a trial.
+        differences: ``(T,)``, one per trial.
 
     Returns:
-        p in (0, 1], never below ``least_p``; 1 where no trial differs.
+        p in (0, 1], never below ``least_p``; 1 if no trial differs.
     """
     differences = np.asarray(differences, dtype=float)
     differing = differences[differences != 0]
@@ -57,17 +57,17 @@ def signed_rank_test(differences: np.ndarray) -> float:
     if not trials:
         return 1.0
     if trials > 13:
-        result: Any = stats.wilcoxon(differing)  # exact up to 50 trials, where no two are tied
+        result: Any = stats.wilcoxon(differing)  # exact up to 50 trials without ties
         return float(result.pvalue)
     ranks = stats.rankdata(abs(differing))
-    signs = (np.arange(2**trials)[:, None] >> np.arange(trials)) % 2 * 2 - 1  # all that can be
+    signs = (np.arange(2**trials)[:, None] >> np.arange(trials)) % 2 * 2 - 1  # all patterns
     return float(np.mean(abs(signs @ ranks) >= abs(np.sign(differing) @ ranks)))
 
 
 def least_p(trials: int) -> float:
-    """The least two-sided p that signs or signed ranks of so many trials can give: 2 / 2^T.
+    """Smallest two-sided p that signs or signed ranks of T trials can give: 2 / 2^T.
 
-    0.0625 for 5 trials, so that no difference whatever is significant at 0.05; 0.03 for 6.
+    For 5 trials it is 0.0625, so no difference is significant at 0.05; for 6 it is 0.03.
     """
     return min(1.0, 2.0 ** (1 - trials))
 
@@ -75,12 +75,12 @@ def least_p(trials: int) -> float:
 def holm(p: Sequence[float]) -> np.ndarray:
     """p-values of several tests after Holm's correction (1979): ``(M,)`` to ``(M,)``.
 
-    The chance that any of them falls below 0.05 with no true difference is at most 0.05.
-    NaN stands for a test that could not be made: it stays, and does not count.
+    Without any true difference, the probability that any of them falls below 0.05 is at most 0.05.
+    NaN marks a test that could not be made: it stays NaN and is not counted.
     """
     given = np.asarray(p, dtype=float)
     adjusted = np.full(len(given), math.nan)
-    order = np.argsort(given)[: int(np.isfinite(given).sum())]  # NaN is sorted to the end
+    order = np.argsort(given)[: int(np.isfinite(given).sum())]  # NaN sorts last
     raised = given[order] * np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(raised))
     return adjusted

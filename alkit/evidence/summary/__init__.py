@@ -1,4 +1,4 @@
-"""What a comparison found, as tables: records in, plain rows out."""
+"""Summary tables of a comparison: records in, plain rows out."""
 
 from alkit.evidence.summary.levels import labels_saved, labels_to
 from alkit.evidence.summary.measures import budgets, tests, trials_needed

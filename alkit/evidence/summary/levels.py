@@ -1,4 +1,4 @@
-"""Labels that a level costs, and labels saved."""
+"""Labels needed to reach a level, and labels saved."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from alkit.evidence.summary.trials import Trials, trials
 
 
 def labels_to(records: Records, level: float) -> Table:
-    """The labels that each strategy needed to reach a level.
+    """Labels that each strategy needed to reach a level.
 
-    Keys: ``strategy``, ``level``, ``trials``, ``reached`` (how many of them reached it), ``labels``
-    (the median over trials; ``inf`` where half of them or more did not reach it), ``labels_least``
-    and ``labels_most`` (what the median can be), ``labels_low`` and ``labels_high`` (its 95 %
-    interval, open at ``inf``), ``each`` (labels of each trial, ``inf`` where it did not arrive).
+    Keys: ``strategy``, ``level``, ``trials``, ``reached`` (number of trials that reached it),
+    ``labels`` (the median over trials; ``inf`` if half of them or more did not reach it),
+    ``labels_least`` and ``labels_most`` (bounds of the median), ``labels_low`` and ``labels_high``
+    (its 95 % interval, open at ``inf``), ``each`` (labels of each trial, ``inf`` if it did not
+    reach the level).
     """
     found = trials(records)
     rows = []
@@ -49,17 +50,17 @@ def labels_to(records: Records, level: float) -> Table:
 
 
 def labels_saved(records: Records, level: float | None = None) -> Table:
-    """The labels that each strategy saved against the reference, at the same level.
+    """Labels that each strategy saved relative to the reference, at the same level.
 
-    The median that the reference needed less the median that the strategy needed, in paired
-    trials; below zero it cost more. Keys: ``strategy``, ``reference``, ``level``, ``trials``,
-    ``saved_least`` and ``saved_most`` (the same number where it is known; open where a level was
-    not reached), ``saved_low`` and ``saved_high`` (95 %, bootstrap over trials, open likewise).
+    The median that the reference needed minus the median that the strategy needed, in paired
+    trials; negative if the strategy needed more. Keys: ``strategy``, ``reference``, ``level``,
+    ``trials``, ``saved_least`` and ``saved_most`` (the same number if it is known; open if a level
+    was not reached), ``saved_low`` and ``saved_high`` (95 %, bootstrap over trials, possibly open).
 
     Args:
-        records: of a comparison.
-        level: Default: what the reference reached at the end, in half of its trials or more, on
-            monotone curves: a fall in the last round does not lower it.
+        records: records of a comparison.
+        level: the result to reach. Default: the final result that half or more of the reference's
+            trials reached, on monotone curves, so a drop in the last round does not lower it.
     """
     found = trials(records)
     level = final_level(found) if level is None else float(level)
@@ -92,7 +93,7 @@ def labels_saved(records: Records, level: float | None = None) -> Table:
 
 
 def final_level(found: Trials) -> float:
-    """What the reference reached at the end of its monotone curves, in half of the trials."""
+    """The result that half of the reference's trials reached at the end of monotone curves."""
     ends = monotone(found.curves(found.reference), rising=found.rising)[:, -1]
     method = "lower" if found.rising else "higher"
     return float(np.quantile(ends, 0.5, method=method))

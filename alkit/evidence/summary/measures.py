@@ -1,4 +1,4 @@
-"""What a comparison found, measure by measure: each a table with a row a strategy, or a budget."""
+"""The measures of a comparison, each a table with one row per strategy or per budget."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from alkit.evidence.summary.trials import trials
 
 
 def budgets(records: Records) -> Table:
-    """The result at each budget: a row a strategy and round.
+    """Result at each budget: one row per strategy and round.
 
     Keys: ``strategy``, ``annotated``, ``trials``, ``mean``, and ``low`` and ``high``, its 95 %
     interval by the bootstrap over trials (NaN for one trial).
@@ -45,15 +45,15 @@ def budgets(records: Records) -> Table:
 
 
 def tests(records: Records) -> Table:
-    """Each strategy against the reference, by the areas of paired trials.
+    """Test of each strategy against the reference, by the areas of paired trials.
 
-    The area under the budget curve is the one number that is tested: a test at every round would
-    find something by chance. Keys: ``strategy``, ``reference``, ``trials`` (paired), ``gain`` (mean
-    difference of areas, above zero is better), ``gain_low`` and ``gain_high`` (95 %, Student's t),
-    ``test`` ("paired t", or "corrected resampled t" where the protocol says that trials resample
-    the split), ``p_alone`` (its p), ``p`` (after Holm's correction for the number of strategies;
-    what a verdict goes by), ``p_signed_rank`` (Wilcoxon's, uncorrected) and ``least_signed_rank``
-    (the least that it can be with so many trials). NaN where one trial leaves nothing to test.
+    Only the area under the budget curve is tested: a test at every round would find differences by
+    chance. Keys: ``strategy``, ``reference``, ``trials`` (paired), ``gain`` (mean difference of
+    areas, above zero is better), ``gain_low`` and ``gain_high`` (95 %, Student's t), ``test``
+    ("paired t", or "corrected resampled t" if the protocol states that trials resample the split),
+    ``p_alone`` (p of that test), ``p`` (after Holm's correction for the number of strategies; the
+    verdict uses this one), ``p_signed_rank`` (Wilcoxon's, uncorrected) and ``least_signed_rank``
+    (its smallest possible value with that many trials). NaN if there is only one trial.
     """
     found = trials(records)
     rows = []
@@ -81,14 +81,14 @@ def tests(records: Records) -> Table:
 
 
 def trials_needed(records: Records, difference: float) -> dict[str, float]:
-    """Paired trials in which each strategy would show a difference in area, at 80 % power.
+    """Number of paired trials that each strategy needs to show a difference in area, at 80 % power.
 
-    From the spread of its differences to the reference so far. See
+    Computed from the spread of its differences from the reference so far. See
     ``alkit.evidence.statistics.trials_needed``.
 
     Args:
-        records: of a comparison, as a pilot.
-        difference: of the areas, that should be found if it is there.
+        records: records of a comparison, used as a pilot.
+        difference: the true difference of the areas to detect.
 
     Raises:
         RecordsError: one trial has no spread.
@@ -96,7 +96,7 @@ def trials_needed(records: Records, difference: float) -> dict[str, float]:
     found = trials(records)
     gains = {name: found.gains(name) for name in found.others}
     if any(len(each) < 2 for each in gains.values()):
-        raise RecordsError("one trial has no spread to plan with: run two or more seeds first.")
+        raise RecordsError("one trial has no spread to plan from: run at least two seeds first.")
     return {
         name: statistics.trials_needed(difference, float(each.std(ddof=1)))
         for name, each in gains.items()

@@ -1,4 +1,4 @@
-"""Who beat whom: the penalty matrix of a comparison."""
+"""The pairwise penalty matrix of a comparison."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from alkit.evidence.summary.trials import trials
 
 @dataclass(frozen=True, eq=False)
 class Penalties:
-    """The pairwise penalty matrix: the row beat the column in this share of the rounds.
+    """Pairwise penalty matrix: the share of rounds in which the row beat the column.
 
     Attributes:
-        strategies: S names, of the rows and the columns.
-        matrix: ``(S, S)`` in [0, 1]; ``alkit.evidence.statistics.penalties``.
-        annotated: labels at the rounds that were compared.
+        strategies: S names, for both rows and columns.
+        matrix: ``(S, S)`` in [0, 1], from ``alkit.evidence.statistics.penalties``.
+        annotated: labels at the compared rounds.
     """
 
     strategies: list[str]
@@ -29,7 +29,7 @@ class Penalties:
 
     @property
     def penalty(self) -> dict[str, float]:
-        """The mean of each column, the penalty of its strategy: lower is better."""
+        """The penalty of each strategy, the mean of its column: lower is better."""
         return dict(zip(self.strategies, self.matrix.mean(0).tolist()))
 
     def __repr__(self) -> str:
@@ -42,14 +42,17 @@ class Penalties:
 
 
 def penalties(records: Records) -> Penalties:
-    """Who beat whom: ``alkit.evidence.statistics.penalties`` over the seeds that all strategies finished."""
+    """Penalty matrix over the seeds that all strategies finished.
+
+    See ``alkit.evidence.statistics.penalties``.
+    """
     found = trials(records)
     shared = set.intersection(*(set(seeds) for seeds in found.values.values()))
     names = list(found.values)
     curves = [[found.values[name][seed] for seed in sorted(shared)] for name in names]
     values = np.array(curves).reshape(len(names), -1, len(found.annotated))
     if not shared:
-        raise RecordsError("no seed has been finished by all strategies: nothing is paired.")
+        raise RecordsError("no seed has been finished by all strategies, so no trials are paired.")
     rounds = statistics.checkpoints(values[names.index(found.reference)].mean(0))
     matrix = statistics.penalties(values, rounds, rising=found.rising)
     return Penalties(names, matrix, found.annotated[rounds].tolist())

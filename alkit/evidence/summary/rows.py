@@ -1,4 +1,4 @@
-"""The summary of a comparison: one row a strategy."""
+"""The summary of a comparison: one row per strategy."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ PHASES = ("train", "test", "score", "select")
 
 
 def summary(records: Records) -> Table:
-    """One row a strategy, over its finished trials.
+    """Summary with one row per strategy, over its finished trials.
 
     Keys, all plain values: ``strategy``, ``trials``, ``labels`` (at the end); ``final`` (mean
-    result there), ``final_low`` and ``final_high`` (worst and best trial); ``area`` (mean result
-    over the labels spent, by trapezoids), ``area_low`` and ``area_high`` (95 %, bootstrap over
-    trials), ``area_log`` (over the logarithm of the labels: low budgets weigh more); ``gain``
-    (mean difference of areas to the reference over paired trials, above zero is better),
+    result there), ``final_low`` and ``final_high`` (lowest and highest trial); ``area`` (mean
+    result over the labels spent, by trapezoids), ``area_low`` and ``area_high`` (95 %, bootstrap
+    over trials), ``area_log`` (over the logarithm of the labels: low budgets weigh more); ``gain``
+    (mean difference of areas from the reference over paired trials, above zero is better),
     ``gain_low`` and ``gain_high`` (95 %, Student's t), ``trials_ahead`` (trials with a gain above
-    zero), ``p`` (paired t, after Holm's correction); ``level`` (what the reference reached at the
-    end), ``saved_least``, ``saved_most``, ``saved_low``, ``saved_high`` (labels saved there, see
-    ``labels_saved``); ``steps`` (gradient steps of the last round), ``steps_a_trial``;
-    ``seconds_a_trial``, ``seconds_a_round``, and of these ``seconds_train``, ``seconds_test``,
-    ``seconds_score``, ``seconds_select`` a round. NaN where there is nothing to say: the
-    reference against itself, a test of one trial, seconds that were not recorded.
+    zero), ``p`` (paired t, after Holm's correction); ``level`` (the final result of the
+    reference), ``saved_least``, ``saved_most``, ``saved_low``, ``saved_high`` (labels saved at
+    that level, see ``labels_saved``); ``steps`` (gradient steps of the last round),
+    ``steps_a_trial`` (per trial); ``seconds_a_trial`` and ``seconds_a_round`` (per trial and per
+    round), with the parts per round ``seconds_train``, ``seconds_test``, ``seconds_score``,
+    ``seconds_select``. NaN if undefined: the reference against itself, a test of one trial, seconds
+    that were not recorded.
     """
     found = trials(records)
     tested = {row["strategy"]: row for row in tests(records)}
@@ -66,7 +67,7 @@ SAVED = ("level", "saved_least", "saved_most", "saved_low", "saved_high")
 
 
 def _cost(records: Records, strategy: str, seeds: list[int]) -> Row:
-    """Steps and seconds of the finished trials of a strategy."""
+    """Steps and seconds of a strategy's finished trials."""
     rows = [row for row in records.rows if row["strategy"] == strategy and row["seed"] in seeds]
     rows.sort(key=lambda row: row["round"])
     seconds = {
@@ -95,11 +96,11 @@ def _compared(row: Row, words: str) -> str:
 SHOWN = {
     "strategy": lambda row: row["strategy"],
     "trials": lambda row: str(row["trials"]),
-    "at the end": lambda row: text(row["final"]),
+    "final": lambda row: text(row["final"]),
     "area (95 %)": lambda row: _between(row, "area"),
     "gain (95 %)": lambda row: _compared(row, _between(row, "gain")),
     "p": lambda row: text(row["p"]),
     "labels saved": lambda row: _compared(row, words_of(row, "saved")),
-    "steps a trial": lambda row: f"{row['steps_a_trial']:,.0f}",
-    "s a round": lambda row: text(row["seconds_a_round"]),
+    "steps per trial": lambda row: f"{row['steps_a_trial']:,.0f}",
+    "s per round": lambda row: text(row["seconds_a_round"]),
 }

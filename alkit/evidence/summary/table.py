@@ -14,7 +14,8 @@ class Table(list[Row]):
 
     Args:
         rows: dicts with the same keys.
-        shown: what to print: a heading to the text of a row. Default: every key.
+        shown: columns to print: a mapping from each heading to a function that returns the text of
+            a row. Default: every key.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ def _text_of(key: str) -> Callable[[Row], str]:
 
 
 def text(value: Any) -> str:
-    """A value for people: three digits, nothing for NaN."""
+    """A value as short text: three digits, empty for NaN."""
     if not isinstance(value, float):
         return str(value)
     if math.isnan(value):

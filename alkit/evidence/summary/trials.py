@@ -1,4 +1,4 @@
-"""The curves in records, trial by trial: what every measure starts from."""
+"""The curves of each trial in the records, the basis of every measure."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Trials:
 
     Attributes:
         reference: the strategy that the others are compared with.
-        rising: whether a higher result is better.
+        rising: True if a higher result is better.
         annotated: ``(R,)`` labels at each round.
-        values: of each strategy the result ``(R,)`` of each seed.
-        unfinished: trials with fewer rounds than others, left out.
-        overlap: test samples / training samples where trials resample the split; else 0.
+        values: results ``(R,)`` by strategy and seed.
+        unfinished: number of trials with fewer rounds than others, which are left out.
+        overlap: test samples / training samples if trials resample the split, else 0.
     """
 
     reference: str
@@ -41,7 +41,7 @@ class Trials:
 
     @property
     def spent(self) -> int:
-        """Labels at the end."""
+        """Number of labels at the end."""
         return int(self.annotated[-1])
 
     def curves(self, name: str) -> np.ndarray:
@@ -49,27 +49,27 @@ class Trials:
         return np.array(list(self.values[name].values()))
 
     def paired(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """The reference and a strategy in the seeds that both finished: ``(T, R)`` each."""
+        """Results of the reference and a strategy, ``(T, R)`` each, in seeds that both finished."""
         seeds = [seed for seed in self.values[self.reference] if seed in self.values[name]]
         both = [[self.values[who][seed] for seed in seeds] for who in (self.reference, name)]
         first, second = (np.array(rows).reshape(-1, len(self.annotated)) for rows in both)
         return first, second
 
     def gains(self, name: str) -> np.ndarray:
-        """How much better its area is than the reference's, in each paired trial: ``(T,)``."""
+        """Gain in area over the reference in each paired trial, ``(T,)``; above zero is better."""
         reference, other = (areas(self.annotated, values) for values in self.paired(name))
         return other - reference if self.rising else reference - other
 
 
 def trials(records: Records) -> Trials:
-    """The finished trials: those with the most rounds; the others are counted.
+    """The finished trials, which have the most rounds; the others are only counted.
 
     Raises:
-        RecordsError: no rows; a result that is no finite number; trials that were tested at
-            different numbers of labels; no finished trial of the reference.
+        RecordsError: there are no rows; a result is not finite; trials were tested at different
+            numbers of labels; the reference has no finished trial.
     """
     if not records.rows:
-        raise RecordsError("the records hold no rows yet: there is nothing to summarize.")
+        raise RecordsError("the records have no rows yet, so there is nothing to summarize.")
     metric, reference = records.metric, reference_of(records)
     found: dict[str, dict[int, list[tuple[int, int, float]]]] = {}
     for row in records.rows:
@@ -77,8 +77,8 @@ def trials(records: Records) -> Trials:
         if not math.isfinite(point[2]):
             raise RecordsError(
                 f"{metric} of {row['strategy']}, seed {row['seed']}, round {row['round']} "
-                f"is {point[2]}: no mean or test over it has a meaning. Leave that trial out of "
-                "the rows, or choose another metric."
+                f"is {point[2]}, so means and tests over it are meaningless. Remove that trial "
+                "from the rows, or choose another metric."
             )
         found.setdefault(row["strategy"], {}).setdefault(row["seed"], []).append(point)
     longest = max(len(points) for seeds in found.values() for points in seeds.values())
@@ -95,8 +95,7 @@ def trials(records: Records) -> Trials:
         (first, who), (second, other) = list(budgets.items())[:2]
         raise RecordsError(
             f"trials were tested at different numbers of labels: {who} at {list(first)}, {other} "
-            f"at {list(second)}. Their areas are not comparable; compare them in records of "
-            "their own."
+            f"at {list(second)}. Their areas are not comparable; compare them in separate records."
         )
     if not finished.get(reference):
         raise RecordsError(
@@ -120,13 +119,16 @@ def trials(records: Records) -> Trials:
 
 
 def reference_of(records: Records) -> str:
-    """What the others are compared with: as the protocol says; else uniform, or the first."""
+    """The strategy that the others are compared with.
+
+    The one named in the protocol, or else uniform, or else the first.
+    """
     names = records.strategies
     return records.protocol.get("reference") or ("uniform" if "uniform" in names else names[0])
 
 
 def rising(metric: str) -> bool:
-    """Whether higher is better: not for a loss, an error, a distance or a perplexity."""
+    """Return True if higher is better: not for a loss, an error, a distance or a perplexity."""
     return not any(word in metric.lower() for word in LOWER_IS_BETTER)
 
 

@@ -1,4 +1,4 @@
-"""Labels needed and saved: by hand, by brute force, and with what nobody knows left open."""
+"""Labels needed and saved: by hand, by brute force, and with unknown numbers left open."""
 
 import math
 

@@ -37,5 +37,5 @@ def test_only_seeds_that_all_strategies_finished_count(make_records):
     assert penalties(records).matrix[1, 0] == 1
     uniform = [r for r in records.rows if r["strategy"] == "uniform" and r["seed"] == 0]
     records.rows = uniform + [r for r in records.rows if r["strategy"] == "margin"]
-    with pytest.raises(RecordsError, match="nothing is paired"):
+    with pytest.raises(RecordsError, match="so no trials are paired"):
         penalties(records)

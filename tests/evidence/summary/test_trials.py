@@ -1,4 +1,4 @@
-"""What is read from records: finished and paired trials, and nothing that misleads."""
+"""Trials read from records: finished and paired ones, and errors for misleading ones."""
 
 import numpy as np
 import pytest
@@ -98,7 +98,7 @@ def test_only_trials_of_the_same_seed_are_paired(make_records):
     assert trials(records).gains("margin").tolist() == []
 
 
-def test_no_rows_a_result_that_is_no_number_and_unequal_budgets_are_errors(make_records):
+def test_no_rows_a_result_that_is_not_a_number_and_unequal_budgets_are_errors(make_records):
     with pytest.raises(RecordsError, match="no rows"):
         trials(Records())
     broken = make_records({"uniform": [[0.1, np.nan]]})

@@ -19,7 +19,7 @@ def test_what_is_below_the_distances_is_a_few_percent_below(metric, scale, offse
     ours = Centered.of(points(rows, metric), 100)
     expected = reference(points(rows, metric).factors[0], points(rows, metric).factors[0], metric)
     below = ours[:100].below(ours[100:], coarse=True).numpy()
-    error = 1e-6 * np.abs(rows.numpy()).max() * 40  # error of the reference: rounding of float32 rows
+    error = 1e-6 * np.abs(rows.numpy()).max() * 40  # error of the reference in float32
     assert (below <= expected[:100, 100:] + error).all()
     assert below[20, 100] == 0
     if offset < 10:
@@ -42,9 +42,7 @@ def test_what_is_below_holds_where_all_is_rounded_the_same_way():
     share=st.sampled_from([0, 0.01, 0.1, 0.5, 0.9]),
 )  # fmt: skip
 @settings(deadline=None, max_examples=15)
-def test_pairs_closer_than_a_radius_are_found_exactly(
-    metric, coarse, scale, offset, share, seed
-):
+def test_pairs_closer_than_a_radius_are_found_exactly(metric, coarse, scale, offset, share, seed):
     rows = 10.0**scale * (gaussian(200, 40, seed=seed) + offset)
     rows[120] = rows[20]
     ours = Centered.of(points(rows, metric), 100)
@@ -55,7 +53,7 @@ def test_pairs_closer_than_a_radius_are_found_exactly(
         radius = float(np.sort(expected, axis=None)[1]) / 2
     near = ours[:100].closer(ours[100:], radius, coarse).numpy()
     error = 1e-5 * radius + 1e-6 * np.abs(rows.numpy()).max() * 40 * (metric != "cosine")
-    clear = np.abs(expected - radius) > error  # error of the reference: rounding of float32 rows
+    clear = np.abs(expected - radius) > error  # error of the reference in float32
     assert clear.mean() > 0.9
     assert (near == (expected < radius))[clear].all()
     assert near[20, 20]

@@ -22,10 +22,10 @@ from alkit.selectors.probcover import inside
 KERNEL = partial(gaussian, 1.5)
 LEAVES = [
     al.ProbCover(radius=0.5),
-    al.MaxHerding(),
+    al.selectors.MaxHerding(),
     al.UncertaintyHerding(),
     al.FacilityLocation(),
-    al.FacilityLocationMutualInformation([0]),
+    al.selectors.FacilityLocationMutualInformation([0]),
 ]
 
 

@@ -28,7 +28,7 @@ def outputs(strategy, pool, ids):
 
 
 def test_by_default_the_unannotated_samples_are_the_targets(pool):
-    strategy = al.EPIGStrategy(Committee(), pool, seed=0).build()
+    strategy = al.Strategy(Committee(), pool, al.EPIG(), seed=0).build()
     ids = pool.unannotated_indices
     ours = outputs(strategy, pool, ids)
     query = strategy.query(6)
@@ -40,7 +40,7 @@ def test_by_default_the_unannotated_samples_are_the_targets(pool):
 
 def test_other_inputs_may_be_the_targets_and_need_no_label(pool, blobs):
     x = blobs(20, seed=9).tensors[0] + 5
-    strategy = al.EPIGStrategy(Committee(), pool, al.Power(4), targets=list(x), seed=0).build()
+    strategy = al.Strategy(Committee(), pool, al.EPIG(list(x)), al.Power(4), seed=0).build()
     with torch.no_grad():
         targets = al.Prediction(strategy.module.model.eval()(x))
     query = strategy.query(6)
@@ -50,26 +50,23 @@ def test_other_inputs_may_be_the_targets_and_need_no_label(pool, blobs):
 
 
 def test_targets_are_drawn_anew_each_round_and_the_same_for_a_seed(pool):
-    strategy = al.EPIGStrategy(Committee(), pool, num_targets=5, seed=0).build()
-    first = strategy.acquisition.targets
+    strategy = al.Strategy(Committee(), pool, al.EPIG(num_targets=5), seed=0).build()
+    first = strategy.criterion.at(strategy.context).targets
     assert len(first) == 5
-    assert strategy.acquisition.targets.equal(first)
-    assert (
-        not al.EPIGStrategy(Committee(), pool, num_targets=5, seed=1)
-        .build()
-        .acquisition.targets.equal(first)
-    )
+    assert strategy.criterion.at(strategy.context).targets.equal(first)
+    other = al.Strategy(Committee(), pool, al.EPIG(num_targets=5), seed=1).build()
+    assert not other.criterion.at(other.context).targets.equal(first)
     strategy.query_and_update(3)
-    assert not strategy.acquisition.targets.equal(first)
+    assert not strategy.criterion.at(strategy.context).targets.equal(first)
 
 
 def test_one_sample_of_the_posterior_tells_nothing_and_the_doctor_says_so(pool, net):
-    query = al.EPIGStrategy(net(), pool, seed=0).build().query(5)
+    query = al.Strategy(net(), pool, al.EPIG(), seed=0).build().query(5)
     assert np.abs(query.scores).max() < 1e-6
-    assert query.evidence.disagreement == ("EPIG(36 targets)",)
+    assert query.trace.disagreement == ("EPIG(36 targets)",)
 
 
 @pytest.mark.parametrize("wrong", [0, 1.5, True])
 def test_a_number_of_targets_that_cannot_be_raises(pool, net, wrong):
     with pytest.raises(ConfigurationError, match="num_targets"):
-        al.EPIGStrategy(net(), pool, num_targets=wrong)
+        al.EPIG(num_targets=wrong)

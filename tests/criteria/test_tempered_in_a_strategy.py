@@ -20,14 +20,18 @@ def loud(net):
     return net
 
 
+def fitted(strategy):
+    return strategy.criterion.at(strategy.context).temperature
+
+
 def test_the_temperature_is_that_of_the_held_out_samples(pool, held_out, net):
-    strategy = al.CalibratedStrategy(loud(net()), pool, al.Entropy(), val_pool=held_out, seed=0)
+    strategy = al.Strategy(loud(net()), pool, al.Tempered(al.Entropy()), val_pool=held_out, seed=0)
     strategy.build()
     ids = held_out.annotated_indices
     x, y = held_out._samples.dataset.tensors
     with torch.no_grad():
         expected = al.fit_temperature(al.Prediction(strategy.module.model.eval()(x[ids])), y[ids])
-    found = strategy.calibrate()
+    found = fitted(strategy)
     assert found.value == pytest.approx(expected.value, rel=1e-4)
     assert (found.labels, found.ece_before) == (30, pytest.approx(expected.ece_before, abs=1e-5))
     assert found.value > 1
@@ -35,9 +39,9 @@ def test_the_temperature_is_that_of_the_held_out_samples(pool, held_out, net):
 
 
 def test_a_query_scores_the_tempered_outputs(pool, held_out, net):
-    strategy = al.CalibratedStrategy(loud(net()), pool, al.Entropy(), val_pool=held_out, seed=0)
+    strategy = al.Strategy(loud(net()), pool, al.Tempered(al.Entropy()), val_pool=held_out, seed=0)
     strategy.build()
-    temperature = strategy.calibrate()
+    temperature = fitted(strategy)
     query = strategy.query(10)
     assert query.why == f"TopK() of Tempered(Entropy(), {temperature.value:.3g})"
     by_hand = al.Strategy(loud(net()), pool, al.Tempered(al.Entropy(), temperature), seed=0)
@@ -48,23 +52,29 @@ def test_a_query_scores_the_tempered_outputs(pool, held_out, net):
 
 def test_until_something_is_held_out_nothing_is_tempered(pool, blobs, net):
     empty = al.ActiveLearningDataset(blobs(30, seed=5))
-    strategy = al.CalibratedStrategy(net(), pool, val_pool=empty, seed=0).build()
-    assert (strategy.calibrate().value, strategy.calibrate().labels) == (1, 0)
+    strategy = al.Strategy(net(), pool, al.Tempered(al.Margin()), val_pool=empty, seed=0).build()
+    assert (fitted(strategy).value, fitted(strategy).labels) == (1, 0)
     assert strategy.query(10).why == "TopK() of Tempered(Margin(), 1)"
     strategy.query_and_update(10)
-    assert strategy.calibrate().labels == 2
+    assert fitted(strategy).labels == 2
 
 
 def test_it_keeps_the_laws_of_a_strategy(blobs, net):
     held_out = al.ActiveLearningDataset(blobs(45, seed=5))
     held_out.annotate_random(45, seed=0)  # else a part of each query goes here
     check_strategy(
-        lambda pool, test: al.CalibratedStrategy(
-            net(), pool, al.Entropy(), val_pool=held_out, test=test, seed=3, batch_size=8
+        lambda pool, test: al.Strategy(
+            net(),
+            pool,
+            al.Tempered(al.Entropy()),
+            val_pool=held_out,
+            test=test,
+            seed=3,
+            batch_size=8,
         ).build()
     )
 
 
 def test_without_a_pool_to_hold_out_it_says_what_is_needed(pool, net):
     with pytest.raises(ConfigurationError, match="val_pool"):
-        al.CalibratedStrategy(net(), pool)
+        al.Strategy(net(), pool, al.Tempered(al.Margin())).build().query(3)

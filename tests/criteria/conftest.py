@@ -1,0 +1,1 @@
+from small_nets import blobs, net, pool, quiet  # noqa: F401
