@@ -1,22 +1,19 @@
-"""The command line: ``alkit compare``, ``resume``, ``report`` and ``replay``."""
+"""Command line: ``alkit compare``, ``resume``, ``report`` and ``replay``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from alkit.errors import AlkitError, likely
-
-STRATEGIES = ("uniform", "uncertainty", "adversarial")
-CRITERIA = ("margin", "entropy", "least-confidence", "ratio")
-DATASETS = ("digits", "mnist", "fashionmnist", "cifar10")
-NETWORKS = ("default", "linear")
+from alkit.cli.names import DATASETS, NETWORKS, listed, parse, split
+from alkit.errors import AlkitError, ConfigurationError, likely
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0, or 2 for what a user can mend."""
+    """Run the command line; return the exit status: 0, or 2 for an error that the user can fix."""
     args = _parser().parse_args(arguments)
     try:
         from alkit.cli import commands
@@ -36,7 +33,7 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="alkit", description="Deep active learning: compare strategies on data."
+        prog="alkit", description="Deep active learning: compare strategies on a data set."
     )
     commands = parser.add_subparsers(required=True, metavar="command", dest="command")
 
@@ -49,70 +46,73 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=_Help,
         ).add_argument
 
+    names = textwrap.fill("; ".join(listed()), 76, initial_indent="  ", subsequent_indent="  ")
     _compare(
         command(
             "compare",
             "compare strategies, paired and at equal gradient steps",
-            "Leaves records.csv, learning_curves.png, report.html and protocol.json in a folder.\n"
-            "Stopped at any moment, it goes on where it was: start it again, or alkit resume.",
-            "alkit compare --dataset digits --strategies uncertainty,uniform --trials 5",
+            "Writes records.csv, learning_curves.png, report.html and protocol.json to a folder.\n"
+            "You can stop it at any time; run the command again, or alkit resume, to continue.\n\n"
+            f"A strategy is one of these names, with or without arguments, or a formula:\n{names}",
+            "alkit compare --strategies "
+            "'badge,rank(margin)+rank(entropy),strategy(selector=power(beta=4))'",
         )
     )
     add = command(
         "resume",
-        "go on with a comparison that was stopped",
-        "It ends as if it had never been stopped.",
+        "resume a comparison that was stopped",
+        "It ends in the same records as a comparison that was never stopped.",
         "alkit resume alkit-results",
     )
     _folder(add)
-    add("--data-dir", type=Path, help="where the data is now, if it was moved")
+    add("--data-dir", type=Path, help="folder of the data, if it was moved")
     add = command(
         "report",
-        "make the report of a folder again",
-        "Of a comparison that is not finished: of the trials that all strategies have finished.",
+        "write the report of a folder again",
+        "For an unfinished comparison: of the trials that all strategies have finished.",
         "alkit report alkit-results",
     )
     _folder(add)
     add = command(
         "replay",
         "train another model on the labels of a recorded trial",
-        "In the order in which they came: do labels that one model chose suit another?",
+        "Labels are added in their recorded order: do labels that one model chose suit another?",
         "alkit replay alkit-results --strategy uncertainty --seed 0 --network linear",
     )
     _folder(add)
-    add("--strategy", required=True, help="whose labels")
-    add("--seed", type=int, default=0, help="of the trial")
+    add("--strategy", required=True, help="the strategy whose labels are replayed")
+    add("--seed", type=int, default=0, help="the seed of the trial")
     add("--network", type=_one_of(NETWORKS), default="linear", help=_listed(NETWORKS))
-    add("--max-steps", type=_positive, help="gradient steps a round, if other than recorded")
-    add("--data-dir", type=Path, help="where the data is now, if it was moved")
-    add("--out", type=Path, default=Path("alkit-replay"), help="folder of the results")
+    add("--max-steps", type=_positive, help="gradient steps per round, if other than recorded")
+    add("--data-dir", type=Path, help="folder of the data, if it was moved")
+    add("--out", type=Path, default=Path("alkit-replay"), help="folder for the results")
     return parser
 
 
 def _compare(add: Callable[..., argparse.Action]) -> None:
     add("--dataset", type=_one_of(DATASETS), default="digits", help=_listed(DATASETS))
-    add("--data-dir", type=Path, default=Path("data"), help="where torchvision keeps the data")
-    add("--download", action="store_true", help="let torchvision download what is missing")
+    add("--data-dir", type=Path, default=Path("data"), help="torchvision's data folder")
+    add("--download", action="store_true", help="let torchvision download missing data")
     add(
         "--strategies",
-        type=_several(STRATEGIES),
-        default=",".join(STRATEGIES),
-        help="comma-separated; uniform, which the others are compared with, is always added",
+        type=_arms,
+        default="uniform,uncertainty,adversarial",
+        help="comma-separated; uniform, the baseline, is always added",
     )
-    add("--without", type=_several(STRATEGIES), default="", help="leave these out: uniform, say")
-    add("--criterion", type=_one_of(CRITERIA), default="margin", help=_listed(CRITERIA))
-    add("--rounds", type=_positive, default=8, help="rounds a trial")
-    add("--query-size", type=_positive, default=20, help="labels a round, and at the start")
-    add("--trials", type=_positive, default=3, help="paired trials, with the seeds after --seed")
-    add("--max-steps", type=_positive, default=100, help="gradient steps a round")
-    add("--warm-start", action="store_true", help="train on from the round before")
+    add("--without", type=_arms, default="", help="names to leave out, such as uniform")
+    add("--criterion", type=_arm, default="margin", help="for uncertainty and adversarial")
+    add("--rounds", type=_positive, default=8, help="rounds per trial")
+    add("--query-size", type=_positive, default=20, help="labels per round, and at the start")
+    add("--trials", type=_positive, default=3, help="paired trials, with the seeds from --seed on")
+    add("--max-steps", type=_positive, default=100, help="gradient steps per round")
+    add("--warm-start", action="store_true", help="start from the weights of the previous round")
     add("--ceiling", type=_positive, help="gradient steps of a model trained on all labels")
-    add("--seed", type=int, default=0, help="of the first trial")
-    add("--out", type=Path, default=Path("alkit-results"), help="folder of the results")
+    add("--seed", type=int, default=0, help="seed of the first trial")
+    add("--out", type=Path, default=Path("alkit-results"), help="folder for the results")
 
 
 def _folder(add: Callable[..., argparse.Action]) -> None:
-    add("folder", type=Path, help="where alkit compare left its results")
+    add("folder", type=Path, help="folder with the results of alkit compare")
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -129,12 +129,19 @@ def _positive(text: str) -> int:
 def _one_of(names: Sequence[str]) -> Callable[[str], str]:
     def name(text: str) -> str:
         if text not in names:
-            raise argparse.ArgumentTypeError(f"there is no {text!r}{likely(text, names)}")
+            raise argparse.ArgumentTypeError(f"unknown name {text!r}{likely(text, names)}")
         return text
 
     return name
 
 
-def _several(names: Sequence[str]) -> Callable[[str], list[str]]:
-    one = _one_of(names)
-    return lambda text: [one(part.strip()) for part in text.split(",") if part.strip()]
+def _arm(text: str) -> str:
+    try:
+        parse(text)
+    except ConfigurationError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _arms(text: str) -> list[str]:
+    return list(map(_arm, split(text)))

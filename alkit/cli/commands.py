@@ -1,4 +1,4 @@
-"""What the commands do; PyTorch is loaded when one of them needs it."""
+"""The commands; PyTorch is loaded when one of them needs it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SETTINGS = (  # of alkit compare, kept for alkit resume
 
 
 def compare(args: Namespace) -> int:
-    """Compare strategies, and leave the results in a folder."""
+    """Compare strategies, and write the results to a folder."""
     _load_torch()
     import alkit as al
     from alkit.cli import datasets
@@ -55,25 +55,25 @@ def compare(args: Namespace) -> int:
 
 
 def resume(args: Namespace) -> int:
-    """Go on with what ``alkit compare`` began in a folder."""
+    """Resume a comparison of ``alkit compare`` in a folder."""
     try:
         protocol = json.loads((args.folder / PROTOCOL).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise FolderError(f"{args.folder} holds no results to go on with.") from None
+        raise FolderError(f"{args.folder} has no results to resume.") from None
     except (OSError, ValueError) as error:
         raise FolderError(f"{args.folder / PROTOCOL} is damaged: {error}.") from error
     settings = protocol.get("command")
     if settings is None:
         raise FolderError(
-            f"{args.folder} was not begun by alkit compare: call al.compare(..., "
-            f"folder={str(args.folder)!r}) again as it was, and it goes on."
+            f"{args.folder} was not started by alkit compare: call al.compare(..., "
+            f"folder={str(args.folder)!r}) again as before, and it resumes."
         )
     moved = {} if args.data_dir is None else {"data_dir": args.data_dir}
     return compare(Namespace(**{**settings, **moved}, out=args.folder, download=False))
 
 
 def report(args: Namespace) -> int:
-    """Make the report of a folder again."""
+    """Write the report of a folder again."""
     result = Records.load(args.folder)
     if not result.rows:
         raise FolderError(f"{args.folder} has no finished round yet.")
@@ -90,8 +90,8 @@ def replay(args: Namespace) -> int:
     settings = recorded.protocol.get("command")
     if settings is None:
         raise FolderError(
-            f"{args.folder} was not made by alkit compare, so its data is not known here: "
-            "al.replay(al.load(folder), strategy, seed, factory, dataset) takes it."
+            f"{args.folder} was not written by alkit compare, so its data set is unknown: call "
+            "al.replay(al.load(folder), strategy, seed, factory, dataset) in Python."
         )
     _load_torch()
     import alkit as al
@@ -125,7 +125,7 @@ def _load_torch() -> None:
 
 
 def _show(result: Any, folder: Path) -> None:
-    """The picture and the page, of what can be compared; the table, on the terminal."""
+    """Write the figure and the page of what can be compared; print the table."""
     from alkit import plots
     from alkit.reporting.page import save
     from alkit.reporting.text import as_text, legend
@@ -133,23 +133,23 @@ def _show(result: Any, folder: Path) -> None:
     whole = result.paired()
     if len(whole.protocol["seeds"]) < len(result.protocol["seeds"]):
         seeds = ", ".join(map(str, whole.protocol["seeds"]))
-        print(f"Not finished yet; this is of the seeds that all have finished: {seeds}.")
+        print(f"Not finished yet. These are the seeds that all strategies finished: {seeds}.")
     plots.save(plots.learning_curves(whole), folder / "learning_curves.png")
     save(whole, folder / "report.html")
     print(f"\n{as_text(whole)}\n\n{legend(whole)}\n")
-    print(f"The report: {(folder / 'report.html').resolve()}")
+    print(f"Report: {(folder / 'report.html').resolve()}")
 
 
 def _say_what_is_kept(folder: Path) -> None:
     try:
         kept = Records.load(folder)
     except FolderError:
-        print("alkit: stopped before the first round; nothing is kept.", file=sys.stderr)
+        print("alkit: stopped before the first round ended; nothing is kept.", file=sys.stderr)
         return
     made = kept.protocol
     total = made["rounds"] * len(made["seeds"]) * len(made["strategies"])
     print(
         f"\nalkit: stopped. {len(kept.rows)} of {total} rounds are finished and kept in {folder}.\n"
-        f"To go on: alkit resume {folder}",
+        f"To continue: alkit resume {folder}",
         file=sys.stderr,
     )

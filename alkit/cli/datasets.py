@@ -1,4 +1,4 @@
-"""The data sets of ``alkit compare``: digits that come with scikit-learn, and torchvision's."""
+"""Data sets of ``alkit compare``: the digits of scikit-learn, and those of torchvision."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from alkit.errors import DatasetMissingError
 
 _TORCHVISION = {"mnist": "MNIST", "fashionmnist": "FashionMNIST", "cifar10": "CIFAR10"}
 
-NAMES = ("digits", *_TORCHVISION)
-
 
 class Images(Dataset):
-    """Images in memory as uint8, given out as float tensors ``(C, H, W)`` in [0, 1].
+    """Images in memory as uint8, returned as float tensors ``(C, H, W)`` in [0, 1].
 
     Args:
         images: ``(N, H, W)`` or ``(N, H, W, C)``, 0 to ``brightest``.
-        labels: ``(N,)`` class indices.
+        labels: ``(N,)`` class numbers.
         brightest: the value that becomes 1.
     """
 
@@ -35,6 +33,11 @@ class Images(Dataset):
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def num_classes(self) -> int:
+        """Number of classes: the largest class number and one."""
+        return max(self.labels) + 1
+
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         return self.images[index].float() / self.brightest, self.labels[index]
 
@@ -42,16 +45,16 @@ class Images(Dataset):
 def load(
     name: str, data_dir: str | Path = "data", *, download: bool = False
 ) -> tuple[Images, Images]:
-    """Training and test images of a data set, ten classes each.
+    """Load the training and test images of a data set.
 
     Args:
-        name: one of ``NAMES``. ``"digits"`` (8 x 8, 1,797 images, the last 500 for testing) comes
-            with scikit-learn and needs no folder.
-        data_dir: where torchvision keeps the others.
-        download: let torchvision download what is missing.
+        name: ``"digits"`` (8 x 8, 1,797 images, the last 500 for testing), which comes with
+            scikit-learn and needs no folder; or ``"mnist"``, ``"fashionmnist"``, ``"cifar10"``.
+        data_dir: torchvision's data folder.
+        download: True to let torchvision download missing data.
 
     Raises:
-        DatasetMissingError: it is not in ``data_dir``.
+        DatasetMissingError: the data set is not in ``data_dir``.
     """
     if name == "digits":
         from sklearn.datasets import load_digits
@@ -67,10 +70,10 @@ def load(
         parts = [source(data_dir, train=train, download=download) for train in (True, False)]
     except RuntimeError as error:
         raise DatasetMissingError(
-            f"{_TORCHVISION[name]} was looked for in {Path(data_dir).resolve()} and not found. "
-            "Where there is a network, --download fetches it; or in Python: "
+            f"{_TORCHVISION[name]} was not found in {Path(data_dir).resolve()}. "
+            "With a network, --download fetches it; or in Python: "
             f"torchvision.datasets.{_TORCHVISION[name]}({str(data_dir)!r}, download=True). "
-            "Or name the folder that holds it with --data-dir."
+            "Or give the folder that has it with --data-dir."
         ) from error
     train, test = (Images(np.asarray(part.data), np.asarray(part.targets)) for part in parts)
     return train, test

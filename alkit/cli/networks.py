@@ -1,4 +1,4 @@
-"""The networks that ``alkit compare`` trains, sized by the images."""
+"""Networks of ``alkit compare``, sized by the images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from alkit.blocks import Block, ConvolutionalNeuralNetwork, Layer, MultiLayerPer
 
 
 def classifier_parts(shape: Sequence[int], classes: int) -> tuple[Block, Block, int]:
-    """An unbuilt backbone and head for images ``(C, H, W)``, and the width between them.
+    """Unbuilt backbone and head for images ``(C, H, W)``, and the width between them.
 
     Up to 8 x 8 pixels a perceptron with one hidden layer; beyond that four convolutions with
     pooling and a global average, as small courses use them.
@@ -34,7 +34,7 @@ def classifier_parts(shape: Sequence[int], classes: int) -> tuple[Block, Block, 
 
 
 def linear_classifier(shape: Sequence[int], classes: int) -> Block:
-    """An unbuilt linear classifier of images ``(C, H, W)``: softmax regression on the pixels."""
+    """Unbuilt linear classifier of images ``(C, H, W)``: softmax regression on the pixels."""
     channels, height, width = shape
     pixels = channels * height * width
     return Sequential(Layer(nn.Flatten), MultiLayerPerceptron(pixels, [], classes))

@@ -1,4 +1,4 @@
-"""Expected change of the model by a label, measured by its gradient."""
+"""Expected effect of a label on the model, measured by its gradient."""
 
 from __future__ import annotations
 

@@ -52,8 +52,8 @@ def features(criterion: object, prediction: Prediction) -> Tensor:
     if prediction.features is None:
         raise PredictionError(
             f"{criterion!r} needs the features of the candidates, and this prediction has none. "
-            'Name the layer that computes them, features="layer.path" of the strategy, or pass '
-            "embeddings= to al.select."
+            'Name their layer, features="layer.path" of the strategy, or pass embeddings= to '
+            "al.select."
         )
     return prediction.features
 

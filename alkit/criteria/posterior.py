@@ -59,7 +59,8 @@ class VoteEntropy(Criterion):
     """``-sum_c v_c log v_c`` of the vote shares v, in [0, log min(K, C)], in nats.
 
     Each sample votes for its most likely class (the first one in a tie). A small committee gives
-    few distinct values, so many candidates are tied; ``Entropy`` weighs how certain each vote is.
+    few distinct values, so many candidates are tied; ``Entropy`` also reflects how certain each
+    vote is.
 
     Paper: Dagan & Engelson 1995, "Committee-based sampling for training probabilistic
     classifiers", section 4 (not divided by log K). Cost: O(N K C).

@@ -58,7 +58,7 @@ class Temperature:
 
 
 def fit_temperature(prediction: Prediction, labels: Any) -> Temperature:
-    """Temperature that maximizes the likelihood of labels that the model was not trained on.
+    """Fit the temperature that maximizes the likelihood of held-out labels.
 
         temperature = al.fit_temperature(prediction_of_held_out, labels)
         query = al.select(20, prediction=temperature(prediction), criterion=al.Entropy())

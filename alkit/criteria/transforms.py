@@ -69,7 +69,7 @@ class ZScore(Transform):
 
 
 def _to_unit_interval(scores: Tensor) -> Tensor:
-    """Scores scaled to [0, 1], ``(N,)``; float64 keeps sums over a large pool exact enough."""
+    """Scores scaled to [0, 1], ``(N,)`` in float64, for accurate sums over a large pool."""
     scores = scores.double()
     if not len(scores):
         return scores

@@ -72,7 +72,7 @@ class Records:
         """The records of the seeds that every strategy has finished, which can be compared.
 
         Raises:
-            ConfigurationError: No seed has been finished by all strategies yet.
+            ConfigurationError: no seed has been finished by all strategies yet.
         """
         names = self.protocol.get("strategies", self.strategies)
         counts: dict[tuple[str, int], int] = {}
@@ -94,7 +94,7 @@ class Records:
         """Write ``records.csv`` and ``protocol.json``, creating the folder if it is missing.
 
         Raises:
-            FolderError: The folder cannot be written.
+            FolderError: the folder cannot be written.
         """
         folder = Path(folder)
         write_whole(folder / RECORDS, records_csv.as_text(self.rows))
@@ -107,7 +107,7 @@ class Records:
         A last row that was only partly written is left out.
 
         Raises:
-            FolderError: There are no records, or they are damaged.
+            FolderError: there are no records, or they are damaged.
         """
         folder = Path(folder)
         try:

@@ -1,4 +1,4 @@
-"""Comparisons: strategies times seeds, paired, at equal gradient steps."""
+"""Comparisons of strategies: paired trials over seeds, with equal numbers of gradient steps."""
 
 from alkit.experiment.comparison import compare
 from alkit.experiment.replays import ceiling, replay

@@ -1,4 +1,4 @@
-"""What can be known to be wrong before any training starts."""
+"""Checks of a comparison before any training starts."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from alkit.querying import Acquisition
 from alkit.strategies.learner import ActiveLearner
 from alkit.training.budget import check_counts
 
-LABELS = 20  # of the dataset, by which it is recognized
+LABELS = 20  # number of labels that identify the dataset
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a strategy turned out to be.
+    """Properties of a strategy.
 
     Attributes:
-        description: of model, criterion and selector.
-        uniform: whether it draws its samples uniformly.
-        classes: columns of its outputs; None where it has none.
+        description: model, criterion and selector, in words.
+        uniform: True if it draws its samples uniformly.
+        classes: number of columns of its outputs; None if it has no outputs.
         results: names of its test results.
-        validation: samples that it may annotate for validation.
+        validation: number of samples that it may still annotate for validation.
     """
 
     description: str
@@ -45,20 +45,20 @@ class Look:
 
 
 def look(trial: Trial) -> Look:
-    """Make the strategy of a trial, and let it predict a sample and be tested on one batch.
+    """Create the strategy of a trial, predict two samples and test one batch.
 
     Raises:
-        ConfigurationError: the factory returned no strategy over its pool, or one that cannot be
-            tested.
+        ConfigurationError: the factory did not return a strategy over its pool, or returned one
+            that cannot be tested.
     """
     strategy = trial.begin()
     if strategy.test_data is None:
         raise ConfigurationError(
-            f"{trial.name!r} has no test data, so there is nothing to compare: give test=dataset "
+            f"{trial.name!r} has no test data, so there is nothing to compare: pass test=dataset "
             "to its strategy."
         )
     with randomness(0):
-        strategy.acquisition.at(strategy.context)  # what it needs is missing now or never
+        strategy.acquisition.at(strategy.context)  # fails here if anything it needs is missing
         classes = _classes(strategy)
         results = list(strategy.test(limit_test_batches=1))
     left = 0
@@ -72,14 +72,14 @@ def check_looks(
 ) -> str | None:
     """Raise a ConfigurationError unless the strategies can be compared with each other.
 
-    Returns the metric to show, where that is not the one that its name makes the usual one.
+    Returns the metric to show if it is not the default one, else None.
     """
     classes = {name: seen.classes for name, seen in looks.items() if seen.classes is not None}
     if len(set(classes.values())) > 1:
         told = ", ".join(f"{name} {count}" for name, count in classes.items())
         raise ConfigurationError(
-            f"the strategies give different numbers of classes ({told}): they are compared on one "
-            "set of labels."
+            f"the strategies have different numbers of classes ({told}), but they are compared on "
+            "the same labels."
         )
     shared = [
         name
@@ -102,28 +102,28 @@ def check_looks(
             f"labels, and the dataset has {there:,}: at most {most} rounds."
         )
     if metric is None and main_metric(shared) not in shared:
-        return min(shared, key=lambda name: "loss" in name)  # a module names them as it likes
+        return min(shared, key=lambda name: "loss" in name)  # modules may use any names
     return metric
 
 
 def check_plan(plan: Plan, samples: int) -> None:
-    """Raise an error for sizes that cannot be."""
+    """Raise an error for impossible sizes."""
     check_counts(rounds=plan.rounds, max_steps=plan.max_steps)
     check_query_size(plan.query_size, samples)
     check_query_size(plan.initial, samples)
 
 
 def check_seeds(seeds: Iterable[Any]) -> list[int]:
-    """The seeds as distinct integers of at least 0; at least one."""
+    """Return the seeds as distinct integers of at least 0, or raise a ConfigurationError."""
     seeds = list(seeds)
     wrong = [s for s in seeds if isinstance(s, bool) or not isinstance(s, int | np.integer)]
     if wrong or len(set(seeds)) != len(seeds) or any(seed < 0 for seed in seeds):
-        raise ConfigurationError(f"seeds are distinct integers of at least 0, got {seeds}.")
+        raise ConfigurationError(f"seeds must be distinct integers of at least 0, got {seeds}.")
     return [int(seed) for seed in seeds]
 
 
 def fingerprint(dataset: Any) -> str:
-    """A few characters that tell this dataset from others, by some of its labels."""
+    """Short hash of the dataset's size and some of its labels, to distinguish it from others."""
     n = len(dataset)
     some = np.unique(np.linspace(0, n - 1, min(n, LABELS)).astype(int))
     pool = ActiveLearningDataset(dataset)
@@ -138,7 +138,7 @@ def _classes(strategy: ActiveLearner) -> int | None:
         with closing(strategy.predictions(pool, pool.annotated_indices[:2])) as predictions:
             outputs = next(predictions).outputs
     except AlkitError:
-        return None  # a strategy of one's own may choose without predictions
+        return None  # a custom strategy may choose without predictions
     return None if outputs is None else outputs.shape[-1]
 
 

@@ -1,4 +1,4 @@
-"""Strategies side by side: fair by construction, kept round by round, on any machine."""
+"""Comparison of strategies: paired trials, saved after every round, on one or more machines."""
 
 from __future__ import annotations
 
@@ -44,54 +44,58 @@ def compare(
     protocol: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> Result:
-    """Run every strategy on every seed, paired: equal starts and equal gradient steps.
+    """Run every strategy on every seed, paired: same initial state, same number of gradient steps.
 
-    For each seed all strategies share the initial annotated set, the initial weights (where
-    their networks are the same) and the order of the data; separate random streams serve
-    initialization, training and selection. The global random state is left as it was.
+    For each seed, all strategies share the initial annotated set, the initial weights (if their
+    networks are the same) and the order of the data. Initialization, training and selection use
+    separate random streams. The global random state is left unchanged.
 
-    Where no strategy draws its samples uniformly, ``"uniform"`` is added: network and training of
-    the first one, with the samples drawn as by ``UniformStrategy``.
+    If no strategy draws its samples uniformly, ``"uniform"`` is added: network and training of
+    the first strategy, with samples drawn as by ``UniformStrategy``.
 
-    With a ``folder`` every finished round is on the disk. Killed at any moment and called again
-    in the same way, it goes on with the unfinished rounds, and ends in the same records as without
-    the interruption, seconds and memory aside. ``records.csv`` grows by a row a round;
-    ``alkit.load(folder)`` reads it, also meanwhile. A strategy of your own that remembers more
-    than its weights from round to round must be able to tell it from the pool.
+    With a ``folder``, every finished round is saved to disk. You can kill the comparison at any
+    time; make the same call again and it resumes with the unfinished rounds. The records are the
+    same as without the interruption, except for seconds and memory. ``records.csv`` grows by one
+    row per round; ``alkit.load(folder)`` reads it, even during the run. A custom strategy that
+    keeps more than its weights between rounds must be able to recover it from the pool.
 
     Args:
-        strategies: name to a function ``(pool, seed) -> strategy``, unbuilt or built, which
-            must use that pool.
-        dataset: the samples, with labels; each run has a pool of its own over it.
-        seeds: one trial each.
-        rounds: rounds a trial; the last one is not followed by a query.
-        query_size: labels a round, those for a validation pool included.
-        initial: samples annotated at the start, drawn uniformly. Default: ``query_size``.
-        max_steps: gradient steps a round, for every strategy.
-        warm_start: train on from the weights of the round before, in place of the initial ones.
-        ceiling: gradient steps of the first strategy's model trained on all labels, once a seed;
-            ``protocol["ceiling"]`` has the results. Default: it is not trained.
-        without: names of strategies to leave out, ``["uniform"]`` as well.
-        metric: the test result that curves and tables show. Default: the first that is no loss.
-        folder: where to write.
-        executor: any ``concurrent.futures.Executor``, whose workers see the folder, or ``"ray"``:
-            the Ray cluster that is there, else one of this machine. Default: one trial after
-            another. Threads take turns, since torch has one stream of random numbers a process.
-        cpus: of a trial in another process: its torch threads, and what Ray reserves for it.
-        gpus: what Ray reserves for a trial.
-        logger: write for TensorBoard too, each trial as a run of its own, into ``tensorboard`` in
-            the folder (or here, without one); see ``alkit.loop.tensorboard.Board``.
-        protocol: what else to say of how it was made.
-        progress: show strategy, seed, round, result and the time that is left.
+        strategies: mapping from a name to a function ``(pool, seed) -> strategy``. The strategy,
+            built or not, must use that pool.
+        dataset: the samples, with labels; each trial has its own pool over it.
+        seeds: seeds of the trials; each strategy runs one trial per seed.
+        rounds: number of rounds per trial; no query follows the last one.
+        query_size: number of labels per round, including those for a validation pool.
+        initial: number of samples annotated at the start, drawn uniformly. Default:
+            ``query_size``.
+        max_steps: gradient steps per round, for every strategy.
+        warm_start: True to continue training from the weights of the previous round instead of
+            the initial ones.
+        ceiling: gradient steps to train the first strategy's model on all labels, once per seed;
+            ``protocol["ceiling"]`` holds the results. Default: do not train it.
+        without: names of strategies to leave out; may include ``"uniform"``.
+        metric: test result that curves and tables show. Default: the first that is not a loss.
+        folder: folder to write to.
+        executor: any ``concurrent.futures.Executor`` whose workers can access the folder, or
+            ``"ray"`` for the running Ray cluster, or else a new one on this machine. Default: run
+            one trial after another. Threads take turns, since torch has one random stream per
+            process.
+        cpus: torch threads of a trial in another process, and the CPUs that Ray reserves for it.
+        gpus: GPUs that Ray reserves for a trial.
+        logger: True to log to TensorBoard as well, each trial as a separate run, in
+            ``tensorboard`` within the folder (or the current directory if no folder is given); see
+            ``alkit.loop.tensorboard.Board``.
+        protocol: further entries for the protocol.
+        progress: True to show strategy, seed, round, result and remaining time.
 
     Raises:
-        ConfigurationError: what is known to be wrong before any training: sizes that do not fit
-            the dataset, strategies that cannot be compared, a metric that is not there, factories
-            that cannot be sent to other processes.
-        FolderError: the folder cannot be written, is in use, holds another comparison or a
-            damaged file. What was finished stays there.
-        MissingPackageError: tensorboard is not installed, with ``logger``.
-        TrialError: trials failed in their workers, after all others have finished.
+        ConfigurationError: an error found before any training: sizes that do not fit the dataset,
+            strategies that cannot be compared, an unknown metric, or factories that cannot be sent
+            to other processes.
+        FolderError: the folder cannot be written, is in use, or holds another comparison or a
+            damaged file. Finished results are kept.
+        MissingPackageError: ``logger`` is True, but tensorboard is not installed.
+        TrialError: trials failed in their workers. It is raised after all others have finished.
     """
     seeds = check_seeds(seeds)
     if not strategies or not seeds:
@@ -104,7 +108,7 @@ def compare(
     arms = {name: factory for name, factory in strategies.items() if name not in left_out}
     if not arms or CEILING in arms:
         raise ConfigurationError(
-            f"a strategy cannot be named {CEILING!r}." if arms else "all strategies are left out."
+            f"a strategy cannot be named {CEILING!r}." if arms else "all strategies were left out."
         )
     looks = {name: look(Trial(name, seeds[0], f, dataset, plan)) for name, f in arms.items()}
     if UNIFORM not in (*arms, *left_out) and not any(seen.uniform for seen in looks.values()):
@@ -143,7 +147,7 @@ def compare(
 
 
 def packages() -> dict[str, str]:
-    """The versions of what makes the numbers."""
+    """Versions of Python and of the packages that determine the results."""
     return {**{name: version(name) for name in PACKAGES}, "python": platform.python_version()}
 
 
@@ -152,5 +156,5 @@ def _names(without: Iterable[str], strategies: Mapping[str, Factory]) -> list[st
     for name in names:
         if name not in (UNIFORM, *strategies):
             there = likely(name, (UNIFORM, *strategies))
-            raise ConfigurationError(f"without={name!r}: there is no strategy of that name{there}")
+            raise ConfigurationError(f"without={name!r}: no strategy has that name{there}")
     return names

@@ -1,4 +1,4 @@
-"""Trials one after another, in the workers of an executor, or on Ray."""
+"""Run trials one after another, or in the workers of an executor."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from alkit.experiment.states import StateFiles
 from alkit.experiment.trial import State, Trial
 
 Key = tuple[str, int]
-LOOK = 0.2  # seconds between two looks at what the workers have written
+LOOK = 0.2  # seconds between checks of the files that the workers write
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A trial that failed: in which round, why, and whether it is tried again."""
+    """A failed trial, with its round and error; ``again`` is True if it will be retried."""
 
     trial: Trial
     round: int
@@ -40,7 +40,7 @@ Event = tuple[Trial, State] | Failure
 
 
 def one_by_one(trials: Sequence[Trial], states: Mapping[Key, State]) -> Iterator[Event]:
-    """Each trial's states as they come; an error of a trial is raised as it is."""
+    """Yield the states of each trial as they come; errors of trials are raised unchanged."""
     for trial in trials:
         for state in trial.run(states.get(trial.key)):
             yield trial, state
@@ -49,13 +49,13 @@ def one_by_one(trials: Sequence[Trial], states: Mapping[Key, State]) -> Iterator
 def in_executor(
     executor: Executor, trials: Sequence[Trial], files: Callable[[Trial], StateFiles], cpus: int
 ) -> Iterator[Event]:
-    """Trials as tasks of an executor, which write their states themselves.
+    """Run trials as tasks of an executor; each task writes its own states.
 
     Args:
-        executor: of this machine, or of others that have the same folders.
-        trials: those that are not finished.
-        files: of a trial.
-        cpus: torch threads of a trial, where its worker is another process.
+        executor: an executor on this machine, or on others that share its folders.
+        trials: the unfinished trials.
+        files: function from a trial to its state files.
+        cpus: torch threads of a trial whose worker is another process.
     """
     if isinstance(executor, ProcessPoolExecutor):
         _check_picklable(trials)
@@ -87,7 +87,7 @@ def in_executor(
 
 
 def work(trial: Trial, files: StateFiles, cpus: int, caller: int) -> None:
-    """Run a trial to its end in a worker, and write every state."""
+    """Run a trial to its end in a worker, writing every state."""
     with locked(files.folder), threads(cpus if os.getpid() != caller else None):
         for state in trial.run(files.read()):
             files.write(state)
@@ -95,7 +95,7 @@ def work(trial: Trial, files: StateFiles, cpus: int, caller: int) -> None:
 
 @contextmanager
 def threads(count: int | None) -> Iterator[None]:
-    """So many torch threads in this process, for a while; None: as many as there are."""
+    """Temporarily set the number of torch threads of this process; None leaves it unchanged."""
     before = torch.get_num_threads()
     try:
         if count is not None:
@@ -121,6 +121,6 @@ def _check_picklable(trials: Sequence[Trial]) -> None:
             except Exception as error:
                 raise ConfigurationError(
                     f"the {what} of {trial.name!r} cannot be sent to another process: {error}. "
-                    "Define it at the top level of a module (no lambda, no function in a "
-                    'function), or take executor="ray", or threads.'
+                    "Define it at the top level of a module (not as a lambda or a nested "
+                    'function), or use executor="ray" or a ThreadPoolExecutor.'
                 ) from error

@@ -1,4 +1,4 @@
-"""The folder of a comparison: its protocol, its records, and a state for each trial."""
+"""Folder of a comparison: its protocol, its records, and the state of each trial."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from alkit.evidence.records_csv import Row
 from alkit.experiment.states import StateFiles
 from alkit.experiment.trial import State, Trial
 
-LATER = ("ceiling", "failures")  # of the protocol: what is known at the end
-PLACE = ("python", "torch_threads", "command")  # of the protocol: what the records do not depend on
+LATER = ("ceiling", "failures")  # protocol entries that are known only at the end
+PLACE = ("python", "torch_threads", "command")  # protocol entries that do not affect the records
 
 
 class Folder:
-    """Where a comparison writes: ``protocol.json``, ``records.csv``, ``trials/``.
+    """Folder that a comparison writes to: ``protocol.json``, ``records.csv``, ``trials/``.
 
-    The states of the trials are what counts; ``records.csv`` repeats their rows for people and
-    other programs, by one append a round, and is made anew from them at each start.
+    The states of the trials are authoritative. ``records.csv`` repeats their rows for people and
+    other programs; it is rewritten from the states at each start and appended to once per round.
 
     Args:
-        path: of the folder, which is made if it is missing.
-        protocol: of the comparison.
+        path: path of the folder, which is created if it is missing.
+        protocol: protocol of the comparison.
 
     Raises:
-        FolderError: the folder cannot be written, holds results of another configuration, or a
-            damaged file. Nothing is changed then.
+        FolderError: the folder cannot be written, or holds results of another configuration or a
+            damaged file. Nothing in it is changed.
     """
 
     def __init__(self, path: Path, protocol: Mapping[str, Any]) -> None:
@@ -49,12 +49,12 @@ class Folder:
         except FileNotFoundError:
             if (self.path / RECORDS).exists():
                 raise FolderError(
-                    f"{self.path} has a {RECORDS} and no {PROTOCOL}: alkit did not write it, or "
-                    "not all of it is there. Take another folder."
+                    f"{self.path} has a {RECORDS} but no {PROTOCOL}: alkit did not write it, or "
+                    "part of it is missing. Use another folder."
                 ) from None
             return
         except (OSError, ValueError) as error:
-            raise FolderError(f"{there} is damaged: {error}. Take another folder.") from error
+            raise FolderError(f"{there} is damaged: {error}. Use another folder.") from error
         now = json.loads(json.dumps(protocol, default=str))
         names = [*dict.fromkeys([*before, *now])]
         changed = [
@@ -64,18 +64,18 @@ class Folder:
         ]
         if changed:
             raise FolderError(
-                f"{self.path} holds another comparison: {'; '.join(changed)}. Start it as it was, "
-                "or take another folder."
+                f"{self.path} holds another comparison: {'; '.join(changed)}. Use the same "
+                "settings as before, or another folder."
             )
 
     def files(self, trial: Trial) -> StateFiles:
-        """The files of a trial; the same object each time, since it knows its weights."""
+        """The files of a trial; the same object each time, since it tracks the weights file."""
         name, seed = trial.key
         at = self.path / "trials" / f"{quote(name, safe=' ')}-{seed}"
         return self._files.setdefault(trial.key, StateFiles(at))
 
     def open(self, states: Iterable[State], **protocol: Any) -> None:
-        """Write the protocol, with what is added to it, and the records of these states."""
+        """Write the records of these states, and the protocol with further entries."""
         self.protocol.update(protocol)
         text = json.dumps(self.protocol, indent=2, default=str)
         write_whole(self.path / PROTOCOL, text + "\n")
@@ -84,7 +84,7 @@ class Folder:
         write_whole(self.path / RECORDS, records_csv.as_text(rows))
 
     def add(self, rows: list[Row], states: Iterable[State]) -> None:
-        """Append rows to the records; where they bring new columns, the table is made anew."""
+        """Append rows to the records; rewrite the whole table if they have new columns."""
         if set(records_csv.columns(rows)) <= set(self._columns):
             append(
                 self.path / RECORDS, "".join(records_csv.line(row, self._columns) for row in rows)

@@ -1,4 +1,4 @@
-"""A folder that one process at a time works in."""
+"""Lock of a folder, for use by one process at a time."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _held: set[int] = set()
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep others out of a folder until the block, or this process, ends, however it ends.
+    """Lock a folder until the block or this process ends, even if the process is killed.
 
-    Where there is no ``fcntl`` (Windows) nobody is kept out.
+    Without ``fcntl`` (on Windows) the folder is not locked.
 
     Raises:
-        FolderError: another process, or another run of this one, works in it.
+        FolderError: the folder is in use by another process, or by another run of this one.
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,10 +47,10 @@ def _take(handle: int, folder: Path) -> None:
     except BlockingIOError:
         holder = os.pread(handle, 20, 0).decode() or "unknown"
         raise FolderError(
-            f"another run works in {folder} (process {holder}). Wait for it or stop it, or take "
+            f"another run is using {folder} (process {holder}). Wait for it or stop it, or use "
             "another folder."
         ) from None
-    with suppress(OSError):  # the number is for the message alone
+    with suppress(OSError):  # the process id is only for the message
         os.truncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)
 
@@ -62,5 +62,5 @@ def _let_go() -> None:
     _held.clear()
 
 
-if fcntl is not None:  # workers that are forked meanwhile would hold the lock beyond its holder
+if fcntl is not None:  # forked workers would keep the lock after its holder has ended
     os.register_at_fork(after_in_child=_let_go)

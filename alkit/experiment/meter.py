@@ -1,4 +1,4 @@
-"""What a round is measured by beside its metrics: samples seen, accuracy by class, memory."""
+"""Measurements of a round besides its metrics: samples seen, accuracy per class, memory."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ BESIDE = {"annotated", "unannotated"}  # the keys of a batch that has both
 
 
 class Meter(L.Callback):
-    """Counts the samples of a fit, and the right guesses by class of a test.
+    """Counter of the samples of a fit, and of the correct predictions per class of a test.
 
-    The guesses are what the module returns while it is tested, so that no pass over the test data
-    is added. Where a module does not call itself in its test step, or its outputs or targets are
-    no classes, nothing is said by class.
+    The predictions are the outputs of the module during the test, so no extra pass over the test
+    data is needed. Nothing is counted per class if the module does not call itself in its test
+    step, or if its outputs or targets are not classes.
 
     Attributes:
-        samples_seen: in the training batches, unlabeled ones included.
-        tested, right: ``{class: samples}``, of the test data.
+        samples_seen: number of samples in the training batches, unannotated ones included.
+        tested, right: numbers of tested and of correctly predicted samples, ``{class: samples}``.
     """
 
     def __init__(self, kind: OutputKind | None) -> None:
@@ -38,7 +38,7 @@ class Meter(L.Callback):
         self._outputs: list[Any] = []
 
     def accuracies(self) -> dict[int, float]:
-        """The share of right guesses among the test samples of each class."""
+        """Share of correct predictions among the test samples of each class."""
         return {c: self.right.get(c, 0) / n for c, n in sorted(self.tested.items())}
 
     def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, *_: Any) -> None:
@@ -59,7 +59,7 @@ class Meter(L.Callback):
             y = split_batch(batch)[1]
             guesses = Prediction(outputs[0], kind=self.kind).guesses.cpu()
         except (AlkitError, TypeError, ValueError, RuntimeError):
-            return  # outputs that are no prediction of classes
+            return  # the outputs are not a prediction of classes
         if not isinstance(y, Tensor) or y.numel() != len(guesses) or (y != y.round()).any():
             return
         y = y.flatten().long().cpu()
@@ -69,7 +69,7 @@ class Meter(L.Callback):
 
 
 def samples_in(batch: Any) -> int:
-    """How many samples are in a batch; of annotated and unannotated ones together."""
+    """Number of samples in a batch, annotated and unannotated ones together."""
     if isinstance(batch, Mapping):
         parts = list(batch.values())
         return sum(map(samples_in, parts)) if batch.keys() <= BESIDE else samples_in(parts[0])
@@ -81,7 +81,7 @@ def samples_in(batch: Any) -> int:
 
 
 def peak_memory_mb() -> float:
-    """The most resident memory that this process has held so far, in MB."""
+    """Peak resident memory of this process so far, in MB."""
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset / 1e6
     import resource

@@ -1,4 +1,4 @@
-"""Trials as tasks of Ray: on the cluster that is there, or on this machine."""
+"""Run trials as Ray tasks, on the running cluster or on this machine."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from alkit.errors import ConfigurationError
 from alkit.experiment.executors import Event, Failure, Key, threads
 from alkit.experiment.trial import State, Trial
 
-TRIES = 3  # of a round: workers die of what has nothing to do with the trial, such as memory
+TRIES = 3  # attempts per round: workers may die for unrelated reasons, such as lack of memory
 
 
 def on_ray(
     trials: Sequence[Trial], states: Mapping[Key, State], cpus: int, gpus: float
 ) -> Iterator[Event]:
-    """Each trial's states as its worker sends them; a worker that dies is replaced by another.
+    """Yield the states of each trial as its worker sends them; replace workers that die.
 
-    The next one goes on from the last state that came, so that a finished round is never lost.
-    Workers need no folder in common with this process. Where Ray was not started before, it is
-    for as long as this takes.
+    The new worker resumes from the last state received, so a finished round is never lost.
+    Workers need not share a folder with this process. If Ray is not running, it is started, and
+    shut down at the end.
 
     Args:
-        trials: those that are not finished.
-        states: what is known of them.
-        cpus: that a trial reserves, and its torch threads.
-        gpus: that a trial reserves.
+        trials: the unfinished trials.
+        states: their last known states.
+        cpus: CPUs that a trial reserves, which is also its number of torch threads.
+        gpus: GPUs that a trial reserves.
     """
     try:
         ray: Any = import_module("ray")
@@ -46,7 +46,7 @@ def on_ray(
         last, failed = dict(states), dict.fromkeys((trial.key for trial in trials), 0)
 
         def start(trial: Trial) -> None:
-            alone = replace(trial, dataset=None)  # which is sent once, not with each trial
+            alone = replace(trial, dataset=None)  # the dataset is sent once, not with each trial
             running[remote.remote(alone, data, last.get(trial.key), cpus)] = trial
 
         for trial in trials:
@@ -91,5 +91,5 @@ def _check_resources(ray: Any, cpus: int, gpus: float) -> None:
         if needed > there.get(name, 0):
             raise ConfigurationError(
                 f"a trial asks for {needed} {name}, and Ray has {there.get(name, 0):g}: it would "
-                f"wait forever. Ask for less, {name.lower()}s=, or start Ray with more."
+                f"wait forever. Reduce {name.lower()}s=, or start Ray with more."
             )

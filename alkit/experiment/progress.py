@@ -1,4 +1,4 @@
-"""The bar that shows where a comparison is, in a terminal and in a notebook."""
+"""Progress bar of a comparison, for terminals and notebooks."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from alkit.evidence.records_csv import Row
 
 
 class Progress:
-    """Strategy, seed, round and result so far, and the time that is left.
+    """Progress bar with strategy, seed, round, latest result and remaining time.
 
     Args:
-        total: rounds of all trials.
-        done: those that were finished before.
-        rounds: of a trial.
-        metric: the result to show; default: the main one.
-        shown: whether anything is.
+        total: number of rounds of all trials.
+        done: number of rounds that were finished before.
+        rounds: number of rounds per trial.
+        metric: the result to show. Default: the main one.
+        shown: False to print nothing.
     """
 
     def __init__(self, total: int, done: int, rounds: int, metric: str | None, shown: bool) -> None:
@@ -38,7 +38,7 @@ class Progress:
         self._bar.close()
 
     def show(self, rows: Sequence[Row]) -> None:
-        """Rounds that were finished now."""
+        """Advance by the rounds that have just been finished."""
         for row in rows:
             value = row.get(self._metric or main_metric(row), float("nan"))
             self._bar.set_description(
@@ -48,6 +48,6 @@ class Progress:
             self._bar.update()
 
     def tell(self, text: str) -> None:
-        """A line above the bar, where there is one."""
+        """Print a line above the bar, if the bar is shown."""
         if not self._bar.disable:
             self._bar.write(text)

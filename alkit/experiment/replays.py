@@ -1,4 +1,4 @@
-"""Another model on a recorded order of acquisition; and a model on all labels."""
+"""Training of another model on recorded queries, and of a model on all labels."""
 
 from __future__ import annotations
 
@@ -32,37 +32,37 @@ def replay(
     folder: str | Path | None = None,
     progress: bool = True,
 ) -> Result:
-    """Train another model on the samples of a recorded trial, in the order in which they came.
+    """Train another model on the samples of a recorded trial, in the order they were queried.
 
-    It tells whether the labels that one model chose suit another, which the chosen ones need not:
-    Lowell, Lipton and Wallace 2019, "Practical obstacles to deploying active learning".
+    This shows whether the samples that one model selected also suit another model, which is not
+    guaranteed: Lowell, Lipton and Wallace 2019, "Practical obstacles to deploying active learning".
 
     Args:
-        result: the records, of ``compare`` or ``alkit.load``.
-        strategy, seed: which trial of them.
-        factory: a function ``(pool, seed) -> strategy``; its strategy trains, and does not choose.
-        dataset: that of the record.
-        max_steps: gradient steps a round. Default: those of the record.
-        warm_start: as of ``compare``.
-        name: under which the rows stand. Default: ``"margin, replayed"``, say.
-        folder: where to write, as of ``compare``.
-        progress: show where it is.
+        result: the records, from ``compare`` or ``alkit.load``.
+        strategy, seed: the trial to replay.
+        factory: a function ``(pool, seed) -> strategy``; its strategy trains, but does not query.
+        dataset: the dataset of the records.
+        max_steps: gradient steps per round. Default: those of the records.
+        warm_start: as in ``compare``.
+        name: strategy name in the new rows. Default: for example ``"margin, replayed"``.
+        folder: folder to write to, as in ``compare``.
+        progress: True to show a progress bar.
 
     Raises:
-        ConfigurationError: no such trial, or a dataset that is not that of the record.
+        ConfigurationError: there is no such trial, or the dataset is not that of the records.
     """
     rows = _trial_of(result, strategy, seed)
     made = result.protocol
     missing = {"initial", "query_size", "samples", "labels"} - made.keys()
     if missing:
         raise ConfigurationError(
-            f"the protocol of the record lacks {', '.join(sorted(missing))}: it was not made by "
-            "alkit.compare."
+            f"the protocol of the record lacks {', '.join(sorted(missing))}: it was not written "
+            "by alkit.compare."
         )
     if (len(dataset), fingerprint(dataset)) != (made["samples"], made["labels"]):
         raise ConfigurationError(
             f"the dataset of {len(dataset):,} samples is not the one of the record, which had "
-            f"{made['samples']:,}: other samples, or other labels."
+            f"{made['samples']:,}: its samples or labels differ."
         )
     name = f"{strategy}, replayed" if name is None else name
     steps = rows[0]["steps"] if max_steps is None else max_steps
@@ -96,21 +96,21 @@ def ceiling(
     max_steps: int,
     progress: bool = True,
 ) -> dict[str, list[float]]:
-    """The results of the same model trained on all labels: the line to reach.
+    """Return the results of the same model trained on all labels, as an upper reference.
 
         result.protocol["ceiling"] = ceiling(factory, train, seeds=range(5), max_steps=2000)
 
-    does what ``compare(..., ceiling=2000)`` does with its first strategy.
+    does the same as ``compare(..., ceiling=2000)`` with its first strategy.
 
     Args:
         factory: a function ``(pool, seed) -> strategy``.
         dataset: the samples, with labels.
-        seeds: one training each, with the initial weights that ``compare`` takes for it.
-        max_steps: gradient steps: enough for all labels, which are more than a round has.
-        progress: show where it is.
+        seeds: seeds of the trainings, one each, with the same initial weights as in ``compare``.
+        max_steps: gradient steps; choose enough for all labels, which are more than in a round.
+        progress: True to show a progress bar.
 
     Returns:
-        Test results by name, one value a seed.
+        Test results by name, one value per seed.
     """
     seeds = check_seeds(seeds)
     if not seeds:
@@ -123,9 +123,9 @@ def ceiling(
 def _trial_of(result: Records, strategy: str, seed: int) -> list[Row]:
     if strategy not in result.strategies:
         there = likely(strategy, result.strategies)
-        raise ConfigurationError(f"the records have no strategy {strategy!r}{there}")
+        raise ConfigurationError(f"the records contain no strategy {strategy!r}{there}")
     rows = [row for row in result.rows if (row["strategy"], row["seed"]) == (strategy, seed)]
     if not rows:
         seeds = sorted({row["seed"] for row in result.rows if row["strategy"] == strategy})
-        raise ConfigurationError(f"{strategy!r} was run on the seeds {seeds}, not on {seed!r}.")
+        raise ConfigurationError(f"{strategy!r} was run with seeds {seeds}, not with {seed!r}.")
     return rows

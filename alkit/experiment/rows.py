@@ -1,4 +1,4 @@
-"""From what a round gave to a row of plain values."""
+"""Conversion of a round's results into a row of plain values."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def row(
     validation: int,
     pool: ActiveLearningDataset,
 ) -> Row:
-    """One row of the records; its columns are described at ``Records``."""
+    """One row of the records; see ``Records`` for its columns."""
     query = record.query
     metric = main_metric(record.metrics)
     if "acc" not in metric.lower():
-        metric = "testAccuracy"  # what is said by class
+        metric = "testAccuracy"  # the prefix of the accuracies per class
     return {
         "strategy": strategy,
         "seed": seed,
@@ -49,7 +49,7 @@ def row(
 
 
 def classes_of(query: Query, pool: ActiveLearningDataset, meter: Meter) -> list[int]:
-    """How many labels of a query fell in each class; empty where labels are no classes."""
+    """Number of labels of a query in each class; empty if the labels are not classes."""
     if meter.kind == "values":
         return []
     labels = np.asarray(pool.labels_of(query.indices))
@@ -60,7 +60,7 @@ def classes_of(query: Query, pool: ActiveLearningDataset, meter: Meter) -> list[
 
 
 def _plain(values: Any, kind: type) -> list[Any]:
-    """One number a pick; empty where there is none, or more than one."""
+    """One number per pick; empty if there is none, or more than one."""
     array = np.asarray(values) if values is not None else np.empty(0)
     if array.ndim != 1 or (kind is int and array.dtype.kind not in "iub"):
         return []

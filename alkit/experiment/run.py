@@ -1,4 +1,4 @@
-"""Trials brought to their end, wherever they run, and every round kept."""
+"""Run trials to their end, wherever they run, saving every round."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from alkit.experiment.progress import Progress
 from alkit.experiment.trial import Factory, Plan, State, Trial
 from alkit.reporting.result import Result
 
-CEILING = "ceiling"  # the name of trials on all labels, which are no rows of the records
+CEILING = "ceiling"  # name of the trials on all labels; they are not part of the records
 
 
 def run(
@@ -32,7 +32,7 @@ def run(
     gpus: float = 0,
     progress: bool = True,
 ) -> Result:
-    """Run trials to their end, from where the folder has them, and keep every round."""
+    """Run trials to their end, resuming from the states in the folder, and save every round."""
     with ExitStack() as stack:
         if folder is None and executor is not None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="alkit-"))
@@ -54,7 +54,7 @@ def run(
         for event in _events(left, states, store, executor, cpus, gpus):
             if isinstance(event, Failure):
                 failures.append(event)
-                bar.tell(f"{event}{' (tried again)' if event.again else ''}")
+                bar.tell(f"{event}{' (retrying)' if event.again else ''}")
                 continue
             trial, state = event
             before = states.get(trial.key)
@@ -72,7 +72,7 @@ def run(
             store.open(_compared(states), **_known_at_the_end(states, failures))
     lost = [failure for failure in failures if not failure.again]
     if lost:
-        kept = "" if store is None else f" alkit.load({str(folder)!r}) has what was finished."
+        kept = "" if store is None else f" alkit.load({str(folder)!r}) has the finished rounds."
         error = TrialError(f"{len(lost)} of {len(trials)} trials failed. {lost[0]}.{kept}")
         error.result = result
         raise error from lost[0].error
@@ -87,7 +87,7 @@ def ceiling_trials(factory: Factory, dataset: Any, seeds: Iterable[int], steps: 
 
 
 def ceilings(rows: Iterable[Row]) -> dict[str, list[float]]:
-    """Test results by name, one value a seed."""
+    """Test results by name, one value per seed."""
     found: dict[str, list[float]] = {}
     for row in rows:
         for name, value in row.items():
@@ -113,7 +113,7 @@ def _events(
 
         return on_ray(trials, states, cpus, gpus)
     raise ConfigurationError(
-        f'executor is a concurrent.futures.Executor or "ray", got {executor!r}.'
+        f'executor must be a concurrent.futures.Executor or "ray", got {executor!r}.'
     )
 
 

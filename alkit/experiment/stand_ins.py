@@ -1,4 +1,4 @@
-"""Stand-ins: factories whose strategies train as their own, with another acquisition."""
+"""Stand-ins: factories that replace the acquisition of another factory's strategies."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from alkit.strategies.learner import ActiveLearner
 
 
 class RecordedPicks(Acquisition):
-    """Acquisition of the picks of a record, round by round.
+    """Acquisition that repeats recorded picks, round by round.
 
     Args:
-        picks: dataset indices of each query, from that of round 1.
+        picks: dataset indices of each query, starting with that of round 1.
     """
 
     def __init__(self, picks: Sequence[Sequence[int]]) -> None:
@@ -37,7 +37,7 @@ class RecordedPicks(Acquisition):
 
 @dataclass(frozen=True)
 class Uniform:
-    """Factory of another factory's strategies, which draw their samples uniformly instead."""
+    """Factory that wraps another one; its strategies draw their samples uniformly."""
 
     factory: Factory
 
@@ -47,7 +47,7 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Factory of another factory's strategies, which take recorded picks instead."""
+    """Factory that wraps another one; its strategies take recorded picks."""
 
     factory: Factory
     picks: Sequence[Sequence[int]]
@@ -56,7 +56,7 @@ class Recorded:
         strategy = self.factory(pool, seed)
         if strategy.val_pool is not None:
             raise ConfigurationError(
-                "a replay trains on the recorded samples and has none for validation: give a "
+                "a replay trains on the recorded samples and has none for validation: pass a "
                 "factory whose strategy has no val_pool."
             )
         return _asking(strategy, RecordedPicks(self.picks))
@@ -69,7 +69,7 @@ def chooses_uniformly(strategy: ActiveLearner) -> bool:
 
 
 def _asking(strategy: ActiveLearner, acquisition: Acquisition) -> ActiveLearner:
-    """Replace the acquisition, also of a strategy that overrides ``query``."""
+    """Replace the acquisition of a strategy, even if it overrides ``query``."""
     strategy.acquisition = acquisition
     if type(strategy).query is not ActiveLearner.query:
         strategy.query = MethodType(ActiveLearner.query, strategy)

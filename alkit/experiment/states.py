@@ -1,4 +1,4 @@
-"""The state of a trial in files: plain JSON and tensors, whole and checked, nothing pickled."""
+"""State of a trial in files: JSON and tensors, written atomically, with checksums, not pickled."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ STATE = "state.json"
 
 
 class StateFiles:
-    """The files of one trial: ``state.json``, and ``weights-N.pt`` while it is not finished.
+    """Files of one trial: ``state.json``, and ``weights-N.pt`` until it is finished.
 
-    The state names its weights with their checksum, and is written after them: whenever the
-    process is killed there is a whole state with its weights. Writing costs what the disk takes
-    to confirm; the weights are written once, or each round of a warm start.
+    The state names its weights file and checksum, and is written after the weights: whenever the
+    process is killed, a complete state with its weights exists. Cost: a write waits until the data
+    are on disk. The weights are written once, or in each round with a warm start.
 
     Args:
-        folder: of the trial.
+        folder: folder of the trial.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,10 +34,10 @@ class StateFiles:
         self._weights: dict[str, str] | None = None  # file and checksum
 
     def write(self, state: State) -> None:
-        """Put a state in the place of the one before.
+        """Replace the previous state.
 
         Raises:
-            FolderError: it cannot be written; the one before is as it was.
+            FolderError: the state cannot be written; the previous one is unchanged.
         """
         if state.weights is not None and not state.finished:
             content = _packed(state.weights)
@@ -55,22 +55,22 @@ class StateFiles:
                 old.unlink(missing_ok=True)
 
     def read(self, *, weights: bool = True) -> State | None:
-        """The state as it was written last, exactly; None where there is none.
+        """The last state exactly as it was written; None if there is none.
 
         Args:
-            weights: also read the weights.
+            weights: True to read the weights as well.
 
         Raises:
-            FolderError: a file is damaged, or cannot be read.
+            FolderError: a file is damaged or cannot be read.
         """
         path = self.folder / STATE
         try:
             whole = json.loads(path.read_text(encoding="utf-8"))
             plain = whole["state"]
             if whole["sha256"] != _checksum(plain):
-                raise ValueError("its checksum does not fit")
+                raise ValueError("its checksum does not match")
             if plain.keys() != {field.name for field in fields(State)}:
-                raise ValueError("it is of another version of alkit")
+                raise ValueError("it was written by another version of alkit")
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -85,15 +85,15 @@ class StateFiles:
         try:
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest() != self._weights["sha256"]:
-                raise ValueError("its checksum does not fit")
+                raise ValueError("its checksum does not match")
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         except (OSError, ValueError) as error:
             raise self._damaged(path, error) from error
 
     def _damaged(self, path: Path, error: Exception) -> FolderError:
         return FolderError(
-            f"{path} is damaged: {error}. The other trials, and records.csv, are as they were. "
-            f"Remove the folder {self.folder} to run this trial anew, and start again."
+            f"{path} is damaged: {error}. The other trials, and records.csv, are unchanged. "
+            f"Remove the folder {self.folder} and start again to repeat this trial."
         )
 
 

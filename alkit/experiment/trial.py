@@ -1,4 +1,4 @@
-"""One trial: a strategy on a seed, round by round, and all that is needed to go on with it."""
+"""Trial: one strategy with one seed, run round by round, with the state needed to resume it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from alkit.strategies.learner import ActiveLearner
 
 Factory = Callable[[ActiveLearningDataset, int], ActiveLearner]
 
-_TURN = threading.RLock()  # torch's own random numbers are one stream a process
+_TURN = threading.RLock()  # torch has one random stream per process
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What all trials of a comparison share; described at ``compare``."""
+    """Settings that all trials of a comparison share; see ``compare``."""
 
     rounds: int
     query_size: int
@@ -39,17 +39,18 @@ class Plan:
 
 @dataclass(frozen=True)
 class State:
-    """A trial after some of its rounds; with it, it goes on as if it had never stopped.
+    """State of a trial between two rounds; a trial resumed from it runs as if never stopped.
 
-    Random numbers are not in it: those of a round are made of the seed and of its number alone.
+    It contains no random state: the random numbers of a round depend only on the seed and on the
+    round number.
 
     Attributes:
-        rows: of the finished rounds.
-        finished: whether no round is left.
-        fits: how many fits were done: each has a data order of its own.
-        pool, validation, monitor: ``state_dict`` of the pools, and of what the monitor remembers.
-        weights: by ``"initial"``, those that the model was built with, and by ``"model"``, those
-            that a warm start goes on from. None: as in the state before.
+        rows: rows of the finished rounds.
+        finished: True if no round is left.
+        fits: number of fits so far; each fit has its own data order.
+        pool, validation, monitor: ``state_dict`` of the pools and of the monitor.
+        weights: the weights that the model was built with, ``"initial"``, and those that a warm
+            start continues from, ``"model"``. None: the same as in the previous state.
     """
 
     rows: list[Row]
@@ -63,15 +64,15 @@ class State:
 
 @dataclass(frozen=True)
 class Trial:
-    """A strategy on a seed.
+    """A strategy with a seed.
 
     Args:
-        name: of the strategy.
-        seed: of the trial.
-        factory: makes the strategy.
+        name: name of the strategy.
+        seed: seed of the trial.
+        factory: function that creates the strategy.
         dataset: the samples, with labels.
         plan: sizes and budgets.
-        events: the folder of TensorBoard's events, or None for none.
+        events: folder for TensorBoard events, or None to write none.
     """
 
     name: str
@@ -83,14 +84,14 @@ class Trial:
 
     @property
     def key(self) -> tuple[str, int]:
-        """Which one of a comparison it is."""
+        """Name and seed, which identify the trial within a comparison."""
         return self.name, self.seed
 
     def run(self, state: State | None = None) -> Iterator[State]:
-        """Its state before the first round, unless one is given, and then after each round.
+        """Yield the state after each round, and first the initial state if none is given.
 
-        What a round does depends on the state before it alone. When the trial ends, or is closed,
-        the model has the weights that it was built with, and validation is as it was found.
+        A round depends only on the state before it. When the trial ends or is closed, the model
+        has the weights that it was built with, and the validation pool its original state.
         """
         if state is not None and state.finished:
             return
@@ -118,10 +119,10 @@ class Trial:
                     strategy.val_pool.load_state_dict(found)  # type: ignore[union-attr]
 
     def begin(self) -> ActiveLearner:
-        """The strategy, built, over a pool of its own with the initial set annotated.
+        """Create and build the strategy over a new pool with the initial set annotated.
 
         Raises:
-            ConfigurationError: the factory made something else.
+            ConfigurationError: the factory returned anything else.
         """
         pool = ActiveLearningDataset(self.dataset)
         pool.annotate_random(self.plan.initial, seed=derive(self.seed, "initial"))
@@ -135,7 +136,7 @@ class Trial:
                 )
             if not strategy.built:
                 strategy.build()
-        strategy.seed = seed  # the order of the data is shared, also where a factory forgets it
+        strategy.seed = seed  # the order of the data is shared even if a factory ignores the seed
         return strategy
 
     def _board(self, done: list[Row]) -> Board | None:
@@ -162,7 +163,7 @@ class Trial:
         weights = None
         if plan.warm_start:
             weights = {"initial": strategy.initial_weights, "model": strategy.module.state_dict()}
-        if not last:  # labels that no model is trained on would be wasted
+        if not last:  # no model would be trained on further labels
             with randomness(derive(self.seed, "selection", round)):
                 validation = annotated_for_validation(strategy)
                 record = loop.acquire(record)
@@ -174,7 +175,7 @@ class Trial:
 
 @contextmanager
 def randomness(seed: int) -> Iterator[None]:
-    """Torch's own generators under a seed (weights, dropout), and restored afterwards."""
+    """Seed torch's global generators (weights, dropout) within the block, and restore them."""
     with torch.random.fork_rng():
         torch.default_generator.manual_seed(seed)
         if torch.cuda.is_available():
@@ -183,7 +184,7 @@ def randomness(seed: int) -> Iterator[None]:
 
 
 def annotated_for_validation(strategy: ActiveLearner) -> int:
-    """How many samples of the validation pool are annotated."""
+    """Number of annotated samples in the validation pool."""
     return 0 if strategy.val_pool is None else strategy.val_pool.get_num_annotated()
 
 

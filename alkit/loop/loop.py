@@ -54,8 +54,8 @@ class ActiveLearningLoop:
         query_size: number of samples to annotate per round.
         rounds: number of rounds.
         oracle: function from dataset indices to labels. Default: the dataset's own labels.
-        max_steps: gradient steps per round, the same for every strategy in a fair comparison; or
-        max_epochs: passes over the annotated samples per round.
+        max_steps: gradient steps per round, the same for every strategy in a fair comparison.
+        max_epochs: passes over the annotated samples per round; needed without ``max_steps``.
         warm_start: True to continue training from the weights of the previous round, with a new
             optimizer, instead of the weights that the model was built with.
         trainer: further arguments for the Trainer of each round.

@@ -16,7 +16,7 @@ from alkit.pool.query import Query
 from alkit.strategies.learner import ActiveLearner
 from alkit.training.batches import split_batch
 
-MOST_CLASSES = 20  # limit for one precision-recall curve per class
+MOST_CLASSES = 20  # beyond these, no precision-recall curve per class
 
 
 class Board:
@@ -109,8 +109,7 @@ def check_installed() -> None:
     """Raise a MissingPackageError if tensorboard is not installed."""
     if find_spec("tensorboard") is None:
         raise MissingPackageError(
-            "logger= needs tensorboard, which is not installed: "
-            "pip install 'alkit[tensorboard]'."
+            "logger= needs tensorboard, which is not installed: pip install 'alkit[tensorboard]'."
         )
 
 

@@ -47,7 +47,7 @@ def labels_needed(records: Records, ax: Axes | None = None) -> Axes:
             np.median(statistics.labels_needed(found.annotated, curves, level, rising=found.rising))
             for level in levels
         ]
-        words = f"{name} (reached {end:.3f})"
+        words = f"{name} (to {end:.3f})"
         ax.plot(levels, needed, ms=4, lw=1.8, markevery=MARKED, label=words, **look(k))
     if not found.rising:
         ax.invert_xaxis()

@@ -89,7 +89,7 @@ def in_form_of(own: Any, label: Any) -> Any:
     A tensor or array if ``own`` is one, with its dtype if that loses nothing (no fraction).
     Otherwise a list of numbers becomes a tensor, and everything else stays as it is.
     """
-    form = type(own)  # ``own`` may be an unpaid label, an object that raises on any use
+    form = type(own)  # type only: ``own`` may be a label that was not paid for and raises on use
     if issubclass(form, Tensor) and isinstance(label, (int, float, list)):
         value = torch.as_tensor(label)
         fits = value.dtype != own.dtype and torch.can_cast(value.dtype, own.dtype)

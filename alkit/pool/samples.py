@@ -1,4 +1,4 @@
-"""Reading the items of a dataset: input and label separately, optionally cached."""
+"""Access to the items of a dataset: input and label separately, optionally cached."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Samples:
         return default_collate([self.join(x, label) for x, label in items])
 
     def join(self, x: Any, label: Any) -> Any:
-        """Input and label in the form of the items: a pair, or a dict."""
+        """Combine input and label in the form of the items: a pair, or a dict."""
         return {**x, self.label_key or "label": label} if isinstance(x, dict) else (x, label)
 
     @property
@@ -131,7 +131,7 @@ class Samples:
 
 
 def _reads_at_once(dataset: Any) -> bool:
-    """Return True if ``__getitems__`` matches ``__getitem__``, which no subclass overrides alone.
+    """Return True if ``__getitems__`` exists and no subclass overrides ``__getitem__`` alone.
 
     A Subset passes both on to its dataset.
     """

@@ -12,7 +12,7 @@ import torch
 
 from alkit.errors import ConfigurationError
 
-UNSEEN = 0.03  # errors of typical weight, for those that few labels may have missed
+UNSEEN = 0.03  # errors of typical weight that few labels may have missed
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Risk:
 
     @property
     def degenerate(self) -> bool:
-        """True if few labels dominate (effective below a quarter): do not trust the estimate."""
+        """True if few labels dominate (effective below labels / 4): do not trust the estimate."""
         return self.effective < self.labels / 4
 
     @property
@@ -89,9 +89,10 @@ def estimate_risk(
     every candidate could be picked at each turn. For uniform picks, it is their plain mean.
 
     The interval is Wilson's, for a variable that is either 0 or of one size, with the mean and
-    mean square of the weighted losses. Added to the mean squares are 0.03 errors of typical weight,
-    since a few labels rarely include the heaviest. In ``benchmarks/monitor.py``, 90 % intervals
-    contain the true value 87 to 94 of 100 times, if the estimates are not ``degenerate``.
+    mean square of the weighted losses. These mean squares include 0.03 additional errors of
+    typical weight, since a few labels rarely include the heaviest. In ``benchmarks/monitor.py``,
+    90 % intervals contain the true value 87 to 94 of 100 times, if the estimates are not
+    ``degenerate``.
 
     Args:
         losses: ``(M,)`` losses of at least 0, or booleans that are True where the model was wrong.
@@ -192,5 +193,7 @@ def _row(name: str, values: Any) -> np.ndarray:
     except (TypeError, ValueError):  # rows of different lengths, or not numbers
         row = np.asarray(np.nan)
     if row.ndim != 1 or not np.isfinite(row).all():
-        raise ConfigurationError(f"{name} must be finite numbers (M,), one per pick, got {values!r}.")
+        raise ConfigurationError(
+            f"{name} must be finite numbers (M,), one per pick, got {values!r}."
+        )
     return row

@@ -12,7 +12,7 @@ from alkit.seeds import derive
 def validation_query(
     pool: ActiveLearningDataset | None, n: int, share: float, seed: int, round: int
 ) -> Query | None:
-    """Draw a share of ``n`` samples uniformly from the validation pool; None if it is empty.
+    """Draw a share of ``n`` samples uniformly from the validation pool; None for an empty share.
 
     At least one of the ``n`` samples remains for training.
     """

@@ -158,7 +158,7 @@ def _check_direction(criterion: Criterion, classes: int, kind: OutputKind) -> No
     scores = run(criterion, on, lambda: criterion(prediction))
     if not scores[-1] > scores[:-1].max():
         law, came = "a uniform prediction outranks a certain one", f"{scores}, the uniform last"
-        broken(law, criterion, on, came, "it prefers certain samples. Higher is queried first.")
+        broken(law, criterion, on, came, "it prefers sure predictions. Higher is queried first.")
 
 
 def _check_class_order(criterion: Criterion, classes: int) -> None:

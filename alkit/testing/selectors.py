@@ -135,7 +135,7 @@ def _check_what_does_not_matter(selector: Selector, on: str, candidates: Candida
     picks = _pick(selector, on, candidates, 3)
     if not _same(_pick(selector, on, candidates.only(selector.needs), 3), picks):
         law = "it reads no more than its needs name"
-        came = f"other picks from only {', '.join(sorted(selector.needs)) or 'nothing'}"
+        came = f"other picks when limited to {', '.join(sorted(selector.needs)) or 'nothing'}"
         broken(law, selector, on, came, "a strategy computes only what its needs name.")
     order = torch.randperm(len(candidates), generator=Generator().manual_seed(3))
     turned = _pick(selector, on, candidates[order], 3)
@@ -165,7 +165,9 @@ def _check_probabilities(selector: Selector) -> None:
     if last is None or _pick(selector, on, candidates, 1).probabilities is None:
         return
     if not 1 - 1e-6 < last[-1] <= 1:
-        means = "the last candidate left has probability 1: these are not probabilities among the rest."
+        means = (
+            "the last candidate left has probability 1: these are not probabilities among the rest."
+        )
         broken(law, selector, f"n = {total} of {on}", f"{last}", means)
     counts, chances = torch.zeros(total), torch.zeros(total)
     for seed in range(SEEDS):

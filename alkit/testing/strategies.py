@@ -165,7 +165,9 @@ def _check_reset(make_strategy: MakeStrategy) -> None:
         run(strategy, on, strategy.reset_model)
         if not _same(built, _state(strategy)["weights and buffers"]):
             law = "reset_model restores the weights and buffers it was built with"
-            broken(law, _name(strategy), on, "others", "each round would depend on earlier ones.")
+            broken(
+                law, _name(strategy), on, "other values", "each round would depend on earlier ones."
+            )
         run(strategy, on, lambda: _fit(strategy))
 
 

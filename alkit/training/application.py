@@ -36,7 +36,7 @@ def output_kind(loss: object) -> OutputKind | None:
 
 
 class Application(Block, lightning.LightningModule):
-    """A network with its loss, optimizer and metrics: subclass it, or use a class below.
+    """A network with its loss, optimizer and metrics: subclass it, or use one of the subclasses.
 
     The network is `self.model`; a subclass sets it, and may override `forward`, `compute_loss`,
     `training_step`, `configure_optimizers` and any other method of a LightningModule. Like every
@@ -52,8 +52,8 @@ class Application(Block, lightning.LightningModule):
 
     Args:
         loss: function of the model's output and the targets that returns a scalar.
-        optimizer: a recipe such as `alkit.SGD(lr=0.1)`, a torch optimizer class, or a function of the
-            parameters that returns an optimizer. Default: `Adam(lr=1e-3)`.
+        optimizer: a recipe such as `alkit.SGD(lr=0.1)`, a torch optimizer class, or a function of
+            the parameters that returns an optimizer. Default: `Adam(lr=1e-3)`.
         metrics: torchmetrics for all three kinds: one, several, `(name, metric)` pairs, or a
             dict by name. They are copied, so that two applications may use the same ones.
         train_metrics, val_metrics, test_metrics: further metrics for one kind.
@@ -63,7 +63,7 @@ class Application(Block, lightning.LightningModule):
     """
 
     model: nn.Module
-    _paired = False  # have outputs and targets one shape, if the loss does not determine it?
+    _paired = False  # outputs and targets have one shape; used if the loss does not determine it
     _kind: OutputKind | None = None  # kind of output, if the loss does not determine it
 
     def __init__(
@@ -131,7 +131,7 @@ class Application(Block, lightning.LightningModule):
         return self.optimizer.configure_optimizers(self.parameters())
 
     def configure_callbacks(self) -> list[lightning.Callback]:
-        """Return no callbacks; Lightning calls this first, so it raises here if nothing is built."""
+        """Return no callbacks; raise if not built, since Lightning calls this hook first."""
         if not self._built:
             raise UnbuiltError(
                 f"This {type(self).__name__} is not built, so a Trainer has nothing to train. "
@@ -140,9 +140,7 @@ class Application(Block, lightning.LightningModule):
         return []
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Build the application if necessary, so that `load_from_checkpoint(path, model=net.new())`
-        works.
-        """
+        """Build if necessary, so that `load_from_checkpoint(path, model=net.new())` works."""
         if not self._built:
             self.build()
 
@@ -165,7 +163,7 @@ class Application(Block, lightning.LightningModule):
         loss = self.compute_loss(y_hat, y)
         parts = loss if isinstance(loss, dict) else {}
         if "loss" in parts:
-            raise ConfigurationError('"loss" is the name of the sum of all parts: rename this part.')
+            raise ConfigurationError('"loss" is the name of the sum of the parts: rename this one.')
         total: Tensor = sum(loss.values()) if isinstance(loss, dict) else loss  # type: ignore
         # a value in the bar is read from the device at every step, so only if there is a bar
         bar = self._trainer is not None and self._trainer.progress_bar_callback is not None

@@ -50,8 +50,8 @@ class Distortion:
         wrong = [f"{k}={v!r}" for k, v in {**self.limits, "hole": hole}.items() if not v >= 0]
         if wrong or not scale >= 1:
             raise ConfigurationError(
-                "the limits of a Distortion must be at least 0, and its scale must be a factor of at "
-                f"least 1, got {', '.join(wrong) or f'scale={scale!r}'}."
+                "the limits of a Distortion must be at least 0, and its scale a factor of at least "
+                f"1, got {', '.join(wrong) or f'scale={scale!r}'}."
             )
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -129,9 +129,9 @@ class Augmenter:
         if not isinstance(out, Tensor) or out.shape != x.shape:
             came = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
             raise ShapeError(
-                f"{self.name} returned {came} for a batch of shape {tuple(x.shape)}: an augmentation "
-                "must return a tensor of the same shape. Crop and resize in one step, or do it in the "
-                "pool's transform."
+                f"{self.name} returned {came} for a batch of shape {tuple(x.shape)}: an "
+                "augmentation must return a tensor of the same shape. Crop and resize in one "
+                "step, or do it in the pool's transform."
             )
         return out
 

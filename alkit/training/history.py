@@ -34,7 +34,7 @@ class History(lightning.Callback):
         super().__init__()
         self._epochs: dict[str, Series] = {}
         self._steps: dict[str, Series] = {}
-        self._seen: dict[str, Tensor] = {}  # kept alive, so no later value has its address
+        self._seen: dict[str, Tensor] = {}  # kept alive, so that no later value reuses its address
         self._pending: list[tuple[int, list[Any], Tensor]] = []
 
     @property

@@ -1,4 +1,4 @@
-"""Optimizers as recipes: the parameters follow later, at each use.
+"""Optimizers as recipes: the parameters are passed later, at each use.
 
     optimizer = al.Adam(lr=1e-3).schedule(StepLR, step_size=10)
 
@@ -134,7 +134,7 @@ class RMSprop(Optimizer):
 
 
 def as_optimizer(value: Any) -> Optimizer:
-    """Return `value` as a recipe: a recipe, a torch class, or a function of the parameters.
+    """Convert `value` to a recipe: a recipe, a torch class, or a function of the parameters.
 
     Raises:
         ConfigurationError: an existing torch optimizer, whose parameters and moments belong to one

@@ -28,7 +28,7 @@ def has_samples(y_hat: Any, y: Any, classes: bool) -> bool:
 
 
 def averaged(y_hat: Tensor, kind: OutputKind) -> Tensor:
-    """Average (N, K, C) to (N, C): mean values or probabilities, or logits of the mean."""
+    """Average (N, K, C) to (N, C): values, probabilities, or logits of the mean probability."""
     if kind in ("values", "probabilities"):
         return y_hat.mean(1)
     if kind == "logits" and y_hat.shape[2] == 1:  # log p and log(1 - p), each exact

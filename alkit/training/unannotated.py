@@ -47,8 +47,8 @@ def beside_unannotated(
     """
     if not len(others):
         warnings.warn(
-            "No unannotated sample is left, so this trains on the annotated samples alone. To learn "
-            "from unannotated samples too, use a pool that has some.",
+            "No unannotated sample is left, so this trains on the annotated samples alone. To "
+            "learn from unannotated samples too, use a pool that has some.",
             stacklevel=2,
         )
         return CombinedLoader({"annotated": annotated}, "min_size")

@@ -16,7 +16,7 @@ import torch
 from torchmetrics import Accuracy
 
 import alkit as al
-from alkit import datasets
+from alkit.cli import datasets
 
 train, test = datasets.load("digits")
 

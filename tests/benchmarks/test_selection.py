@@ -116,7 +116,7 @@ def test_a_run_that_needs_too_much_memory_fails_by_itself(part):
 
 
 def test_a_run_that_takes_too_long_is_ended(part, tmp_path):
-    size = part("workloads").Size(100_000, 100, D=32, A=7)  # half a second of textbook k-center
+    size = part("workloads").Size(400_000, 100, D=64, A=7)  # half a second of textbook k-center
     names = task(part, tmp_path, part("workloads").Arrays.make(size), size=asdict(size))
     options = SimpleNamespace(threads=1, repeat=1, timeout=0.05, memory_gb=0)
     assert part("").run(names, options) == {"status": "> 0.05 s"}

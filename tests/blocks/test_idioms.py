@@ -62,7 +62,7 @@ class Attention(dl.DeeplayModule):
         self.out = dl.Layer(torch.nn.Linear, num_features, num_features, bias=False)
         self.attention = DotProductAttention()
         self.norm = dl.Layer(torch.nn.LayerNorm, num_features)
-        self.add = dl.Add()
+        self.add = dl.blocks.Add()
 
     def forward(self, x):
         attended, _ = self.attention(self.query(x), x, x)

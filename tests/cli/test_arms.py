@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import alkit as al
-from alkit.cli.arms import CRITERIA, Arm
+from alkit.cli.arms import Arm
 from alkit.cli.datasets import Images
 
 
@@ -37,8 +37,8 @@ def test_the_linear_network_is_softmax_regression():
     assert [tuple(p.shape) for p in strategy.parameters()] == [(10, 64), (10,)]
 
 
-@pytest.mark.parametrize("name", CRITERIA)
+@pytest.mark.parametrize("name", ["margin", "entropy", "least-confidence", "ratio"])
 def test_the_criterion_is_that_of_its_name(name):
     data = images((8, 8))
     strategy = Arm("uncertainty", name, 2, data)(al.ActiveLearningDataset(data), 0)
-    assert repr(strategy.criterion) == repr(CRITERIA[name]())
+    assert repr(strategy.criterion).lower() == f"{name.replace('-', '')}()"

@@ -78,7 +78,7 @@ def test_a_missing_dataset_says_where_it_looked_and_how_to_get_it(tmp_path, caps
         ("--strategies", "uniform,uncertanty", "Did you mean 'uncertainty'"),
         ("--without", "unifrm", "Did you mean 'uniform'"),
         ("--dataset", "digts", "Did you mean 'digits'"),
-        ("--criterion", "x", "available: margin, entropy"),
+        ("--criterion", "x", "alkit compare --help has all"),
     ],
 )
 def test_an_unknown_name_is_told_with_its_likely_spelling(option, value, told, capsys):
@@ -148,7 +148,7 @@ def test_a_report_is_made_again_and_labels_are_replayed(tmp_path, capsys):
 @pytest.mark.parametrize("command", ["resume", "report"])
 def test_a_folder_without_results_is_said(command, tmp_path, capsys):
     assert main([command, str(tmp_path / "nowhere")]) == 2
-    assert "holds no results" in capsys.readouterr().err
+    assert "has no results" in capsys.readouterr().err
 
 
 def test_a_comparison_of_python_is_not_resumed_from_the_command_line(tmp_path, capsys):

@@ -7,7 +7,7 @@ from alkit.errors import PredictionError
 
 
 def by_autograd(layer, features):
-    """The mean norm of the gradient of the last layer, over labels drawn from the model."""
+    """Mean gradient norm of the last layer, over labels drawn from the model."""
     lengths = []
     for e in features:
         p = layer(e).softmax(-1).detach()
@@ -35,7 +35,7 @@ def test_it_is_the_expected_length_of_the_last_layers_gradient(bias, scale):
     torch.testing.assert_close(scores, by_autograd(layer, features))
 
 
-def test_float32_keeps_the_order_of_what_is_almost_certain():
+def test_float32_keeps_the_order_of_almost_certain_predictions():
     e = torch.tensor([1e-4, 2e-4, 4e-4, 1e-3], dtype=torch.float64)
     p = torch.stack([1 - e, 0.9 * e, 0.1 * e], -1)
     exact, rounded = (
@@ -66,7 +66,7 @@ def test_longer_features_score_higher():
     assert scores.argsort().tolist() == [0, 1, 2]
 
 
-def test_without_features_it_says_how_to_get_them():
+def test_without_features_the_error_states_how_to_provide_them():
     with pytest.raises(PredictionError, match=r'features="layer.path".*embeddings= to al.select'):
         ExpectedGradientLength()(al.Prediction(torch.zeros(3, 4)))
 

@@ -1,4 +1,4 @@
-"""The laws over every leaf of the family, collected from its ``__all__``."""
+"""Laws for every leaf of the family, collected from its ``__all__``."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ import alkit as al
 from alkit import criteria
 from alkit.testing import check_criterion
 
-# what needs arguments is listed here; all else is called bare
+# criteria that need arguments are listed here; all others are called without
 EXAMPLES = {
     "Rank": [criteria.Rank(criteria.Margin())],
     "ZScore": [criteria.ZScore(criteria.Entropy())],
@@ -34,7 +34,7 @@ EXAMPLES = {
         criteria.HeadScore(torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 1)))
     ],
 }
-# of one prediction, certain or not, these say nothing: the same, or what a head makes of features
+# uniform predictions need not outrank certain ones: a constant score, disagreement, or a head
 NOT_UNCERTAINTY = {"Constant", "BALD", "VoteEntropy", "MeanStd", "HeadScore"}
 KINDS = {
     "Energy": "logits",
@@ -58,7 +58,7 @@ def _leaves():
 
 
 @pytest.mark.parametrize(("criterion", "uncertainty", "kind"), list(_leaves()))
-def test_every_criterion_keeps_the_laws(criterion, uncertainty, kind):
+def test_every_criterion_satisfies_the_laws(criterion, uncertainty, kind):
     check_criterion(criterion, uncertainty=uncertainty, kind=kind)
 
 
@@ -76,10 +76,10 @@ def test_every_criterion_keeps_the_laws(criterion, uncertainty, kind):
     ],
     ids=repr,
 )
-def test_every_formula_keeps_the_laws(formula):
+def test_every_formula_satisfies_the_laws(formula):
     check_criterion(formula)
 
 
-def test_a_formula_of_values_keeps_the_laws():
+def test_a_formula_of_values_satisfies_the_laws():
     formula = al.Rank(criteria.UpperConfidenceBound(1)) + 0.1 * criteria.Variance()
     check_criterion(formula, kind="values")

@@ -39,7 +39,7 @@ def test_bald_is_the_mean_divergence_of_a_sample_from_the_mean(outputs):
 
 
 @given(logits)
-def test_variation_ratio_and_mean_std_are_numpys(outputs):
+def test_variation_ratio_and_mean_std_agree_with_numpy(outputs):
     p, prediction = softmax(outputs), al.Prediction(torch.tensor(outputs))
     np.testing.assert_allclose(
         VariationRatio()(prediction).numpy(), 1 - p.mean(1).max(-1), atol=1e-9
@@ -48,7 +48,7 @@ def test_variation_ratio_and_mean_std_are_numpys(outputs):
 
 
 @given(logits)
-def test_vote_entropy_is_that_of_the_counted_votes(outputs):
+def test_vote_entropy_is_the_entropy_of_the_vote_counts(outputs):
     expected = [
         scipy.stats.entropy(np.bincount(row.argmax(-1), minlength=row.shape[-1]))
         for row in softmax(outputs)
@@ -57,7 +57,7 @@ def test_vote_entropy_is_that_of_the_counted_votes(outputs):
     np.testing.assert_allclose(scores, expected, atol=1e-12)
 
 
-def test_votes_count_alike_however_sure_they_are():
+def test_votes_count_equally_however_certain_they_are():
     sure, unsure = torch.tensor([[1.0, 0], [0, 1]]), torch.tensor([[0.6, 0.4], [0.4, 0.6]])
     scores = VoteEntropy()(samples(sure, unsure, sure[[0, 0]]))
     assert scores.tolist() == pytest.approx([math.log(2), math.log(2), 0])
@@ -79,14 +79,14 @@ def test_scores_stay_in_their_range(outputs):
         assert (scores <= top + 1e-5).all()
 
 
-def test_bald_wants_samples_that_contradict_each_other_not_those_that_agree_on_not_knowing():
+def test_bald_prefers_contradicting_samples_to_samples_that_agree_on_uncertainty():
     contradicting, uniform, agreeing = ONE_HOT, torch.full((2, 2), 0.5), ONE_HOT[[0, 0]]
     prediction = samples(contradicting, uniform, agreeing)
     assert BALD()(prediction).tolist() == pytest.approx([math.log(2), 0, 0])
     assert MeanStd()(prediction).tolist() == pytest.approx([0.5, 0, 0])
 
 
-def test_max_entropy_is_that_of_the_mean_and_not_the_mean_of_the_entropies():
+def test_max_entropy_is_the_entropy_of_the_mean_and_not_the_mean_of_the_entropies():
     contradicting, uniform = ONE_HOT, torch.full((2, 2), 0.5)
     prediction = samples(contradicting, uniform)
     assert Entropy()(prediction).tolist() == pytest.approx([math.log(2)] * 2)
@@ -102,7 +102,7 @@ def test_bald_of_samples_that_agree_is_never_below_zero():
 
 
 @pytest.mark.parametrize("criterion", [BALD(), VoteEntropy(), MeanStd()])
-def test_one_sample_disagrees_with_nobody(criterion):
+def test_one_sample_has_no_disagreement(criterion):
     prediction = al.Prediction(torch.randn(500, 1, 10, generator=torch.Generator().manual_seed(1)))
     assert not criterion(prediction).any()
 

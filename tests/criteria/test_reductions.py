@@ -17,7 +17,7 @@ rows = hnp.arrays(
 
 
 @given(rows)
-def test_the_top_two_are_those_of_a_sort(p):
+def test_the_top_two_agree_with_a_sort(p):
     first, second = top_two(torch.tensor(p))
     expected = np.sort(p, axis=1)
     assert first.tolist() == expected[:, -1].tolist()
@@ -25,11 +25,11 @@ def test_the_top_two_are_those_of_a_sort(p):
 
 
 @pytest.mark.parametrize("columns", [2, 3, 10, FEW_COLUMNS, FEW_COLUMNS + 1, 37, 100, 999, 1000])
-def test_the_top_two_are_found_wherever_they_stand(columns):
+def test_the_top_two_are_found_at_any_position(columns):
     for largest in range(0, columns, max(columns // 25, 1)):
         others = torch.randperm(columns, generator=torch.Generator().manual_seed(largest))
         p = torch.rand(len(others), columns, generator=torch.Generator().manual_seed(columns))
-        p[torch.arange(columns), others] = 2  # the second stands in each column once
+        p[torch.arange(columns), others] = 2  # the second largest is in each column once
         p[:, largest] = 3
         p[others == largest, (largest + 1) % columns] = 2
         first, second = top_two(p)
@@ -47,14 +47,14 @@ def test_the_top_two_of_rows_with_gaps_in_memory_leave_them_as_they_were(columns
 
 
 @given(rows)
-def test_entropy_is_scipys(p):
+def test_entropy_agrees_with_scipy(p):
     p = (p + 1e-3) / (p + 1e-3).sum(1, keepdims=True)
     expected = scipy.stats.entropy(p.astype(np.float64), axis=1)
     np.testing.assert_allclose(entropy(torch.tensor(p)).numpy(), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_entropy_is_exact_at_zeros_ones_and_numbers_below_the_normal_ones(dtype):
+def test_entropy_is_exact_for_zeros_ones_and_subnormal_numbers(dtype):
     tiny = torch.finfo(dtype).tiny
     p = torch.tensor([[0, 1, 0], [tiny / 8, 1, 0], [0.5, 0.5, 0]], dtype=dtype)
     before = p.clone()

@@ -25,19 +25,19 @@ def values(rows, dtype=torch.float64):
 
 
 def of(mean, deviation, dtype=torch.float64):
-    """Two samples of these moments."""
+    """Two samples with these moments."""
     mean, deviation = (torch.as_tensor(x, dtype=dtype) for x in (mean, deviation))
     return values(torch.stack([mean - deviation, mean + deviation], -1)[..., None], dtype)
 
 
 @given(hnp.arrays(np.float64, (4, 3, 2), elements=st.floats(-100, 100)))
-def test_variance_is_numpys_averaged_over_the_targets(y):
+def test_variance_is_the_variance_of_numpy_averaged_over_the_targets(y):
     np.testing.assert_allclose(
         Variance()(values(y)).numpy(), y.var(1).mean(-1), rtol=1e-9, atol=1e-9
     )
 
 
-def test_variance_keeps_its_digits_far_from_zero():
+def test_variance_is_accurate_far_from_zero():
     y = 1e4 + torch.tensor([[0.0, 1, 2], [0, 0, 0]])[..., None]
     assert Variance()(values(y, torch.float32)).tolist() == pytest.approx([2 / 3, 0], rel=1e-3)
 
@@ -56,7 +56,7 @@ def test_expected_improvement_is_the_closed_form_of_a_normal(y, best, maximize):
 
 
 @pytest.mark.parametrize(("mean", "deviation"), [(0, 1), (2, 0.5), (-1, 2), (0.5, 0.1)])
-def test_expected_improvement_is_the_expectation_of_what_exceeds_the_best(mean, deviation):
+def test_expected_improvement_is_the_expected_excess_over_the_best(mean, deviation):
     normal, best = scipy.stats.norm(mean, deviation), 0.7
     end = mean + 10 * deviation
     above, _ = scipy.integrate.quad(lambda y: (y - best) * normal.pdf(y), best, end)
@@ -71,14 +71,14 @@ def test_expected_improvement_is_the_expectation_of_what_exceeds_the_best(mean, 
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_expected_improvement_is_finite_where_all_samples_agree(dtype):
+def test_expected_improvement_is_finite_if_all_samples_agree(dtype):
     prediction = of([3.0, 1.0, 0.5, -1e30], [0, 0, 0, 0], dtype)
     assert ExpectedImprovement(1)(prediction).tolist() == [2, 0, 0, 0]
     barely = of([3.0, 1.0, 0.5], [1e-30, 1e-30, 1e-30], dtype)
     assert ExpectedImprovement(1)(barely).tolist() == pytest.approx([2, 0, 0])
 
 
-def test_expected_improvement_prefers_the_unsure_one_of_equal_means():
+def test_expected_improvement_prefers_the_less_certain_of_equal_means():
     scores = ExpectedImprovement(0)(of([-1.0, -1.0, -1.0], [0, 1, 2]))
     assert scores.argsort().tolist() == [0, 1, 2]
 
@@ -97,7 +97,7 @@ def test_the_lower_bound_is_minimized_by_the_negative_of_a_negative_beta():
     assert UpperConfidenceBound(1)(prediction).argmax() == 1
 
 
-def test_thompson_is_one_sample_the_same_for_all_rows_and_takes_them_in_turn():
+def test_thompson_uses_the_same_sample_for_all_rows_and_rotates_over_rounds():
     y = torch.randn(7, 3, 1, generator=torch.Generator().manual_seed(0))
     prediction = values(y, torch.float32)
     assert Thompson()(prediction).equal(y[:, 0, 0])
@@ -107,7 +107,7 @@ def test_thompson_is_one_sample_the_same_for_all_rows_and_takes_them_in_turn():
         assert bound(prediction).equal((al.Rank(Thompson(round)) + 1)(prediction))
 
 
-def test_thompson_picks_a_candidate_as_often_as_it_is_the_best_of_the_posterior():
+def test_thompson_picks_a_candidate_with_its_posterior_probability_of_being_best():
     y = torch.randn(4, 200, 1, generator=torch.Generator().manual_seed(1))
     y[2] += 1
     prediction = values(y, torch.float32)
@@ -128,7 +128,7 @@ def test_several_targets_have_no_order(criterion):
     [Variance(), ExpectedImprovement(1), UpperConfidenceBound(1), Thompson()],
     ids=repr,
 )
-def test_class_outputs_are_no_values(criterion):
+def test_class_outputs_are_not_values(criterion):
     with pytest.raises(PredictionError, match='kind "values", got "logits"'):
         criterion(al.Prediction(torch.randn(4, 3, 1)))
     with pytest.raises(PredictionError, match='kind "values", got features alone'):
@@ -136,7 +136,7 @@ def test_class_outputs_are_no_values(criterion):
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, "1", None, [1.0], True])
-def test_a_parameter_that_is_no_finite_number_raises(wrong):
+def test_a_parameter_that_is_not_a_finite_number_raises(wrong):
     with pytest.raises(ConfigurationError, match="number"):
         ExpectedImprovement(wrong)
     with pytest.raises(ConfigurationError, match="number"):

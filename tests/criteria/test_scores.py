@@ -21,7 +21,7 @@ PREDICTION = al.Prediction(torch.randn(4, 3), ids=torch.tensor([30, 10, 20, 40])
         (None, "got NoneType"),
     ],
 )
-def test_scores_that_are_not_one_float_a_candidate_name_the_criterion(scores, message):
+def test_scores_that_are_not_one_float_per_candidate_name_the_criterion(scores, message):
     def mine(prediction):
         return scores
 

@@ -1,4 +1,4 @@
-"""Temperatures against a search over a grid, and calibration errors against numpy."""
+"""Temperatures against a grid search, and calibration errors against numpy."""
 
 import math
 
@@ -11,7 +11,7 @@ from alkit.errors import ConfigurationError, LabelError, PredictionError
 
 
 def overconfident(N=4000, K=1, C=4, by=3.0, seed=0):
-    """Logits that are ``by`` times too large, and labels drawn from what they should have been."""
+    """Logits that are ``by`` times too large, and labels drawn from the correct ones."""
     generator = torch.Generator().manual_seed(seed)
     z = 1.5 * torch.randn(N, 1, C, generator=generator) + 0.3 * torch.randn(
         N, K, C, generator=generator
@@ -40,7 +40,7 @@ def calibration_error(p, y, bins=15):
 
 @pytest.mark.parametrize("K", [1, 6])
 @pytest.mark.parametrize("by", [0.4, 3.0])
-def test_the_temperature_is_the_likeliest_and_what_the_logits_were_scaled_by(K, by):
+def test_the_temperature_is_the_most_likely_one_and_recovers_the_scale_of_the_logits(K, by):
     z, y = overconfident(K=K, by=by)
     fitted = al.fit_temperature(al.Prediction(z), y)
     assert fitted.value == pytest.approx(by, rel=0.1)
@@ -48,7 +48,7 @@ def test_the_temperature_is_the_likeliest_and_what_the_logits_were_scaled_by(K, 
     assert abs(int(np.argmin([loss(z, y, T) for T in grid])) - 40) <= 1
 
 
-def test_the_report_says_how_far_confidence_was_from_accuracy():
+def test_the_report_states_how_far_confidence_was_from_accuracy():
     z, y = overconfident()
     prediction = al.Prediction(z)
     fitted = al.fit_temperature(prediction, y)
@@ -64,7 +64,7 @@ def test_the_report_says_how_far_confidence_was_from_accuracy():
     assert tempered.guesses.equal(prediction.guesses)
 
 
-def test_it_is_the_same_each_time_whatever_the_kind_of_the_outputs():
+def test_the_fit_is_deterministic_and_independent_of_the_kind_of_outputs():
     z, y = overconfident(300, K=3)
     p = z.double().softmax(-1)
     kinds = {"logits": z, "probabilities": p, "log_probabilities": p.log()}
@@ -77,7 +77,7 @@ def test_it_is_the_same_each_time_whatever_the_kind_of_the_outputs():
 
 def test_one_column_is_the_binary_case():
     z, y = overconfident(500, C=2)
-    one = (z[..., 1:] - z[..., :1]).double()  # of which no probability is one
+    one = (z[..., 1:] - z[..., :1]).double()  # no probability is exactly one
     pair, single = (al.fit_temperature(al.Prediction(part), y) for part in (z, one))
     assert single.value == pytest.approx(pair.value, rel=1e-5)
     halves = [
@@ -87,7 +87,7 @@ def test_one_column_is_the_binary_case():
     torch.testing.assert_close(halves[0].probabilities, halves[1].probabilities)
 
 
-def test_few_labels_that_are_all_right_do_not_make_it_certain():
+def test_a_few_correct_guesses_do_not_make_the_model_certain():
     z = 2 * torch.eye(3)
     fitted = al.fit_temperature(al.Prediction(z), [0, 1, 2])
     assert 0.3 < fitted.value < 1
@@ -95,7 +95,7 @@ def test_few_labels_that_are_all_right_do_not_make_it_certain():
 
 
 @pytest.mark.parametrize("kind", ["logits", "probabilities", "log_probabilities"])
-def test_a_tempered_prediction_is_that_of_the_divided_logits(kind):
+def test_a_tempered_prediction_is_the_prediction_of_the_divided_logits(kind):
     z = 3 * torch.randn(9, 4, 5, generator=torch.Generator().manual_seed(0))
     outputs = {"logits": z, "probabilities": z.softmax(-1), "log_probabilities": z.log_softmax(-1)}
     before = al.Prediction(outputs[kind], 2 * torch.arange(9), kind, torch.ones(9, 2))
@@ -122,7 +122,7 @@ def test_labels_that_do_not_fit_raise(labels):
         al.fit_temperature(al.Prediction(torch.zeros(3, 3)), labels)
 
 
-def test_no_labels_fit_nothing():
+def test_fitting_to_no_labels_raises():
     with pytest.raises(LabelError, match="at least one"):
         al.fit_temperature(al.Prediction(torch.zeros(0, 3)), torch.zeros(0, dtype=torch.long))
 
@@ -136,6 +136,6 @@ def test_a_regression_has_no_temperature():
 
 
 @pytest.mark.parametrize("wrong", [0, -1, math.inf, math.nan, "hot", None])
-def test_what_is_no_temperature_raises(wrong):
+def test_an_invalid_temperature_raises(wrong):
     with pytest.raises(ConfigurationError, match="above 0"):
         al.criteria.Temperature(wrong)

@@ -21,7 +21,7 @@ scores = hnp.arrays(
 
 
 def given_scores(values):
-    """A criterion that returns the values, and a prediction of that many candidates."""
+    """A criterion that returns the values, and a prediction of the same number of candidates."""
     values = torch.as_tensor(values)
     return lambda p: values, al.Prediction(torch.zeros(len(values), 2))
 
@@ -34,7 +34,7 @@ def test_rank_is_the_quantile_of_scipys_average_ranks(values):
 
 
 @given(scores)
-def test_zscore_is_scipys(values):
+def test_zscore_agrees_with_scipy(values):
     criterion, prediction = given_scores(values)
     z = al.criteria.ZScore(criterion)(prediction).numpy()
     if len(np.unique(values)) == 1:
@@ -44,7 +44,7 @@ def test_zscore_is_scipys(values):
 
 
 @given(scores)
-def test_minmax_is_scikit_learns(values):
+def test_minmax_agrees_with_scikit_learn(values):
     criterion, prediction = given_scores(values)
     unit = al.criteria.MinMax(criterion)(prediction).numpy()
     if len(np.unique(values)) == 1:
@@ -86,7 +86,7 @@ def test_a_rank_does_not_change_under_an_increasing_function(values):
     )
 
 
-def test_transforms_say_that_they_look_at_other_rows_and_formulas_inherit_it():
+def test_transforms_declare_that_they_depend_on_other_rows_and_formulas_inherit_it():
     assert al.Margin().row_by_row
     assert (al.Margin() + 2).row_by_row
     for transform in (al.Rank, al.criteria.ZScore, al.criteria.MinMax):

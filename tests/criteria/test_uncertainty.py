@@ -101,7 +101,7 @@ def test_a_uniform_row_outranks_a_certain_one(criterion, classes):
 
 
 @pytest.mark.parametrize("criterion", OF_PROBABILITIES, ids=repr)
-def test_a_constant_added_to_the_logits_and_another_order_of_classes_change_nothing(criterion):
+def test_adding_a_constant_to_the_logits_or_reordering_classes_changes_nothing(criterion):
     z = torch.randn(50, 2, 7, generator=torch.Generator().manual_seed(1))
     features = torch.randn(50, 3, generator=torch.Generator().manual_seed(2))
     order = torch.randperm(7, generator=torch.Generator().manual_seed(3))
@@ -118,7 +118,7 @@ def test_exact_zeros_and_ones_have_finite_scores(criterion):
     assert scores.argmax() == 1
 
 
-def test_energy_changes_with_a_constant_and_knows_what_is_unlike_all_classes():
+def test_energy_changes_with_a_constant_and_is_high_for_unfamiliar_inputs():
     z = torch.tensor([[9.0, 0, 0], [1, 1, 1], [-5, -5, -5]])
     assert Energy()(al.Prediction(z)).argsort().tolist() == [0, 1, 2]
     torch.testing.assert_close(Energy()(al.Prediction(z + 2)), Energy()(al.Prediction(z)) - 2)
@@ -131,7 +131,7 @@ def test_energy_of_one_column_is_that_of_both_classes():
 
 
 @pytest.mark.parametrize("wrong", [0, -1, math.nan, "1", None, True])
-def test_a_temperature_that_is_no_number_above_zero_raises(wrong):
+def test_a_temperature_that_is_not_a_number_above_zero_raises(wrong):
     with pytest.raises(ConfigurationError, match="number"):
         Energy(wrong)
 
@@ -156,7 +156,7 @@ def test_probabilities_are_not_softmaxed_again():
 
 
 @pytest.mark.parametrize("value", [0, 2, -1.5, np.float32(2.5), torch.tensor(3)])
-def test_constant_scores_all_alike_and_mixes_with_the_others(value):
+def test_constant_scores_all_equally_and_combines_with_other_criteria(value):
     prediction = al.Prediction(torch.randn(4, 3))
     scores = al.Constant(value)(prediction)
     assert scores.tolist() == [float(value)] * 4
@@ -166,7 +166,7 @@ def test_constant_scores_all_alike_and_mixes_with_the_others(value):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, "1", None, True, [1]])
-def test_a_constant_that_is_no_finite_number_raises(value):
+def test_a_constant_that_is_not_a_finite_number_raises(value):
     with pytest.raises(ConfigurationError, match="number"):
         al.Constant(value)
 

@@ -86,7 +86,7 @@ def test_shares_are_those_of_nearest_neighbors_of_scikit_learn(seed):
     order = np.argsort(distances[:, 1])
     rows = np.concatenate([order[:40], order[-10:]])  # the closest pairs, and the rim
     query = ask(rows, embeddings=x)
-    usual, ours = Distances.of(query.trace).to_neighbor()
+    usual, ours = Distances.of(query.trace, query.trace.look_again()).to_neighbor()
     np.testing.assert_allclose(usual, distances[:, 10], rtol=1e-6)
     np.testing.assert_allclose(ours, distances[np.sort(rows), 10], rtol=1e-6)
     diagnosis = al.doctor(query)

@@ -54,7 +54,7 @@ def test_a_replay_survives_as_a_comparison_does(result, tmp_path):
 def test_what_cannot_be_replayed_is_said(result):
     with pytest.raises(ConfigurationError, match="Did you mean 'margin'"):
         replay(result, strategy="margn")
-    with pytest.raises(ConfigurationError, match=r"seeds \[3, 4\], not on 5"):
+    with pytest.raises(ConfigurationError, match=r"seeds \[3, 4\], not with 5"):
         replay(result, seed=5)
     with pytest.raises(ConfigurationError, match="not the one of the record"):
         replay(result, data=TensorDataset(X[:40], 2 - Y[:40]))

@@ -75,5 +75,5 @@ def test_with_an_executor_the_error_comes_last_with_all_that_was_finished():
 
 
 def test_what_is_no_executor_is_an_error(tmp_path):
-    with pytest.raises(ConfigurationError, match=r'executor is a .* or "ray", got 4'):
+    with pytest.raises(ConfigurationError, match=r'executor must be a .* or "ray", got 4'):
         run(trials(), PROTOCOL, tmp_path, 4, progress=False)

@@ -1,4 +1,4 @@
-"""The loop: the same as the one written by hand, in all its ways to be stopped."""
+"""The loop equals a hand-written one, however it is stopped."""
 
 import itertools
 
@@ -18,7 +18,7 @@ QUIET = {**CPU, "enable_progress_bar": False}
 
 
 class Blobs(Dataset):
-    """Three clusters; the labels of what is not annotated may be poisoned or wrong."""
+    """Three clusters; labels of unannotated samples may be poisoned or wrong."""
 
     def __init__(self, n=48, seed=0):
         generator = torch.Generator().manual_seed(seed)
@@ -67,7 +67,7 @@ def loop(strategy, **options):
 
 
 class KeepsWeights(L.Callback):
-    """The weights at the end of each fit, before they are reset."""
+    """Weights at the end of each fit, before they are reset."""
 
     def __init__(self):
         self.kept = []
@@ -117,14 +117,14 @@ def by_hand(strategy):
 def test_loop_methods_and_a_loop_by_hand_are_the_same_bit_for_bit(kind):
     expected = by_loop(make(kind))
     assert by_methods(make(kind)) == expected
-    torch.manual_seed(99)  # of which nothing depends
+    torch.manual_seed(99)  # no result depends on this
     assert by_hand(make(kind)) == expected
     assert len({str(weights) for weights in expected[0]}) == 3
     assert by_loop(make(kind, seed=8)) != expected
 
 
 class Poison:
-    """A label that raises however it is used."""
+    """Label that raises on any use."""
 
     def _raise(self, *_):
         raise AssertionError("the label of an unannotated sample was used")
@@ -140,7 +140,7 @@ def test_labels_that_were_not_paid_for_change_nothing(kind):
     assert by_loop(make(kind, unpaid=lambda index: (index * 7919) % 3)) == expected
 
 
-def test_a_record_says_what_happened():
+def test_a_record_states_what_happened():
     strategy = make()
     first, second = itertools.islice(loop(strategy), 2)
     assert (first.round, second.round) == (0, 1)
@@ -156,7 +156,7 @@ def test_a_record_says_what_happened():
 
 
 @pytest.mark.parametrize("stop", ["break", "islice"])
-def test_it_can_be_stopped_and_what_was_annotated_stays(stop):
+def test_it_can_be_stopped_and_annotations_stay(stop):
     strategy = make()
     if stop == "break":
         for record in loop(strategy, rounds=50):
@@ -167,7 +167,7 @@ def test_it_can_be_stopped_and_what_was_annotated_stays(stop):
     assert strategy.train_pool.get_num_annotated() == 9 + 2 * 5
 
 
-def test_nothing_is_trained_or_annotated_before_it_is_asked_for():
+def test_nothing_is_trained_or_annotated_before_iteration():
     strategy = make()
     rounds = loop(strategy)
     assert len(rounds) == 3

@@ -1,4 +1,4 @@
-"""What a loop writes for TensorBoard, read back from the event files."""
+"""TensorBoard events of a loop, read back from the event files."""
 
 import sys
 
@@ -53,7 +53,7 @@ def logged(tmp_path_factory):
     return strategy, records, events(folder / "run" / "a")
 
 
-def test_the_loss_of_every_step_of_every_round_is_there(logged):
+def test_the_loss_of_every_step_of_every_round_is_written(logged):
     strategy, _, board = logged
     written = board.Scalars("train/loss")
     assert [event.step for event in written] == list(range(1, 13))
@@ -61,7 +61,7 @@ def test_the_loss_of_every_step_of_every_round_is_there(logged):
     assert [event.value for event in written] == pytest.approx(kept)
 
 
-def test_results_stand_over_the_annotated_samples(logged):
+def test_results_are_plotted_over_the_annotated_samples(logged):
     _, records, board = logged
     written = board.Scalars("test/MulticlassAccuracy")
     assert [event.step for event in written] == [6, 11, 16]
@@ -72,7 +72,7 @@ def test_results_stand_over_the_annotated_samples(logged):
     assert len(board.Scalars("test/loss")) == 3
 
 
-def test_histograms_count_what_was_queried(logged):
+def test_histograms_count_the_queried_samples(logged):
     _, records, board = logged
     for name, values in (
         ("scores", [record.query.scores for record in records]),
@@ -92,8 +92,8 @@ def test_histograms_count_what_was_queried(logged):
                 assert found == np.bincount(expected).tolist()
 
 
-def test_precision_and_recall_are_those_of_scikit_learn(tmp_path):
-    strategy = make(optimizer=al.Adam(lr=0.1))  # sure enough to say each class
+def test_precision_and_recall_agree_with_scikit_learn(tmp_path):
+    strategy = make(optimizer=al.Adam(lr=0.1))  # certain enough to guess each class
     loop = al.ActiveLearningLoop(
         strategy, 5, 1, max_steps=40, logger=TensorBoardLogger(tmp_path, "r", "a")
     )
@@ -127,16 +127,16 @@ def test_a_logger_changes_nothing_else(tmp_path):
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_true_writes_into_lightning_logs_a_version_a_loop(tmp_path):
+def test_true_writes_one_version_per_loop_into_lightning_logs(tmp_path):
     for k in range(2):
         run(make(), logger=True, rounds=1)
         assert events(tmp_path / "lightning_logs" / f"version_{k}").Scalars("annotated")
 
 
-def test_a_run_that_goes_on_goes_on_in_its_steps(tmp_path):
+def test_a_resumed_run_continues_its_steps(tmp_path):
     strategy = make()
     board = Board(TensorBoardLogger(tmp_path, "r", "a"), steps=8)
-    for _ in range(2):  # a loop a round, as a comparison that can be interrupted has
+    for _ in range(2):  # one loop per round, as in a comparison that can be interrupted
         run(strategy, board, rounds=1)
     written = events(tmp_path / "r" / "a").Scalars("train/loss")
     assert [event.step for event in written] == list(range(9, 17))
@@ -149,7 +149,7 @@ def test_without_a_logger_nothing_is_written(tmp_path):
 
 
 @pytest.mark.parametrize("targets", [X.sum(1, keepdim=True), Y])
-def test_regression_has_scalars_and_no_curves_also_where_its_targets_are_counts(tmp_path, targets):
+def test_regression_has_scalars_and_no_curves_even_if_its_targets_are_counts(tmp_path, targets):
     strategy = make((X[:40], targets[:40]), (X[40:], targets[40:]), 1, loss=nn.MSELoss())
     strategy.criterion = al.criteria.Variance()
     strategy.selector = al.Random()
@@ -173,7 +173,7 @@ def test_many_classes_share_one_curve(tmp_path):
     assert events(tmp_path / "r" / "a").Tags()["tensors"] == ["precision-recall/all classes"]
 
 
-def test_other_loggers_are_named_as_an_error(tmp_path):
+def test_other_loggers_raise_an_error_that_names_them(tmp_path):
     with pytest.raises(ConfigurationError, match="CSVLogger"):
         run(make(), CSVLogger(tmp_path))
 

@@ -47,7 +47,7 @@ def test_a_line_ends_where_its_strategy_came_no_further_and_never_falls():
     assert (b.get_xdata()[-1], b.get_ydata()[-1]) == pytest.approx((0.9, 30))
     assert (np.diff(a.get_ydata()) >= 0).all()
     words = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert words == ["a (reached 0.600)", "b (reached 0.900)"]
+    assert words == ["a (to 0.600)", "b (to 0.900)"]
 
 
 def test_of_two_trials_what_both_reached_counts():

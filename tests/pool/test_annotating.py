@@ -24,7 +24,7 @@ def pool():
 
 
 def unchanged(pool, error, match, call):
-    """The call raises, and the pool knows what it knew: its state and its past."""
+    """The call raises and leaves the state and the history of the pool unchanged."""
     before, past = pool.state_dict(), len(pool._known._undo)
     with pytest.raises(error, match=match):
         call()
@@ -41,7 +41,7 @@ def test_every_index_is_an_index_of_the_dataset(pool):  # fault 10
 
 
 @given(st.lists(st.integers(1, N), min_size=1, max_size=4), st.integers(0, 2**63 - 1))
-def test_random_draws_are_distinct_unannotated_and_as_many_as_asked(sizes, seed):  # fault 10
+def test_random_draws_are_distinct_unannotated_and_of_the_requested_number(sizes, seed):  # fault 10
     pool = al.ActiveLearningDataset([(i, i) for i in range(N)])
     drawn = set()
     for n in sizes:
@@ -80,18 +80,18 @@ def test_every_sample_is_drawn_equally_often():
 
 
 @pytest.mark.parametrize("n", [0, -1, N, True, 1.5, "2", None])
-def test_a_draw_that_cannot_be_changes_nothing(n, pool):
+def test_an_impossible_draw_changes_nothing(n, pool):
     pool.annotate([0])
     unchanged(pool, QuerySizeError, "sample", lambda: pool.annotate_random(n, seed=0))
 
 
-def test_an_exhausted_pool_says_that_nothing_is_left(pool):
+def test_an_exhausted_pool_reports_that_nothing_is_left(pool):
     pool.annotate_random(N, seed=0)
     assert len(pool.unannotated) == 0
     unchanged(pool, QuerySizeError, "only 0 are", lambda: pool.annotate_random(1))
 
 
-def test_rounds_follow_each_other_and_are_remembered(pool):  # fault 16
+def test_rounds_follow_each_other_and_are_stored(pool):  # fault 16
     assert pool.next_round == 0
     pool.annotate([4, 2])
     pool.annotate([7])
@@ -104,7 +104,7 @@ def test_rounds_follow_each_other_and_are_remembered(pool):  # fault 16
 
 
 @pytest.mark.parametrize("round", [-1, 1.5, True, "1", 2**31, 2**40])
-def test_a_round_that_is_none_changes_nothing(round, pool):
+def test_an_invalid_round_changes_nothing(round, pool):
     pool.annotate([0])
     unchanged(pool, ConfigurationError, "round", lambda: pool.annotate([1], round=round))
 
@@ -121,7 +121,7 @@ def test_a_round_that_is_none_changes_nothing(round, pool):
         ([3, 0], AnnotationError),
     ],
 )
-def test_indices_that_cannot_be_change_nothing(indices, error, pool):  # fault 10
+def test_invalid_indices_change_nothing(indices, error, pool):  # fault 10
     pool.annotate([0])
     for labels in (None, [1, 2]):
         unchanged(pool, error, None, lambda labels=labels: pool.annotate(indices, labels))
@@ -131,14 +131,14 @@ def test_indices_that_cannot_be_change_nothing(indices, error, pool):  # fault 1
     "labels",
     [[1], [1, 2, 3], [], [1, None], [1, float("nan")], [1, "cat"], [1, 2.5], "ab", 5, [[1], [2]]],
 )
-def test_labels_that_cannot_be_change_nothing(labels, pool):
+def test_invalid_labels_change_nothing(labels, pool):
     pool.annotate([0, 6])
     unchanged(pool, LabelError, None, lambda: pool.annotate([3, 4], labels))
     unchanged(pool, LabelError, None, lambda: pool.relabel([0, 6], labels))
     unchanged(pool, AnnotationError, "sample 3", lambda: pool.relabel([3, 0], [1, 1]))
 
 
-def test_each_sample_needs_a_label_not_only_the_first():
+def test_every_sample_needs_a_label_not_only_the_first():
     pool = al.ActiveLearningDataset([(0, 1), (0, None), (0, 2)])
     unchanged(pool, LabelError, "no label for sample 1", lambda: pool.annotate([0, 1]))
     assert pool.annotate([0, 2]).tolist() == [0, 2]
@@ -155,7 +155,7 @@ def test_relabeling_changes_labels_and_nothing_else(pool):
     assert [pool[i][1] for i in (0, 2, 6)] == [0, 20, 60]
 
 
-def test_what_was_undone_can_be_annotated_anew(pool):
+def test_undone_samples_can_be_annotated_again(pool):
     pool.annotate([3], [7])
     pool.undo()
     assert pool[3] == 3
@@ -163,12 +163,12 @@ def test_what_was_undone_can_be_annotated_anew(pool):
     assert pool[3][1] == 30
 
 
-def test_the_number_of_annotated_samples_is_json(pool):  # fault 16
+def test_the_number_of_annotated_samples_can_be_written_as_json(pool):  # fault 16
     pool.annotate_random(3, seed=0)
     assert json.dumps([pool.get_num_annotated(), pool.next_round]) == "[3, 1]"
 
 
-def test_a_dataset_without_labels_gives_none():
+def test_a_dataset_without_labels_needs_labels_from_outside():
     pool = al.ActiveLearningDataset(range(N))
     unchanged(pool, LabelError, "no label for sample 3", lambda: pool.annotate([3]))
     unchanged(pool, LabelError, "no label for", lambda: pool.annotate_random(2, seed=0))

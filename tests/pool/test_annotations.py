@@ -62,7 +62,7 @@ def test_no_indices_are_fine(known):
         ([[1], [2, 3]], "expected a list of integer dataset indices"),
     ],
 )
-def test_what_is_no_list_of_distinct_dataset_indices_is_named(indices, says, known):
+def test_anything_but_a_list_of_distinct_dataset_indices_is_named(indices, says, known):
     with pytest.raises(SampleIndexError, match=says):
         known.check(indices)
 
@@ -74,7 +74,7 @@ def test_a_sample_on_the_wrong_side_is_named(known):
         known.check([5, 0], annotated=True)
 
 
-def test_indices_that_went_in_and_came_out_are_not_shared(known):
+def test_indices_passed_in_and_returned_are_not_shared(known):
     given = np.array([6, 0])
     ids = known.check(given)
     known.change(ids, 2, None)
@@ -85,7 +85,7 @@ def test_indices_that_went_in_and_came_out_are_not_shared(known):
 
 
 @pytest.mark.parametrize("n", [1, 3, np.int64(3)])
-def test_a_whole_number_up_to_what_is_left_is_a_query_size(n):
+def test_a_whole_number_up_to_the_unannotated_samples_is_a_query_size(n):
     assert type(check_query_size(n, 3)) is int
 
 
@@ -138,7 +138,7 @@ def through_torch(state):
         None,
     ],
 )
-def test_the_state_goes_through_json_and_torch_and_back(through, labels):  # fault 16
+def test_the_state_survives_json_and_torch(through, labels):  # fault 16
     dataset = [(i, None if labels is not None else i) for i in range(N)]
     pool, other = al.ActiveLearningDataset(dataset), al.ActiveLearningDataset(dataset)
     pool.annotate([6, 2], labels, round=3)
@@ -166,7 +166,7 @@ def test_the_state_goes_through_json_and_torch_and_back(through, labels):  # fau
         (None, ConfigurationError),
     ],
 )
-def test_a_state_that_does_not_fit_changes_nothing(change, error, known):
+def test_an_invalid_state_changes_nothing(change, error, known):
     state = known.state_dict()
     with pytest.raises(error):
         known.load_state_dict({} if change is None else {**state, **change})
@@ -178,7 +178,7 @@ def test_a_state_that_does_not_fit_changes_nothing(change, error, known):
 
 
 class PoolAsSets(RuleBasedStateMachine):
-    """A pool beside dicts of what must be known: index -> round, and index -> outside label."""
+    """A pool and dicts of its expected state: index -> round, and index -> outside label."""
 
     @initialize()
     def start(self):

@@ -13,7 +13,7 @@ from alkit.pool.labels import ABSENT, fitting_labels, in_form_of, label_kind, pl
 IDS = np.array([4, 2])
 
 
-def test_no_label_is_one_value_everywhere():
+def test_the_absent_label_is_one_object_everywhere():
     assert pickle.loads(pickle.dumps(ABSENT)) is ABSENT
 
 
@@ -32,19 +32,19 @@ def test_no_label_is_one_value_everywhere():
         ({"boxes": []}, "dict"),
     ],
 )
-def test_the_kind_of_a_label_is_that_of_its_plain_value(label, kind):
+def test_the_kind_of_a_label_is_the_kind_of_its_plain_value(label, kind):
     assert label_kind(label) == kind
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize("form", [float, np.float32, torch.tensor, lambda v: [0.0, v]])
-def test_what_is_not_finite_is_no_label(value, form):
+def test_a_value_that_is_not_finite_is_not_a_label(value, form):
     with pytest.raises(LabelError, match="is not a label"):
         label_kind(form(value))
 
 
 @pytest.mark.parametrize("label", [None, ABSENT, [1, [2, 3]], ["a", "b"], [None, 1]])
-def test_what_is_neither_value_nor_array_is_no_label(label):
+def test_anything_but_a_value_or_an_array_is_not_a_label(label):
     with pytest.raises(LabelError):
         label_kind(label)
 
@@ -85,7 +85,7 @@ def test_a_label_of_another_kind_is_named(labels, known, kind):
     "labels",
     [[1], [1, 2, 3], [], "ab", b"ab", {1: 1, 2: 2}, {1, 2}, 5, torch.tensor(5), np.array(5)],
 )
-def test_another_number_of_labels_is_refused(labels):
+def test_a_wrong_number_of_labels_is_refused(labels):
     with pytest.raises(LabelError, match="expected 2 labels, one per index"):
         fitting_labels(labels, IDS, None)
 

@@ -1,4 +1,4 @@
-"""Batches: even ones, for any length of epoch; ids beside inputs; no global random numbers."""
+"""Batches: evenly sized, for any epoch length; ids with inputs; no global random numbers."""
 
 import math
 
@@ -26,7 +26,7 @@ def order(n, seed=0):
 
 
 @given(n=st.integers(1, 60), size=st.integers(1, 20), drop=st.booleans())
-def test_batches_are_even_and_hold_each_sample_once(n, size, drop):
+def test_batches_are_even_and_contain_each_sample_once(n, size, drop):
     batches = EvenBatches(order(n), size, drop)
     came = list(batches)
     drops = drop and n >= size
@@ -42,7 +42,7 @@ def test_batches_are_even_and_hold_each_sample_once(n, size, drop):
 
 
 @given(n=st.integers(1, 40), size=st.integers(1, 10), length=st.integers(1, 12))
-def test_an_epoch_of_any_length_goes_on_where_the_last_one_stopped(n, size, length):
+def test_an_epoch_of_any_length_continues_where_the_last_one_stopped(n, size, length):
     per_pass = math.ceil(n / size)
     batches = EvenBatches(order(n), size, length=length)
     assert len(batches) == length
@@ -53,7 +53,7 @@ def test_an_epoch_of_any_length_goes_on_where_the_last_one_stopped(n, size, leng
     assert came == expected
 
 
-def test_full_batches_are_those_of_torch():
+def test_full_batches_are_the_batches_of_torch():
     ours = EvenBatches(SequentialSampler(range(24)), 8)
     assert list(ours) == list(BatchSampler(SequentialSampler(range(24)), 8, drop_last=False))
 
@@ -64,7 +64,7 @@ def test_an_iterator_that_is_not_used_draws_nothing():
     assert list(used) == list(spoiled)
 
 
-def test_loaders_leave_the_global_random_state_alone_and_carry_options():
+def test_loaders_leave_the_global_random_state_alone_and_pass_options_on():
     data = TensorDataset(torch.arange(10.0), torch.arange(10))
     view = al.ActiveLearningDataset(data).unannotated
     before = torch.get_rng_state()
@@ -78,7 +78,7 @@ def test_loaders_leave_the_global_random_state_alone_and_carry_options():
         eval_loader(data, 4, num_workers=-1)
 
 
-def test_ids_stand_beside_the_inputs_and_a_collate_function_sees_inputs_alone():
+def test_ids_accompany_the_inputs_and_a_collate_function_sees_only_inputs():
     data = TensorDataset(torch.arange(10.0)[:, None], torch.arange(10))
     pool = al.ActiveLearningDataset(data)
     pool.annotate([0, 3, 4])
@@ -94,7 +94,7 @@ def test_ids_stand_beside_the_inputs_and_a_collate_function_sees_inputs_alone():
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("outside", [True, False])
 @pytest.mark.parametrize("transform", [None, lambda x: x + 1])
-def test_whole_batches_of_tensors_are_what_single_items_make(layout, outside, transform):
+def test_whole_batches_of_tensors_equal_collated_single_items(layout, outside, transform):
     x = torch.rand(40, 2, 3, 4).to(memory_format=layout)
     pool = al.ActiveLearningDataset(TensorDataset(x, torch.arange(40) % 3), transform=transform)
     pool.annotate(range(10, 25))
@@ -115,7 +115,7 @@ def test_whole_batches_of_tensors_are_what_single_items_make(layout, outside, tr
                 assert a.stride() == b.stride()
 
 
-def test_tensors_are_read_in_one_go_only_where_nothing_is_lost():
+def test_tensors_are_read_at_once_only_if_nothing_is_lost():
     data = TensorDataset(torch.rand(9, 2), torch.arange(9))
     pool = al.ActiveLearningDataset(data)
     pool.annotate([1, 5, 7])
@@ -145,7 +145,7 @@ def test_dicts_are_collated_as_a_loader_collates_them(labels):
     assert came == expected
 
 
-def test_cached_tensors_are_read_once_and_in_one_go():
+def test_cached_tensors_are_read_once_and_all_together():
     read = []
 
     class Items(Dataset):
@@ -169,7 +169,7 @@ def test_cached_tensors_are_read_once_and_in_one_go():
 
 @pytest.mark.parametrize("cache", [False, True])
 @pytest.mark.parametrize("collate", [None, lambda items: torch.stack(items) + 1])
-def test_scoring_loads_each_input_beside_its_index(cache, collate):
+def test_scoring_loads_each_input_with_its_index(cache, collate):
     items = [(torch.full((2,), float(k)), k) for k in range(9)]
     pool = al.ActiveLearningDataset(items, cache=cache)
     pool.annotate([1, 3])
@@ -182,7 +182,7 @@ def test_scoring_loads_each_input_beside_its_index(cache, collate):
 
 
 class Padded(TensorDataset):
-    """Its items are not the rows of its tensors."""
+    """Dataset whose items are not the rows of its tensors."""
 
     def __getitem__(self, index):
         x, y = super().__getitem__(index)

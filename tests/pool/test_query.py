@@ -90,7 +90,7 @@ def test_a_round_that_is_given_goes_before_that_of_the_query(query, pool):
 def test_a_saved_query_has_a_row_a_sample_and_an_empty_label(query, tmp_path):
     query.save(tmp_path / "round.csv")
     with open(tmp_path / "round.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.predictor(file))
+        rows = list(csv.reader(file))
     assert rows == [
         list(COLUMNS),
         ["1", "7", "a,b.png", "4", "0.9", "1", "TopK() of Margin()", ""],

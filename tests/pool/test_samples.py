@@ -18,7 +18,7 @@ def samples(dataset, *, cache=False, label_key="label"):
 
 
 class Counted(list):
-    """A dataset that counts how often each item is read."""
+    """Dataset that counts how often each item is read."""
 
     def __init__(self, items):
         super().__init__(items)
@@ -63,13 +63,13 @@ def test_a_dict_is_split_at_its_label():
     assert item == {"image": 1, "mask": 2, "label": 3}
 
 
-def test_a_dict_without_the_label_says_which_keys_there_are():
+def test_a_dict_without_the_label_names_its_keys():
     with pytest.raises(LabelError, match="'label'; this one has 'image', 'target'"):
         samples([{"image": 1, "target": 2}])[0]
 
 
 @pytest.mark.parametrize("item", [(1, None), {"x": 1, "label": None}])
-def test_a_label_of_none_is_no_label(item):
+def test_a_label_of_none_is_absent(item):
     assert samples([item])[0][1] is ABSENT
 
 
@@ -86,7 +86,7 @@ def test_images_of_torchvision_stay_images():
 
 
 @pytest.mark.parametrize("dataset", [3, iter([1]), {1, 2}])
-def test_only_a_map_style_dataset_is_taken(dataset):
+def test_only_a_map_style_dataset_is_accepted(dataset):
     with pytest.raises(ConfigurationError, match=type(dataset).__name__):
         samples(dataset)
 
@@ -135,7 +135,7 @@ def test_a_reader_that_changes_its_input_leaves_the_cache_as_it_was(x):
 
 
 @pytest.mark.parametrize("twin", [copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])
-def test_a_copy_starts_an_empty_cache_of_its_own(twin):
+def test_a_copy_starts_its_own_empty_cache(twin):
     cached = samples(Counted([(1, None), (2, 5)]), cache=True)
     cached[1]
     other = twin(cached)
@@ -157,7 +157,7 @@ def test_a_copy_starts_an_empty_cache_of_its_own(twin):
         (Image.new("L", (5, 4)), 20),
     ],
 )
-def test_the_bytes_of_the_cache_are_those_of_its_inputs(item, nbytes):
+def test_the_size_of_the_cache_is_that_of_its_inputs(item, nbytes):
     assert samples([item] * 7, cache=True).cache_nbytes == 7 * nbytes
 
 
@@ -184,26 +184,26 @@ class Doubled(AtOnce):
 
 
 @pytest.mark.parametrize("cache", [False, True])
-def test_a_dataset_that_reads_several_items_at_once_is_asked_to(cache):
+def test_a_dataset_that_can_read_several_items_at_once_does_so(cache):
     data = AtOnce()
     found = samples(data, cache=cache)
     assert found.stacked(np.array([3, 1]), labels=False).tolist() == [3, 1]
     assert found.stacked(np.array([1, 5, 2]), labels=False).tolist() == [1, 5, 2]
     assert data.asked == [(3, 1), (5, 2) if cache else (1, 5, 2)]
     assert found.stacked(np.array([7, 7]), labels=False).tolist() == [7, 7]
-    assert data.asked[-1] == ((7,) if cache else (7, 7))  # each may be augmented anew
+    assert data.asked[-1] == ((7,) if cache else (7, 7))  # each may be augmented differently
     part = samples(Subset(AtOnce(), [6, 4, 2]), cache=cache)
     assert part.stacked(np.array([2, 0]), labels=True)[0].tolist() == [2, 6]
     assert part.dataset.dataset.asked == [(2, 6)]
 
 
 @pytest.mark.parametrize("wrap", [lambda d: d, lambda d: Subset(d, range(8))])
-def test_what_a_subclass_makes_of_an_item_is_never_passed_by(wrap):
+def test_items_changed_by_a_subclass_are_never_bypassed(wrap):
     found = samples(wrap(Doubled()))
     assert found.stacked(np.array([3, 1]), labels=False).tolist() == [6, 2]
 
 
-def test_a_dataset_that_gives_fewer_items_than_asked_for_is_refused(monkeypatch):
+def test_a_dataset_that_returns_fewer_items_than_requested_is_refused(monkeypatch):
     monkeypatch.setattr(AtOnce, "__getitems__", lambda self, indices: [(0.0, 1)])
     with pytest.raises(ValueError, match="shorter"):
         samples(AtOnce()).stacked(np.array([3, 1]), labels=False)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 import alkit as al
-from alkit.pool.trace import NBYTES, Watch, difference, drawn, see
+from alkit.pool.trace import NBYTES, Watch, difference, scale_of, drawn, see
 
 
 def contents(seen):
@@ -90,11 +90,14 @@ def test_every_candidate_is_equally_likely_to_be_seen(n):
 
 
 def test_a_difference_is_a_share_of_the_range():
+    def share(whole, first, second):
+        return difference(scale_of(whole), first, second)
+
     whole = torch.tensor([0.0, 1.0, 2.0, 4.0])
-    assert difference(whole, whole[2:], torch.tensor([2.0, 3.0])) == 0.25
-    assert difference(whole, whole, whole) == 0
-    equal = torch.full((3,), 5.0)  # where rounding is all the range there is
-    assert difference(equal, equal, equal + 5e-6) < 0.01
-    assert difference(equal, equal, equal + 0.1) > 1
+    assert share(whole, whole[2:], torch.tensor([2.0, 3.0])) == 0.25
+    assert share(whole, whole, whole) == 0
+    equal = torch.full((3,), 5.0)  # where rounding is the whole range
+    assert share(equal, equal, equal + 5e-6) < 0.01
+    assert share(equal, equal, equal + 0.1) > 1
     zeros = torch.zeros(3)
-    assert (difference(zeros, zeros, zeros), difference(zeros, zeros, zeros + 1)) == (0, 1)
+    assert (share(zeros, zeros, zeros), share(zeros, zeros, zeros + 1)) == (0, 1)

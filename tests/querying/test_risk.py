@@ -1,4 +1,4 @@
-"""Errors estimated by picks that were drawn because they are hard."""
+"""Errors estimated from picks that were drawn because they are hard."""
 
 from itertools import permutations
 
@@ -13,11 +13,16 @@ import alkit as al
 from alkit.errors import ConfigurationError
 from alkit.querying.risk import Terms, mean_of
 
-SELECTORS = [al.Random(), al.Power(2, uniform=0.1), al.selectors.Softmax(uniform=0.1), al.selectors.SoftRank(0.5)]
+SELECTORS = [
+    al.Random(),
+    al.Power(2, uniform=0.1),
+    al.selectors.Softmax(uniform=0.1),
+    al.selectors.SoftRank(0.5),
+]
 
 
 def chances(order, weights):
-    """Of each pick in turn, in proportion to the weights of what is left."""
+    """Probability of each pick in turn, in proportion to the weights of the rest."""
     left, found = weights.copy(), []
     for position in order:
         found.append(left[position] / left.sum())
@@ -26,7 +31,7 @@ def chances(order, weights):
 
 
 def weights_by_hand(q, total):
-    """The formula of the paper, pick by pick."""
+    """Formula of the paper, pick by pick."""
     m_all, found = len(q), []
     for m, chance in enumerate(q, start=1):
         ease = (total - m_all) / (total - m) if m < total else 0
@@ -79,7 +84,7 @@ def test_the_picks_of_every_selector_that_draws_give_an_unbiased_estimate(select
 
 @pytest.mark.parametrize("selector", SELECTORS, ids=repr)
 @pytest.mark.parametrize("share", [0.05, 0.3])
-def test_nine_in_ten_intervals_hold_the_truth(selector, share):
+def test_nine_in_ten_intervals_contain_the_true_value(selector, share):
     rng = np.random.default_rng(1)
     scores = rng.random(400)
     wrong = rng.random(400) < share * 2 * scores
@@ -93,7 +98,7 @@ def test_nine_in_ten_intervals_hold_the_truth(selector, share):
 
 
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=8), st.integers(0, 100))
-def test_the_weights_are_those_of_the_paper(q, more):
+def test_the_weights_agree_with_the_paper(q, more):
     q, total = np.array(q), len(q) + more
     terms = Terms.of(np.ones(len(q)), q, total)
     np.testing.assert_allclose(terms.weights, weights_by_hand(q, total))
@@ -108,18 +113,18 @@ def uniform(n, total):
     return 1 / np.arange(total, total - n, -1)
 
 
-def test_of_uniform_picks_it_is_their_mean_with_the_interval_of_wilson():
+def test_for_uniform_picks_it_is_their_mean_with_a_wilson_interval():
     wrong = np.arange(40) < 6
     risk = al.estimate_risk(wrong, uniform(40, 10**9), 10**9)
     assert risk.value == pytest.approx(6 / 40)
     wilson = scipy.stats.binomtest(6, 40).proportion_ci(0.9, method="wilson")
-    # what few labels may have missed weighs as much as all others here, and changes nothing
+    # errors that few labels may have missed weigh the same as the others: no change here
     assert (risk.low, risk.high) == pytest.approx(tuple(wilson), abs=1e-6)
     assert risk.effective == pytest.approx(40)
     assert not risk.degenerate
 
 
-def test_all_that_was_there_leaves_no_doubt():
+def test_labels_of_all_candidates_leave_no_uncertainty():
     risk = al.estimate_risk([1, 0, 0, 1], uniform(4, 4), 4)
     assert (risk.value, risk.low, risk.high) == pytest.approx((0.5, 0.5, 0.5))
 
@@ -131,7 +136,7 @@ def test_no_error_among_few_labels_does_not_mean_no_error():
     assert risk.high == pytest.approx(wilson.high, rel=0.05)
 
 
-def test_losses_of_any_size_are_taken():
+def test_losses_of_any_size_are_accepted():
     rng = np.random.default_rng(0)
     losses = rng.exponential(3.0, 50)
     risk = al.estimate_risk(losses, uniform(50, 10**6), 10**6)
@@ -151,25 +156,25 @@ def test_a_higher_level_is_wider():
     assert al.estimate_risk(wrong, q, 500, level=0.5).level == 0.5
 
 
-def test_weights_that_degenerate_are_told():
+def test_degenerate_weights_are_reported():
     q = uniform(20, 1000)
     fine = al.estimate_risk(np.ones(20), q, 1000)
-    q[3] /= 50  # one pick that hardly had a chance
+    q[3] /= 50  # one very unlikely pick
     heavy = al.estimate_risk(np.ones(20), q, 1000)
     assert heavy.degenerate
     assert not fine.degenerate
-    assert "WARNING: few labels decide, 20 count as" in repr(heavy)
+    assert "WARNING: few labels dominate, 20 count as" in repr(heavy)
     assert "WARNING" not in repr(fine)
     assert fine.warning == ""
 
 
-def test_candidates_without_any_chance_are_told():
+def test_unreachable_candidates_are_reported():
     risk = al.estimate_risk(np.ones(20), uniform(20, 1000), 1000, unreachable=50)
     assert risk.unreachable == 0.05
-    assert "5.0% of the candidates had no chance" in repr(risk)
+    assert "5.0% of the candidates could not be picked" in repr(risk)
 
 
-def test_several_queries_are_averaged_label_by_label():
+def test_several_queries_are_averaged_with_equal_weight_per_label():
     first = Terms.of([1, 0, 0], uniform(3, 100), 100)
     second = Terms.of([1, 1, 1, 1, 0], uniform(5, 90), 90)
     both = mean_of([first, second])
@@ -178,7 +183,7 @@ def test_several_queries_are_averaged_label_by_label():
     assert both.high - both.low < mean_of([second]).high - mean_of([second]).low
 
 
-def test_torch_and_lists_give_the_same():
+def test_tensors_and_lists_give_the_same_estimate():
     q = [0.1, 0.2, 0.3]
     risk = al.estimate_risk([True, False, True], q, 20)
     assert risk == al.estimate_risk(
@@ -189,19 +194,19 @@ def test_torch_and_lists_give_the_same():
 @pytest.mark.parametrize(
     ("losses", "q", "total", "options", "says"),
     [
-        ([1, 0], [0.5], 10, {}, "one loss a pick"),
+        ([1, 0], [0.5], 10, {}, "one loss per pick"),
         ([], [], 10, {}, "at least one"),
-        ([[1, 0]], [0.5, 0.5], 10, {}, "one a pick"),
-        ([[1], [0, 1]], [0.5, 0.5], 10, {}, "one a pick"),
+        ([[1, 0]], [0.5, 0.5], 10, {}, "one per pick"),
+        ([[1], [0, 1]], [0.5, 0.5], 10, {}, "one per pick"),
         ([1, float("nan")], [0.5, 0.5], 10, {}, "finite"),
         ([1, -1], [0.5, 0.5], 10, {}, "at least 0"),
         ([1, 0], [0.5, 0.0], 10, {}, "in \\(0, 1\\]"),
         ([1, 0], [0.5, 1.5], 10, {}, "in \\(0, 1\\]"),
-        ([1, 0], [0.5, 0.5], 1, {}, "all that were unannotated"),
+        ([1, 0], [0.5, 0.5], 1, {}, "number of unannotated samples"),
         ([1, 0], [0.5, 0.5], 10, {"unreachable": 10}, "unreachable"),
         ([1, 0], [0.5, 0.5], 10, {"level": 1}, "level"),
     ],
 )
-def test_what_cannot_be_right_is_refused(losses, q, total, options, says):
+def test_invalid_arguments_are_refused(losses, q, total, options, says):
     with pytest.raises(ConfigurationError, match=says):
         al.estimate_risk(losses, q, total, **options)

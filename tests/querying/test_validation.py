@@ -21,14 +21,14 @@ def test_a_share_of_the_query_is_drawn_and_one_is_left_for_training(n, share, si
     assert not {0, 1} & set(query.indices.tolist())
 
 
-def test_there_is_none_without_a_pool_or_where_nothing_is_left_to_draw():
+def test_there_is_no_query_without_a_pool_or_if_nothing_is_left_to_draw():
     assert validation_query(None, 10, 0.5, seed=0, round=0) is None
     assert validation_query(pool(3, [0, 1, 2]), 10, 0.5, seed=0, round=0) is None
     assert validation_query(pool(3), 1, 0.5, seed=0, round=0) is None
     assert validation_query(pool(3), 4, 0.1, seed=0, round=0) is None
 
 
-def test_no_more_than_are_left_are_drawn_uniformly_by_seed_and_round():
+def test_at_most_the_samples_left_are_drawn_uniformly_by_seed_and_round():
     assert len(validation_query(pool(3), 100, 0.5, seed=0, round=0).indices) == 3
     drawn = [
         tuple(validation_query(pool(50), 10, 0.5, seed=seed, round=round).indices)

@@ -230,7 +230,7 @@ def test_with_nothing_left_unannotated_it_says_so_and_trains_as_plain_supervised
     plain = al.Strategy(
         adversarial(pool).module.model, pool, batch_size=16, seed=0, optimizer=al.Adam(lr=0.01)
     ).build()
-    with pytest.warns(UserWarning, match="Nothing is left unannotated"):
+    with pytest.warns(UserWarning, match="No unannotated sample is left"):
         strategy.fit(max_steps=5, **quiet)
     plain.fit(max_steps=5, **quiet)
     for a, b in zip(strategy.module.model.parameters(), plain.module.model.parameters()):

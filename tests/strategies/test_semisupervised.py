@@ -132,7 +132,7 @@ def test_with_nothing_left_unannotated_it_says_so_and_trains_as_plain_supervised
     pool.annotate(pool.unannotated_indices)
     strategy = semisupervised(net(), pool)
     plain = al.Strategy(net(), pool, batch_size=8, seed=0).build()
-    with pytest.warns(UserWarning, match="Nothing is left unannotated"):
+    with pytest.warns(UserWarning, match="No unannotated sample is left"):
         strategy.fit(max_steps=5, **quiet)
     plain.fit(max_steps=5, **quiet)
     for a, b in zip(strategy.module.model.parameters(), plain.module.model.parameters()):
@@ -194,7 +194,7 @@ def test_options_that_cannot_be_right_are_refused(net, pool, options, message):
 
 def test_an_augmentation_that_changes_the_shape_is_named(net, pool, quiet):
     strategy = semisupervised(net(), pool, strong=lambda x: x[:, :1])
-    with pytest.raises(ShapeError, match="strong made"):
+    with pytest.raises(ShapeError, match="strong returned"):
         strategy.fit(max_steps=1, **quiet)
 
 

@@ -1,4 +1,4 @@
-"""The kit rejects criteria that break a law, and says which."""
+"""The kit rejects criteria that break a law, and names the law."""
 
 import random
 
@@ -164,7 +164,7 @@ def test_a_sound_function_passes():
     check_criterion(margin)
 
 
-def test_what_is_no_uncertainty_may_rank_as_it_likes():
+def test_a_criterion_that_is_not_an_uncertainty_may_rank_freely():
     check_criterion(inverted_entropy, uncertainty=False)
     check_criterion(first_class, uncertainty=False)
     with pytest.raises(LawError, match="row by row"):
@@ -181,7 +181,7 @@ def largest_logit(prediction):
     return -prediction.outputs.mean(1).amax(-1)
 
 
-def test_what_is_for_one_kind_of_outputs_alone_is_checked_on_that():
+def test_a_criterion_for_one_kind_of_outputs_is_checked_on_that_kind():
     check_criterion(mean_value, kind="values")
     check_criterion(largest_logit, kind="logits")
     for criterion in (mean_value, largest_logit):
@@ -208,7 +208,7 @@ def test_a_faulty_criterion_of_one_kind_is_rejected(criterion, kind, message):
         check_criterion(criterion, kind=kind)
 
 
-def test_a_formula_is_checked_as_it_is_in_a_round():
+def test_a_formula_is_checked_as_it_is_in_round_zero():
     check_criterion(al.criteria.Schedule([0.5]) * al.Margin())
     with pytest.raises(LawError, match="uniform prediction outranks"):
         check_criterion(al.criteria.Schedule([-1, 1]) * al.Margin())
@@ -218,7 +218,7 @@ def test_every_prediction_has_features():
     check_criterion(lambda p: margin(p) + 0 * p.features.sum(1).to(margin(p).dtype))
 
 
-def test_a_seed_that_equals_the_callers_own_is_caught_too():
+def test_seeding_with_the_callers_own_seed_is_caught_too():
     before = torch.get_rng_state()
     try:
         torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""How broken laws are told, and what all of them share."""
+"""Reports of broken laws, and the parts that all laws share."""
 
 import random
 
@@ -15,10 +15,8 @@ def prediction():
     return al.Prediction(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), features=torch.ones(2, 3))
 
 
-def test_a_broken_law_says_which_on_what_and_what_it_means():
-    told = (
-        "'Margin\\(\\) breaks a law: scores are finite\\n  on: zeros\\n  got: nan\\n  means: bad"
-    )
+def test_a_broken_law_states_the_law_the_input_and_the_consequence():
+    told = "'Margin\\(\\) breaks a law: scores are finite\\n  on: zeros\\n  got: nan\\n  means: bad"
     with pytest.raises(LawError, match=told[1:]):
         broken("scores are finite", al.Margin(), "zeros", "nan", "bad")
     with pytest.raises(AssertionError, match=r"^mine breaks"):
@@ -35,7 +33,7 @@ def test_a_broken_law_says_which_on_what_and_what_it_means():
         (lambda: random.seed(0), "random"),
     ],
 )
-def test_whoever_draws_from_a_global_generator_or_seeds_it_is_found(draw, name):
+def test_drawing_from_or_seeding_a_global_generator_is_detected(draw, name):
     for seed in (torch.manual_seed, np.random.seed, random.seed):
         seed(0)  # so that seeding with the caller's own seed must show as well
     with (
@@ -45,7 +43,7 @@ def test_whoever_draws_from_a_global_generator_or_seeds_it_is_found(draw, name):
         draw()
 
 
-def test_the_callers_random_state_is_as_before_also_after_a_broken_law():
+def test_the_callers_random_state_is_restored_even_after_a_broken_law():
     def states():
         return torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
 
@@ -58,7 +56,7 @@ def test_the_callers_random_state_is_as_before_also_after_a_broken_law():
     assert states() == before
 
 
-def test_an_error_on_valid_input_is_a_broken_law_and_a_broken_law_is_told_once():
+def test_an_error_on_valid_input_is_a_broken_law_and_a_broken_law_is_reported_once():
     def fails():
         raise ZeroDivisionError("by zero")
 
@@ -79,7 +77,7 @@ def test_contents_are_copies():
     assert set(contents(al.Prediction(torch.ones(2, 1), kind="values"))) == {"outputs", "ids"}
 
 
-def test_what_was_changed_in_place_is_named():
+def test_tensors_changed_in_place_are_named():
     given = prediction()
     before = contents(given)
     check_unchanged("mine", "ones", before, given)

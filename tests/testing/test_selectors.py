@@ -1,4 +1,4 @@
-"""The kit rejects selectors that break a law, and says which."""
+"""The kit rejects selectors that break a law, and names the law."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def sound(candidates, n, generator):
 
 
 def repeating_a_duplicate_row(candidates, n, generator):
-    """Looks rows up by their features, and so finds the first of two equal rows twice."""
+    """Look up rows by their features, which finds the first of two equal rows twice."""
     wanted = candidates.features[sound(candidates, n, generator)]
     equal = (candidates.features[None] == wanted[:, None]).all(-1)
     return equal.float().argmax(-1)
@@ -132,7 +132,7 @@ failing_on_posterior_samples.needs = {"outputs"}
 
 
 def needing_what_it_does_not_name(candidates, n, generator):
-    """The features decide where they are there."""
+    """The features decide if they are available."""
     picks = sound(candidates, len(candidates), generator)
     if candidates.prediction is not None:
         picks = picks[candidates.features[picks, 0].argsort(stable=True)]
@@ -140,14 +140,14 @@ def needing_what_it_does_not_name(candidates, n, generator):
 
 
 def with_unequal_chances(candidates, n, generator):
-    """Says that they are equal."""
+    """Returns equal probabilities."""
     left = torch.arange(len(candidates), len(candidates) - n, -1).double()
     chances = candidates.scores.double() ** 4 + 1e-9
     return Picks(torch.multinomial(chances, n, generator=generator), 1 / left)
 
 
 def with_chances_among_all(candidates, n, generator):
-    """Right for the first pick alone."""
+    """Correct for the first pick only."""
     chances = torch.full((n,), 1 / len(candidates))
     return Picks(sound(candidates, n, generator), chances)
 
@@ -170,7 +170,7 @@ class Positions(al.Selector):
 
 
 class AsTheyCome(al.Selector):
-    """Does not bring the candidates in order."""
+    """Does not sort the candidates."""
 
     needs = frozenset()
 

@@ -1,4 +1,4 @@
-"""The kit rejects strategies that break a law, and says which."""
+"""The kit rejects strategies that break a law, and names the law."""
 
 import random
 
@@ -25,7 +25,7 @@ def make(kind, **options):
 
 
 class Labels(al.Strategy):
-    """Asks for the samples of the class with the highest number: reads what nobody paid for."""
+    """Queries the samples of the class with the highest number: reads labels not paid for."""
 
     def query_strategy(self, pool, n):
         left, dataset = pool.unannotated_indices, pool._samples.dataset
@@ -33,7 +33,7 @@ class Labels(al.Strategy):
 
 
 class LabelsInSecret(Labels):
-    """As above, and works without them where it is caught."""
+    """As above, but works without the labels where they raise."""
 
     def query_strategy(self, pool, n):
         try:
@@ -66,7 +66,7 @@ class LeavesEvalMode(al.Strategy):
 
 
 class UnfreezesBatchNorm(al.Strategy):
-    """Restores one mode for all parts, and so wakes those that were frozen."""
+    """Restores one mode for all parts, and so unfreezes the frozen ones."""
 
     def query_strategy(self, pool, n):
         query = super().query_strategy(pool, n)
@@ -103,7 +103,7 @@ class Unrepeatable(al.Strategy):
 
 
 class Positions(al.Strategy):
-    """Positions among the unannotated, where dataset indices belong."""
+    """Returns positions among the unannotated samples instead of dataset indices."""
 
     def query_strategy(self, pool, n):
         return np.arange(n)
@@ -134,7 +134,7 @@ class NeverResets(al.Strategy):
 
 
 class ResetsParametersAlone(al.Strategy):
-    """Forgets the buffers: the statistics of BatchNorm."""
+    """Does not reset the buffers: the statistics of BatchNorm."""
 
     def reset_model(self, *, redraw=False):
         buffers = [buffer.clone() for buffer in self.buffers()]
@@ -145,7 +145,7 @@ class ResetsParametersAlone(al.Strategy):
 
 
 class ResetsToTheFirstFit(al.Strategy):
-    """The state at the latest fit, not that of building."""
+    """Resets to the state at the latest fit, not at the build."""
 
     def fit(self, max_steps=None, **options):
         self.keep_initial_weights()
@@ -194,7 +194,7 @@ def test_a_faulty_strategy_is_rejected_with_its_law(kind, message):
         check_strategy(make(kind))
 
 
-def test_a_strategy_without_a_seed_is_no_repeatable_run():
+def test_a_strategy_without_a_seed_is_not_repeatable():
     with pytest.raises(LawError, match="same seed gives the same run"):
         check_strategy(make(al.UniformStrategy, seed=None))
 

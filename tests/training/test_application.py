@@ -60,7 +60,7 @@ def test_an_application_logs_the_names_that_notebooks_read():
     assert len(history.history["train_loss_epoch"]["value"]) == 2
 
 
-def test_the_logged_accuracy_and_loss_are_those_of_the_data():
+def test_the_logged_accuracy_and_loss_agree_with_the_data():
     model = CategoricalClassifier(net(), num_classes=3).build()
     trainer = fit(model)
     result = trainer.test(model, loader(batch_size=7), verbose=False)[0]
@@ -93,7 +93,7 @@ def test_a_part_of_the_loss_cannot_take_the_name_of_the_sum():
         def compute_loss(self, y_hat, y):
             return {"loss": self.loss(y_hat, y)}
 
-    with pytest.raises(ConfigurationError, match="name this part"):
+    with pytest.raises(ConfigurationError, match="rename this one"):
         fit(Two(al.Layer(nn.Linear, 4, 1)).build(), loader(X, X[:, :1]))
 
 
@@ -137,13 +137,13 @@ def test_metrics_are_copied_so_that_applications_share_none():
         (MetricCollection([MulticlassF1Score(3)]), ["MulticlassF1Score"]),
     ],
 )
-def test_metrics_come_in_every_form(metrics, names):
+def test_metrics_are_accepted_in_every_form(metrics, names):
     model = CategoricalClassifier(net(), val_metrics=metrics).build()
     assert list(model.val_metrics) == [f"val{name}" for name in names]
     assert list(model.train_metrics) == list(model.test_metrics) == []
 
 
-def test_two_metrics_of_one_name_are_an_error_that_proposes_a_dict():
+def test_two_metrics_of_one_name_raise_an_error_that_suggests_a_dict():
     two = [MulticlassAccuracy(3), MulticlassAccuracy(3, top_k=2)]
     with pytest.raises(ConfigurationError, match=r'"MulticlassAccuracyA"'):
         CategoricalClassifier(net(), metrics=two)
@@ -152,7 +152,7 @@ def test_two_metrics_of_one_name_are_an_error_that_proposes_a_dict():
 
 
 @pytest.mark.parametrize("wrong", [[MulticlassAccuracy], ["accuracy"], [nn.MSELoss()]])
-def test_what_is_no_metric_is_an_error(wrong):
+def test_anything_but_a_metric_raises(wrong):
     with pytest.raises(ConfigurationError, match="torchmetrics"):
         CategoricalClassifier(net(), metrics=wrong)
 
@@ -176,7 +176,7 @@ def test_a_fit_is_the_textbook_loop_bit_for_bit():
         assert torch.equal(ours, theirs)
 
 
-def test_constructing_takes_no_random_numbers_and_leaves_the_generator():
+def test_construction_draws_no_random_numbers():
     state = torch.get_rng_state()
     CategoricalClassifier(net(), num_classes=3)
     assert torch.equal(state, torch.get_rng_state())
@@ -233,7 +233,7 @@ def test_a_frozen_batch_norm_stays_frozen(trainer):
 
 
 @pytest.mark.parametrize("what", ["loss", "targets"])
-def test_what_is_missing_is_named(what):
+def test_a_missing_part_is_named(what):
     if what == "loss":
         model = Application().build()
         model.model = nn.Linear(4, 3)
@@ -300,7 +300,7 @@ def test_a_schedule_of_the_recipe_is_followed():
 # --- a block --------------------------------------------------------------------------------------
 
 
-def test_build_trains_the_network_that_was_handed_in_and_create_a_copy():
+def test_build_trains_the_given_network_and_create_trains_a_copy():
     """Invariant 5, fault 52."""
     handle = net()
     copied = CategoricalClassifier(handle).create()
@@ -396,7 +396,7 @@ def test_a_checkpoint_holds_weights_and_no_data(tmp_path):
     assert "hyper_parameters" not in torch.load(tmp_path / "model.ckpt", weights_only=True)
 
 
-def test_the_weights_alone_go_there_and_back():
+def test_the_weights_alone_can_be_saved_and_loaded():
     model = CategoricalClassifier(net(), num_classes=3).build()
     buffer = io.BytesIO()
     torch.save(model.state_dict(), buffer)

@@ -1,4 +1,4 @@
-"""Augmentations: maps against scipy, one map a sample, random numbers of their own."""
+"""Augmentations: maps against scipy, one map per sample, their own random numbers."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_without_limits_nothing_changes():
 
 
 @pytest.mark.parametrize("size", [(12, 12), (12, 20), (20, 9)])
-def test_the_maps_are_those_of_scipy(size):
+def test_the_maps_agree_with_scipy(size):
     x = images(4, *size, channels=1)
     limits = {"rotate": 30.0, "scale": 1.4, "shear": 0.3, "shift": 0.1}
     out = Distortion(**limits)(x, rng(3))
@@ -36,8 +36,8 @@ def test_the_maps_are_those_of_scipy(size):
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         stretch = np.diag(1.4 ** draw[1:3, k])
         shear = np.array([[1, 0.3 * draw[3, k]], [0, 1]])
-        xy = turn @ stretch @ shear  # of (column, row)
-        matrix = xy[::-1, ::-1]  # of (row, column)
+        xy = turn @ stretch @ shear  # acts on (column, row)
+        matrix = xy[::-1, ::-1]  # acts on (row, column)
         shift = 0.1 * draw[4:6, k][::-1] * [height, width]
         expected = ndimage.affine_transform(
             x[k, 0].numpy(), matrix, center - matrix @ center + shift, order=1, mode="nearest"
@@ -45,7 +45,7 @@ def test_the_maps_are_those_of_scipy(size):
         np.testing.assert_allclose(out[k, 0], expected, atol=1e-4)
 
 
-def test_each_image_has_a_map_of_its_own():
+def test_each_image_has_its_own_map():
     x = images(1).repeat(5, 1, 1, 1)
     out = STRONG(x, rng())
     assert len(torch.unique(out, dim=0)) == 5
@@ -64,7 +64,7 @@ def test_a_hole_is_square_and_filled_with_the_mean():
         torch.testing.assert_close(filled, before.mean((1, 2))[:, None].expand_as(filled))
 
 
-def test_the_generator_decides_and_the_global_state_stays():
+def test_the_generator_decides_and_the_global_state_is_left_alone():
     x, state = images(), torch.random.get_rng_state()
     for augment in WEAK, STRONG, v2.RandomRotation(40), lambda x: x + torch.randn_like(x):
         run = Augmenter("weak", augment)
@@ -85,29 +85,29 @@ def test_a_function_with_a_generator_is_given_it():
 
 @pytest.mark.parametrize("crop", [lambda x: x[:, :, 1:], lambda x: x[:-1], lambda x: x.tolist()])
 def test_a_change_of_shape_is_refused(crop):
-    with pytest.raises(ShapeError, match=r"strong made .* of a batch of shape"):
+    with pytest.raises(ShapeError, match=r"strong returned .* for a batch of shape"):
         Augmenter("strong", crop)(images(), rng())
 
 
 @pytest.mark.parametrize("x", [torch.rand(5, 64), torch.zeros(5, 1, 8, 8, dtype=torch.uint8)])
-def test_what_is_no_batch_of_floating_images_is_refused(x):
-    with pytest.raises(ShapeError, match="takes floating images"):
+def test_anything_but_a_batch_of_floating_point_images_is_refused(x):
+    with pytest.raises(ShapeError, match="takes floating-point images"):
         WEAK(x, rng())
 
 
 @pytest.mark.parametrize(
     "limits", [{"rotate": -1}, {"scale": 0.9}, {"hole": float("nan")}, {"shift": -0.1}]
 )
-def test_limits_that_cannot_be_right_are_refused(limits):
+def test_invalid_limits_are_refused(limits):
     with pytest.raises(ConfigurationError, match="limits of a Distortion"):
         Distortion(**limits)
 
 
 @pytest.mark.parametrize("function", [None, 3, v2.RandomRotation])
-def test_what_is_no_function_is_refused(function):
+def test_anything_but_a_function_is_refused(function):
     with pytest.raises(ConfigurationError, match="weak must be a function"):
         Augmenter("weak", function)
 
 
-def test_a_distortion_says_what_it_does():
+def test_a_distortion_prints_its_limits():
     assert repr(WEAK) == "Distortion(rotate=8, scale=1.05, shear=0.05, shift=0.07, hole=0.0)"

@@ -34,7 +34,7 @@ def test_a_batch_may_have_no_targets(batch):
 
 
 @pytest.mark.parametrize("batch", [(x, y, y), [], {"pixels": x, "y": y}])
-def test_any_other_batch_is_an_error_that_says_what_to_do(batch):
+def test_any_other_batch_raises_an_error_that_states_what_to_do(batch):
     with pytest.raises(ModelOutputError, match="training_step"):
         split_batch(batch)
 
@@ -73,7 +73,7 @@ def test_targets_take_the_shape_of_the_outputs_and_keep_their_order(shape, data)
 @pytest.mark.parametrize(
     ("returned", "targets"), [((4, 1), (4, 2)), ((4, 2), (4,)), ((4, 2), (2, 4)), ((6,), (2, 3))]
 )
-def test_shapes_that_do_not_fit_are_an_error_that_names_both(returned, targets):
+def test_shapes_that_do_not_fit_raise_an_error_that_names_both(returned, targets):
     with pytest.raises(ShapeError) as error:
         as_values(torch.zeros(returned), torch.zeros(targets))
     assert str(returned) in str(error.value)
@@ -87,7 +87,7 @@ def test_targets_take_the_type_of_the_outputs_but_never_lose_range():
     assert as_values(torch.zeros(1).half(), torch.tensor([1e5])).item() == 1e5
 
 
-def test_what_is_no_tensor_is_left_to_the_loss():
+def test_anything_but_a_tensor_is_passed_to_the_loss_unchanged():
     pair = (x, x)
     assert as_values(pair, y) is y
     assert as_classes(pair, y) is y
@@ -98,7 +98,7 @@ def test_what_is_no_tensor_is_left_to_the_loss():
 @pytest.mark.parametrize("loss", [nn.MSELoss(), nn.L1Loss(), lambda a, b: (a - b).abs().mean()])
 @pytest.mark.parametrize("own", [False, True])
 def test_a_column_of_outputs_never_broadcasts_against_a_row_of_targets(loss, own):
-    """(B, 1) against (B,) would be (B, B), and the mean of a different thing."""
+    """(B, 1) against (B,) would be (B, B), with another mean."""
 
     class Own(al.Regressor):
         def compute_loss(self, y_hat, y):

@@ -25,7 +25,7 @@ def measured(model, x, y):
     return al.Trainer(enable_progress_bar=False).test(model.build(), data, verbose=False)[0]
 
 
-def test_accuracy_is_the_plain_share_of_right_answers_and_not_the_mean_over_classes():
+def test_accuracy_is_the_share_of_correct_guesses_and_not_the_mean_over_classes():
     logits = torch.eye(3)[[0, 0, 0, 0, 0, 0, 1, 1]]
     classes = torch.tensor([0, 0, 0, 0, 0, 0, 1, 2])
     result = measured(al.CategoricalClassifier(Fixed(), num_classes=3), logits, classes)
@@ -38,7 +38,7 @@ def test_without_num_classes_nothing_is_measured():
     assert set(measured(model, torch.eye(3), torch.arange(3))) == {"test_loss_epoch"}
 
 
-def test_an_accuracy_of_ones_own_is_not_doubled():
+def test_a_given_accuracy_is_not_duplicated():
     own = MulticlassAccuracy(3, average="macro")
     model = al.CategoricalClassifier(Fixed(), num_classes=3, test_metrics=[own])
     assert list(model.test_metrics) == ["testMulticlassAccuracy"]
@@ -46,13 +46,13 @@ def test_an_accuracy_of_ones_own_is_not_doubled():
     assert model.train_metrics["trainMulticlassAccuracy"].average == "micro"
 
 
-def test_classifier_is_the_other_name_of_the_categorical_one():
+def test_classifier_is_an_alias_of_the_categorical_classifier():
     assert al.Classifier is al.CategoricalClassifier
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64])
 @pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
-def test_classes_may_be_any_integers_also_as_a_column(dtype, shape):
+def test_classes_may_be_integers_of_any_type_even_as_a_column(dtype, shape):
     logits, classes = torch.randn(5, 3), torch.tensor([0, 1, 2, 1, 0])
     model = al.CategoricalClassifier(Fixed(), num_classes=3)
     result = measured(model, logits, classes.to(dtype).reshape(shape))
@@ -70,8 +70,8 @@ def test_classes_may_be_any_integers_also_as_a_column(dtype, shape):
 def test_a_binary_classifier_is_right_for_probabilities_and_for_logits(
     column, as_float, with_logits
 ):
-    # all between 0 and 1, where the range does not tell logits from probabilities: as logits
-    # every one of them says class 1, and so does the sigmoid of each
+    # all between 0 and 1, where the range does not separate logits from probabilities: as logits
+    # each of them means class 1, and so does its sigmoid
     logits = torch.tensor([0.1, 0.2, 0.3, 0.4, 0.6, 0.9])
     classes = torch.tensor([1, 1, 1, 0, 1, 0])
     loss = nn.BCEWithLogitsLoss() if with_logits else None
@@ -84,7 +84,7 @@ def test_a_binary_classifier_is_right_for_probabilities_and_for_logits(
     assert result["test_loss_epoch"] == pytest.approx(-right.log().mean().item(), rel=1e-5)
 
 
-def test_a_loss_of_ones_own_gets_the_targets_in_the_shape_of_the_outputs():
+def test_a_custom_loss_gets_the_targets_in_the_shape_of_the_outputs():
     def hinge(y_hat, y):
         return (1 - (2 * y - 1) * y_hat).clamp(min=0).mean()
 
@@ -94,14 +94,14 @@ def test_a_loss_of_ones_own_gets_the_targets_in_the_shape_of_the_outputs():
 
 
 @pytest.mark.filterwarnings("ignore:No negative samples")  # in the last batch, of one
-def test_a_binary_classifier_takes_further_metrics():
+def test_a_binary_classifier_accepts_further_metrics():
     model = al.BinaryClassifier(Fixed(sigmoid=True), metrics=[BinaryAUROC()])
     result = measured(model, torch.tensor([-2.0, -1.0, 1.0, 2.0]), torch.tensor([0, 0, 1, 1]))
     assert result["testBinaryAUROC_epoch"] == 1.0
     assert result["testBinaryAccuracy_epoch"] == 1.0
 
 
-def test_a_binary_classifier_keeps_an_accuracy_of_ones_own():
+def test_a_binary_classifier_keeps_a_given_accuracy():
     model = al.BinaryClassifier(Fixed(), val_metrics=BinaryAccuracy(threshold=0.9))
     assert model.val_metrics["valBinaryAccuracy"].threshold == 0.9
     assert model.test_metrics["testBinaryAccuracy"].threshold == 0.5
@@ -121,7 +121,7 @@ def test_a_binary_classifier_with_two_columns_is_an_error():
         (al.BinaryClassifier(Fixed(), loss=nn.BCEWithLogitsLoss()), "logits"),
     ],
 )
-def test_outputs_are_what_the_loss_says(model, kind):
+def test_outputs_are_declared_by_the_loss(model, kind):
     assert model.outputs == kind
 
 

@@ -56,7 +56,7 @@ class Line(lightning.LightningModule):
 
 
 def by_hand(epochs):
-    """The losses of the same fit, in plain torch."""
+    """Losses of the same fit, in plain torch."""
     a = torch.zeros(1, requires_grad=True)
     optimizer = torch.optim.SGD([a], lr=0.1)
     steps, means = [], []
@@ -79,7 +79,7 @@ def fitted(trainer=None, val=True):
     return trainer.history
 
 
-def test_the_history_holds_the_losses_of_a_plain_torch_loop():
+def test_the_history_contains_the_losses_of_a_plain_torch_loop():
     steps, means = by_hand(3)
     history = fitted()
     assert history.step_history["train_loss_step"]["value"] == steps
@@ -105,14 +105,14 @@ def test_values_are_plain_floats_and_belong_to_one_scale():
         assert len(series["value"]) == len(series["step"]) == len(series["epoch"])
 
 
-def test_what_is_logged_now_and_then_is_kept_once():
+def test_values_logged_now_and_then_are_kept_once():
     series = fitted().step_history["sometimes"]
     assert series["step"] == [2, 5, 8]
     assert series["value"] == [by_hand(3)[0][i] for i in (1, 4, 7)]
 
 
 @pytest.mark.parametrize("val", [True, False])
-def test_what_the_model_logs_in_its_own_closing_hooks_is_kept_where_it_belongs(val):
+def test_values_that_the_model_logs_in_its_end_hooks_are_kept_where_they_belong(val):
     history = fitted(val=val)
     assert history.history["closing"] == {
         "value": [0.0, 1.0, 2.0],
@@ -143,7 +143,7 @@ def test_a_test_adds_its_values():
     assert len(trainer.history.step_history["test_loss_step"]["value"]) == 3
 
 
-def test_a_longer_fit_of_the_same_trainer_goes_on_where_it_was():
+def test_a_longer_fit_of_the_same_trainer_continues_where_it_stopped():
     trainer = Trainer(max_epochs=1, enable_progress_bar=False)
     model = Line()
     trainer.fit(model, loader())
@@ -162,7 +162,7 @@ def test_many_steps_in_one_epoch_are_all_kept():
     assert None not in series["value"]
 
 
-def test_a_history_serves_a_plain_lightning_trainer():
+def test_a_history_works_with_a_plain_lightning_trainer():
     history = History()
     trainer = lightning.Trainer(
         max_epochs=2,
@@ -199,7 +199,7 @@ def test_a_history_is_readable_in_the_middle_of_a_fit():
     assert seen == [1, 2, 3]
 
 
-def test_the_plot_has_one_panel_a_quantity_and_one_curve_a_kind():
+def test_the_plot_has_one_panel_per_quantity_and_one_curve_per_kind():
     axes = fitted().plot()
     panels = {ax.get_ylabel(): ax for ax in axes}
     assert set(panels) == {"loss", "only_steps", "sometimes", "after_batch", "closing"}
@@ -228,6 +228,6 @@ def test_an_empty_history_can_be_printed_and_plotted():
     assert len(history.plot()) == 1
 
 
-def test_the_repr_names_what_there_is():
+def test_the_repr_names_the_recorded_values():
     assert "train_loss_epoch" in repr(fitted())
     assert len(repr(fitted())) < 200

@@ -15,13 +15,13 @@ FORMS = [
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: type(form).__name__)
-def test_each_form_gives_names_with_the_kind_before_them(form):
+def test_each_form_yields_names_prefixed_with_the_kind(form):
     named = named_metrics("test", form)
     assert list(named) == ["testSumMetric"]
     assert isinstance(named["testSumMetric"], SumMetric)
 
 
-def test_metrics_are_copies_and_come_in_their_order():
+def test_metrics_are_copied_and_keep_their_order():
     ours = MeanMetric()
     named = named_metrics("train", None, {"B": ours}, [SumMetric()])
     assert list(named) == ["trainB", "trainSumMetric"]
@@ -29,8 +29,8 @@ def test_metrics_are_copies_and_come_in_their_order():
     assert ours.update_count == 0
 
 
-def test_two_of_one_name_and_what_is_no_metric_are_refused():
+def test_two_metrics_of_one_name_and_anything_but_a_metric_are_refused():
     with pytest.raises(ConfigurationError, match="Two test metrics are named SumMetric"):
         named_metrics("test", SumMetric(), [SumMetric()])
-    with pytest.raises(ConfigurationError, match="called already"):
+    with pytest.raises(ConfigurationError, match="must be instances of torchmetrics"):
         named_metrics("test", [SumMetric])

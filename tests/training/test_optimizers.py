@@ -14,7 +14,7 @@ PAIRS += [(al.SGD, torch.optim.SGD), (al.training.RMSprop, torch.optim.RMSprop)]
 
 
 @pytest.mark.parametrize(("recipe", "made"), PAIRS)
-def test_the_defaults_are_those_of_torch_and_stated_truly(recipe, made):  # fault 45
+def test_the_defaults_are_those_of_torch_and_documented_correctly(recipe, made):  # fault 45
     weight = nn.Parameter(torch.zeros(2))
     optimizer = recipe().create([weight])
     assert type(optimizer) is made
@@ -31,7 +31,7 @@ def test_the_learning_rate_may_be_given_by_position(recipe):  # fault 45
     assert optimizer.param_groups[0]["lr"] == 0.25
 
 
-def test_one_recipe_gives_each_network_an_optimizer_of_its_own():  # fault 43, invariant 6
+def test_one_recipe_gives_each_network_its_own_optimizer():  # fault 43, invariant 6
     recipe = al.SGD(lr=0.5, momentum=0.9)
     text = repr(recipe)
     nets = [nn.Linear(2, 2), nn.Linear(3, 3)]
@@ -65,7 +65,7 @@ def test_an_argument_that_does_not_exist_raises_at_once(wrong):  # fault 44
 
 
 @pytest.mark.parametrize("wrong", [{"lr": -1}, {"lr": "fast"}, {"betas": (2, 0)}, {"eps": -1}])
-def test_a_value_that_cannot_be_right_raises_at_once(wrong):
+def test_an_invalid_value_raises_at_once(wrong):
     with pytest.raises(errors.ConfigurationError, match="Adam: "):
         al.Adam(**wrong)
 
@@ -96,7 +96,7 @@ def test_a_schedule_belongs_to_a_new_recipe():
     assert made[1]["lr_scheduler"]["scheduler"].optimizer is made[1]["optimizer"]
 
 
-def test_a_schedule_that_watches_a_value_says_which():
+def test_a_schedule_that_watches_a_value_names_it():
     recipe = al.Adam().schedule(ReduceLROnPlateau, monitor="val_loss", patience=3)
     made = recipe.configure_optimizers([nn.Parameter(torch.zeros(1))])
     assert made["lr_scheduler"]["monitor"] == "val_loss"
@@ -112,7 +112,7 @@ def test_wrong_schedules_raise_at_once():
         al.Adam().schedule(StepLR, step_size=3, interval="round")
 
 
-def test_a_class_of_torch_and_a_function_stand_for_a_recipe():
+def test_a_torch_class_or_a_function_becomes_a_recipe():
     weight = nn.Parameter(torch.zeros(1))
     recipe = al.Adam()
     assert as_optimizer(recipe) is recipe
@@ -124,7 +124,7 @@ def test_a_class_of_torch_and_a_function_stand_for_a_recipe():
     assert isinstance(nadam.create([weight]), torch.optim.NAdam)
 
 
-def test_an_optimizer_that_exists_already_is_refused():  # fault 42: it would keep its moments
+def test_an_existing_optimizer_is_refused():  # fault 42: it would keep its moments
     with pytest.raises(errors.ConfigurationError, match="SGD"):
         as_optimizer(torch.optim.SGD([nn.Parameter(torch.zeros(1))]))
     with pytest.raises(errors.ConfigurationError):

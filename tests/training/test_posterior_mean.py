@@ -1,4 +1,4 @@
-"""An evaluation of K posterior samples is one of the mean of what they say."""
+"""K posterior samples are evaluated by the mean of their predictions."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from alkit.training.posterior_mean import averaged, has_samples
 
 
 class Samples(nn.Module):
-    """Gives its input (N, K, C) in eval mode, and the first sample in training."""
+    """Returns its input (N, K, C) in eval mode, and the first sample in training."""
 
     def __init__(self):
         super().__init__()
@@ -49,7 +49,7 @@ def test_classes_are_judged_by_the_mean_probability(loss, kind):
     assert results[f"{kind}MulticlassAccuracy_epoch"] == pytest.approx(right.item())
 
 
-def test_log_probabilities_values_and_binary_outputs_have_means_of_their_own():
+def test_log_probabilities_values_and_binary_outputs_have_their_own_means():
     x, y = draw(40, 5, 3), torch.arange(40) % 3
     logs = x.log_softmax(2)
     results = measured(al.CategoricalClassifier(Samples(), nn.NLLLoss()), logs, y)
@@ -72,7 +72,7 @@ def test_log_probabilities_values_and_binary_outputs_have_means_of_their_own():
         assert results["testBinaryAccuracy_epoch"] == pytest.approx(right.item())
 
 
-def test_training_is_on_what_the_model_gives_in_training():
+def test_training_uses_the_output_in_training_mode():
     x, y = draw(6, 4, 3), torch.arange(6) % 3
     model = al.CategoricalClassifier(Samples()).build().train()
     loss = model.training_step((x, y), 0)
@@ -113,14 +113,14 @@ CASES = [
 
 
 @pytest.mark.parametrize(("outputs", "targets", "dtype", "classes", "expected"), CASES)
-def test_the_k_axis_is_told_by_the_targets(outputs, targets, dtype, classes, expected):
+def test_the_k_axis_is_recognized_from_the_targets(outputs, targets, dtype, classes, expected):
     y_hat, y = torch.zeros(outputs), torch.zeros(targets, dtype=dtype)
     assert has_samples(y_hat, y, classes) == expected
     assert not has_samples((y_hat,), y, classes)
     assert not has_samples(y_hat, [y], classes)
 
 
-def test_a_dense_classifier_and_a_loss_that_tells_nothing_are_left_alone():
+def test_a_dense_classifier_and_a_loss_of_unknown_kind_are_left_alone():
     class Dense(al.training.Application):
         def __init__(self, loss):
             super().__init__(loss)

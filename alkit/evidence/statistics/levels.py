@@ -1,4 +1,4 @@
-"""Labels needed to reach a level, and labels saved, without guesses for trials that did not.
+"""Labels needed to reach a level, and labels saved; bounds where a level was not reached.
 
 A trial that did not reach a level would need more labels than it spent; how many more is unknown.
 Its labels are therefore bounds, from the labels spent to infinity. Medians, differences and the
@@ -132,7 +132,7 @@ def _bounds(trials: int, of: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray
         return Bounds(least, most, math.nan, math.nan)
     fewest, highest = of(resamples(trials))
     share = tail(trials)
-    # order statistics, since interpolation between a number and infinity is not possible
+    # exact order statistics: there is no interpolation between a number and infinity
     low = float(np.quantile(fewest, share, method="lower"))
     high = float(np.quantile(highest, 1 - share, method="higher"))
     return Bounds(least, most, low, high)

@@ -1,0 +1,161 @@
+"""The names of the command line: what each stands for, imported when it is built."""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+from alkit.errors import ConfigurationError, close, likely
+
+DATASETS = ("digits", "mnist", "fashionmnist", "cifar10")
+NETWORKS = ("default", "linear")
+
+STRATEGIES = {
+    "uniform": "UniformStrategy",
+    "uncertainty": "UncertaintyStrategy",
+    "adversarial": "AdversarialStrategy",
+    "semi-supervised": "SemiSupervisedStrategy",
+    "learning-loss": "LearningLossStrategy",
+    "strategy": "Strategy",
+}
+PAPERS = (
+    "auto badge bald batchbald cluster_margin committee coral coreset epig power_bald power_margin "
+    "probcover typiclust uherding"
+).split()
+CRITERIA = (
+    "BALD Constant EPIG Energy Entropy ExpectedGradientLength ExpectedImprovement LeastConfidence "
+    "Margin Maximum MeanStd MinMax Minimum Rank Ratio Schedule Tempered Thompson "
+    "UpperConfidenceBound Variance VariationRatio VoteEntropy ZScore"
+).split()
+SELECTORS = (
+    "ALFAMix BAIT Balanced BatchBALD ClusterMargin Coral DropQuery FacilityLocation "
+    "FacilityLocationMutualInformation Falcun KCenter KMeans KMeansPlusPlus MaxHerding Mix "
+    "PerClass PerGroup Power Prefilter ProbCover Random SoftRank Softmax TopK TypiClust "
+    "UncertaintyHerding"
+).split()
+SPACES = "Features GradientEmbedding Probabilities".split()
+
+SYMBOLS: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+
+
+def spelled(name: str) -> str:
+    """A class name as it is written on the command line: ``LeastConfidence``, least-confidence."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).replace("_", "-").lower()
+
+
+PARTS = {
+    spelled(name): f"{module}.{name}"
+    for module, names in (
+        ("alkit.selectors", [*SPACES, *SELECTORS]),
+        ("alkit.criteria", CRITERIA),
+    )
+    for name in names
+}
+ARMS = {
+    **PARTS,
+    **{spelled(name): f"alkit.strategies.papers.{name}" for name in PAPERS},
+    **{name: f"alkit.strategies.{cls}" for name, cls in STRATEGIES.items()},
+}
+
+
+def split(text: str) -> list[str]:
+    """Split a list at the commas outside of parentheses."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "([") - (letter in ")]")
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
+
+
+def parse(text: str) -> ast.expr:
+    """Parse the expression of an arm, ``strategy(criterion=entropy, selector=power(beta=4))``.
+
+    Raises:
+        ConfigurationError: it is not an expression, or has an unknown name.
+    """
+    names = sorted((name for name in ARMS if "-" in name), key=len, reverse=True)
+    plain = re.sub("|".join(map(re.escape, names)), lambda m: m[0].replace("-", "_"), text)
+    try:
+        tree = ast.parse(plain.strip(), mode="eval").body
+    except SyntaxError:
+        raise ConfigurationError(
+            f"{text!r} is not a name, or a name with arguments such as power(beta=4)."
+        ) from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and _key(node) not in ARMS:
+            near = (
+                likely(node.id, ARMS) if close(node.id, ARMS) else "; alkit compare --help has all."
+            )
+            raise ConfigurationError(f"unknown name {node.id!r}{near}")
+    return tree
+
+
+def named(tree: ast.expr) -> tuple[str, dict[str, Any]]:
+    """The name of an arm, and its arguments built; a formula is ``strategy(criterion=formula)``."""
+    function = tree.func if isinstance(tree, ast.Call) else tree
+    if isinstance(function, ast.Name):
+        name = _key(function)
+        if ARMS[name].startswith("alkit.strategies."):
+            call = tree if isinstance(tree, ast.Call) else ast.Call(function, [], [])
+            if call.args:
+                raise ConfigurationError(f"name the arguments of {name}: {name}(argument=value).")
+            return name, {str(word.arg): build(word.value) for word in call.keywords}
+        if ARMS[name].startswith("alkit.selectors."):
+            return "strategy", {"selector": build(tree)}
+    return "strategy", {"criterion": build(tree)}
+
+
+def build(node: ast.expr) -> Any:
+    """Build the value of an expression: parts, formulas of criteria, numbers, strings and lists.
+
+    Raises:
+        ConfigurationError: a strategy or paper where a part belongs, or another expression.
+    """
+    if isinstance(node, ast.Name) or (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ):
+        name = _key(node if isinstance(node, ast.Name) else node.func)  # type: ignore[arg-type]
+        if name not in PARTS:
+            raise ConfigurationError(f"{name} is a strategy: a criterion or selector belongs here.")
+        args = map(build, node.args) if isinstance(node, ast.Call) else ()
+        words = node.keywords if isinstance(node, ast.Call) else ()
+        return imported(PARTS[name])(*args, **{str(w.arg): build(w.value) for w in words})
+    if isinstance(node, ast.BinOp) and type(node.op) in SYMBOLS:
+        return SYMBOLS[type(node.op)](build(node.left), build(node.right))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -build(node.operand)
+    if isinstance(node, ast.List | ast.Tuple):
+        return list(map(build, node.elts))
+    if isinstance(node, ast.Constant):
+        return node.value
+    raise ConfigurationError(f"{ast.unparse(node)!r} is not a name, a formula, a number or a list.")
+
+
+def imported(path: str) -> Any:
+    """Import what a dotted path stands for."""
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def listed() -> Iterator[str]:
+    """Yield the names by kind, for the help."""
+    yield f"strategies: {', '.join(STRATEGIES)}"
+    yield f"papers: {', '.join(map(spelled, PAPERS))}"
+    yield f"criteria: {', '.join(map(spelled, CRITERIA))}"
+    yield f"selectors: {', '.join(map(spelled, SELECTORS))}"
+
+
+def _key(name: ast.Name) -> str:
+    return spelled(name.id)
