@@ -2,7 +2,7 @@
 
 The names that are typed most are at the top level and are imported on first use, so that
 ``import alkit`` costs nothing and changes nothing outside alkit. All others are reached by their
-folder: ``al.criteria.MeanStd``, ``al.selectors.BAIT``, ``al.training.History``, ``al.papers.coral``.
+folder: ``al.criteria.MeanStd``, ``al.selectors.BAIT``, ``al.papers.coral``.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _missing(name: str) -> AttributeError:
-    """The error for a name that is not here, with the folder that has it, or its likely spelling."""
+    """Error for a name that is not here, with the folder that has it, or its likely spelling."""
     from alkit.errors import MissingNameError, likely  # costs nothing before
 
     for folder in ("criteria", "selectors", "training", "papers", "blocks", "strategies"):

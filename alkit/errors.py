@@ -15,7 +15,7 @@ class AlkitError(Exception):
 
 
 class MissingNameError(AlkitError, AttributeError):
-    """A name that ``alkit`` does not have; the message states where it is, or its likely spelling."""
+    """A name that ``alkit`` does not have; the message has its folder, or its likely spelling."""
 
 
 # --- blocks -----------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ import torch
 
 from alkit.errors import NotEnoughMemoryError
 
+REDUCED = {"tf32": 2.0**-9, "high": 2.0**-9, "bf16": 2.0**-6, "medium": 2.0**-6}
+
 
 def check_memory(nbytes: int, device: torch.device | str, what: str, instead: str = "") -> None:
     """Raise a NotEnoughMemoryError if ``nbytes`` exceeds the free memory of the device.
@@ -51,3 +53,8 @@ def multiplies_bfloat16(device: torch.device) -> bool:
         return False
     able = getattr(torch.cpu, "get_capabilities", dict)()  # missing in older torch
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+def reduced_rounding(device: torch.device) -> float:
+    """Rounding error of float32 products if a user lets torch round factors (TF32, bfloat16)."""
+    return REDUCED.get(matmul_precision(device), 0.0)

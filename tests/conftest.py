@@ -1,4 +1,3 @@
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -7,6 +6,7 @@ import hypothesis
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
 sys.path.insert(0, str(Path(__file__).parent))  # for browser.py and small_nets.py
 from browser import browser, pictures  # noqa: F401
@@ -16,13 +16,29 @@ torch.set_num_threads(1)  # small nets are many times faster, and runs are repea
 hypothesis.settings.register_profile("alkit", deadline=None, max_examples=50, derandomize=True)
 hypothesis.settings.load_profile("alkit")
 
-DATA = Path(os.environ.get("ALKIT_DATA", Path(__file__).parents[2] / "shared" / "data"))
+TRAIN, TEST = 400, 100  # images of the small MNIST
 
 
-@pytest.fixture
-def data_dir() -> Path:
-    """The folder of the test data: MNIST in torchvision's layout, and more."""
-    return DATA
+def _write_idx(path: Path, array: np.ndarray) -> None:
+    """Write an array of bytes in the file format of MNIST."""
+    header = np.array([0x0800 + array.ndim, *array.shape], dtype=">i4")
+    path.write_bytes(header.tobytes() + array.astype(np.uint8).tobytes())
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory) -> Path:
+    """A folder with a small MNIST in torchvision's layout: digits of scikit-learn, enlarged."""
+    folder = tmp_path_factory.mktemp("data")
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    images, labels = load_digits(return_X_y=True)
+    images = np.kron(np.asarray(images).reshape(-1, 8, 8), np.ones((3, 3))) * 255 / 16
+    images = np.pad(images, ((0, 0), (2, 2), (2, 2)))
+    parts = {"train": slice(TRAIN), "t10k": slice(TRAIN, TRAIN + TEST)}
+    for name, rows in parts.items():
+        _write_idx(raw / f"{name}-images-idx3-ubyte", images[rows])
+        _write_idx(raw / f"{name}-labels-idx1-ubyte", np.asarray(labels)[rows])
+    return folder
 
 
 @pytest.fixture

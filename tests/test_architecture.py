@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -101,3 +102,25 @@ def test_a_star_import_gives_every_public_name():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="Marginn"):
         alkit.Marginn
+
+
+MODULES = sorted((ROOT / "alkit").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_file_fits_in_one_reading(path: Path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
+
+
+def test_no_class_is_deeper_than_three_of_our_own():
+    for path in MODULES:
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for value in vars(importlib.import_module(name)).values():
+            if isinstance(value, type) and value.__module__.startswith("alkit."):
+                assert depth(value) <= 3, value
+
+
+def depth(cls: type) -> int:
+    """Number of own classes above a class, along the longest line."""
+    own = [base for base in cls.__bases__ if base.__module__.startswith("alkit.")]
+    return max((1 + depth(base) for base in own), default=0)

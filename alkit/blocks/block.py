@@ -242,8 +242,7 @@ class Block(nn.Module):
 
 def _unbuilt_message(block: Block) -> str:
     parts = [path for path, _ in unbuilt_below(block)]
-    listed = ", ".join(parts[:5]) + (", ..." if len(parts) > 5 else "")
-    unbuilt = f" (unbuilt: {listed})" if parts else ""
+    unbuilt = f" (unbuilt: {', '.join([*parts[:5], *['...'] * (len(parts) > 5)])})" if parts else ""
     return f"{type(block).__name__} is not built{unbuilt}: call .build() or .create() first."
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import nn
 
-from alkit.blocks.containers import LayerList
-from alkit.blocks.dense import LayerBlock, Stack
+from alkit.blocks.containers import LayerList, Sequential
+from alkit.blocks.dense import Stack, class_name, fill
 from alkit.blocks.layer import Layer, as_layer, copied
 
 
-class Conv2dBlock(LayerBlock):
+class Conv2dBlock(Sequential):
     """`nn.Conv2d` with slots for pool, activation and normalization.
 
     (N, in_channels, H, W) to (N, out_channels, H', W').
@@ -34,9 +34,11 @@ class Conv2dBlock(LayerBlock):
         convolution = Layer(
             nn.Conv2d, in_channels, out_channels, kernel_size, stride=stride, padding=padding
         )
-        super().__init__(
-            convolution, activation, num_features=out_channels, num_channels=out_channels
-        )
+        super().__init__()
+        fill(self, convolution, activation, num_features=out_channels, num_channels=out_channels)
+
+    def _default_name(self, module: nn.Module) -> str:
+        return class_name(self, module)
 
 
 class ConvolutionalNeuralNetwork(Stack):

@@ -13,27 +13,24 @@ from alkit.blocks.containers import LayerList, Sequential
 from alkit.blocks.layer import Layer, as_layer, slot
 
 
-class LayerBlock(Sequential):
-    """A layer with its companions, in the order pool, layer, activation, normalization.
+def fill(block: Sequential, layer: Layer, activation: Any, **channels: int) -> None:
+    """Fill a block with a layer and its companions: pool, layer, activation, normalization.
 
     Empty slots are absent from the built block. `normalization` receives the number of channels.
-    `append` adds further parts at the end, named after their class in lower case unless a name is
-    given.
     """
-
-    def __init__(self, layer: Layer, activation: Any, **channels: int) -> None:
-        super().__init__()
-        self.pool = slot()
-        self.layer = layer
-        self.activation = as_layer(activation)
-        self.normalization = slot(**channels)
-
-    def _default_name(self, module: nn.Module) -> str:
-        made = module.classtype if isinstance(module, Layer) else type(module)
-        return getattr(made, "__name__", str(len(self._modules))).lower()
+    block.pool = slot()
+    block.layer = layer
+    block.activation = as_layer(activation)
+    block.normalization = slot(**channels)
 
 
-class LinearBlock(LayerBlock):
+def class_name(block: Sequential, module: nn.Module) -> str:
+    """Name of a part that is appended: its class in lower case."""
+    made = module.classtype if isinstance(module, Layer) else type(module)
+    return getattr(made, "__name__", str(len(block._modules))).lower()
+
+
+class LinearBlock(Sequential):
     """`nn.Linear` with slots for pool, activation and normalization: (N, in) to (N, out).
 
     Args:
@@ -42,13 +39,18 @@ class LinearBlock(LayerBlock):
     """
 
     def __init__(self, in_features: int, out_features: int, activation: Any = None) -> None:
-        super().__init__(
+        super().__init__()
+        fill(
+            self,
             Layer(nn.Linear, in_features, out_features),
             activation,
             num_features=out_features,
             normalized_shape=out_features,
             num_channels=out_features,
         )
+
+    def _default_name(self, module: nn.Module) -> str:
+        return class_name(self, module)
 
 
 class Stack(Block):

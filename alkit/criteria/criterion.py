@@ -40,8 +40,8 @@ class Criterion:
     disagreement: bool = False
     """True if the criterion measures the disagreement of posterior samples: zero for K = 1."""
 
-    _operation: ClassVar[Callable[[str, Any, Any], Criterion]]  # both are set by `algebra`
-    _negation: ClassVar[Callable[[Criterion], Criterion]]
+    _operation: ClassVar[Callable[..., Criterion]]  # both are set by `algebra`
+    _negation: ClassVar[Callable[..., Criterion]]
 
     __array_ufunc__ = None  # leaves `numpy scalar * criterion` to the criterion
 

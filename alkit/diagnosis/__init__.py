@@ -1,4 +1,4 @@
-"""Diagnosis: what commonly wastes labels, looked for in a query."""
+"""Diagnosis of a query: checks for common problems that waste labels."""
 
 from __future__ import annotations
 

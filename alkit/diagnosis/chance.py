@@ -1,4 +1,4 @@
-"""What chance would have picked: other classes, or just the same?"""
+"""Comparison of a query with random batches, by guessed classes, scores and places."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from alkit.diagnosis.places import Distances
 from alkit.pool.query import Query
 from alkit.pool.trace import Trace
 
-BATCHES = 500  # random batches that a query is compared with
+BATCHES = 500  # number of random batches to compare a query with
 
 
 def class_skew(query: Query, trace: Trace) -> Finding:
-    """Guessed classes of the picks against those of the candidates."""
+    """Compare the guessed classes of the picks with those of the candidates."""
     name, sample = "class skew", trace.sample
     if query.guesses is None or sample is None or sample.prediction.kind == "values":
         return not_seen(name, "class outputs of the candidates")
@@ -27,9 +27,9 @@ def class_skew(query: Query, trace: Trace) -> Finding:
     rng, shares = np.random.default_rng(0), np.bincount(numbers) / len(numbers)
     ours, others = (rng.multinomial(m, shares, BATCHES) / m for m in (n, len(theirs)))
     chance = float((abs(ours - others).sum(1) / 2 >= skew - 1e-9).mean())
-    says = f"{skew:.0%} of the picks would have to be of another guessed class"
+    says = f"guessed classes differ from the candidates' by {skew:.0%}"
     if chance > 0.01:
-        return Finding(name, "ok", f"{says}, as by chance", skew)
+        return Finding(name, "ok", f"{says}, as expected by chance", skew)
     absent = classes[(picked == 0) & (n * usual >= 5)]
     fills = classes[(picked > 0.5) & (picked > 2 * usual)]
     says += f"; absent: {', '.join(map(str, absent))}" if len(absent) else ""
@@ -39,25 +39,25 @@ def class_skew(query: Query, trace: Trace) -> Finding:
         "warning" if len(absent) or len(fills) else "note",
         says,
         skew,
-        "some classes get few labels or none; where the model is wrong about them, it stays so.",
-        "fair where a class is rare or confused; else set quotas, selector=PerClass(...), or mix "
-        "in random picks, Mix(...).",
+        "some classes get few labels or none, so the model cannot correct its errors on them.",
+        "acceptable if a class is rare or confused with others; otherwise set quotas, "
+        "selector=PerClass(...), or add random picks, Mix(...).",
     )
 
 
 def agreement_with_random(query: Query, trace: Trace, apart: Distances | None) -> Finding:
-    """How many random batches have scores as high, or lie as unusually, as this one."""
+    """Share of random batches whose scores are as high, or whose places are as unusual."""
     name, n, known = "agreement with random", len(query), query.probabilities
     if n >= trace.candidates:
-        return not_seen(name, "more candidates than are picked")
+        return not_seen(name, "more candidates than picks")
     if known is not None and np.allclose(known, 1 / (trace.candidates - np.arange(n))):
-        return Finding(name, "ok", "every candidate was equally likely, as asked for", 1.0)
+        return Finding(name, "ok", "every candidate was equally likely, as intended", 1.0)
     if query.scores is not None and trace.scores is not None:
         chance = _as_high(query.scores, trace.scores)
-        says = f"{chance:.0%} of random batches have scores as high"
+        says = f"{chance:.0%} of random batches have scores at least as high"
     elif apart is not None:
         chance = _as_unusual(apart)
-        says = f"{chance:.0%} of random batches lie as unusually"
+        says = f"{chance:.0%} of random batches are in places at least as unusual"
     else:
         return not_seen(name, "scores, features or outputs of the candidates")
     if chance <= 0.05:
@@ -67,14 +67,14 @@ def agreement_with_random(query: Query, trace: Trace, apart: Distances | None) -
         "warning" if known is None else "note",
         says,
         chance,
-        "nothing shows that criterion and selector chose: random picks could look like these.",
-        "see the sign and the ties of the scores; lower the temperature of a stochastic selector; "
-        "compare learning curves with those of Random().",
+        "criterion and selector had no visible effect: random picks could look like these.",
+        "check the scores for a wrong sign and for ties; lower the temperature of a stochastic "
+        "selector; compare the learning curve with that of Random().",
     )
 
 
 def _as_high(scores: np.ndarray, sample: np.ndarray) -> float:
-    """The share of random batches whose mean rank in the sample is at least that of the picks."""
+    """Share of random batches whose mean rank in the sample is at least that of the picks."""
     ascending = np.sort(sample)
     ours, theirs = (
         np.searchsorted(ascending, part) for part in (scores[:: 1 + len(scores) // 1000], sample)
@@ -84,10 +84,10 @@ def _as_high(scores: np.ndarray, sample: np.ndarray) -> float:
 
 
 def _as_unusual(apart: Distances) -> float:
-    """How often chance is as far from the middle, on either side, in spread or in density.
+    """Two-sided p-value of the spread and the density of the picks among random batches.
 
-    Spread: the mean distance to the nearest pick. Density: the mean distance to the 10th of the
-    sample. The smaller of both shares, times two for two looks.
+    Spread: mean distance to the nearest pick. Density: mean distance to the 10th neighbor in the
+    sample. Returns the smaller of the two p-values, times two because there are two tests.
     """
     rng = np.random.default_rng(0)
     n = min(len(apart.picks), len(apart.sample), 100)
@@ -101,7 +101,7 @@ def _as_unusual(apart: Distances) -> float:
 
 
 def _spread(distances: Tensor, rows: np.ndarray) -> np.ndarray:
-    """The mean distance to the nearest of the same rows, ``(...)`` for rows ``(..., n)``."""
+    """Mean distance of each row to the nearest other one, ``(...)`` for rows ``(..., n)``."""
     return distances.numpy()[rows[..., :, None], rows[..., None, :]].min(-1).mean(-1)
 
 

@@ -1,4 +1,4 @@
-"""``alkit.doctor``: is a query worth the labels that it asks for?"""
+"""``alkit.doctor``: check whether a query is worth its labels."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from alkit.pool.trace import Trace
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """What ``alkit.doctor`` found, one Finding a symptom; prints as a table.
+    """Result of ``alkit.doctor``: one Finding per symptom; prints as a table.
 
     Attributes:
-        query: that was looked at.
-        findings: one a symptom, always the same ones in the same order; also by iteration, and by
-            name, ``diagnosis["outliers"]``.
+        query: the query that was checked.
+        findings: one per symptom, always the same symptoms in the same order. They can also be
+            iterated over, and accessed by name, ``diagnosis["outliers"]``.
     """
 
     query: Query
@@ -30,7 +30,7 @@ class Diagnosis:
 
     @property
     def healthy(self) -> bool:
-        """Whether there is no warning."""
+        """True if there is no warning."""
         return not self.warnings
 
     @property
@@ -56,51 +56,54 @@ class Diagnosis:
 
 
 def doctor(query: Query) -> Diagnosis:
-    """Check a query for what commonly wastes labels, before they are paid for.
+    """Check a query for common problems that waste labels, before paying for them.
 
         print(al.doctor(strategy.query(100)))
 
-    Reads the trace of the query: at most 1,000 candidates, drawn uniformly (the sample), from the
-    pass that scored them. Then predicts at most 1,000 picks once more, in other batches; this
-    needs the model as it was, so ask before it is trained or reset. Findings that need the picks
-    are "not seen" otherwise. With ``al.select`` all of it comes from its arrays.
+    It reads the trace of the query, which holds at most 1,000 candidates from the pass that scored
+    them, drawn uniformly (the sample). Then it predicts at most 1,000 picks again, in other
+    batches. This needs the model of the query, so call ``doctor`` before the model is trained or
+    reset; otherwise, findings that need the picks are "not seen". After ``al.select``, it reads
+    everything from the given arrays.
 
     ``near-duplicates``
         Picks whose nearest pick is nearer than the 1% quantile of that distance in the sample.
-        Picks are no denser than the sample, so chance gives at most 1%; a warning beyond 10% (and
-        one pick), a note where samples are equal. By outputs, without features, only a note.
+        Random picks are at most as dense as the sample, so chance gives at most 1%. A warning if
+        more than one pick and more than 10% are affected; a note if samples are equal. Without
+        features, outputs are compared, which gives at most a note.
     ``outliers``
-        Picks whose 10th nearest of the sample is further away than the 99% quantile of that
-        distance in the sample: 1% by chance, a warning beyond 10%. Only by features.
+        Picks whose 10th neighbor in the sample is farther away than the 99% quantile of that
+        distance in the sample. Chance gives 1%; a warning above 10%. Needs features.
     ``tied scores``
-        Picks drawn among candidates of an equal score: a warning beyond 10% of the picks, or
-        where all candidates are equal; a note where a term of the criterion is.
+        Picks drawn from candidates with equal scores. A warning above 10% of the picks, or if all
+        candidates have the same score; a note if a term of the criterion is constant.
     ``posterior samples``
-        A warning where they differ by no more than rounding, 1e-6; or where there is one, and
-        the criterion measures disagreement.
+        A warning if they differ by no more than rounding, 1e-6, or if there is only one but the
+        criterion measures disagreement.
     ``repeatable scores``
-        The difference between the two predictions of the picks. A warning beyond 1% of the range
-        over all candidates: rounding stays far below, augmentation and the statistics of a batch
-        far above. A note for posterior samples, which may be drawn again each time.
+        Difference between the two predictions of the picks. A warning above 1% of the range over
+        all candidates: rounding stays far below that, augmentation and batch statistics are far
+        above. A note for posterior samples, which may be drawn again each time.
     ``class skew``
-        Half the summed difference between the shares of the guessed classes in picks and sample;
-        a note where fewer than 1% of 500 simulated random batches differ as much. A warning if
-        moreover a class is absent of which 5 were expected (less than 1% by chance), or one fills
-        more than half of the batch and twice its share.
+        Half the summed difference between the shares of the guessed classes in picks and sample.
+        A note if at most 1% of 500 simulated random batches differ as much. A warning if, in
+        addition, a class with at least 5 expected picks is absent (less than 1% by chance), or
+        one class fills more than half of the batch and more than twice its share.
     ``agreement with random``
-        A warning where more than 5% of 500 random batches, the usual level, have as high a mean
-        rank of scores; without scores, as unusual a distance to each other or to the data. A note
-        for selectors that draw with known probabilities. One random batch in twenty passes.
+        A warning if more than 5% (the usual level) of 500 random batches have an equal or higher
+        mean rank of scores or, without scores, equally unusual distances to each other or to the
+        data. A note for selectors that draw with known probabilities. One random batch in twenty
+        passes.
 
     Cost: a forward pass over the picks, and the distances between 2,000 rows: about half a second
-    of one core.
+    on one core.
 
     Raises:
-        ConfigurationError: the argument is not a Query.
+        ConfigurationError: ``query`` is not a Query.
     """
     if not isinstance(query, Query):
         raise ConfigurationError(
-            f"doctor checks a Query, got {type(query).__name__}: give it the result of "
+            f"doctor checks a Query, got {type(query).__name__}: pass the result of "
             "strategy.query(n) or al.select(...)."
         )
     trace = query.trace or Trace()

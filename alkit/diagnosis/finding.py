@@ -1,4 +1,4 @@
-"""One symptom of a query: what was looked for, what was seen, what to do."""
+"""Finding: the result of checking a query for one symptom."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Verdict = Literal["ok", "note", "warning", "not seen"]
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """One symptom, looked for.
+    """Result of checking a query for one symptom.
 
     Attributes:
         name: the symptom.
         verdict: ``"ok"``; ``"note"``: worth knowing; ``"warning"``: labels would be wasted;
-            ``"not seen"``: what it takes to tell was not there.
-        says: what was measured, in words; of what was not seen, what it needs.
-        value: what was measured, as a number.
-        means, do: what it means and what to do, where something was found.
-        indices: dataset indices of the picks that it is about, where it is about some.
+            ``"not seen"``: the data needed for the check are missing.
+        says: the measurement in words; for ``"not seen"``, the data that the check needs.
+        value: the measurement as a number.
+        means, do: consequence and remedy; empty if nothing was found.
+        indices: dataset indices of the affected picks, if the symptom concerns individual picks.
     """
 
     name: str
@@ -35,11 +35,11 @@ class Finding:
 
 
 def not_seen(name: str, needs: str) -> Finding:
-    """What it takes to tell was not there."""
+    """Return the finding of a check that could not run, with the data that it needs."""
     return Finding(name, "not seen", f"needs {needs}")
 
 
 def is_many(rows: Tensor) -> bool:
-    """More than one, and more than a tenth: chance alone gives a hundredth."""
+    """True if more than one row and more than 10% are True; chance alone gives 1%."""
     number = int(rows.sum())
     return number > 1 and 10 * number > len(rows)

@@ -1,4 +1,4 @@
-"""Where the picks lie among the candidates: near-duplicates and outliers."""
+"""Places of the picks among the candidates: near-duplicates and outliers."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor
 from alkit.diagnosis.finding import Finding, is_many, not_seen
 from alkit.pool.trace import SecondLook, Trace
 
-NEIGHBOR = 10  # whose distance says how densely the data lie somewhere
+NEIGHBOR = 10  # the distance to the 10th neighbor measures the local density of the data
 
 
 @dataclass(frozen=True, eq=False)
 class Distances:
-    """How far M candidates and P picks are from each other; nothing is its own neighbor.
+    """Distances between M candidates and P picks; infinite from a sample to itself.
 
     Attributes:
-        by: ``"features"``; where there are none, ``"probabilities"`` or ``"values"``.
-        ids: ``(P,)`` of the picks.
-        sample, picks, across: euclidean distances ``(M, M)``, ``(P, P)`` and ``(P, M)``.
+        by: ``"features"``, or without features ``"probabilities"`` or ``"values"``.
+        ids: ``(P,)`` dataset indices of the picks.
+        sample, picks, across: Euclidean distances ``(M, M)``, ``(P, P)`` and ``(P, M)``.
     """
 
     by: str
@@ -32,7 +32,10 @@ class Distances:
 
     @classmethod
     def of(cls, trace: Trace, again: SecondLook | None) -> Distances | None:
-        """None where nothing can be compared. Cost: (M + P)^2 D, M and P at most 1,000."""
+        """Compute the distances; None if nothing can be compared.
+
+        Cost: O((M + P)^2 D), with M and P at most 1,000.
+        """
         if trace.sample is None or again is None:
             return None
         sample, picks = trace.sample.prediction, again.picks.prediction
@@ -54,13 +57,13 @@ class Distances:
         )
 
     def to_neighbor(self) -> tuple[Tensor, Tensor]:
-        """``(M,)`` and ``(P,)``: of a candidate and of a pick to its 10th of the sample."""
+        """Distances ``(M,)`` of candidates and ``(P,)`` of picks to the 10th in the sample."""
         k = min(NEIGHBOR, len(self.sample) - 1)
         return self.sample.kthvalue(k, dim=1).values, self.across.kthvalue(k, dim=1).values
 
 
 def near_duplicates(apart: Distances | None) -> Finding:
-    """Picks whose nearest pick is nearer than 99% of the candidates have their nearest one."""
+    """Picks that are nearer to another pick than 99% of the candidates to their neighbor."""
     name = "near-duplicates"
     if apart is None or len(apart.picks) < 2:
         return not_seen(name, "two picks, and features or outputs of the candidates")
@@ -68,35 +71,35 @@ def near_duplicates(apart: Distances | None) -> Finding:
     equal = nearest == 0
     near = equal | (nearest < usual.quantile(0.01))
     share = float(near.float().mean())
-    says = f"{share:.0%} of the picks have one among the picks, by their {apart.by}"
+    says = f"{share:.0%} of the picks are near-duplicates by their {apart.by}"
     if not is_many(near) and not equal.any():
         return Finding(name, "ok", says, share)
     if apart.by != "features":
-        means = "equal outputs may come of equal samples; only features can tell."
+        means = "equal outputs may come from equal samples, but only features can show it."
     else:
-        means = "labels of near-duplicates tell the same thing twice."
-        says += f" ({int(equal.sum())} an equal one)" if equal.any() else ""
+        means = "labels of near-duplicates give the same information twice."
+        says += f" ({int(equal.sum())} have an equal one)" if equal.any() else ""
     return Finding(
         name,
         "warning" if apart.by == "features" and is_many(near) else "note",
         says,
         share,
         means,
-        "look at them; compare the picks, selector=Prefilter(10, KCenter()); ask for fewer at "
-        "once; remove duplicates from the dataset.",
+        "inspect them; use a selector that compares the picks, such as Prefilter(10, KCenter()); "
+        "query fewer samples at once; remove duplicates from the dataset.",
         apart.ids[near.numpy()],
     )
 
 
 def outliers(apart: Distances | None) -> Finding:
-    """Picks whose 10th neighbor is further away than that of 99% of the candidates."""
+    """Picks whose 10th neighbor is farther away than that of 99% of the candidates."""
     name = "outliers"
     if apart is None or apart.by != "features":
-        return not_seen(name, 'features of the candidates: features="layer.path" of the strategy')
+        return not_seen(name, 'features: pass features="layer.path" to the strategy')
     usual, ours = apart.to_neighbor()
     far = ours > usual.quantile(0.99)
     share = float(far.float().mean())
-    says = f"{share:.0%} of the picks lie further out than 99% of the candidates"
+    says = f"{share:.0%} of the picks are farther out than 99% of the candidates"
     if not is_many(far):
         return Finding(name, "ok", says, share)
     return Finding(
@@ -104,18 +107,18 @@ def outliers(apart: Distances | None) -> Finding:
         "warning",
         says,
         share,
-        "hardly any sample is like these: broken files, noise, or rare kinds. A model stays "
-        "unsure of them, whatever it has learned.",
-        "look at them; remove what is broken; choose where the data are dense, "
+        "hardly any sample resembles these: broken files, noise, or rare kinds. The model stays "
+        "uncertain about them, whatever it learns.",
+        "inspect them; remove broken samples; select where the data are dense, "
         "selector=UncertaintyHerding() or TypiClust().",
         apart.ids[far.numpy()],
     )
 
 
 def _between(a: Tensor, b: Tensor, scale: float) -> Tensor:
-    """``(A, B)`` euclidean distances, 0 where rounding in a network is as large: 1e-5 of the scale.
+    """Euclidean distances ``(A, B)``, set to 0 below the rounding of a network, 1e-5 ``scale``.
 
-    By one GEMM in float64, whose own rounding is far below that.
+    They are computed by one GEMM in float64, whose own rounding error is far smaller.
     """
     distances = torch.cdist(a, b, compute_mode="use_mm_for_euclid_dist")
     return distances.masked_fill_(distances < 1e-5 * scale, 0.0)

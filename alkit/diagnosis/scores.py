@@ -1,4 +1,4 @@
-"""What the scores tell: ties, posterior samples, and whether they come out the same again."""
+"""Checks of the scores: ties, posterior samples, and repeatability."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from alkit.pool.trace import SecondLook, Trace
 
 
 def ties(query: Query, trace: Trace) -> Finding:
-    """Picks that were taken, by chance, among candidates of an equal score."""
+    """Picks that were drawn by chance from candidates with equal scores."""
     name = "tied scores"
     if query.scores is None or len(query) >= trace.candidates:
-        return not_seen(name, "scores, of more candidates than are picked")
+        return not_seen(name, "scores, and more candidates than picks")
     last = torch.from_numpy(query.scores == query.scores.min())
     drawn = last & (trace.tied > int(last.sum()))
     share = float(drawn.float().mean())
-    verdict, says = "ok", f"{share:.0%} of the picks were drawn among candidates of an equal score"
+    verdict, says = "ok", f"{share:.0%} of the picks were drawn from candidates with equal scores"
     if trace.tied == trace.candidates:
-        verdict, says = "warning", f"all {trace.candidates:,} candidates have one score"
+        verdict, says = "warning", f"all {trace.candidates:,} candidates have the same score"
     elif is_many(drawn):
         verdict = "warning"
     elif trace.constant:
@@ -31,15 +31,15 @@ def ties(query: Query, trace: Trace) -> Finding:
         verdict,
         says,
         share,
-        "where scores are equal, chance decides: the model says the same of all these samples, "
-        "or the criterion measures nothing here.",
-        "see that the model was trained, and is not certain of everything; add a term that tells "
-        "them apart, such as 0.01 * Rank(Entropy()).",
+        "where scores are equal, chance decides: the model predicts the same for all these "
+        "samples, or the criterion measures nothing here.",
+        "check that the model was trained and is not certain of everything; add a term that "
+        "breaks the ties, such as 0.01 * Rank(Entropy()).",
     )
 
 
 def posterior(trace: Trace, again: SecondLook | None) -> Finding:
-    """Posterior samples that say the same, or a single one where several are needed."""
+    """Posterior samples that are equal, or a single one where several are needed."""
     name = "posterior samples"
     seen = trace.sample or (again.picks if again else None)
     if seen is None or (seen.posterior_samples < 2 and not trace.disagreement):
@@ -54,27 +54,27 @@ def posterior(trace: Trace, again: SecondLook | None) -> Finding:
         f"{k} samples, all equal" if k > 1 else f"one sample (K = 1) for {names}",
         spread,
         "disagreement between posterior samples is 0 for every candidate.",
-        "give outputs (N, K, C) of different passes or members; nn.Dropout is off while scoring, "
-        "so a network that samples by dropout must apply it in any mode.",
+        "return outputs (N, K, C) of different passes or members; nn.Dropout is off during "
+        "scoring, so a network that samples by dropout must apply it in every mode.",
     )
 
 
 def repeatability(trace: Trace, again: SecondLook | None) -> Finding:
-    """Scores, outputs or features that are others when a sample is predicted once more."""
+    """Scores, outputs or features that change when a sample is predicted again."""
     name, drift = "repeatable scores", again.drift if again else None
     if drift is None:
-        return not_seen(name, "a strategy that looks at the candidates: it predicts picks twice")
+        return not_seen(name, "a strategy that predicts the candidates, to predict picks again")
     says = f"predicted twice, picks differ by up to {drift:.1g} of the candidates' range"
     if drift <= 0.01:
         return Finding(name, "ok", says, drift)
     if trace.sample is not None and trace.sample.posterior_samples > 1:
         verdict = "note"
-        means = "posterior samples are drawn anew each time; more of them would differ less."
+        means = "posterior samples are drawn again each time; more of them would vary less."
     else:
         verdict = "warning"
         means = (
-            "what is said of a sample depends on chance or on its batch: augmentation, BatchNorm "
-            "or Dropout is active while scoring, or the score looks at the batch."
+            "the prediction of a sample depends on chance or on its batch: augmentation, BatchNorm "
+            "or Dropout is active during scoring, or the score depends on the batch."
         )
     return Finding(
         name,
@@ -82,6 +82,6 @@ def repeatability(trace: Trace, again: SecondLook | None) -> Finding:
         says,
         drift,
         means,
-        "give the pool a scoring_transform without augmentation; let forward() leave the mode of "
-        "its layers alone, which is eval while scoring.",
+        "give the pool a scoring_transform without augmentation; do not change the mode of layers "
+        "in forward(), which is eval during scoring.",
     )

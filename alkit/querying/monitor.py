@@ -1,4 +1,4 @@
-"""The accuracy monitor: what the labels that were bought anyway say of the model's error."""
+"""Accuracy monitor: estimates of the model's error from the labels of its queries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alkit.querying.risk import Risk, Terms, mean_of
 
 @dataclass(frozen=True)
 class Asked:
-    """What the monitor remembers of a query, in plain numbers; see ``Query``."""
+    """Record of a query in plain values; see ``Query``."""
 
     round: int
     why: str
@@ -29,7 +29,7 @@ class Asked:
 
     @classmethod
     def of(cls, query: Query, candidates: int) -> Asked:
-        """Of a query among so many candidates, unless it tells itself of how many."""
+        """Build from a query; ``candidates`` is used if the trace of the query has no number."""
         unreachable = 0
         if query.trace is not None:
             unreachable = query.trace.unreachable
@@ -41,12 +41,12 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """The first picks of a query, as far as all of them are annotated.
+    """The first picks of a query, up to the first one without a label.
 
     Attributes:
         asked: the query.
         labels: ``(m,)`` class numbers of its first m picks.
-        wrong: ``(m,)`` whether the model had guessed another class when it asked.
+        wrong: ``(m,)`` True where the model had guessed another class at the time of the query.
     """
 
     asked: Asked
@@ -55,76 +55,78 @@ class Answer:
 
     @property
     def terms(self) -> Terms:
-        """Its weighted errors."""
+        """Weighted errors of these picks."""
         asked, m = self.asked, len(self.labels)
         q = (asked.probabilities or [])[:m]
         return Terms.of(self.wrong, q, asked.candidates, asked.unreachable)
 
 
 class Monitor:
-    """The error of the model on the unannotated samples, round by round, at no label's cost.
+    """Estimate of the model's error on the unannotated samples, per round, without extra labels.
 
         strategy = al.Strategy(net, pool, al.Rank(al.Margin()), al.Power(beta=2, uniform=0.1))
         ...
-        print(strategy.monitor)              # a line a round
-        strategy.monitor.estimate()          # of the model that asked last
-        strategy.monitor.estimate(rounds=3)  # the mean over the last three models: smoother
+        print(strategy.monitor)              # one line per round
+        strategy.monitor.estimate()          # for the model of the last query
+        strategy.monitor.estimate(rounds=3)  # mean over the last three models: smoother
 
-    Before it is trained on them, the picks of a query test the model that asked for them. Where
-    the selector draws with known probabilities (``Power``, ``Softmax``, ``SoftRank``, ``Random``,
-    a ``Mix`` of these) the estimate is unbiased: see ``alkit.estimate_risk``. A low beta (at most
-    2) and a uniform share (0.1) keep the weights even; for a network that is often sure where it
-    is wrong, take ranks, ``al.Rank(al.Margin())``, or margins that a ``CalibratedStrategy`` has
-    tempered, with a beta of 1. An estimate says when its weights degenerate.
+    The picks of a query test the model that selected them, before it is trained on them. If the
+    selector draws with known probabilities (``Power``, ``Softmax``, ``SoftRank``, ``Random``, a
+    ``Mix`` of these), the estimate is unbiased: see ``alkit.estimate_risk``. A low beta (at most
+    2) and a uniform share (0.1) keep the weights even. For a network that is often confident where
+    it is wrong, use ranks, ``al.Rank(al.Margin())``, or tempered margins,
+    ``al.Tempered(al.Margin())``, with a beta of 1. An estimate warns if its weights degenerate.
 
-    What the model guessed is remembered with each ``query``; labels are looked up in the pool when
-    an estimate is asked for, so they may come later, in parts, or be corrected. Of a query that is
-    annotated in part the first picks count, up to the first without a label: ask people to label
-    in the order of the query, and not the easy ones first. Of several queries in one round the one
-    with the most such labels counts, of equal ones the last. Queries never annotated do not count,
-    nor does ``val_pool``. ``reset_model`` keeps what is remembered; ``new()`` starts afresh.
+    Each ``query`` records the guesses of the model. Labels are read from the pool when an estimate
+    is requested, so they may be added later, in parts, or corrected. In a partly annotated query,
+    only the picks before the first one without a label count: ask people to label in the order of
+    the query, not the easy samples first. Among several queries in one round, the one with the
+    most such labels counts, or the last of these. Queries that were never annotated do not count,
+    nor does ``val_pool``. ``reset_model`` keeps the records; ``new()`` starts without any.
 
-    Cost: reads one item of the dataset a label.
+    Cost: reads one item of the dataset per label.
 
     Args:
-        pool: where the labels are.
-        asked: what was asked so far; new queries are added to it.
+        pool: the pool that holds the labels.
+        asked: records of the queries so far; new queries are added to this list.
     """
 
     def __init__(self, pool: ActiveLearningDataset, asked: list[Asked]) -> None:
         self._pool, self._asked = pool, asked
 
     def record(self, query: Query, candidates: int) -> None:
-        """Remember a query among so many candidates; one that was asked before moves up."""
+        """Add a query among ``candidates`` candidates; a repeated one moves to the end."""
         asked = Asked.of(query, candidates)
         self._asked[:] = [other for other in self._asked if other != asked] + [asked]
 
     def estimate(self, rounds: int = 1, *, level: float = 0.9) -> Risk:
-        """The error on what was unannotated when the last annotated query was asked.
+        """Estimate the error on the samples that were unannotated at the last annotated query.
 
         Args:
-            rounds: over how many of the last annotated queries. The mean error of the models that
-                asked: less noise, and late by half as many rounds where the error falls.
-            level: of the interval.
+            rounds: number of the last annotated queries to average over. The result is the mean
+                error of their models: less noisy, but it lags by about half as many rounds while
+                the error falls.
+            level: confidence level of the interval.
 
         Raises:
-            ConfigurationError: the probabilities of the picks are not known; no classification.
+            ConfigurationError: the probabilities of the picks are unknown, or the model is not a
+                classifier.
             AnnotationError: no pick has a label yet.
         """
         return mean_of([answer.terms for answer in self._last(rounds)], level)
 
     def by_round(self, rounds: int = 1, *, level: float = 0.9) -> dict[int, Risk]:
-        """``estimate`` as it was after each round, by round, where probabilities are known."""
+        """The result of ``estimate`` after each round with known probabilities, by round."""
         terms = {a.asked.round: a.terms for a in map(self._read, self._known(self._answered()))}
         numbers, every = list(terms), list(terms.values())
         parts = [every[max(0, k + 1 - _counted(rounds)) : k + 1] for k in range(len(every))]
         return {number: mean_of(part, level) for number, part in zip(numbers, parts, strict=True)}
 
     def by_class(self, rounds: int = 1, *, level: float = 0.9) -> dict[int, Risk]:
-        """The share of errors among the samples of each class, by its label; see ``estimate``.
+        """Estimate the error among the samples of each class, by its label; see ``estimate``.
 
-        The weights of a class are scaled to the mean of 1, as its share of the pool is not known,
-        which leaves a bias of the order of one label. Classes without a label are left out; few
+        The weights of a class are scaled to a mean of 1, since its share of the pool is unknown;
+        this leaves a bias of the order of one label. Classes without a label are left out. Few
         labels give wide intervals.
         """
         answers = self._last(rounds)
@@ -136,11 +138,11 @@ class Monitor:
         return {c: mean_of(part, level) for c, part in parts.items()}
 
     def answers(self, rounds: int = 1) -> list[Answer]:
-        """The last annotated queries, of any selector, the latest last; fewer if there are."""
+        """The last annotated queries, of any selector, latest last; fewer if there are not enough."""
         return [self._read(pair) for pair in self._answered()[-_counted(rounds) :]]
 
     def _answered(self) -> list[tuple[Asked, int]]:
-        """By round: the query whose first picks are annotated, and how many."""
+        """For each round, the query with the most annotated first picks, and their number."""
         annotated = self._pool.rounds >= 0
         best: dict[int, tuple[Asked, int]] = {}
         for asked in self._asked:
@@ -157,16 +159,16 @@ class Monitor:
         answered = self._answered()
         if not answered:
             raise AnnotationError(
-                "the monitor compares what the model guessed with labels, and no query has its "
-                "first label yet: strategy.query(n), then pool.annotate(query, labels)."
+                "the monitor compares guesses of the model with labels, and no query has its "
+                "first label yet: call strategy.query(n), then pool.annotate(query, labels)."
             )
         last = answered[-1][0]
         if not last.probabilities or not last.guesses:
             what = "guesses of the model" if last.probabilities else "known probabilities"
             raise ConfigurationError(
-                f"the picks of round {last.round} came without {what} ({last.why}), so nothing "
-                "can be said of the other samples. These give both: selector=Power(beta=2, "
-                "uniform=0.1), Softmax(), SoftRank(), Random(), and a Mix of these."
+                f"the picks of round {last.round} came without {what} ({last.why}), so the error "
+                "on the other samples cannot be estimated. These selectors give both: "
+                "Power(beta=2, uniform=0.1), Softmax(), SoftRank(), Random(), and a Mix of these."
             )
         return [self._read(pair) for pair in self._known(answered)[-_counted(rounds) :]]
 
@@ -178,15 +180,16 @@ class Monitor:
     # --- state --------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """What is remembered, in plain values; no labels, which are the pool's."""
+        """The recorded queries in plain values, without labels, which the pool stores."""
         return {"asked": [asdict(asked) for asked in self._asked]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take on what ``state_dict`` gave."""
+        """Restore the result of ``state_dict``."""
         names, rows = {field.name for field in fields(Asked)}, state.get("asked")
         if rows is None or any(names != row.keys() for row in rows):
             raise ConfigurationError(
-                f"the state of a monitor has asked=, queries with {', '.join(sorted(names))}."
+                "the state of a monitor must have a list 'asked' of queries with the keys "
+                f"{', '.join(sorted(names))}."
             )
         self._asked[:] = [Asked(**row) for row in rows]
 
@@ -205,15 +208,15 @@ def _counted(rounds: int) -> int:
 
 
 def _classes(what: str, values: list[Any]) -> np.ndarray:
-    """Class numbers ``(m,)``; also of labels such as 1.0 or [1], of two classes."""
+    """Class numbers ``(m,)``; binary labels such as 1.0 or [1] are allowed."""
     try:
         row = np.asarray(values).reshape(len(values))
     except ValueError:
         row = np.asarray(None)
     if row.dtype.kind not in "iubf" or (row != np.floor(row)).any():
         raise ConfigurationError(
-            f"the monitor counts wrong class numbers, and the {what} are none, such as "
-            f"{values[0]!r}. For other losses, and labels as text, take al.estimate_risk(losses, "
+            f"the monitor compares class numbers, and the {what} are not class numbers, such as "
+            f"{values[0]!r}. For other losses, or labels as text, use al.estimate_risk(losses, "
             "query.probabilities, candidates)."
         )
     return row.astype(np.int64)

@@ -17,7 +17,7 @@ from alkit.selectors.selector import Selector, as_selector, check_number
 class Mix(Selector):
     """Shares of the picks by several selectors, one after the other.
 
-        al.selectors.Mix((0.2, al.Random()), (0.8, al.TopK()))   # a fifth at random, the others by score
+        al.selectors.Mix((0.2, al.Random()), (0.8, al.TopK()))   # a fifth at random
 
     Each part picks from the candidates that the parts before it left, and sees their picks as
     annotated samples. A part that uses labels does not see these, since they have no labels yet. A

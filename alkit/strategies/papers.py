@@ -238,7 +238,8 @@ def auto(
 
     Works from the first label on. ``query.why`` states the reason.
     """
-    return Strategy(classifier, train_pool, acquisition=Auto(), **options)
+    options.setdefault("acquisition", Auto())
+    return Strategy(classifier, train_pool, **options)
 
 
 def _with_dropout(classifier: nn.Module, samples: int) -> MCDropout:

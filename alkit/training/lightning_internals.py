@@ -159,3 +159,8 @@ class FromModule:
 
     def __get__(self, wrapper: Any, owner: type | None = None) -> Any:
         return self if wrapper is None else getattr(wrapper.module, self._name)
+
+
+def from_module() -> Any:
+    """A hook that is the hook of ``self.module``, typed as whatever Lightning's own is."""
+    return FromModule()

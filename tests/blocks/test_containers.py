@@ -112,7 +112,9 @@ def test_an_unknown_name_raises_and_suggests_the_likely_one():
 
 
 def test_children_of_the_elements_are_accessible_through_the_list():
-    blocks = al.LayerList(al.blocks.LinearBlock(2, 2, nn.ReLU), nn.Flatten(), al.blocks.LinearBlock(2, 2))
+    blocks = al.LayerList(
+        al.blocks.LinearBlock(2, 2, nn.ReLU), nn.Flatten(), al.blocks.LinearBlock(2, 2)
+    )
     assert list(blocks.layer) == [blocks[0].layer, blocks[2].layer]
     blocks.pool.configure(nn.Identity)
     assert not blocks[0].pool.is_empty

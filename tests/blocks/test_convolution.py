@@ -53,5 +53,7 @@ def test_a_normalization_receives_the_channels(norm, size):
 
 
 def test_a_convolutional_block_takes_the_arguments_of_its_convolution():
-    block = al.blocks.Conv2dBlock(1, 2, kernel_size=5, stride=2, padding=2, activation=nn.ReLU).build()
+    block = al.blocks.Conv2dBlock(
+        1, 2, kernel_size=5, stride=2, padding=2, activation=nn.ReLU
+    ).build()
     assert block(torch.zeros(1, 1, 8, 8)).shape == (1, 2, 4, 4)

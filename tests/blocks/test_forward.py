@@ -68,7 +68,9 @@ def test_an_empty_input_gives_an_empty_output():  # fault 49
 @pytest.mark.parametrize("length", [999, 1000, 2500])
 def test_all_inputs_are_batched_together(length):  # fault 48
     numbers = torch.arange(length)
-    out = al.blocks.Cat().build().predict(numbers[:, None], numbers[:, None].numpy(), batch_size=100)
+    out = (
+        al.blocks.Cat().build().predict(numbers[:, None], numbers[:, None].numpy(), batch_size=100)
+    )
     assert torch.equal(out, torch.stack([numbers, numbers], dim=1))
 
 

@@ -109,7 +109,9 @@ def test_lists_within_a_selection_are_expanded():
 
 
 def test_an_edit_that_one_part_cannot_accept_raises_before_any_change():
-    net = al.Sequential(al.blocks.LinearBlock(1, 1, nn.ReLU), al.blocks.LinearBlock(1, 1, nn.ReLU()))
+    net = al.Sequential(
+        al.blocks.LinearBlock(1, 1, nn.ReLU), al.blocks.LinearBlock(1, 1, nn.ReLU())
+    )
     before = repr(net)
     with pytest.raises(errors.BuiltError, match=r"1\.activation"):
         net[..., "activation"].configure(nn.Tanh)

@@ -110,7 +110,9 @@ def test_a_schedule_prints_as_it_is_written():
 
 def test_a_schedule_outside_a_round_says_what_to_do(prediction):
     for formula in (Schedule([1]) * A, Minimum(A, Schedule([1])), -Schedule([1]) + A):
-        with pytest.raises(ConfigurationError, match=r"Schedule\(\[1\]\).*\.at\(Context\(round\)\)"):
+        with pytest.raises(
+            ConfigurationError, match=r"Schedule\(\[1\]\).*\.at\(Context\(round\)\)"
+        ):
             formula(prediction)
     with pytest.raises(ConfigurationError, match=r"\.at\(Context\(round\)\)"):
         Schedule([1])(prediction)

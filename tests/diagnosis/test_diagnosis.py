@@ -64,9 +64,9 @@ def test_it_prints_what_is_wrong_what_it_means_and_what_to_do():
     text = str(diagnosis)
     assert text == repr(diagnosis)
     assert text.startswith("Query(round 1: 30 samples [")
-    assert "warning   tied scores            all 2,340 candidates have one score\n" in text
+    assert "warning   tied scores            all 2,340 candidates have the same score\n" in text
     assert "          means: where scores are equal, chance decides" in text
-    assert "          do: see that the model was trained" in text
+    assert "          do: check that the model was trained" in text
     assert "not seen  posterior samples      needs outputs (N, K, C)" in text
     assert max(map(len, text.splitlines())) <= 120
     with pytest.raises(KeyError, match="tie"):
@@ -89,7 +89,7 @@ def test_a_query_that_carries_no_evidence_is_seen_through_by_nobody():
 
 @pytest.mark.parametrize("wrong", [[1, 2], None, strategy])
 def test_what_is_no_query_is_refused(wrong):
-    with pytest.raises(ConfigurationError, match=r"looks at a Query, got .*al\.select"):
+    with pytest.raises(ConfigurationError, match=r"checks a Query, got .*al\.select"):
         al.doctor(wrong)
 
 

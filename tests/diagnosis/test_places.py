@@ -30,8 +30,8 @@ def test_equal_and_near_samples_among_the_picks_are_found():
     found = al.doctor(ask([0, 9, 1, 2, 3, 11, 12, 13], embeddings=x))["near-duplicates"]
     assert (found.verdict, found.value) == ("warning", 0.5)
     assert sorted(found.indices) == [0, 1, 2, 3]
-    assert "2 an equal one" in found.says
-    assert "the same thing twice" in found.means
+    assert "2 have an equal one" in found.says
+    assert "the same information twice" in found.means
 
 
 def test_a_pair_of_equal_samples_in_a_large_batch_is_a_note_and_a_near_pair_is_nothing():
@@ -46,7 +46,7 @@ def test_equal_inputs_are_equal_whatever_rounding_does():
     x = cloud() + 100
     x[1] = x[0] + 1e-5
     found = al.doctor(ask([0, 1, 7], embeddings=x))["near-duplicates"]
-    assert (sorted(found.indices), "2 an equal one" in found.says) == ([0, 1], True)
+    assert (sorted(found.indices), "2 have an equal one" in found.says) == ([0, 1], True)
     x = cloud() + 1000  # wherever the cloud is
     x[1] = x[0] + 1e-3
     found = al.doctor(ask([0, 1, 7], embeddings=x))["near-duplicates"]

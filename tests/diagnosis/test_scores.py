@@ -62,7 +62,7 @@ def scored(scores, n=10):
 def test_one_score_for_all_is_a_warning():
     found = al.doctor(scored(torch.full((100,), 0.3)))["tied scores"]
     assert (found.verdict, found.value) == ("warning", 1.0)
-    assert "all 100 candidates have one score" in found.says
+    assert "all 100 candidates have the same score" in found.says
 
 
 def test_picks_that_were_drawn_from_a_tie_are_counted():
@@ -116,7 +116,7 @@ def test_dropout_that_is_on_gives_samples_that_differ():
     assert found["posterior samples"].verdict == "ok"
     assert 0.01 < found["posterior samples"].value <= 1
     assert found["repeatable scores"].verdict == "note"
-    assert "drawn anew" in found["repeatable scores"].means
+    assert "drawn again" in found["repeatable scores"].means
 
 
 @pytest.mark.parametrize("criterion", [al.criteria.BALD(), al.Margin() - al.criteria.MeanStd()])

@@ -26,7 +26,7 @@ def test_a_second_run_of_one_folder_is_refused(tmp_path):
             text=True,
         )
         assert other.returncode
-        assert "another run works in" in other.stderr
+        assert "another run is using" in other.stderr
     compare(folder=tmp_path)
 
 

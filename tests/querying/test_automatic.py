@@ -50,7 +50,11 @@ def features(strategy, pool, ids):
         (replace(GOOD, error=0.6), "UncertaintyHerding()", "errs on 60%"),
         # once drawn by the margin, it takes more to go back
         (replace(GOOD, trusted=True, auroc=0.55, drop=0.08), "Power(beta=2, uniform=0.1)", "0.55"),
-        (replace(GOOD, trusted=True, auroc=None), "Power(beta=2, uniform=0.1)", "cannot test the margin"),
+        (
+            replace(GOOD, trusted=True, auroc=None),
+            "Power(beta=2, uniform=0.1)",
+            "cannot test the margin",
+        ),
         (replace(GOOD, trusted=True, auroc=0.45), "UncertaintyHerding()", "AUROC of 0.45"),
         (replace(GOOD, trusted=True, error=0.7), "UncertaintyHerding()", "errs on 70%"),
     ],
@@ -155,7 +159,9 @@ def test_small_batches_are_measured_together(blobs, net, quiet):
         query = strategy.query_and_update(3)
         wrong.append(query.guesses != labels_of(pool, query))
     assert not strategy.acquisition.signals(strategy.context).trusted  # so that all weigh the same
-    assert strategy.acquisition.signals(strategy.context).error == pytest.approx(np.concatenate(wrong[-7:]).mean())
+    assert strategy.acquisition.signals(strategy.context).error == pytest.approx(
+        np.concatenate(wrong[-7:]).mean()
+    )
 
 
 def test_labels_that_come_later_decide_later(pool, net, quiet):

@@ -17,7 +17,8 @@ CRITERIA = [
     al.Margin(),
     al.Entropy() / 2 - al.Ratio(),
     al.Rank(al.Margin()),
-    al.Rank(al.Margin()) + 0.5 * al.criteria.ZScore(al.Entropy()) * al.criteria.MinMax(al.LeastConfidence()),
+    al.Rank(al.Margin())
+    + 0.5 * al.criteria.ZScore(al.Entropy()) * al.criteria.MinMax(al.LeastConfidence()),
     al.Constant(2.0),
 ]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alkit.selectors.geometry.points import ROUNDED, Points, pairs
+from alkit.selectors.geometry.differences import distance_of, pairs
+from alkit.selectors.geometry.points import ROUNDED, Points
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ class Centered(Points):
             raw = self._rounded(others, -self._slack - ROUNDED)
         else:
             raw = self._raw(others, -self._slack)
-        return self._distance(raw.clamp_(min=0))
+        return distance_of(self.metric, raw.clamp_(min=0))
 
     def closer(self, others: Centered, radius: float, coarse: bool = True) -> Tensor:
         """Bool ``(N, M)`` mask of the pairs that are closer than a radius; exact.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,14 +13,12 @@ from torch import Generator, Tensor
 from alkit.errors import ConfigurationError
 from alkit.hardware import check_memory
 from alkit.selectors.geometry.points import Points
+from alkit.selectors.geometry.sketch import blocks, sketched
 from alkit.selectors.spaces import Space, as_space
 
-SKETCH = 32  # principal directions, used by all iterations but the last
-DRAWN = 2048  # largest number of points from which the directions are computed
 SAMPLE = 32  # sampled points per cluster, at least
 ITERATIONS = 10  # at most, on the sample, and again on all points
 TOLERANCE = 3e-3  # relative decrease of the inertia below which iterations end
-CACHE = 2**19  # values per block
 TINY = torch.finfo(torch.float32).tiny
 
 
@@ -50,7 +48,7 @@ class Clusters:
         """
         squared = [
             (block - self.centers[self.labels[rows]]).square_().sum(1)
-            for rows, block in _blocks(self.parts, 2 * self.centers.shape[1])
+            for rows, block in blocks(self.parts, 2 * self.centers.shape[1])
         ]
         return torch.cat(squared)
 
@@ -117,7 +115,7 @@ def kmeans(
     width = math.prod(factor.shape[1] for factor in first.factors)
     nbytes = 4 * k * width * first.factors[0].element_size()
     check_memory(nbytes, first.device, f"k-means with {k:,} clusters", "Use fewer, or PCA.")
-    mean, sketch = _sketch(parts, width, generator)
+    mean, sketch = sketched(parts, width, generator)
     labels = _search(sketch, k, generator, weights)
     centers, _ = _means(parts, labels, mean.expand(k, -1), weights)
     labels, about = _assign(parts, centers, mean)
@@ -192,7 +190,7 @@ def _assign(
     if origin is not None:
         half += moved @ origin
     found = []
-    for _, block in _blocks(parts, centers.shape[1] + len(centers)):
+    for _, block in blocks(parts, centers.shape[1] + len(centers)):
         best, labels = torch.addmm(half, block, moved.T, alpha=-1).min(1)
         found.append((labels, best))
     labels, best = (torch.cat(column) for column in zip(*found, strict=True))
@@ -206,7 +204,7 @@ def _means(
     """Means of all clusters, and the empty clusters, which keep their centers."""
     k = len(centers)
     sums, mass = torch.zeros_like(centers), torch.zeros_like(centers[:, 0])
-    for rows, block in _blocks(parts, 2 * centers.shape[1] + k):
+    for rows, block in blocks(parts, 2 * centers.shape[1] + k):
         group = labels[rows]
         ones = torch.ones_like(block[:, 0]) if weights is None else weights[rows].to(block.dtype)
         if block.is_cuda:  # there, index_add_ adds in another order each time
@@ -222,40 +220,3 @@ def _means(
     if parts[0].metric == "cosine":
         means = torch.nn.functional.normalize(means, dim=1)
     return means, empty.nonzero().flatten()
-
-
-def _sketch(parts: Sequence[Points], width: int, generator: Generator) -> tuple[Tensor, Points]:
-    """Mean ``(W,)``, and all points about it, on their principal directions if W is large."""
-    sample = parts[0]
-    number = min(len(sample), DRAWN, max(2**21 // width, 4 * SKETCH))
-    if number < len(sample):
-        rows = torch.randperm(len(sample), generator=generator)[:number]
-        sample = sample[rows.to(sample.device)]
-    rows = torch.cat([block for _, block in _blocks([sample], width)])
-    mean = rows.mean(0)
-    axes = None
-    if width > 2 * SKETCH:  # Halko, Martinsson & Tropp 2011, Algorithm 4.4
-        rows -= mean
-        start = torch.randn(number, SKETCH, generator=generator, dtype=torch.float32)
-        axes = torch.linalg.qr(rows.T @ start.to(rows)).Q
-        axes = torch.linalg.qr(rows.T @ (rows @ axes)).Q
-    blocks = [
-        block - mean if axes is None else (block - mean) @ axes
-        for _, block in _blocks(parts, width)
-    ]
-    return mean, Points((torch.cat(blocks),))
-
-
-def _blocks(parts: Sequence[Points], width: int) -> Iterator[tuple[slice, Tensor]]:
-    """Rows of all parts as plain vectors, in blocks where ``width`` values per row fit a cache."""
-    room = CACHE if parts[0].device.type == "cpu" else 64 * CACHE
-    size = min(max(room // width, 64), 8192)
-    offset = 0
-    for part in parts:
-        for start in range(0, len(part), size):
-            factors = [factor[start : start + size] for factor in part.factors]
-            block = factors[0]
-            for factor in factors[1:]:
-                block = (block[:, :, None] * factor[:, None, :]).flatten(1)
-            yield slice(offset + start, offset + start + len(block)), block
-        offset += len(part)

@@ -9,15 +9,15 @@ from typing import Literal, Self
 
 import torch
 from torch import Tensor
-from torch.linalg import vecdot, vector_norm
+from torch.linalg import vector_norm
 
 from alkit.errors import NonFiniteError
-from alkit.hardware import matmul_precision, multiplies_bfloat16
+from alkit.hardware import multiplies_bfloat16, reduced_rounding
+from alkit.selectors.geometry.differences import distance_of, pairs, raw_apart, too_close
 
 Metric = Literal["euclidean", "cosine", "manhattan"]
 
 ROUNDED = 3.1 * 2.0**-8  # rounding error of bfloat16 inner products: both factors, result
-REDUCED = {"tf32": 2.0**-9, "high": 2.0**-9, "bf16": 2.0**-6, "medium": 2.0**-6}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,14 +87,12 @@ class Points:
     def squared_distances(self, others: Points, own: Tensor | None = None) -> Tensor:
         """``(N, M)`` squared distances of the metric, never negative, zero between equal rows.
 
-        Within 1 % of the true values, and far closer except for pairs that are next to each other.
-        Pairs too close for the GEMM form to resolve are compared once more, by differences. Cost:
-        N M D multiply-adds, O(N M) memory.
+        Within 1 % of the true values, and far closer except for pairs that are next to each other,
+        which are compared once more, by differences. Cost: N M D multiply-adds, O(N M) memory.
 
         Args:
             others: M points.
-            own: ``(N,)`` position of each point among the others. The distance there is infinite,
-                so that no point is its own neighbor.
+            own: ``(N,)`` position of each point among the others; the distance there is infinite.
         """
         result = self.factors[0].new_empty(len(self), len(others))
         for rows, block, moved in self._blocks(others):
@@ -102,7 +100,9 @@ class Points:
             if own is not None:
                 raw.scatter_(1, own[rows, None], torch.inf)
             if self.metric != "manhattan":
-                block._mend(raw, moved, self[rows], others)
+                part, norms = self[rows], (block.squared_norms, moved.squared_norms)
+                for i, j in too_close(raw, self._slack, *norms):
+                    raw[i, j] = part[i]._raw_apart(others[j]).to(raw.dtype)
             result[rows] = raw
         if self.metric == "euclidean":
             return result
@@ -114,8 +114,6 @@ class Points:
 
     def equals(self, other: Points) -> Tensor:
         """``(N,)`` mask of the points that equal this one. Cost: O(N D)."""
-        if len(self.factors) == 1:
-            return (self.factors[0] - other.factors[0]).abs_().amax(1) == 0
         return self._raw_apart(other) == 0
 
     def apart(self, others: Points) -> Tensor:
@@ -124,7 +122,7 @@ class Points:
         They are computed by differences in float64: equal rows have equal values at any position,
         and distance zero from each other. Cost: O(N D), without a GEMM.
         """
-        return self._distance(self._raw_apart(others))
+        return distance_of(self.metric, self._raw_apart(others))
 
     def nearest(self, others: Points) -> Tensor:
         """``(N,)`` float64 distances to the nearest of M others, as exact as ``apart``.
@@ -144,7 +142,7 @@ class Points:
             near, part = result[rows], self[rows]
             for i, j in pairs((lower <= low).nonzero()):
                 near.scatter_reduce_(0, i, part[i]._raw_apart(others[j]), "amin")
-        return self._distance(result)
+        return distance_of(self.metric, result)
 
     def reach(self, others: Points, coarse: bool = False) -> Tensor:
         """``(N,)`` float64 upper bounds of the distance to the nearest of M others, just above it.
@@ -165,7 +163,7 @@ class Points:
             raw = block._rounded(moved, slack) if coarse else block._raw(moved, slack)
             low = raw.amin(1).double()
             vague = (low <= 5 * slack * block.squared_norms).nonzero().flatten()
-            result[rows] = self._distance(low)
+            result[rows] = distance_of(self.metric, low)
             if self.metric != "manhattan" and len(vague):
                 part = self[rows][vague]
                 result[rows][vague] = part.reach(others) if coarse else part.nearest(others)
@@ -175,7 +173,7 @@ class Points:
     def _slack(self) -> float:
         """Rigorous bound of the error of the GEMM form, as a share of both squared norms."""
         width = 512 + sum(factor.shape[1] for factor in self.factors)
-        reduced = _reduced(self.device) if self.dtype == torch.float32 else 0.0
+        reduced = reduced_rounding(self.device) if self.dtype == torch.float32 else 0.0
         return width * torch.finfo(self.dtype).eps + reduced
 
     @cached_property
@@ -248,42 +246,5 @@ class Points:
         torch.add(others.squared_norms * (1 + slack), raw, alpha=-2, out=raw)
         return raw.add_(self.squared_norms[:, None] * (1 + slack))
 
-    def _mend(self, raw: Tensor, moved: Points, rows: Points, others: Points) -> None:
-        ours, theirs = self.squared_norms, moved.squared_norms
-        suspects = (raw.amin(1) <= self._slack * (ours + theirs.amax())).nonzero().flatten()
-        if not len(suspects):
-            return
-        near = raw[suspects] <= self._slack * (ours[suspects, None] + theirs)
-        for i, j in pairs(near.nonzero()):
-            i = suspects[i]
-            raw[i, j] = rows[i]._raw_apart(others[j]).to(raw.dtype)
-
     def _raw_apart(self, others: Points) -> Tensor:
-        """Raw distances by differences; for outer products, of ``(a-c) b' + c (b-d)'``."""
-        factors = zip(self.factors, others.factors, strict=True)
-        (a, c), *more = [(ours.double(), theirs.double()) for ours, theirs in factors]
-        first = a - c
-        if self.metric == "manhattan":
-            return first.abs().sum(1)
-        if not more:
-            return vector_norm(first, dim=1).square_()
-        ((b, d),) = more
-        second = b - d
-        squares = vecdot(first, first) * vecdot(b, b) + vecdot(c, c) * vecdot(second, second)
-        return (squares + 2 * vecdot(first, c) * vecdot(b, second)).clamp_(min=0)
-
-    def _distance(self, raw: Tensor) -> Tensor:
-        if self.metric == "manhattan":
-            return raw
-        return raw.mul_(0.5) if self.metric == "cosine" else raw.sqrt_()
-
-
-def _reduced(device: torch.device) -> float:
-    """Rounding error of float32 products if a user lets torch round factors (TF32, bfloat16)."""
-    return REDUCED.get(matmul_precision(device), 0.0)
-
-
-def pairs(places: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Rows and columns of places ``(P, 2)``, in parts that bound the memory of their comparison."""
-    i, j = places.unbind(1)
-    return zip(i.split(512), j.split(512), strict=True)
+        return raw_apart(self.metric, self.factors, others.factors)

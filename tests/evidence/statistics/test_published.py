@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ LABELS = np.arange(120, 1681, 120)
 
 
 @pytest.fixture
-def curves(data_dir):
-    text = (data_dir / "curves" / "dlcc_mnist_al.json").read_text()
+def curves():
+    text = (Path(__file__).parents[2] / "data" / "published_curves.json").read_text()
     return {name: np.array(trials) for name, trials in json.loads(text).items()}
 
 

@@ -7,7 +7,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from alkit.errors import ConfigurationError, NonFiniteError, NotEnoughMemoryError
 from alkit.selectors import Features, Points
-from alkit.selectors.geometry import clustering
+from alkit.selectors.geometry import clustering, sketch
 from alkit.selectors.geometry.clustering import kmeans, space_with_means
 
 RNG = np.random.default_rng(0)
@@ -147,7 +147,7 @@ def test_outer_products_are_clustered_without_forming_all_of_them():
 def test_the_clusters_do_not_depend_on_the_size_of_blocks(monkeypatch):
     rows = points(SETS["wide"])
     whole = kmeans([rows], 10, generator()).labels
-    monkeypatch.setattr(clustering, "CACHE", 2**12)
+    monkeypatch.setattr(sketch, "CACHE", 2**12)
     assert kmeans([rows], 10, generator()).labels.equal(whole)
 
 
