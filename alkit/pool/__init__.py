@@ -1,4 +1,4 @@
-"""The pool: a dataset, what is known of its labels, and queries about them."""
+"""The pool: a dataset, its annotations, and queries for more."""
 
 from alkit.pool.dataset import ActiveLearningDataset
 from alkit.pool.query import Query

@@ -1,4 +1,4 @@
-"""The pool: a dataset, and what is known of its labels."""
+"""The pool: a dataset and its annotations."""
 
 from __future__ import annotations
 
@@ -20,27 +20,29 @@ from alkit.pool.samples import PoolView, Samples, Transform
 
 
 class ActiveLearningDataset(Dataset):
-    """A dataset of which some samples are annotated, and only those have a label.
+    """A dataset whose samples have a label only once they are annotated.
 
-    Every index that goes in or comes out is an index of ``dataset``. ``pool[i]`` is ``(x, y)``
-    when sample ``i`` is annotated and ``x`` alone when it is not: a label that nobody paid for
-    cannot be read from here. Nothing of the dataset is copied; an item costs O(1) whatever the
-    size of the pool.
+    All indices in arguments and results are indices of ``dataset``. ``pool[i]`` is ``(x, y)`` if
+    sample ``i`` is annotated, and ``x`` alone if it is not, so labels that were not paid for cannot
+    be read from the pool. The dataset is not copied. Cost: O(1) per item, whatever the size of the
+    pool.
 
     Args:
         dataset: any map-style dataset. Its items are ``(x, y)``, ``x`` alone (tensor, array,
             image, ...) or a dict.
-        transform: applied to ``x`` (or to the dict without its label) for training, after the
-            dataset's own transform.
-        scoring_transform: applied instead of ``transform`` when a sample is scored or validated,
-            so that the pool is never scored under augmentation. Default: ``transform``.
-        cache: keep decoded items of ``dataset`` in memory once they were read: up to
-            ``cache_nbytes`` bytes, as ``repr(pool)`` states. Loader workers have one each.
-        names: ``(N,)`` names of the samples, for people; they appear in a saved query.
-        label_key: the key of the label in dict items; None says that dict items have no label.
+        transform: function applied to ``x`` (or to the dict without its label) for training, after
+            the dataset's own transform.
+        scoring_transform: function applied instead of ``transform`` when a sample is scored or
+            validated, so that the pool is never scored under augmentation. Default:
+            ``transform``.
+        cache: True to keep decoded items of ``dataset`` in memory after the first read: up to
+            ``cache_nbytes`` bytes, as shown by ``repr(pool)``. Each loader worker has its own
+            cache.
+        names: ``(N,)`` names of the samples for human readers; they appear in a saved query.
+        label_key: the key of the label in dict items; None if dict items have no label.
 
     Raises:
-        ConfigurationError: no map-style dataset, an empty one, or a wrong number of names.
+        ConfigurationError: the dataset is empty or not map-style, or the number of names is wrong.
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class ActiveLearningDataset(Dataset):
             raise ConfigurationError(f"expected {len(self)} names, got {len(names)}.")
         self.names = names
 
-    # --- what is known ------------------------------------------------------------------------
+    # --- annotations --------------------------------------------------------------------------
 
     @property
     def annotated_indices(self) -> np.ndarray:
@@ -75,12 +77,12 @@ class ActiveLearningDataset(Dataset):
 
     @property
     def rounds(self) -> np.ndarray:
-        """``(N,)`` the round in which each sample was annotated; -1 for the unannotated."""
+        """``(N,)`` round in which each sample was annotated; -1 for unannotated samples."""
         return self._known.rounds.copy()
 
     @property
     def next_round(self) -> int:
-        """The round that the next annotations belong to; 0 while nothing is annotated."""
+        """Round that the next annotations belong to; 0 while nothing is annotated."""
         return self._known.next_round
 
     @property
@@ -89,15 +91,15 @@ class ActiveLearningDataset(Dataset):
         return self._samples.cache_nbytes
 
     def get_num_annotated(self) -> int:
-        """How many samples are annotated."""
+        """Return the number of annotated samples."""
         return len(self._known.annotated)
 
     def labels_of(self, indices: Any) -> list[Any]:
-        """The labels of annotated samples, as plain values; reads one item of the dataset each.
+        """The labels of annotated samples as plain values; reads one item of the dataset each.
 
         Raises:
-            SampleIndexError: out of range, no integers, or repeated.
-            AnnotationError: one of them is not annotated.
+            SampleIndexError: indices are out of range, not integers, or repeated.
+            AnnotationError: a sample is not annotated.
         """
         ids = self._known.check(indices, annotated=True)
         return [plain(self._label(index)) for index in ids.tolist()]
@@ -127,9 +129,9 @@ class ActiveLearningDataset(Dataset):
         return self._view(self._known.unannotated, self._transform, False)
 
     def view(self, indices: Any, *, labels: bool, scoring: bool = False) -> PoolView:
-        """Chosen samples, read lazily: with labels (all must be annotated) or without.
+        """The given samples, read lazily, with labels (all must be annotated) or without.
 
-        ``scoring`` takes ``scoring_transform`` in place of the training transform.
+        ``scoring=True`` applies ``scoring_transform`` instead of the training transform.
         """
         ids = self._known.check(indices, annotated=True if labels else None)
         transform = self._scoring_transform if scoring else self._transform
@@ -141,7 +143,7 @@ class ActiveLearningDataset(Dataset):
 
     def _read(self, transform: Transform | None, labels: bool, index: int) -> Any:
         if labels and not self._known.is_annotated(index):
-            raise AnnotationError(f"sample {index} of this view is not annotated any more.")
+            raise AnnotationError(f"sample {index} of this view is no longer annotated.")
         x, label = self._samples[index]
         x = x if transform is None else transform(x)
         if not labels:
@@ -149,33 +151,34 @@ class ActiveLearningDataset(Dataset):
         return self._samples.join(x, self._known.label(index, label))
 
     def _stack(self, transform: Transform | None, labels: bool, indices: np.ndarray) -> Any:
-        """A batch as a loader would collate it, where that takes one read; else None."""
+        """A batch as a loader would collate it, if one read is enough; else None."""
         one_by_one = transform is not None or (labels and self._known.labels)
         if one_by_one or (labels and (self._known.rounds[indices] < 0).any()):
-            return None  # what is not annotated any more is named when it is read
+            return None  # reading one by one reports a sample that is no longer annotated
         return self._samples.stacked(indices, labels)
 
     # --- annotating ---------------------------------------------------------------------------
 
     def annotate(self, indices: Any, labels: Any = None, *, round: int | None = None) -> np.ndarray:
-        """Mark samples as annotated, and return their dataset indices; all or none of them.
+        """Mark samples as annotated, and return their dataset indices; changes all or none.
 
         Args:
-            indices: dataset indices (list, array, tensor, a Query), or the path of a CSV file
-                that ``Query.save`` wrote and people filled in. Its rows without a label wait, and
-                those that the pool knows already are passed over.
-            labels: one label an index. Default: those of the dataset, read once to see them.
+            indices: dataset indices (list, array, tensor, Query), or the path of a CSV file that
+                ``Query.save`` wrote and people filled in. Rows without a label, and rows that
+                repeat annotations of the pool, are skipped.
+            labels: one label per index. Default: those of the dataset, each read once as a check.
             round: the round that these annotations belong to. Default: that of the query or the
                 file, else ``next_round``.
 
         Raises:
-            SampleIndexError: out of range, no integers, or repeated.
-            AnnotationError: annotated already (``relabel`` changes a label).
-            LabelError: a wrong number or type of labels, or none where the dataset has none.
+            SampleIndexError: indices are out of range, not integers, or repeated.
+            AnnotationError: a sample is annotated already (use ``relabel`` to change its label).
+            LabelError: labels have the wrong number or type, or neither the call nor the dataset
+                provides them.
         """
         if isinstance(indices, str | os.PathLike):
             if labels is not None:
-                raise LabelError("give a file of labels, or indices and labels, not both.")
+                raise LabelError("pass a file of labels, or indices and labels, not both.")
             indices, labels, file_round = read_labels(indices)
             indices, labels = self._news(indices, labels)
             round = file_round if round is None else round
@@ -192,26 +195,26 @@ class ActiveLearningDataset(Dataset):
         return ids
 
     def annotate_random(self, n: int, seed: int | np.random.Generator | None = None) -> np.ndarray:
-        """Annotate ``n`` of the unannotated samples, drawn uniformly, with the dataset's labels.
+        """Annotate ``n`` unannotated samples, drawn uniformly, with the dataset's labels.
 
-        Without a seed the draw differs from call to call. Returns their dataset indices.
+        Without a seed, each call draws differently. Returns the dataset indices.
 
         Raises:
-            QuerySizeError: ``n`` is no positive integer, or more than is left.
+            QuerySizeError: ``n`` is not a positive integer, or there are fewer unannotated samples.
         """
         n = check_query_size(n, len(self._known.unannotated))
         rng = np.random.default_rng(seed)
         return self.annotate(rng.choice(self._known.unannotated, size=n, replace=False))
 
     def relabel(self, indices: Any, labels: Any) -> np.ndarray:
-        """Change the labels of annotated samples; their rounds stay. Returns the indices."""
+        """Change the labels of annotated samples, not their rounds, and return the indices."""
         ids = self._known.check(indices, annotated=True)
         labels = fitting_labels(labels, ids, self._kind)
         self._known.change(ids, self._known.rounds[ids], labels)
         return ids
 
     def undo(self) -> np.ndarray:
-        """Take back the last annotation or relabeling; returns the indices that it had changed."""
+        """Undo the last annotation or relabeling, and return the indices that it had changed."""
         return self._known.undo()
 
     def _label(self, index: int) -> Any:
@@ -219,12 +222,12 @@ class ActiveLearningDataset(Dataset):
 
     @property
     def _kind(self) -> str | None:
-        """The kind of the labels so far."""
+        """The kind of the labels so far; None if there are none."""
         first = self._known.annotated[:1].tolist()
         return label_kind(self._label(first[0])) if first else None
 
     def _news(self, ids: list[int], labels: list[Any]) -> tuple[list[int], list[Any]]:
-        """The rows of a file that do not just repeat what the pool knows already."""
+        """The rows of a file that do not merely repeat annotations of the pool."""
         known = set(self._known.annotated.tolist())
         rows = zip(ids, labels, strict=True)
         news = [(i, y) for i, y in rows if i not in known or plain(self._label(i)) != y]
@@ -233,11 +236,11 @@ class ActiveLearningDataset(Dataset):
     # --- state --------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """What is annotated, since when, and the labels from outside: plain values, no data."""
+        """The annotated samples, their rounds and labels from outside, as plain values."""
         return self._known.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take on what ``state_dict`` gave; ``undo`` cannot go back behind it."""
+        """Restore the result of ``state_dict``; earlier changes can no longer be undone."""
         self._known.load_state_dict(state)
 
     def __repr__(self) -> str:

@@ -17,25 +17,25 @@ COLUMNS = ("rank", "id", "name", "round", "score", "guess", "why", "label")
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """The samples that a strategy wants to see annotated, most wanted first.
+    """The samples that a strategy selected for annotation, most wanted first.
 
-    Array-like: ``numpy.asarray(query)`` and ``pool.annotate(query)`` use its dataset indices; it
-    has a length and can be iterated and indexed.
+    It behaves like an array of dataset indices: ``numpy.asarray(query)`` and
+    ``pool.annotate(query)`` use them, and it has a length and can be iterated and indexed.
 
     Attributes:
         indices: ``(n,)`` dataset indices, int64, distinct.
         round: the round that these annotations will belong to (0 is the initial set).
-        scores: ``(n,)`` scores of the picks, or None where the selector uses no scores.
+        scores: ``(n,)`` scores of the picks, or None if the selector uses no scores.
         guesses: ``(n,)`` labels that the model predicted for the picks, or None.
         why: the rule that chose them, as a formula.
-        probabilities: ``(n,)`` the probability of each pick among the candidates that were left at
-            its turn, or None where the selector has no known probabilities.
+        probabilities: ``(n,)`` probability of each pick among the candidates that were left at its
+            turn, or None if the selector has no known probabilities.
         shares: contribution of each additive term of the criterion to the score of each pick,
             ``(n,)`` by the term's formula; they sum to ``scores``. Empty without scores.
-        names: ``(n,)`` names of the samples, where the pool has any.
+        names: ``(n,)`` names of the samples, or None if the pool has no names.
         seconds: wall seconds by phase, ``"score"`` and ``"select"``.
-        validation: the part of the budget that goes to a validation pool, as its own Query.
-        trace: what they were chosen from, in a bounded number of rows, for ``alkit.doctor``.
+        validation: a separate Query for the validation pool, paid from the same budget.
+        trace: a bounded number of the rows that the picks were chosen from, for ``alkit.doctor``.
     """
 
     indices: np.ndarray
@@ -75,9 +75,9 @@ class Query:
         """Write the query as a CSV file with an empty ``label`` column for people to fill in.
 
         One row per sample, most wanted first: rank, id, name, round, score, the model's guess,
-        why, label; then the probability of each pick where it is known, and each term's share of
-        the score where there are several. ``pool.annotate(path)`` reads the rows that have a
-        label; call it again on the same file when more rows are filled in.
+        why, label; then the probability of each pick if it is known, and the share of each term in
+        the score if there are several. ``pool.annotate(path)`` reads the rows that have a label;
+        call it again on the same file when more rows are filled in.
         """
         more = {} if self.probabilities is None else {"probability": self.probabilities}
         if len(self.shares) > 1:

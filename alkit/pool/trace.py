@@ -22,8 +22,8 @@ class Seen:
 
     Attributes:
         prediction: class probabilities, or the values of a regression, averaged over the posterior
-            samples (so K = 1); and features, where there are any. Ids ascend.
-        posterior_samples: K of the model's outputs; 0 where there are no outputs.
+            samples (so K = 1); and features, if there are any. Ids ascend.
+        posterior_samples: K of the model's outputs; 0 if there are no outputs.
         spread: the largest difference between two posterior samples of one row; 0 for K = 1.
     """
 
@@ -34,12 +34,12 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class SecondLook:
-    """Picks that were predicted once more, after the query.
+    """Second prediction of the picks, after the query.
 
     Attributes:
         picks: the picks, or some of them drawn uniformly.
         drift: largest difference from the first prediction of the same picks, as a share of the
-            range over all candidates; None where only one prediction exists.
+            range over all candidates; None if there is only one prediction.
     """
 
     picks: Seen
@@ -48,19 +48,19 @@ class SecondLook:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """Record of what a query was chosen from, in a bounded number of rows, for ``alkit.doctor``.
+    """A bounded number of the rows that a query was chosen from, for ``alkit.doctor``.
 
     Attributes:
         candidates: the number of candidates.
-        sample: candidates drawn uniformly, picked or not; None where none was predicted.
-        scores: ``(M,)`` scores of the sample's rows; None where the selector uses no scores.
+        sample: candidates drawn uniformly, picked or not; None if none was predicted.
+        scores: ``(M,)`` scores of the sample's rows; None if the selector uses no scores.
         tied: the number of candidates, picked or not, with the score of the lowest pick.
-        constant: terms of the criterion that gave all candidates one score; the whole criterion
-            as well.
+        constant: terms of the criterion, or the whole criterion, that gave all candidates the same
+            score.
         disagreement: terms that measure the disagreement of posterior samples.
-        unreachable: candidates that a selector with random draws could not pick.
-        look_again: function that predicts the picks once more; it returns None once the model has
-            changed. None where there is nothing to predict. Not pickled.
+        unreachable: the number of candidates that a selector with random draws could not pick.
+        look_again: function that predicts the picks again, or returns None if the model has
+            changed. None if there is nothing to predict. Not pickled.
     """
 
     candidates: int = 0
@@ -73,7 +73,7 @@ class Trace:
     look_again: Callable[[], SecondLook | None] | None = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "look_again": None}  # it holds the model
+        return {**self.__dict__, "look_again": None}  # the function holds the model
 
 
 def drawn(total: int, seed: int) -> Tensor:
@@ -86,12 +86,12 @@ def drawn(total: int, seed: int) -> Tensor:
 
 
 def see(prediction: Prediction, rows: Tensor) -> Seen:
-    """Keep some rows of a whole prediction, given in random order, as far as memory allows."""
+    """Keep the given rows of a prediction, in random order, up to the memory limit."""
     return _seen(prediction[_affordable(rows, prediction).sort().values])
 
 
 class Watch:
-    """Keeps some rows of a stream of predictions. Cost: O(log 1,000) per candidate.
+    """Collector of some rows of a stream of predictions. Cost: O(log 1,000) per candidate.
 
     Args:
         ids: ids of the samples to keep, in random order.
@@ -103,7 +103,7 @@ class Watch:
         self._started = False
 
     def look(self, prediction: Prediction) -> None:
-        """Keep the rows of the next chunk that are watched."""
+        """Keep the watched rows of the next chunk."""
         if not self._started:
             self._ids = _affordable(self._ids, prediction).sort().values
             self._started = True
@@ -115,24 +115,24 @@ class Watch:
 
     @property
     def seen(self) -> Seen | None:
-        """Rows kept so far; None for none."""
+        """Rows kept so far; None if there are none."""
         return _joined(self._parts) if self._parts else None
 
 
 def scale_of(whole: Tensor) -> float:
-    """Range of values; at least a thousandth of their size, which rounding alone fills."""
+    """Range of values, or a thousandth of their size if larger, since rounding can be as large."""
     low, high = whole.aminmax()
     return max(float(high - low), 1e-3 * max(abs(float(low)), abs(float(high))))
 
 
 def difference(scale: float, first: Tensor, second: Tensor) -> float:
-    """Largest difference between two readings of the same rows, as a share of a scale."""
+    """Largest difference between two predictions of the same rows, as a share of a scale."""
     largest = float((first - second).abs().amax())
     return largest / scale if scale else float(largest > 0)
 
 
 def _affordable(ids: Tensor, prediction: Prediction) -> Tensor:
-    """Shorten a list of ids to what may be kept, given the size of a row."""
+    """Shorten a list of ids to the memory limit, given the size of a row."""
     kept = _seen(prediction[:1]).prediction
     nbytes = sum(rows.nbytes for rows in (kept.outputs, kept.features) if rows is not None)
     return ids[: max(1, NBYTES // max(1, nbytes))]

@@ -138,7 +138,7 @@ class Monitor:
         return {c: mean_of(part, level) for c, part in parts.items()}
 
     def answers(self, rounds: int = 1) -> list[Answer]:
-        """The last annotated queries, of any selector, latest last; fewer if there are not enough."""
+        """The last annotated queries of any selector, latest last; may be fewer than ``rounds``."""
         return [self._read(pair) for pair in self._answered()[-_counted(rounds) :]]
 
     def _answered(self) -> list[tuple[Asked, int]]:

@@ -24,11 +24,11 @@ class Predictor:
 
     Args:
         inputs: the model's input in a batch: the key of a dict, the position in a tuple, or a
-            function of the batch; None where the batch is the input.
+            function of the batch; None if the batch is the input.
         outputs: the declared kind of the model's outputs; None if it is not declared.
-        features: path of the submodule whose output is the features. Default: where the module's
-            ``model`` is a Sequential or MultiLayerPerceptron (in an MCDropout or not), the input
-            of its last part. Within an MCDropout they are the mean over its samples.
+        features: path of the submodule whose output is the features. Default: the input of the
+            last part of the module's ``model``, if that is a Sequential or MultiLayerPerceptron,
+            inside an MCDropout or not. Within an MCDropout, features are the mean over its samples.
         head: path of the submodule from features to logits. Default: that last part.
     """
 
@@ -47,7 +47,7 @@ class Predictor:
         self.head = head
 
     def head_of(self, module: nn.Module) -> Callable[[Tensor], Tensor] | None:
-        """Function from features to logits, in eval mode on the features' device; None for none."""
+        """Function from features to logits, in eval mode on their device; None if there is none."""
         path = self.head or _last_parts(module)[1]
         if path is None:
             return None
@@ -60,7 +60,7 @@ class Predictor:
         return head
 
     def features_of(self, module: nn.Module) -> str | None:
-        """Path of the part whose output is the features; None for none."""
+        """Path of the part whose output is the features; None if there is none."""
         return self.features or _last_parts(module)[0]
 
     def predictions(
@@ -83,15 +83,16 @@ class Predictor:
                 return self.inputs(batch)
             if self.inputs not in batch:
                 raise ConfigurationError(
-                    f"inputs={self.inputs!r} does not say what of {', '.join(map(repr, batch))} "
-                    'the model takes; give inputs="key", or a function of the batch.'
+                    f"inputs={self.inputs!r} does not name the model's input among "
+                    f"{', '.join(map(repr, batch))}: pass inputs=\"key\", or a function of the "
+                    "batch."
                 )
             return batch[self.inputs]
         if isinstance(self.inputs, str):
             raise ConfigurationError(
-                f"inputs={self.inputs!r} is a key, but the items of this pool are no dicts."
+                f"inputs={self.inputs!r} is a key, but the items of this pool are not dicts."
             )
-        # where the items are pairs, a batch without its labels is a tuple of one
+        # for (x, y) items, a batch without labels is a tuple of one
         return batch if self.inputs is None else self._from_tuple((batch,))
 
     def _from_tuple(self, batch: tuple[Any]) -> Any:
@@ -99,8 +100,8 @@ class Predictor:
             return self.inputs(batch)
         if self.inputs != 0:
             raise ConfigurationError(
-                f"inputs={self.inputs!r}: the input of (x, y) items stands at position 0; what "
-                "else they hold is their label."
+                f"inputs={self.inputs!r}: the input of (x, y) items is at position 0; anything "
+                "else is their label."
             )
         return batch[0]
 
@@ -108,19 +109,19 @@ class Predictor:
         if not isinstance(outputs, Tensor):
             raise ModelOutputError(
                 "expected the model to return one tensor (N, C) or (N, K, C), got "
-                f"{type(outputs).__name__}; wrap the model so that it returns its outputs alone."
+                f"{type(outputs).__name__}; wrap the model so that it returns only its outputs."
             )
         if outputs.ndim == 1:
             outputs = outputs[:, None]
         if len(outputs) != len(ids):
             raise ModelOutputError(
-                f"expected one row of outputs a sample, {len(ids)}, "
+                f"expected one row of outputs per sample, {len(ids)}, "
                 f"got outputs of shape {tuple(outputs.shape)}."
             )
         if self.outputs is None and _look_like_probabilities(outputs):
             raise PredictionError(
                 "The kind of the outputs was not declared, and each row is non-negative and sums "
-                'to one. Declare outputs="probabilities" (or "logits", if they are).'
+                'to one. Declare outputs="probabilities" (or "logits" if they are logits).'
             )
         return Prediction(outputs, ids, self.outputs or "logits", features)
 
@@ -136,7 +137,7 @@ class Predictor:
 
         def capture(*call: Any) -> None:
             if not sampled:
-                captured.clear()  # of a layer that is called several times, the last output
+                captured.clear()  # keep the last output of a layer that is called several times
             captured.append(call[-1].flatten(1))
 
         hook = layer.register_forward_hook(capture)
@@ -152,12 +153,12 @@ def _part(module: nn.Module, argument: str, path: str) -> nn.Module:
     except AttributeError as error:
         names = ", ".join(name for name, _ in module.named_modules() if name)
         raise ConfigurationError(
-            f"{argument}={path!r} is no layer of the model; it has {names}."
+            f"{argument}={path!r} is not a layer of the model, which has {names}."
         ) from error
 
 
 def _last_parts(module: nn.Module) -> tuple[str, str] | tuple[None, None]:
-    """Paths of the part before the last, which gives the features, and of the last, the head."""
+    """Paths of the second to last part, which outputs the features, and of the last, the head."""
     model, path = getattr(module, "model", None), "model"
     if isinstance(model, MCDropout):
         model, path = model.model, "model.model"
@@ -167,7 +168,7 @@ def _last_parts(module: nn.Module) -> tuple[str, str] | tuple[None, None]:
         return None, None
     names = [name for name, _ in model.named_children()]
     if len(names) < 2 or not list(model.get_submodule(names[-1]).parameters()):
-        return None, None  # what comes after the last weights is no head
+        return None, None  # a part without weights is not a head
     return f"{path}.{names[-2]}", f"{path}.{names[-1]}"
 
 

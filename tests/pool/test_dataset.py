@@ -169,7 +169,7 @@ def test_a_view_gives_no_label_that_was_taken_back(pool):
     pool.annotate([7])
     view = pool.annotated
     pool.undo()
-    with pytest.raises(AnnotationError, match="sample 7 of this view is not annotated any more"):
+    with pytest.raises(AnnotationError, match="sample 7 of this view is no longer annotated"):
         view[0]
 
 

@@ -125,7 +125,7 @@ def test_tensors_are_read_at_once_only_if_nothing_is_lost():
     assert y.tolist() == [7, 1]
     assert torch.equal(pool.unannotated.stacked([0]), data.tensors[0][:1])
     pool.undo()
-    with pytest.raises(AnnotationError, match="not annotated any more"):
+    with pytest.raises(AnnotationError, match="no longer annotated"):
         list(train_loader(view, 2, order(3)))
     for other in [(1.0, 2)] * 3, Padded(torch.rand(3, 2), torch.arange(3)):
         view = al.ActiveLearningDataset(other).unannotated

@@ -66,9 +66,9 @@ def test_the_input_of_the_model_comes_out_of_the_batch_as_declared(inputs, batch
 @pytest.mark.parametrize(
     ("inputs", "batch", "message"),
     [
-        ("image", torch.ones(2, 3), "is a key, but the items of this pool are no dicts"),
-        ("img", {"image": torch.ones(2, 3)}, r"'img' does not say what of 'image'"),
-        (None, {"image": torch.ones(2, 3)}, "does not say what of 'image'"),
+        ("image", torch.ones(2, 3), "is a key, but the items of this pool are not dicts"),
+        ("img", {"image": torch.ones(2, 3)}, r"'img' does not name the .* input among 'image'"),
+        (None, {"image": torch.ones(2, 3)}, "does not name the model's input among 'image'"),
         (1, torch.ones(2, 3), "position 0"),
     ],
 )
@@ -91,7 +91,7 @@ class Returns(nn.Module):
     [
         ((torch.ones(2, 3),), ModelOutputError, "one tensor .* got tuple"),
         (np.ones((2, 3)), ModelOutputError, "got ndarray"),
-        (torch.ones(1, 3), ModelOutputError, r"one row of outputs a sample, 2, got .*\(1, 3\)"),
+        (torch.ones(1, 3), ModelOutputError, r"one row of outputs per sample, 2, got .*\(1, 3\)"),
         (torch.ones(2, 3, 4, 5), PredictionError, r"\(N, K, C\)"),
         (torch.tensor([[1.0, torch.nan], [0, 0]]), NonFiniteError, "sample 3"),
         (torch.tensor([[1.0, 0.0], [0, torch.inf]]), NonFiniteError, "sample 9"),
@@ -168,7 +168,7 @@ def test_the_head_is_in_eval_mode_for_the_call_alone_and_can_be_differentiated()
 
 def test_a_head_that_is_not_there_is_named():
     reader = Predictor(None, "logits", None, head="model.9")
-    with pytest.raises(ConfigurationError, match=r"head='model.9' is no layer of the model"):
+    with pytest.raises(ConfigurationError, match=r"head='model.9' is not a layer of the model"):
         reader.head_of(Net(nn.Linear(3, 2)))
 
 

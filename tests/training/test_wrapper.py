@@ -252,7 +252,7 @@ def test_modules_with_dict_batches_are_trained_and_read(net, quiet, blobs):
     for learner in by_key, by_function:
         learner.fit(max_steps=3, **quiet)
     assert by_key.query(6).indices.tolist() == by_function.query(6).indices.tolist()
-    with pytest.raises(ConfigurationError, match=r"does not say what of 'image', 'extra'"):
+    with pytest.raises(ConfigurationError, match=r"model's input among 'image', 'extra'"):
         al.ActiveLearner(Dicts(net()), pool).query(1)
 
 

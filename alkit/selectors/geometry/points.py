@@ -24,9 +24,8 @@ ROUNDED = 3.1 * 2.0**-8  # rounding error of bfloat16 inner products: both facto
 class Points:
     """N points of a metric space, compared block by block: never N x N at once.
 
-    A point is the outer product of its rows in ``factors``. Ordinary vectors are one matrix
-    ``(N, D)``. A gradient embedding is two, ``(N, C)`` and ``(N, D)``; its ``N x C D`` values are
-    never formed, as inner products factor: ``<a_i b_i, a_j b_j> = <a_i, a_j> <b_i, b_j>``.
+    A point is the outer product of its rows in ``factors``: one matrix ``(N, D)`` for vectors, two
+    for gradient embeddings, ``(N, C)`` and ``(N, D)``, whose ``N x C D`` values are never formed.
 
     Args:
         factors: matrices of N rows, float32 or float64, contiguous. For the cosine distance their
@@ -50,8 +49,7 @@ class Points:
         return self.factors[0].dtype
 
     def __getitem__(self, rows: Tensor | slice) -> Self:
-        part = type(self)(tuple(factor[rows] for factor in self.factors), self.metric)
-        known = self.__dict__
+        part, known = type(self)(tuple(f[rows] for f in self.factors), self.metric), self.__dict__
         for name in ("_shift", "_center"):
             if name in known:
                 part.__dict__[name] = known[name]
@@ -114,7 +112,9 @@ class Points:
 
     def equals(self, other: Points) -> Tensor:
         """``(N,)`` mask of the points that equal this one. Cost: O(N D)."""
-        return self._raw_apart(other) == 0
+        if len(self.factors) > 1:
+            return self._raw_apart(other) == 0
+        return (self.factors[0] - other.factors[0]).abs_().amax(1) == 0
 
     def apart(self, others: Points) -> Tensor:
         """``(N,)`` float64 distances row by row, to the same number of others or to one.
