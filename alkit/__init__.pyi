@@ -1,17 +1,5 @@
 # Written by tests/test_stub.py from the tables in __init__.py.
 
-from torch.utils.data import DataLoader as DataLoader
-
-from alkit import blocks as blocks
-from alkit import course as course
-from alkit import criteria as criteria
-from alkit import errors as errors
-from alkit import initializers as initializers
-from alkit import plots as plots
-from alkit import selectors as selectors
-from alkit import strategies as strategies
-from alkit import testing as testing
-from alkit import training as training
 from alkit.blocks import Block as Block
 from alkit.blocks import ConvolutionalNeuralNetwork as ConvolutionalNeuralNetwork
 from alkit.blocks import DeeplayModule as DeeplayModule
@@ -23,9 +11,9 @@ from alkit.blocks import MCDropout as MCDropout
 from alkit.blocks import MultiLayerPerceptron as MultiLayerPerceptron
 from alkit.blocks import Sequential as Sequential
 from alkit.criteria import BALD as BALD
-from alkit.criteria import EPIG as EPIG
 from alkit.criteria import Constant as Constant
 from alkit.criteria import Criterion as Criterion
+from alkit.criteria import EPIG as EPIG
 from alkit.criteria import Energy as Energy
 from alkit.criteria import Entropy as Entropy
 from alkit.criteria import ExpectedImprovement as ExpectedImprovement
@@ -81,15 +69,26 @@ from alkit.strategies import batchbald as batchbald
 from alkit.strategies import committee as committee
 from alkit.strategies import coreset as coreset
 from alkit.strategies import epig as epig
-from alkit.strategies import papers as papers
 from alkit.strategies import typiclust as typiclust
-from alkit.training import SGD as SGD
 from alkit.training import Adam as Adam
 from alkit.training import BinaryClassifier as BinaryClassifier
 from alkit.training import CategoricalClassifier as CategoricalClassifier
 from alkit.training import Classifier as Classifier
 from alkit.training import Regressor as Regressor
+from alkit.training import SGD as SGD
 from alkit.training import Trainer as Trainer
+from torch.utils.data import DataLoader as DataLoader
+from alkit import blocks as blocks
+from alkit import course as course
+from alkit import criteria as criteria
+from alkit import errors as errors
+from alkit import initializers as initializers
+from alkit.strategies import papers as papers
+from alkit import plots as plots
+from alkit import selectors as selectors
+from alkit import strategies as strategies
+from alkit import testing as testing
+from alkit import training as training
 
 __all__: list[str]
 __version__: str

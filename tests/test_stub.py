@@ -54,8 +54,6 @@ def test_a_name_that_is_not_there_is_an_error_with_the_likely_one(name, message)
 
 
 def test_a_type_checker_reports_exactly_the_wrong_uses():
-    pyright = pytest.importorskip("pyright", reason="a tool of the developers, in CI")
-    del pyright
     command = [sys.executable, "-m", "pyright", "--outputjson", str(USES)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     found = {

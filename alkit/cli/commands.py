@@ -11,7 +11,7 @@ from typing import Any
 from alkit.errors import FolderError
 from alkit.evidence.records import PROTOCOL, Records
 
-SETTINGS = (  # of alkit compare, kept for alkit resume
+SETTINGS = (  # arguments of alkit compare, kept for alkit resume
     "dataset", "data_dir", "strategies", "without", "criterion", "rounds", "query_size", "trials",
     "max_steps", "warm_start", "ceiling", "seed",
 )  # fmt: skip

@@ -7,6 +7,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from alkit.errors import ConfigurationError, close, likely
@@ -22,29 +23,21 @@ STRATEGIES = {
     "learning-loss": "LearningLossStrategy",
     "strategy": "Strategy",
 }
-PAPERS = (
-    "auto badge bald batchbald cluster_margin committee coral coreset epig power_bald power_margin "
-    "probcover typiclust uherding"
+BASES = (  # no leaves, or parts that take more than the command line can give
+    "Composite Context Criterion HeadScore Temperature Transform Candidates Picks Points Quotas "
+    "RunningTopK Selector Space Stochastic"
 ).split()
-CRITERIA = (
-    "BALD Constant EPIG Energy Entropy ExpectedGradientLength ExpectedImprovement LeastConfidence "
-    "Margin Maximum MeanStd MinMax Minimum Rank Ratio Schedule Tempered Thompson "
-    "UpperConfidenceBound Variance VariationRatio VoteEntropy ZScore"
-).split()
-SELECTORS = (
-    "ALFAMix BAIT Balanced BatchBALD ClusterMargin Coral DropQuery FacilityLocation "
-    "FacilityLocationMutualInformation Falcun KCenter KMeans KMeansPlusPlus MaxHerding Mix "
-    "PerClass PerGroup Power Prefilter ProbCover Random SoftRank Softmax TopK TypiClust "
-    "UncertaintyHerding"
-).split()
-SPACES = "Features GradientEmbedding Probabilities".split()
 
-SYMBOLS: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-}
+
+def public(file: str) -> list[str]:
+    """Read the ``__all__`` of a module of alkit without importing it."""
+    tree = ast.parse((Path(__file__).parents[1] / file).read_text(encoding="utf-8"))
+    (names,) = (
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    )
+    return [name for name in ast.literal_eval(names) if name not in BASES]
 
 
 def spelled(name: str) -> str:
@@ -52,18 +45,23 @@ def spelled(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).replace("_", "-").lower()
 
 
+PAPERS = public("strategies/papers.py")
+CRITERIA = [name for name in public("criteria/__init__.py") if name[0].isupper()]
+SELECTORS = [name for name in public("selectors/__init__.py") if name[0].isupper()]
 PARTS = {
-    spelled(name): f"{module}.{name}"
-    for module, names in (
-        ("alkit.selectors", [*SPACES, *SELECTORS]),
-        ("alkit.criteria", CRITERIA),
-    )
-    for name in names
+    **{spelled(name): f"alkit.selectors.{name}" for name in SELECTORS},
+    **{spelled(name): f"alkit.criteria.{name}" for name in CRITERIA},
 }
 ARMS = {
     **PARTS,
     **{spelled(name): f"alkit.strategies.papers.{name}" for name in PAPERS},
     **{name: f"alkit.strategies.{cls}" for name, cls in STRATEGIES.items()},
+}
+SYMBOLS: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
 }
 
 

@@ -233,8 +233,6 @@ class ActiveLearningDataset(Dataset):
         news = [(i, y) for i, y in rows if i not in known or plain(self._label(i)) != y]
         return [i for i, _ in news], [y for _, y in news]
 
-    # --- state --------------------------------------------------------------------------------
-
     def state_dict(self) -> dict[str, Any]:
         """The annotated samples, their rounds and labels from outside, as plain values."""
         return self._known.state_dict()

@@ -17,7 +17,7 @@ from alkit.prediction import Prediction
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
-    """What was kept of a stream of predictions, in the order of the ids.
+    """Kept parts of a stream of predictions, in the order of the ids.
 
     Attributes:
         ids: ``(N,)`` dataset indices, ascending.

@@ -1,7 +1,8 @@
-"""Named papers: functions that return a strategy made of alkit's parts.
+"""Named papers: functions that return a strategy composed of alkit's parts.
 
-Each takes the network, the pool and the options of ``Strategy``; ``features="layer.path"`` says
-where the candidates are compared, by default what goes into the last part of a Sequential.
+Each takes the network, the pool and the options of ``Strategy``. ``features="layer.path"`` names
+the layer whose output is used to compare candidates; the default is the input of the last part of
+a Sequential.
 """
 
 from __future__ import annotations
@@ -67,11 +68,11 @@ def bald(
     samples: int = 20,
     **options: Unpack[StrategyOptions],
 ) -> Strategy:
-    """BALD: what the label would tell of the model, by the masks of its dropout layers.
+    """BALD: information of a label about the model, estimated with Monte Carlo dropout.
 
     Gal, Islam and Ghahramani 2017, "Deep Bayesian active learning with image data", section 3.
-    One by one the picks are the best; as a batch they repeat each other, see ``power_bald``.
-    Cost: see ``MCDropout``, which is put around the network.
+    Each pick is the best on its own, but the picks of a batch are redundant; see ``power_bald``.
+    Cost: see ``MCDropout``, which wraps the network.
     """
     return Strategy(_with_dropout(classifier, samples), train_pool, BALD(), **options)
 
@@ -83,12 +84,12 @@ def batchbald(
     samples: int = 20,
     **options: Unpack[StrategyOptions],
 ) -> Strategy:
-    """BatchBALD: what the labels of the batch would tell together of the model.
+    """BatchBALD: joint information of the labels of a batch about the model.
 
     Kirsch, van Amersfoort and Gal 2019, "BatchBALD: Efficient and diverse batch acquisition for
-    deep Bayesian active learning", section 3. For batches of up to about 10: with more, all that
-    ``samples`` can differ in is soon told, see ``power_bald``. Cost: see ``MCDropout``, which is
-    put around the network, and ``BatchBALD``.
+    deep Bayesian active learning", section 3. For batches of up to about 10: more labels soon
+    explain all differences between the ``samples``; see ``power_bald``. Cost: see ``MCDropout``,
+    which wraps the network, and ``BatchBALD``.
     """
     return Strategy(_with_dropout(classifier, samples), train_pool, None, BatchBALD(), **options)
 
@@ -101,17 +102,17 @@ def committee(
     criterion: Criterion | None = None,
     **options: Unpack[StrategyOptions],
 ) -> Strategy:
-    """Query by committee: where networks that were trained apart contradict each other.
+    """Query by committee: disagreement between separately trained networks.
 
-    By default in their divergence from their consensus, which is ``BALD()``: McCallum and Nigam
-    1998, "Employing EM and pool-based active learning for text classification". ``VoteEntropy()``
-    and, for consensus entropy, ``Entropy()`` are others. Steps of training are shared among the
-    members. Cost: see ``Ensemble``, which is made of the network.
+    By default, it is measured as their divergence from their consensus, which is ``BALD()``:
+    McCallum and Nigam 1998, "Employing EM and pool-based active learning for text classification".
+    Alternatives are ``VoteEntropy()`` and ``Entropy()``, the consensus entropy. The members share
+    the training steps. Cost: see ``Ensemble``, which holds copies of the network.
     """
     if isinstance(classifier, L.LightningModule):
         raise ConfigurationError(
-            f"{type(classifier).__name__} is a LightningModule: make Ensemble(network, members) of "
-            "the network in it, and give it to Strategy with the criterion BALD()."
+            f"{type(classifier).__name__} is a LightningModule: replace the network inside it with "
+            "Ensemble(network, members), and pass it to Strategy with the criterion BALD()."
         )
     rule = BALD() if criterion is None else criterion
     return Strategy(Ensemble(classifier, members), train_pool, rule, **options)
@@ -120,7 +121,7 @@ def committee(
 def coreset(
     classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
 ) -> Strategy:
-    """Core-set: greedy k-centers of the features, what is annotated included.
+    """Core-set: greedy k-centers of the features, including the annotated samples as centers.
 
     Sener and Savarese 2018, "Active learning for convolutional neural networks: a core-set
     approach", algorithm 1. Cost: see ``KCenter``.
@@ -139,8 +140,8 @@ def epig(
     """EPIG: expected information of a label about the predictions for other inputs, the targets.
 
     Bickford Smith et al. 2023, "Prediction-oriented Bayesian active learning", eq. 5. The targets
-    are a dataset of inputs that matter, labeled or not; by default the unannotated samples. Cost:
-    see ``MCDropout``, which wraps the network, and ``EPIG``.
+    are a dataset of relevant inputs, labeled or not; by default the unannotated samples. Cost: see
+    ``MCDropout``, which wraps the network, and ``EPIG``.
     """
     return Strategy(_with_dropout(classifier, samples), train_pool, EPIG(targets), **options)
 
@@ -148,10 +149,10 @@ def epig(
 def typiclust(
     classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
 ) -> Strategy:
-    """TypiClust: the most typical sample of each cluster that holds no label; for few labels.
+    """TypiClust: the most typical sample of each cluster without a label; for few labels.
 
     Hacohen et al. 2022, "Active learning on a budget: opposite strategies suit high and low
-    budgets", algorithm 1; there the features are self-supervised. Cost: see ``TypiClust``.
+    budgets", algorithm 1, which uses self-supervised features. Cost: see ``TypiClust``.
     """
     return Strategy(classifier, train_pool, None, TypiClust(), **options)
 
@@ -159,10 +160,10 @@ def typiclust(
 def probcover(
     classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
 ) -> Strategy:
-    """ProbCover: balls of one radius that cover as many samples as they can; for few labels.
+    """ProbCover: balls of equal radius that cover the most samples; for few labels.
 
-    Yehuda et al. 2022, "Active learning through a covering lens", algorithm 1; there the features
-    are self-supervised. Cost: see ``ProbCover``.
+    Yehuda et al. 2022, "Active learning through a covering lens", algorithm 1, which uses
+    self-supervised features. Cost: see ``ProbCover``.
     """
     return Strategy(classifier, train_pool, None, ProbCover(), **options)
 
@@ -170,7 +171,7 @@ def probcover(
 def uherding(
     classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
 ) -> Strategy:
-    """Uncertainty herding: covers the features where the margin is small.
+    """Uncertainty herding: coverage of the features, weighted by the margin criterion.
 
     Bae et al. 2025, "Uncertainty herding: one active learning method for all label budgets".
     Cost: see ``UncertaintyHerding``.
@@ -206,10 +207,11 @@ def power_margin(
     beta: float = 1.0,
     **options: Unpack[StrategyOptions],
 ) -> Strategy:
-    """Power-margin: margins to the power ``beta`` as the weights of a draw; no repeats by chance.
+    """Power-margin: random draws weighted by the margin score to the power ``beta``.
 
-    Kirsch et al. 2023, "Stochastic batch acquisition: a simple baseline for deep active
-    learning", section 3. The probability of each pick is in the query. Cost: see ``Power``.
+    The randomness makes the picks of a batch less redundant. Kirsch et al. 2023, "Stochastic batch
+    acquisition: a simple baseline for deep active learning", section 3. The query contains the
+    probability of each pick. Cost: see ``Power``.
     """
     return Strategy(classifier, train_pool, Margin(), Power(beta), **options)
 
@@ -222,11 +224,11 @@ def power_bald(
     beta: float = 8.0,
     **options: Unpack[StrategyOptions],
 ) -> Strategy:
-    """Power-BALD: BALD to the power ``beta`` as the weights of a draw; no repeats by chance.
+    """Power-BALD: random draws weighted by the BALD score to the power ``beta``.
 
-    Kirsch et al. 2023, "Stochastic batch acquisition: a simple baseline for deep active
-    learning", section 3. The probability of each pick is in the query. Cost: see ``MCDropout``,
-    which is put around the network, and ``Power``.
+    The randomness makes the picks of a batch less redundant. Kirsch et al. 2023, "Stochastic batch
+    acquisition: a simple baseline for deep active learning", section 3. The query contains the
+    probability of each pick. Cost: see ``MCDropout``, which wraps the network, and ``Power``.
     """
     return Strategy(_with_dropout(classifier, samples), train_pool, BALD(), Power(beta), **options)
 
@@ -234,10 +236,7 @@ def power_bald(
 def auto(
     classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
 ) -> Strategy:
-    """Automatic choice of the selector before each query, by what is measured; see ``Auto``.
-
-    Works from the first label on. ``query.why`` states the reason.
-    """
+    """Automatic choice of the selector before each query, with the reason; see ``Auto``."""
     options.setdefault("acquisition", Auto())
     return Strategy(classifier, train_pool, **options)
 
@@ -246,6 +245,6 @@ def _with_dropout(classifier: nn.Module, samples: int) -> MCDropout:
     if isinstance(classifier, L.LightningModule):
         raise ConfigurationError(
             f"{type(classifier).__name__} is a LightningModule: put MCDropout(network, samples) "
-            "around the network in it, and give it to Strategy with the criterion BALD()."
+            "around the network inside it, and pass it to Strategy with the criterion BALD()."
         )
     return MCDropout(classifier, samples)

@@ -1,4 +1,4 @@
-"""Adversarial training: a critic of the latents separates annotated from unannotated samples."""
+"""Adversarial training: a critic learns to separate annotated from unannotated latents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from alkit.training.classifiers import Classifier
 
 
 class AdversarialClassifier(Classifier):
-    """A classifier whose backbone also learns to fool a critic of its latents (WAAL).
+    """Classifier whose backbone also learns to fool a critic of its latents (WAAL).
 
     One step on annotated ``(x, y)`` and unannotated ``u``, with latents z = f(x), z_u = f(u)
     (after Shui et al. 2020; L annotated, U unannotated, D = L + U the whole pool):
@@ -24,22 +24,22 @@ class AdversarialClassifier(Classifier):
         critic g:              maximize W - penalty_weight * mean (|grad g(z')| - 1)^2
         backbone f, head h:    minimize loss(h(z), y) + adversarial_weight * W
 
-    with z' uniform between pairs of z and z_u (Gulrajani et al. 2017). A high g means unlike the
-    annotated samples; ``HeadScore("discriminator")`` is the criterion of it. Deviations from the
-    paper's code: both sides step at once, by one backward pass through a gradient reversal (Ganin
-    and Lempitsky 2015), so that a batch is one optimizer step; the penalty is subtracted in the
-    critic's objective (there it enters with the wrong sign); the ratio follows from the distance
-    of L to D, where the code weights the annotated mean by L / U and so rewards a critic for being
-    large everywhere.
+    with z' uniform between pairs of z and z_u (Gulrajani et al. 2017). A high g means that a
+    sample is unlike the annotated ones; the criterion ``HeadScore("discriminator")`` uses it.
 
     Source: Shui et al. 2020, "Deep active learning: unified and principled method for query and
-    training", AISTATS. A step costs about two steps of a plain classifier.
+    training", AISTATS. Deviations from the paper's code: both sides are trained by one backward
+    pass with gradient reversal (Ganin and Lempitsky 2015), so a batch is one optimizer step. The
+    penalty is subtracted in the critic's objective (in the code it has the wrong sign). The factor
+    U / (L + U) follows from the distance of L to D; the code weights the annotated mean by L / U,
+    which rewards a critic for being large everywhere. A step costs about two steps of a plain
+    classifier.
 
     Args:
-        backbone: network that returns latents ``(B, D)``, or of any shape.
+        backbone: network that returns latents ``(B, D)`` or of any other shape.
         head: network from the latents to the outputs.
         discriminator: network from flattened latents ``(B, D)`` to one number, such as an
-            ``alkit.Discriminator``. A sigmoid at its end is allowed, and bounds the critic.
+            ``alkit.Discriminator``. A final sigmoid is allowed; it bounds the critic.
         adversarial_weight: weight of the critic in the backbone's objective (mu in the paper).
         gradient_penalty_weight: weight of the penalty that keeps the critic 1-Lipschitz.
         unlabeled_batch_size: number of unannotated samples per step. Default: the batch size.
@@ -67,7 +67,7 @@ class AdversarialClassifier(Classifier):
         self.gradient_penalty_weight = gradient_penalty_weight
         self.unlabeled_batch_size = unlabeled_batch_size
         self.unannotated_share = 1.0  # U / (L + U), set for each fit
-        self.rng = torch.Generator()  # draws the points between latents, set for each fit
+        self.rng = torch.Generator()  # for the points between latents; replaced for each fit
 
     def unannotated_batch_size(self, batch_size: int) -> int:
         """Number of unannotated samples per step."""
@@ -76,7 +76,7 @@ class AdversarialClassifier(Classifier):
     def begin_fit(
         self, annotated: int, unannotated: int, generator: Callable[[str], torch.Generator]
     ) -> None:
-        """Set the share of the unannotated samples, and the random numbers of the penalty."""
+        """Set the share of unannotated samples and the random generator of the penalty."""
         self.unannotated_share = unannotated / (annotated + unannotated)
         self.rng = generator("between")
 
@@ -100,7 +100,7 @@ class AdversarialClassifier(Classifier):
         return loss - distance + self.gradient_penalty_weight * penalty
 
     def distance(self, latents: Tensor, others: Tensor) -> Tensor:
-        """Distance W between the pool and its annotated part, as the critic sees it."""
+        """Distance W between the pool and its annotated part, estimated by the critic."""
         critic = self.discriminator
         return self.unannotated_share * (critic(others).mean() - critic(latents).mean())
 
@@ -117,7 +117,7 @@ class AdversarialClassifier(Classifier):
 
 
 def _as_block(part: nn.Module) -> Block:
-    """Wrap a plain module as a block, whose errors name the part where shapes do not fit."""
+    """Wrap a plain module as a block, so that shape errors name the part."""
     return part if isinstance(part, Block) else Sequential(part)
 
 

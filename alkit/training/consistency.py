@@ -1,4 +1,4 @@
-"""Consistency training (FixMatch): confident guesses become the labels of harder views."""
+"""Consistency training (FixMatch): confident guesses serve as labels of strongly augmented views."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from alkit.training.classifiers import Classifier
 
 
 class FixMatchClassifier(Classifier):
-    """A classifier that also agrees with itself on unannotated samples (FixMatch).
+    """Classifier that is also trained to be consistent on unannotated samples (FixMatch).
 
     One step on annotated ``(x, y)`` and unannotated ``u``, with p the probabilities of the model:
 
@@ -30,8 +30,8 @@ class FixMatchClassifier(Classifier):
     that no gradient is computed for it; the other two parts share one pass, and so the statistics
     of BatchNorm.
 
-    Pseudo-labels exist for one step and never enter the pool. Beside the loss on the annotated
-    samples (``train_loss``, and the metrics) it logs ``train_consistency_loss``, and
+    Pseudo-labels exist for one step and never enter the pool. In addition to the loss on the
+    annotated samples (``train_loss``) and the metrics, it logs ``train_consistency_loss`` and
     ``train_pseudo_labeled``, the share of the unannotated batch with a pseudo-label. A step costs
     about 1 + 4/3 ``unlabeled_batch_size / batch_size`` steps of a plain classifier.
 
@@ -40,7 +40,7 @@ class FixMatchClassifier(Classifier):
         weak: augmentation for easy views of a batch of inputs: ``weak(x)``, or
             ``weak(x, generator=)`` to draw from the strategy's random numbers. Default: small
             distortions of images.
-        strong: augmentation for hard views. Default: larger distortions, and a hole.
+        strong: augmentation for hard views. Default: larger distortions, with a part erased.
         threshold: smallest probability of a pseudo-label, in [0, 1).
         unlabeled_weight: weight of the loss on pseudo-labels.
         unlabeled_batch_size: number of unannotated samples per step. Default: four times the
@@ -67,23 +67,24 @@ class FixMatchClassifier(Classifier):
         super().__init__(model, **training)
         if self.outputs == "values":
             raise ConfigurationError(
-                f"{type(self.loss).__name__} is the loss of a regression, whose outputs have no "
+                f"{type(self.loss).__name__} is a regression loss, and regression outputs have no "
                 "probabilities: pseudo-labels need a classifier."
             )
         if not 0 <= threshold < 1:
             raise ConfigurationError(
-                f"threshold is the least probability of a pseudo-label, in [0, 1); got {threshold}."
+                "threshold, the smallest probability of a pseudo-label, must be in [0, 1), "
+                f"got {threshold}."
             )
         if not 0 <= unlabeled_weight < math.inf:
             raise ConfigurationError(
-                f"unlabeled_weight is a finite factor of at least 0, got {unlabeled_weight!r}."
+                f"unlabeled_weight must be finite and at least 0, got {unlabeled_weight!r}."
             )
         self.weak = Augmenter("weak", weak)
         self.strong = Augmenter("strong", strong)
         self.threshold = threshold
         self.unlabeled_weight = unlabeled_weight
         self.unlabeled_batch_size = unlabeled_batch_size
-        self.rng = torch.Generator()  # draws the augmentations, set for each fit
+        self.rng = torch.Generator()  # for the augmentations; replaced for each fit
 
     def unannotated_batch_size(self, batch_size: int) -> int:
         """Number of unannotated samples per step."""
@@ -92,7 +93,7 @@ class FixMatchClassifier(Classifier):
     def begin_fit(
         self, annotated: int, unannotated: int, generator: Callable[[str], torch.Generator]
     ) -> None:
-        """Set the random numbers of the augmentations."""
+        """Set the random generator of the augmentations."""
         self.rng = generator("augment")
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -116,7 +117,7 @@ class FixMatchClassifier(Classifier):
         return loss + self.unlabeled_weight * consistency
 
     def pseudo_labels(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Most probable class of each sample ``(B,)``, and a mask of the certain ones."""
+        """Most probable class of each sample ``(B,)``, and a mask of the confident ones."""
         with torch.no_grad():
             outputs = self(u)
         if outputs.ndim != 2 or outputs.shape[1] < 2:
@@ -136,6 +137,6 @@ def _tensor(x: Any) -> Tensor:
     if not isinstance(x, Tensor):
         raise ModelOutputError(
             "FixMatch augments inputs that are one tensor per batch, got "
-            f"{type(x).__name__}: let the pool's transform make a tensor of each sample."
+            f"{type(x).__name__}: use a transform of the pool that returns a tensor per sample."
         )
     return x

@@ -1,4 +1,4 @@
-"""Loss prediction: a head learns the order of the losses of samples."""
+"""Loss prediction: a head learns to rank samples by their loss."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ _ACTIVATIONS = tuple(
 
 
 class Pooled(nn.Module):
-    """Join the features of several layers ``(B, C, ...)``, each averaged to ``(B, C)``."""
+    """Concatenate the features of several layers ``(B, C, ...)``, each averaged to ``(B, C)``."""
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         return torch.cat([f.flatten(2).mean(2) if f.ndim > 2 else f for f in features], 1)
 
 
 class LossPredictionClassifier(Classifier):
-    """A classifier with a head that predicts the loss of a sample from inner features.
+    """Classifier with a head that predicts the loss of a sample from inner features.
 
     One step on annotated ``(x, y)``, with l_i the loss of a sample, r_i the head's prediction of
     it, and the batch split into two halves i and j:
 
         mean l + loss_weight * mean over pairs of max(0, margin - sign(l_i - l_j) (r_i - r_j))
 
-    The head learns the order of the losses, since their scale shrinks as training goes on.
-    Source: Yoo and Kweon 2019, "Learning loss for active learning", section 3.3. Two deviations:
-    the head is one hidden layer on all features, not one on each layer's; and its gradient
-    reaches the network in every step, where the paper stops it after 60 % of the training. The
-    criterion of the predicted loss is ``HeadScore("loss_head")``. A step costs one more pass
-    through a small head.
+    The head learns the order of the losses, since their scale shrinks during training. Source: Yoo
+    and Kweon 2019, "Learning loss for active learning", section 3.3. Two deviations: the head has
+    one hidden layer on all features instead of one per layer, and its gradient reaches the network
+    in every step, while the paper stops it after 60 % of the training. The criterion
+    ``HeadScore("loss_head")`` uses the predicted loss. A step costs one more pass through a small
+    head.
 
     Args:
         model: the network, a Block or any ``nn.Module``.
-        loss_head: network from the features of all layers, averaged over space and joined
-            ``(B, D)``, to one number. Default: one hidden layer of 128, whose input width is set
-            by the first batch.
+        loss_head: network from the features of all layers, averaged over space and concatenated
+            to ``(B, D)``, to one number. Default: one hidden layer of 128 units, whose input width
+            is set by the first batch.
         layers: paths in the network of the layers whose outputs the head uses, ``(B, C, ...)``.
             Default: its last four activations.
         margin: smallest distance between predictions that the ranking loss accepts.
@@ -99,7 +99,7 @@ class LossPredictionClassifier(Classifier):
         if not found:
             raise ConfigurationError(
                 "the model has no activation such as ReLU whose output the head could use: "
-                'give layers=["path.of.a.layer", ...].'
+                'pass layers=["path.of.a.layer", ...].'
             )
         return found[-4:]
 
@@ -107,7 +107,7 @@ class LossPredictionClassifier(Classifier):
         outputs, features = self.with_features(x)
         if any(isinstance(p, nn.UninitializedParameter) for p in self.loss_head.parameters()):
             with torch.no_grad():
-                self.loss_head(features)  # sets its input width
+                self.loss_head(features)  # sets the input width of the head
         return outputs
 
     def with_features(self, x: Any) -> tuple[Any, Tensor]:
@@ -117,8 +117,8 @@ class LossPredictionClassifier(Classifier):
         missing = [path for path, value in taken.items() if not isinstance(value, Tensor)]
         if missing:
             raise ModelOutputError(
-                f"layer {missing[0]!r} returned no tensor in a forward pass: name others, "
-                "layers=[...]."
+                f"layer {missing[0]!r} did not return a tensor in the forward pass: choose other "
+                "layers, layers=[...]."
             )
         return outputs, self.pooled(list(taken.values()))
 
@@ -142,7 +142,7 @@ class LossPredictionClassifier(Classifier):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         x, y = split_batch(batch)
         if y is None:
-            raise LabelError("The train batch has no targets: give batches (x, y), or a dict.")
+            raise LabelError("The train batch has no targets: use batches (x, y), or a dict.")
         outputs, features = self.with_features(x)
         loss = self.step_loss("train", outputs, y)
         ranking = self.ranking_loss(self.loss_head(features).flatten(), self.losses(outputs, y))
@@ -160,7 +160,7 @@ class LossPredictionClassifier(Classifier):
         return values.flatten(1).mean(1) if values.ndim > 1 else values
 
     def ranking_loss(self, predicted: Tensor, losses: Tensor) -> Tensor:
-        """Ranking loss of predictions ``(B,)`` against losses; 0 for one sample."""
+        """Ranking loss of predictions ``(B,)`` against losses ``(B,)``; 0 for a single sample."""
         half = len(losses) // 2
         if not half:
             return predicted.sum() * 0.0

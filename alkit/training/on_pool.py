@@ -1,4 +1,4 @@
-"""TrainedOnPool: a LightningModule, unchanged, on the annotated samples of a pool."""
+"""TrainedOnPool: trains an unchanged LightningModule on the annotated samples of a pool."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from alkit.training.unannotated import beside_unannotated
 
 
 class TrainedOnPool(L.LightningModule):
-    """Represents ``self.module`` before a Trainer, with the annotated samples as training data.
+    """Wrapper of ``self.module`` for a Trainer, with the annotated samples as training data.
 
-    The hooks and steps of Lightning are those of the module inside, which optimizes and logs as
-    if the Trainer had been given it; a hook that it does not override counts as not overridden
-    here. A training that also learns from unannotated samples defines ``unannotated_batch_size``
+    Lightning's hooks and steps are those of the inner module, which optimizes and logs as if it
+    had been passed to the Trainer itself. A hook that it does not override counts as not overridden
+    here. A module that also learns from unannotated samples defines ``unannotated_batch_size``
     and ``begin_fit``; see ``alkit.training.unannotated``. Subclasses set the attributes below.
     """
 
@@ -43,7 +43,7 @@ class TrainedOnPool(L.LightningModule):
 
     _current_fx_name: Any = RunningHook()
 
-    # --- steps and hooks of the module inside: those of Lightning 2.6 --------------------------
+    # --- steps and hooks of the inner module: those of Lightning 2.6 --------------------------
 
     training_step = from_module()
     validation_step = from_module()
@@ -104,7 +104,7 @@ class TrainedOnPool(L.LightningModule):
 
     @property
     def automatic_optimization(self) -> bool:
-        """False if this module, or the one inside, optimizes by hand."""
+        """False if this module or the inner one uses manual optimization."""
         return self._automatic_optimization and self.module.automatic_optimization
 
     @automatic_optimization.setter
@@ -116,7 +116,7 @@ class TrainedOnPool(L.LightningModule):
     def forget_training(self) -> None:
         """Return to the state before the first build and fit."""
         self.history = HistoryOfFits()
-        self.fits = 0  # each has its own data order
+        self.fits = 0  # number of fits; each has its own data order
         self.initial_weights: dict[str, Tensor] | None = None
         self._optimizers_are_new = True
         self._fit_device: torch.device | None = None
@@ -127,13 +127,13 @@ class TrainedOnPool(L.LightningModule):
         """Train on the annotated samples with a new ``alkit.Trainer``; return ``self.history``.
 
         Args:
-            max_steps: gradient steps, the fair budget of a comparison; or
+            max_steps: gradient steps, the fair budget for comparisons; or
             max_epochs: passes over the annotated samples; or both, whichever ends first.
             **trainer: further arguments of the Trainer.
 
         Raises:
-            ConfigurationError: no limit is given, or one below 1.
-            EmptyPoolError: nothing is annotated.
+            ConfigurationError: no limit is given, or a limit is below 1.
+            EmptyPoolError: no sample is annotated.
         """
         check_budget(max_steps, max_epochs)
         limits = {"max_steps": -1 if max_steps is None else max_steps, "max_epochs": max_epochs}
@@ -141,12 +141,12 @@ class TrainedOnPool(L.LightningModule):
         return self.history
 
     def test(self, **trainer: Any) -> dict[str, float]:
-        """Results on the ``test`` data, by name, from a new ``alkit.Trainer``."""
+        """Test with a new ``alkit.Trainer``, and return the results on the ``test`` data by name."""
         trainer = {"enable_progress_bar": False, **trainer}
         (results,) = Trainer(**trainer).test(self, verbose=False)
         if not results:
             raise ConfigurationError(
-                f"{type(self.module).__name__}.test_step logged nothing, so there is no result: "
+                f"{type(self.module).__name__}.test_step logged nothing, so there are no results: "
                 "log metrics in it with self.log."
             )
         return dict(results)
@@ -163,12 +163,12 @@ class TrainedOnPool(L.LightningModule):
     def train_dataloader(self) -> Any:
         """Batches of the annotated samples, shuffled by ``seed``, in a new order for each fit.
 
-        Where the module learns from unannotated samples, a batch of them comes with each one.
+        If the module learns from unannotated samples, each batch also contains some of these.
         """
         pool, generator = self.train_pool, self.generator
         if not pool.get_num_annotated():
             raise EmptyPoolError(
-                "Nothing is annotated yet, so there is nothing to train on: call "
+                "No sample is annotated yet, so there is nothing to train on: call "
                 "pool.annotate(indices, labels) or pool.annotate_random(n) first."
             )
         shuffled = RandomSampler(pool.annotated, generator=generator("order"))
@@ -188,7 +188,7 @@ class TrainedOnPool(L.LightningModule):
     def val_dataloader(self) -> Any:  # type: ignore[override]
         """A function that returns batches of the annotated samples of ``val_pool``, if any."""
         if self.val_pool is None or not self.val_pool.get_num_annotated():
-            return super().val_dataloader  # Lightning's own: there is no validation
+            return super().val_dataloader  # Lightning's default, so that there is no validation
         view = self.val_pool.view(self.val_pool.annotated_indices, labels=True, scoring=True)
         return partial(eval_loader, view, self.val_batch_size, **self.loader)
 
@@ -200,21 +200,21 @@ class TrainedOnPool(L.LightningModule):
         """
         if self.test_data is None:
             raise ConfigurationError(
-                f"{type(self).__name__} has no test data: give test=dataset to its constructor."
+                f"{type(self).__name__} has no test data: pass test=dataset to its constructor."
             )
         return eval_loader(self.test_data, self.test_batch_size, **self.loader)
 
     def generator(self, purpose: str) -> torch.Generator:
-        """Random numbers for one purpose in the next fit; they depend on ``seed`` alone."""
+        """Random generator for one purpose in the next fit, derived from ``seed`` alone."""
         return generator(self.seed, purpose, self.fits)
 
-    # --- hooks with a purpose of their own, then the inner module's ---------------------------
+    # --- hooks that add behavior before they call the inner module's --------------------------
 
     def configure_callbacks(self) -> Any:
         self.check_built("train")
         callbacks = self.module.configure_callbacks()
         own: list[L.Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
-        # not returned: Lightning would take it in place of the Trainer's History
+        # not returned, since it would then replace the Trainer's History
         own[:] = [c for c in own if not isinstance(c, HistoryOfFits)] + [self.history]
         return callbacks
 
@@ -222,7 +222,7 @@ class TrainedOnPool(L.LightningModule):
         check_not_ended(self.trainer)
         self._fit_device = self.device
         if not any(part.training for part in self.module.modules()):
-            self.train()  # after strategy.eval(), where Lightning would train without dropout
+            self.train()  # after strategy.eval(), Lightning would train without dropout
         self.module.on_fit_start()
 
     def on_train_start(self) -> None:
@@ -230,7 +230,7 @@ class TrainedOnPool(L.LightningModule):
         if self._optimizers_are_new and not resumed:
             if any(optimizer.state for optimizer in self.trainer.optimizers):
                 raise ConfigurationError(
-                    "configure_optimizers returned an optimizer that was used before: its moments "
+                    "configure_optimizers returned an optimizer that was used before: its state "
                     "would survive reset_model. Create the optimizer inside configure_optimizers."
                 )
             self._optimizers_are_new = False

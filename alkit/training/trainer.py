@@ -34,23 +34,23 @@ def _quietly(
 
 
 class Trainer(lightning.Trainer):
-    """Lightning's Trainer, with defaults for many small fits; every argument of it works.
+    """Lightning's Trainer, with defaults for many small fits; accepts all of its arguments.
 
-    The defaults that differ, each restored by the argument of that name: no logger and no
-    checkpoints (a checkpoint callback turns them on), so that nothing is written to the disk; no
-    model summary; no sanity check of the validation; a value of every step in the history; tqdm's
-    progress bar, in terminals and notebooks alike. Lightning's tips (GPU available, few workers,
-    no validation data) are held back; its real warnings are shown. Ctrl-C raises a
-    KeyboardInterrupt, where Lightning would end the process.
+    Different defaults, each of which can be reverted by its argument: no logger and no checkpoints
+    (a checkpoint callback enables them), so nothing is written to disk; no model summary; no
+    sanity check of the validation; a value for every step in the history; tqdm's progress bar, in
+    terminals and notebooks. Lightning's tips (GPU available, few workers, no validation data) are
+    hidden; its real warnings are shown. Ctrl-C raises a KeyboardInterrupt, while Lightning would
+    end the process.
 
-    ``trainer.history`` has every value that the model logs.
+    ``trainer.history`` contains every value that the model logs.
 
-    A Trainer counts its steps over its life: after ``max_epochs`` or ``max_steps`` another fit
+    A Trainer counts its steps over its lifetime: after ``max_epochs`` or ``max_steps`` another fit
     would do nothing. Create a new one for each round.
 
     Args:
         callbacks: Lightning's callbacks. A ``History`` is added if there is none.
-        **kwargs: every other argument of ``lightning.Trainer``.
+        **kwargs: all other arguments of ``lightning.Trainer``.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Trainer(lightning.Trainer):
         callbacks = list(callbacks or [])
         if not any(isinstance(callback, History) for callback in callbacks):
             callbacks.append(History())
-        if not kwargs.get("barebones"):  # which takes none of these
+        if not kwargs.get("barebones"):  # barebones mode accepts none of these
             _set_defaults(kwargs, callbacks)
         with quiet(), plugins_listed_once():
             super().__init__(callbacks=callbacks, **kwargs)
@@ -100,8 +100,8 @@ class Trainer(lightning.Trainer):
 def check_not_ended(trainer: lightning.Trainer) -> None:
     """Raise if a fit would do nothing because the Trainer ended in an earlier one.
 
-    For ``on_fit_start`` of a module: a plain ``lightning.Trainer`` does not report it. A fit that
-    resumes from a checkpoint passes, and so do limits that were raised.
+    For ``on_fit_start`` of a module, since a plain ``lightning.Trainer`` does not report this. A
+    fit that resumes from a checkpoint is allowed, and so is a fit with increased limits.
 
     Raises:
         TrainerEndedError: ``max_epochs``, ``max_steps`` or ``max_time`` has been reached.
@@ -123,13 +123,13 @@ def _check_limits(trainer: lightning.Trainer) -> None:
         return
     raise TrainerEndedError(
         f"This Trainer has already ended ({limit} reached, after {trainer.current_epoch} epochs "
-        f"and {trainer.global_step} steps): fitting again would do nothing. Make a new Trainer for "
-        "each round: trainer = al.Trainer(...)."
+        f"and {trainer.global_step} steps): fitting again would do nothing. Create a new Trainer "
+        "for each round: trainer = al.Trainer(...)."
     )
 
 
 def _set_defaults(kwargs: dict[str, Any], callbacks: list[lightning.Callback]) -> None:
-    """Set the arguments that the user left open, or gave as None, Lightning's default."""
+    """Set the arguments that the user omitted or passed as None, Lightning's default."""
     defaults = {
         "logger": False,
         "enable_checkpointing": any(isinstance(c, Checkpoint) for c in callbacks),
@@ -142,4 +142,4 @@ def _set_defaults(kwargs: dict[str, Any], callbacks: list[lightning.Callback]) -
         if kwargs.get(name) is None:
             kwargs[name] = value
     if kwargs["enable_progress_bar"] and not any(isinstance(c, ProgressBar) for c in callbacks):
-        callbacks.append(TQDMProgressBar())  # Lightning takes rich's wherever rich is installed
+        callbacks.append(TQDMProgressBar())  # Lightning would use rich's bar if rich is installed

@@ -8,7 +8,8 @@ import alkit as al
 
 TEXT = (Path(__file__).parents[2] / "docs" / "methods.md").read_text(encoding="utf-8")
 PARTS = {  # what is no method, but what methods are made of
-    "Criterion", "Selector", "Strategy", "ActiveLearner", "Candidates", "Picks", "Space",
+    "ActiveLearner", "Candidates", "Composite", "Context", "Criterion", "Picks", "Points",
+    "Quotas", "RunningTopK", "Selector", "Space", "Stochastic", "Strategy", "Transform",
 }  # fmt: skip
 
 
