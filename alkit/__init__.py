@@ -51,6 +51,7 @@ _FOLDERS = {
     "papers": "alkit.strategies.papers",
     "plots": "alkit.plots",
     "selectors": "alkit.selectors",
+    "statistics": "alkit.evidence.statistics",
     "strategies": "alkit.strategies",
     "testing": "alkit.testing",
     "training": "alkit.training",
@@ -75,12 +76,13 @@ def __getattr__(name: str) -> Any:
 
 def _missing(name: str) -> AttributeError:
     """Error for a name that is not here, with the folder that has it, or its likely spelling."""
-    from alkit.errors import MissingNameError, likely  # costs nothing before
+    from alkit.errors import MissingNameError, close, likely  # costs nothing before
 
     for folder in ("criteria", "selectors", "training", "papers", "blocks", "strategies"):
         if name in import_module(_FOLDERS[folder]).__all__:
             return MissingNameError(f"module 'alkit' has no {name!r}: it is al.{folder}.{name}.")
-    return MissingNameError(f"module 'alkit' has no attribute {name!r}{likely(name, __all__)}")
+    near = likely(name, __all__) if close(name, __all__) else "; dir(alkit) lists all names."
+    return MissingNameError(f"module 'alkit' has no attribute {name!r}{near}")
 
 
 def __dir__() -> list[str]:

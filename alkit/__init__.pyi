@@ -86,6 +86,7 @@ from alkit import initializers as initializers
 from alkit.strategies import papers as papers
 from alkit import plots as plots
 from alkit import selectors as selectors
+from alkit.evidence import statistics as statistics
 from alkit import strategies as strategies
 from alkit import testing as testing
 from alkit import training as training

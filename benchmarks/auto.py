@@ -36,7 +36,7 @@ RANDOM_START = ("uniform", "margin", "power-margin")
 METHODS: dict[str, Callable[..., al.Strategy]] = {
     "uniform": al.UniformStrategy,
     "margin": al.Strategy,
-    "power-margin": lambda net, pool, **options: al.papers.power_margin(net, pool, beta=8, **options),
+    "power-margin": lambda net, pool, **more: al.papers.power_margin(net, pool, beta=8, **more),
     "uncertainty herding": al.papers.uherding,
     "auto": al.auto,
 }

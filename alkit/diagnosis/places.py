@@ -63,7 +63,7 @@ class Distances:
 
 
 def near_duplicates(apart: Distances | None) -> Finding:
-    """Picks that are nearer to another pick than 99% of the candidates to their neighbor."""
+    """Picks that are closer to another pick than 99% of the candidates are to their nearest one."""
     name = "near-duplicates"
     if apart is None or len(apart.picks) < 2:
         return not_seen(name, "two picks, and features or outputs of the candidates")

@@ -69,7 +69,7 @@ def repeatability(trace: Trace, again: SecondLook | None) -> Finding:
         return Finding(name, "ok", says, drift)
     if trace.sample is not None and trace.sample.posterior_samples > 1:
         verdict = "note"
-        means = "posterior samples are drawn again each time; more of them would vary less."
+        means = "posterior samples are drawn again each time; with more of them, scores vary less."
     else:
         verdict = "warning"
         means = (

@@ -105,7 +105,7 @@ def ceiling(
     Args:
         factory: a function ``(pool, seed) -> strategy``.
         dataset: the samples, with labels.
-        seeds: seeds of the trainings, one each, with the same initial weights as in ``compare``.
+        seeds: one training run per seed, with the same initial weights as in ``compare``.
         max_steps: gradient steps; choose enough for all labels, which are more than in a round.
         progress: True to show a progress bar.
 

@@ -142,7 +142,7 @@ class Monitor:
         return [self._read(pair) for pair in self._answered()[-_counted(rounds) :]]
 
     def _answered(self) -> list[tuple[Asked, int]]:
-        """For each round, the query with the most annotated first picks, and their number."""
+        """For each round, the query with the most leading picks annotated, and their number."""
         annotated = self._pool.rounds >= 0
         best: dict[int, tuple[Asked, int]] = {}
         for asked in self._asked:

@@ -84,7 +84,7 @@ class Predictor:
             if self.inputs not in batch:
                 raise ConfigurationError(
                     f"inputs={self.inputs!r} does not name the model's input among "
-                    f"{', '.join(map(repr, batch))}: pass inputs=\"key\", or a function of the "
+                    f'{", ".join(map(repr, batch))}: pass inputs="key", or a function of the '
                     "batch."
                 )
             return batch[self.inputs]
@@ -153,7 +153,7 @@ def _part(module: nn.Module, argument: str, path: str) -> nn.Module:
     except AttributeError as error:
         names = ", ".join(name for name, _ in module.named_modules() if name)
         raise ConfigurationError(
-            f"{argument}={path!r} is not a layer of the model, which has {names}."
+            f"{argument}={path!r} is not a layer of the model; it has {names}."
         ) from error
 
 

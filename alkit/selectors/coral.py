@@ -37,7 +37,7 @@ class Coral(Selector):
         if (scores < 0).any():
             raise ScoreError(
                 f"{self!r} multiplies distances by scores, which must not be negative: the lowest "
-                f"is {float(scores.min()):.3g}. Use al.Rank(criterion) or criteria.MinMax(criterion)."
+                f"is {float(scores.min()):.3g}. Use al.Rank(criterion) or MinMax(criterion)."
             )
         return farthest_first(*self.space(candidates), n, generator, weights=scores)
 

@@ -55,7 +55,7 @@ class KMeans(Selector):
         if (scores < 0).any():
             raise ScoreError(
                 f"{self!r} weights distances by scores, which must not be negative: the lowest is "
-                f"{float(scores.min()):.3g}. Use al.Rank(criterion) or criteria.MinMax(criterion)."
+                f"{float(scores.min()):.3g}. Use al.Rank(criterion) or MinMax(criterion)."
             )
         points, _ = self.space(replace(candidates, annotated=None, labels=None))
         return medoids(points, None, n, generator, weights=scores)

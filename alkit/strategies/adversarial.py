@@ -30,7 +30,8 @@ class AdversarialStrategy(Strategy):
             ``AdversarialClassifier``.
         train_pool: the pool.
         criterion: the uncertainty. Default: ``Margin()``.
-        uncertainty_weight, discriminator_weight: weights of the two ranks in the query. By default
+        uncertainty_weight, discriminator_weight: weights of the two ranks in the query; both can be
+            set later, without another fit. By default
             the critic decides among the most uncertain percent of the candidates: larger weights
             lost accuracy on the digits and on MNIST.
         adversarial_weight, gradient_penalty_weight, unlabeled_batch_size: arguments of
@@ -64,8 +65,31 @@ class AdversarialStrategy(Strategy):
             **training,
         )
         own = type(self).score is not Strategy.score
-        uncertainty = Rank(self.score if own else Margin() if criterion is None else criterion)
-        critic = Rank(HeadScore("discriminator"))
-        rule = uncertainty_weight * uncertainty + discriminator_weight * critic
-        rest.setdefault("acquisition", Acquisition(rule))
+        self._uncertainty = self.score if own else Margin() if criterion is None else criterion
+        self._weights = uncertainty_weight, discriminator_weight
+        rest.setdefault("acquisition", Acquisition(self._formula()))
         super().__init__(module, train_pool, **rest)
+
+    @property
+    def uncertainty_weight(self) -> float:
+        """Weight of the rank of the uncertainty in the query."""
+        return self._weights[0]
+
+    @uncertainty_weight.setter
+    def uncertainty_weight(self, weight: float) -> None:
+        self._weights = weight, self._weights[1]
+        self.criterion = self._formula()
+
+    @property
+    def discriminator_weight(self) -> float:
+        """Weight of the rank of the critic in the query."""
+        return self._weights[1]
+
+    @discriminator_weight.setter
+    def discriminator_weight(self, weight: float) -> None:
+        self._weights = self._weights[0], weight
+        self.criterion = self._formula()
+
+    def _formula(self) -> Criterion:
+        uncertainty, critic = Rank(self._uncertainty), Rank(HeadScore("discriminator"))
+        return self._weights[0] * uncertainty + self._weights[1] * critic

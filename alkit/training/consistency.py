@@ -1,4 +1,4 @@
-"""Consistency training (FixMatch): confident guesses serve as labels of strongly augmented views."""
+"""Consistency training (FixMatch): confident guesses become labels of strongly augmented views."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class FixMatchClassifier(Classifier):
 
     Source: Sohn et al. 2020, "FixMatch: simplifying semi-supervised learning with consistency and
     confidence", algorithm 1. Two deviations: q comes from a separate pass, in training mode, so
-    that no gradient is computed for it; the other two parts share one pass, and so the statistics
-    of BatchNorm.
+    that no gradient is computed for it; the other two parts share one pass and therefore the
+    statistics of BatchNorm.
 
     Pseudo-labels exist for one step and never enter the pool. In addition to the loss on the
     annotated samples (``train_loss``) and the metrics, it logs ``train_consistency_loss`` and

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache, wraps
 from importlib.metadata import entry_points
+from operator import attrgetter
 from typing import Any
 
 import lightning as L
@@ -147,20 +148,18 @@ class RunningHook:
             wrapper.module.__dict__["_current_fx_name"] = name  # past nn.Module, which is slow
 
 
-class FromModule:
-    """Descriptor for a hook that is the hook of ``self.module``.
+def past_modules(self: L.LightningModule, name: str, value: Any) -> None:
+    """``__setattr__`` that sets ``_current_fx_name`` past nn.Module's, which is slow."""
+    if name == "_current_fx_name":
+        object.__setattr__(self, name, value)
+    else:
+        L.LightningModule.__setattr__(self, name, value)
+
+
+def from_module(name: str) -> Any:
+    """A hook that is the hook of ``self.module``.
 
     Lightning 2.6 compares the code of a hook with its own to see if it is overridden, so a method
     that calls the module's would count as overridden where the module's is not.
     """
-
-    def __set_name__(self, owner: type[L.LightningModule], name: str) -> None:
-        self._name = name
-
-    def __get__(self, wrapper: Any, owner: type | None = None) -> Any:
-        return self if wrapper is None else getattr(wrapper.module, self._name)
-
-
-def from_module() -> Any:
-    """A hook that is the hook of ``self.module``, typed as whatever Lightning's own is."""
-    return FromModule()
+    return property(attrgetter(f"module.{name}"))

@@ -151,7 +151,7 @@ def test_the_far_cluster_in_which_nothing_is_annotated_is_queried_first(quiet):
     strategy = adversarial(pool, uncertainty_weight=0.0, **options)
     strategy.fit(max_steps=50, **quiet)
     assert min(strategy.query(20)) >= 60
-    strategy.criterion = al.Margin()
+    strategy.discriminator_weight, strategy.uncertainty_weight = 0.0, 1.0
     assert min(strategy.query(20)) < 60
 
 

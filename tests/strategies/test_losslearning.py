@@ -165,7 +165,7 @@ def test_a_layer_that_is_not_used_is_named(pool):
         def forward(self, x):
             return self.used(x)
 
-    with pytest.raises(ModelOutputError, match="'idle' returned no tensor"):
+    with pytest.raises(ModelOutputError, match="'idle' did not return a tensor"):
         learner(Idle(), pool, layers=["idle"])
 
 

@@ -177,14 +177,14 @@ def test_it_keeps_the_laws_of_strategies():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"threshold": 1.0}, "threshold is the least probability"),
-        ({"threshold": -0.1}, "threshold is the least probability"),
-        ({"threshold": float("nan")}, "threshold is the least probability"),
+        ({"threshold": 1.0}, "threshold, the smallest probability"),
+        ({"threshold": -0.1}, "threshold, the smallest probability"),
+        ({"threshold": float("nan")}, "threshold, the smallest probability"),
         ({"unlabeled_weight": -1.0}, "unlabeled_weight"),
         ({"unlabeled_weight": float("inf")}, "unlabeled_weight"),
         ({"unlabeled_batch_size": 0}, "unlabeled_batch_size"),
         ({"weak": None}, "weak must be a function"),
-        ({"loss": nn.MSELoss()}, "the loss of a regression"),
+        ({"loss": nn.MSELoss()}, "is a regression loss"),
     ],
 )
 def test_options_that_cannot_be_right_are_refused(net, pool, options, message):

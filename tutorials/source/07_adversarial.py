@@ -295,7 +295,7 @@ assert losses[1] > 10 * losses[0]
 
 # %%
 strategy = start(0, adversarial_weight=0.01)
-print(strategy.acquisition)
+print(strategy.criterion)
 
 # %% [markdown]
 # By default the uncertainty decides, and the critic chooses among candidates of about the same
