@@ -112,9 +112,9 @@ class Points:
 
     def equals(self, other: Points) -> Tensor:
         """``(N,)`` mask of the points that equal this one. Cost: O(N D)."""
-        if len(self.factors) > 1:
-            return self._raw_apart(other) == 0
-        return (self.factors[0] - other.factors[0]).abs_().amax(1) == 0
+        if len(self.factors) == 1:
+            return (self.factors[0] - other.factors[0]).abs_().amax(1) == 0
+        return self._raw_apart(other) == 0
 
     def apart(self, others: Points) -> Tensor:
         """``(N,)`` float64 distances row by row, to the same number of others or to one.
