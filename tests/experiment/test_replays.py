@@ -7,8 +7,8 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 import alkit as al
-from alkit.experiment import ceiling
 from alkit.errors import ConfigurationError
+from alkit.experiment import ceiling
 from alkit.reporting.result import Result
 
 

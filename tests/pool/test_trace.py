@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 import alkit as al
-from alkit.pool.trace import NBYTES, Watch, difference, scale_of, drawn, see
+from alkit.pool.trace import NBYTES, Watch, difference, drawn, scale_of, see
 
 
 def contents(seen):
