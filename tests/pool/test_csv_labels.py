@@ -1,0 +1,128 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import alkit as al
+from alkit.errors import ConfigurationError, LabelError, SampleIndexError
+from alkit.pool.csv_labels import read_labels
+
+
+@pytest.fixture
+def query():
+    return al.Query(
+        np.array([7, 2, 5]),
+        4,
+        scores=np.array([0.9, 0.123456789, -1.0]),
+        guesses=torch.tensor([1, 0, 1]),
+        why="TopK() of Margin()",
+        names=["a,b.png", 'c"d.png', "é.png"],
+    )
+
+
+@pytest.fixture
+def pool():
+    """Ten samples without any label."""
+    return al.ActiveLearningDataset(torch.arange(10.0))
+
+
+def fill(path, answers, *, out=None):
+    """Fill in labels by id, as a person does, and keep all else."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table["label"] = table["id"].map(answers).fillna("")
+    table.to_csv(out or path, index=False)
+
+
+def labels_of(pool):
+    return {int(i): pool[i][1] for i in pool.annotated_indices}
+
+
+# --- array-like -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("3", 3),
+        (" 3 ", 3),
+        ("3.0", 3),
+        ("-2", -2),
+        ("2.5", 2.5),
+        ("1e-3", 0.001),
+        ("cat", "cat"),
+        ("1_0", "1_0"),
+        ("a b", "a b"),
+    ],
+)
+def test_numbers_become_numbers_and_text_stays_text(text, label, pool, tmp_path):
+    (tmp_path / "round.csv").write_text(f"id,label\n4,{text}\n")
+    pool.annotate(tmp_path / "round.csv")
+    assert labels_of(pool) == {4: label}
+    assert type(pool[4][1]) is type(label)
+
+
+def test_a_file_of_numbers_some_of_which_are_whole_is_a_file_of_floats(pool, tmp_path):
+    (tmp_path / "round.csv").write_text("id,label\n4,2\n5,2.5\n")
+    pool.annotate(tmp_path / "round.csv")
+    assert [type(label) for label in labels_of(pool).values()] == [float, float]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_byte_order_mark_blank_rows_and_other_columns_do_no_harm(newline, pool, tmp_path):
+    lines = ["label,by,id,round", "", "1,Ann,3,2", ",,,", "  ,Bob,4,2", "0,Bob,6,2", "", ""]
+    (tmp_path / "round.csv").write_bytes(newline.join(lines).encode("utf-8-sig"))
+    assert pool.annotate(tmp_path / "round.csv").tolist() == [3, 6]
+    assert labels_of(pool) == {3: 1, 6: 0}
+    assert set(pool.rounds[[3, 6]]) == {2}
+
+
+@pytest.mark.parametrize("rounds", [("1", "2"), ("", ""), ("x", "x"), ("-1", "-1"), ("²", "²")])
+def test_without_one_round_in_the_file_it_is_the_next(rounds, pool, tmp_path):
+    rows = "".join(f"{i},0,{round}\n" for i, round in enumerate(rounds))
+    (tmp_path / "round.csv").write_text("id,label,round\n" + rows, encoding="utf-8")
+    assert read_labels(tmp_path / "round.csv") == ([0, 1], [0, 0], None)
+    pool.annotate([9], [0], round=5)
+    pool.annotate(tmp_path / "round.csv")
+    assert set(pool.rounds[[0, 1]]) == {6}
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "says"),
+    [
+        ("", LabelError, "missing: id, label"),
+        ("id;label\n1;2\n", LabelError, "missing: id, label"),
+        ("id,answer\n1,2\n", LabelError, "missing: label"),
+        ("id,label\n1,0\nx,1\n", LabelError, "line 3: expected a dataset index as id, got 'x'"),
+        ("id,label\n1.5,0\n", LabelError, "got '1.5'"),
+        ("id,label\n-1,0\n", LabelError, "got '-1'"),
+        ("id,label\n,0\n", LabelError, "line 2: .* got ''"),
+        ("label,id\n3\n", LabelError, "line 2: .* got None"),
+        ("id,label\n1,nan\n", LabelError, "nan is not a label"),
+        ("id,label\n1,inf\n", LabelError, "inf is not a label"),
+        ("id,label\n1,0\n2,cat\n", LabelError, r"sample 2: .* kind int .* 'cat' \(str\)"),
+        ("id,label\n1,0\n10,1\n", SampleIndexError, "0 to 9, got 10"),
+        ("id,label\n1,0\n1,0\n", SampleIndexError, "sample 1 is given more than once"),
+        ("id,label,round\n1,0,99999999999\n", ConfigurationError, "round .* got 99999999999"),
+    ],
+)
+def test_a_file_that_cannot_be_right_says_so_and_changes_nothing(text, error, says, pool, tmp_path):
+    pool.annotate([9], [1])
+    before = pool.state_dict()
+    (tmp_path / "round.csv").write_text(text)
+    with pytest.raises(error, match=says):
+        pool.annotate(tmp_path / "round.csv")
+    assert pool.state_dict() == before
+    assert pool.undo().tolist() == [9]
+
+
+def test_a_file_in_another_encoding_says_so(pool, tmp_path):
+    (tmp_path / "round.csv").write_bytes("id,label\n1,é\n".encode("latin-1"))
+    with pytest.raises(LabelError, match="not UTF-8"):
+        pool.annotate(tmp_path / "round.csv")
+
+
+def test_a_file_and_labels_are_one_too_many(pool, tmp_path):
+    with pytest.raises(LabelError, match="not both"):
+        pool.annotate(tmp_path / "round.csv", [1])
+    with pytest.raises(FileNotFoundError):
+        pool.annotate(tmp_path / "absent.csv")
