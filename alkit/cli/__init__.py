@@ -7,8 +7,9 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from alkit.cli.names import DATASETS, NETWORKS, listed, parse, split
+from alkit.cli.names import DATASETS, KINDS, NETWORKS, parse, split
 from alkit.errors import AlkitError, ConfigurationError, likely
 
 
@@ -25,6 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("alkit: stopped.", file=sys.stderr)
         return 130
+
+
+_INDENT: dict[str, Any] = {
+    "initial_indent": "  ",
+    "subsequent_indent": "      ",
+    "break_on_hyphens": False,
+}
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -46,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=_Help,
         ).add_argument
 
-    names = textwrap.fill("; ".join(listed()), 76, initial_indent="  ", subsequent_indent="  ")
+    names = "\n".join(
+        textwrap.fill(f"{kind}: {', '.join(names)}", 78, **_INDENT) for kind, names in KINDS.items()
+    )
     _compare(
         command(
             "compare",

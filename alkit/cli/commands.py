@@ -6,7 +6,6 @@ import json
 import sys
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
 
 from alkit.errors import FolderError
 from alkit.evidence.records import PROTOCOL, Records
@@ -124,7 +123,7 @@ def _load_torch() -> None:
     torch.set_num_threads(1)  # these networks are small: threads would wait for each other
 
 
-def _show(result: Any, folder: Path) -> None:
+def _show(result: Records, folder: Path) -> None:
     """Write the figure and the page of what can be compared; print the table."""
     from alkit import plots
     from alkit.reporting.page import save

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,14 @@ ARMS = {
     **PARTS,
     **{spelled(name): f"alkit.strategies.papers.{name}" for name in PAPERS},
     **{name: f"alkit.strategies.{cls}" for name, cls in STRATEGIES.items()},
+}
+SPACES = ("features", "gradient-embedding", "probabilities")
+KINDS = {
+    "strategies": list(STRATEGIES),
+    "papers": list(map(spelled, PAPERS)),
+    "criteria": list(map(spelled, CRITERIA)),
+    "selectors": [name for name in map(spelled, SELECTORS) if name not in SPACES],
+    "spaces": list(SPACES),
 }
 SYMBOLS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -121,10 +129,9 @@ def build(node: ast.expr) -> Any:
     Raises:
         ConfigurationError: a strategy or paper where a part belongs, or another expression.
     """
-    if isinstance(node, ast.Name) or (
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    ):
-        name = _key(node if isinstance(node, ast.Name) else node.func)  # type: ignore[arg-type]
+    function = node.func if isinstance(node, ast.Call) else node
+    if isinstance(function, ast.Name):
+        name = _key(function)
         if name not in PARTS:
             raise ConfigurationError(f"{name} is a strategy: a criterion or selector belongs here.")
         args = map(build, node.args) if isinstance(node, ast.Call) else ()
@@ -145,14 +152,6 @@ def imported(path: str) -> Any:
     """Import what a dotted path stands for."""
     module, _, name = path.rpartition(".")
     return getattr(import_module(module), name)
-
-
-def listed() -> Iterator[str]:
-    """Yield the names by kind, for the help."""
-    yield f"strategies: {', '.join(STRATEGIES)}"
-    yield f"papers: {', '.join(map(spelled, PAPERS))}"
-    yield f"criteria: {', '.join(map(spelled, CRITERIA))}"
-    yield f"selectors: {', '.join(map(spelled, SELECTORS))}"
 
 
 def _key(name: ast.Name) -> str:
