@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -55,10 +55,7 @@ class Prediction:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise PredictionError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}.")
-        if self.outputs is None and self.features is None:
-            raise PredictionError("a prediction needs outputs (N, K, C) or features (N, D).")
-        rows = self.features if self.outputs is None else self.outputs
-        n = len(torch.as_tensor(rows))
+        n = len(torch.as_tensor(held_by(self)))
         if self.ids is None:
             self._set("ascending", True)
         self._set("ids", _checked_ids(self.ids, n))
@@ -69,7 +66,7 @@ class Prediction:
         if self.features is not None:
             self._set("features", self._checked_features(n))
 
-    def _set(self, name: str, value: Any) -> None:
+    def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
     def _check_values(self, outputs: Tensor) -> None:
@@ -159,8 +156,7 @@ class Prediction:
 
         A row-wise function gives the same result for any chunk size.
         """
-        held = self.features if self.outputs is None else self.outputs
-        rows = _rows_of_a_chunk(held)  # type: ignore[arg-type]  # one of them is set
+        rows = _rows_of_a_chunk(held_by(self))
         if len(self) <= rows:
             yield self
             return
@@ -183,6 +179,14 @@ class Prediction:
         return part
 
 
+def held_by(prediction: Prediction) -> Tensor:
+    """Return the outputs of a prediction, or its features if it has only these."""
+    held = prediction.features if prediction.outputs is None else prediction.outputs
+    if held is None:
+        raise PredictionError("a prediction needs outputs (N, K, C) or features (N, D).")
+    return held
+
+
 def _rows_of_a_chunk(held: Tensor) -> int:
     size = CACHE * torch.get_num_threads() if held.device.type == "cpu" else MEMORY
     return max(size // max(held[:1].numel(), 1), 1)
@@ -200,7 +204,7 @@ def _softmax(logits: Tensor) -> Tensor:
     return powers.div_(powers.sum(-1, keepdim=True))
 
 
-def _checked_ids(ids: Any, n: int) -> Tensor:
+def _checked_ids(ids: object, n: int) -> Tensor:
     if ids is None:
         return torch.arange(n)
     ids = torch.as_tensor(ids).detach()
@@ -215,7 +219,7 @@ def _checked_ids(ids: Any, n: int) -> Tensor:
     return ids
 
 
-def _checked_outputs(outputs: Any) -> Tensor:
+def _checked_outputs(outputs: object) -> Tensor:
     outputs = torch.as_tensor(outputs).detach()
     if outputs.ndim == 2:
         outputs = outputs[:, None, :]

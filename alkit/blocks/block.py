@@ -84,7 +84,7 @@ class Block(nn.Module):
     _path: str
     logs: Logs
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
         self = super().__new__(cls)
         self.__dict__.update(
             _arguments=(args, kwargs),  # constructor arguments, to run it again
@@ -101,7 +101,7 @@ class Block(nn.Module):
 
     # --- recipe -------------------------------------------------------------------------------
 
-    def configure(self, *path: Any, **kwargs: Any) -> Self:
+    def configure(self, *path: object, **kwargs: object) -> Self:
         """Change constructor arguments, or a child: `configure("blocks", 0, "activation", Tanh)`.
 
         `configure(name=value)` runs the constructor again with the changed arguments and then
@@ -201,7 +201,7 @@ class Block(nn.Module):
         """
         return predict(self, (x, *more), batch_size, device)
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: object) -> Any:
         """Select parts by name, index, slice, and `...` for any depth, before or after build.
 
         `block["blocks", :-1, "activation"]`, `block[..., "layer|pool"]`, `block["a, b"]`,

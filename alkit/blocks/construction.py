@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from torch import nn
 
 from alkit.initializers import run_initializer
 
-Block = Any  # an alkit Block; block.py imports this file
+if TYPE_CHECKING:  # block.py imports this file
+    from alkit.blocks.block import Block
 
 
 class Made(NamedTuple):
@@ -21,12 +22,12 @@ class Made(NamedTuple):
     module: nn.Module | None
 
 
-def is_block(module: Any) -> bool:
+def is_block(module: object) -> TypeGuard[Block]:
     """Return whether `module` is a block of any kind."""
     return hasattr(module, "_edits")
 
 
-def blocks_below(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def blocks_below(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, Block]]:
     """(path, block) of the nearest blocks below, through plain modules, in definition order."""
     for name, child in module._modules.items():
         if is_block(child):
@@ -103,7 +104,7 @@ def unmake(block: Block) -> None:
 class Logs(dict[str, Any]):
     """Outputs of the last call, by name; empty in copies and saved files."""
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[type[Logs], tuple[()]]:
         return Logs, ()
 
 
@@ -112,7 +113,7 @@ def log_output(logs: Logs, name: str, module: nn.Module) -> None:
     module.register_forward_hook(partial(_keep, logs, name))
 
 
-def _keep(logs: Logs, name: str, module: nn.Module, inputs: Any, output: Any) -> None:
+def _keep(logs: Logs, name: str, module: nn.Module, inputs: object, output: object) -> None:
     logs[name] = output
 
 

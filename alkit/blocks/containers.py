@@ -61,7 +61,7 @@ class LayerList(Block):
     def __iter__(self) -> Iterator[nn.Module]:
         return (child for _, child in self._filled())
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: object) -> Any:
         """One element by position, several by slice, or parts by name; see `Block.__getitem__`."""
         if isinstance(key, int):
             return self._modules[list(self._modules)[self._position(key)]]
@@ -136,7 +136,7 @@ class Sequential(LayerList):
         return x
 
 
-def _checked(module: Any) -> nn.Module:
+def _checked(module: object) -> nn.Module:
     if not isinstance(module, nn.Module):
         raise ConfigurationError(
             f"A part must be a block or an nn.Module, got {module!r}"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from torch import nn
 
 from alkit.blocks.containers import LayerList, Sequential
 from alkit.blocks.dense import Stack, class_name, fill
-from alkit.blocks.layer import Layer, as_layer, copied
+from alkit.blocks.layer import Layer, LayerLike, as_layer, copied
 
 
 class Conv2dBlock(Sequential):
@@ -29,7 +28,7 @@ class Conv2dBlock(Sequential):
         kernel_size: int = 3,
         stride: int = 1,
         padding: int = 0,
-        activation: Any = None,
+        activation: LayerLike = None,
     ) -> None:
         convolution = Layer(
             nn.Conv2d, in_channels, out_channels, kernel_size, stride=stride, padding=padding
@@ -60,8 +59,8 @@ class ConvolutionalNeuralNetwork(Stack):
         in_channels: int,
         hidden_channels: Sequence[int],
         out_channels: int,
-        out_activation: Any = None,
-        pool: Any = None,
+        out_activation: LayerLike = None,
+        pool: LayerLike = None,
     ) -> None:
         super().__init__()
         self.blocks = LayerList()

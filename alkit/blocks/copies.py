@@ -9,13 +9,14 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 
-def keep_shared(value: Any, memo: dict[int, Any]) -> None:
+def keep_shared(value: object, memo: dict[int, Any]) -> None:
     """Add to a deepcopy memo the objects within `value` that need special treatment.
 
     Data sets and loaders are shared; a `torch.Generator` is cloned in the same state.
     Cost: one walk over the attributes of `value`, its children and its containers.
     """
-    stack, seen = [value], set()
+    stack: list[object] = [value]
+    seen: set[int] = set()
     while stack:
         item = stack.pop()
         if isinstance(item, (Dataset, DataLoader)):

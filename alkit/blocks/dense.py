@@ -10,10 +10,10 @@ from torch import nn
 
 from alkit.blocks.block import Block
 from alkit.blocks.containers import LayerList, Sequential
-from alkit.blocks.layer import Layer, as_layer, slot
+from alkit.blocks.layer import Layer, LayerLike, as_layer, slot
 
 
-def fill(block: Sequential, layer: Layer, activation: Any, **channels: int) -> None:
+def fill(block: Sequential, layer: Layer, activation: LayerLike, **channels: int) -> None:
     """Fill a block with a layer and its companions: pool, layer, activation, normalization.
 
     Empty slots are absent from the built block. `normalization` receives the number of channels.
@@ -38,7 +38,7 @@ class LinearBlock(Sequential):
         activation: class, layer or module; None for no activation.
     """
 
-    def __init__(self, in_features: int, out_features: int, activation: Any = None) -> None:
+    def __init__(self, in_features: int, out_features: int, activation: LayerLike = None) -> None:
         super().__init__()
         fill(
             self,
@@ -107,7 +107,7 @@ class MultiLayerPerceptron(Stack):
         in_features: int,
         hidden_features: Sequence[int],
         out_features: int,
-        out_activation: Any = None,
+        out_activation: LayerLike = None,
         flatten_input: bool = True,
     ) -> None:
         super().__init__()

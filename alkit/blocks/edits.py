@@ -7,14 +7,15 @@ constructed from the same arguments; any further edits of the edited block are t
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from alkit.blocks.construction import blocks_below
 from alkit.errors import AlkitError, ConfigurationError, likely
 
-Block = Any  # an alkit Block; block.py imports this file
+if TYPE_CHECKING:  # block.py imports this file
+    from alkit.blocks.block import Block, Edit
 
 
 def reconstruct(block: Block, changes: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def _put_back(edited: Block, untouched: Block, fresh: Block, path: str) -> None:
             raise ConfigurationError(_misplaced(*orphan))
 
 
-def _first_edit(edited: Block, untouched: Block, path: str) -> tuple[str, Any] | None:
+def _first_edit(edited: Block, untouched: Block, path: str) -> tuple[str, Edit] | None:
     if len(edited._edits) > len(untouched._edits):
         return path, edited._edits[len(untouched._edits)]
     mates = dict(blocks_below(untouched))
@@ -94,7 +95,7 @@ def _untold(where: str) -> str:
     )
 
 
-def _misplaced(path: str, edit: Any) -> str:
+def _misplaced(path: str, edit: Edit) -> str:
     named = ", ".join(
         [*map(_short, edit.args), *(f"{k}={_short(v)}" for k, v in edit.kwargs.items())]
     )
@@ -104,5 +105,5 @@ def _misplaced(path: str, edit: Any) -> str:
     )
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return value.__name__ if isinstance(value, type) else repr(value).splitlines()[0]

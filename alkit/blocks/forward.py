@@ -13,6 +13,7 @@ from alkit.errors import ConfigurationError
 from alkit.eval_mode import evaluating
 
 Arrays: TypeAlias = "torch.Tensor | np.ndarray"
+Outputs: TypeAlias = "torch.Tensor | dict[Any, Outputs] | tuple[Outputs, ...]"
 
 
 def predict(
@@ -46,7 +47,7 @@ def predict(
     return _joined(outputs)
 
 
-def _to(output: Any, device: torch.device) -> Any:
+def _to(output: Outputs, device: torch.device) -> Outputs:
     if isinstance(output, torch.Tensor):
         return output.to(device)
     if isinstance(output, dict):
@@ -54,7 +55,7 @@ def _to(output: Any, device: torch.device) -> Any:
     return tuple(_to(value, device) for value in output)
 
 
-def _joined(outputs: list[Any]) -> Any:
+def _joined(outputs: list[Any]) -> Outputs:
     first = outputs[0]
     if isinstance(first, torch.Tensor):
         return torch.cat(outputs)

@@ -6,12 +6,15 @@ import inspect
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, Self, TypeAlias, TypeVar
 
 from torch import nn
 
 from alkit.blocks.block import Block, Edit
 from alkit.errors import ConfigurationError, close, likely
+
+LayerLike: TypeAlias = Callable[..., nn.Module] | nn.Module | None
+C = TypeVar("C")
 
 
 class Layer(Block):
@@ -27,10 +30,10 @@ class Layer(Block):
     """
 
     def __init__(
-        self, classtype: Callable[..., nn.Module] | None, *args: Any, **kwargs: Any
+        self, classtype: Callable[..., nn.Module] | None, *args: object, **kwargs: object
     ) -> None:
         super().__init__()
-        self.classtype: Any = _checked(classtype)
+        self.classtype = _checked(classtype)
         self.args, self.kwargs = _named(classtype, args, kwargs)
         self._spare: dict[str, Any] = {}  # used if the class has an argument of that name
 
@@ -109,14 +112,14 @@ class Layer(Block):
         return f"Layer({', '.join([_name(self.classtype), *map(repr, self.args), *named])})"
 
 
-def slot(**spare: Any) -> Layer:
+def slot(**spare: object) -> Layer:
     """An empty slot; the class that fills it receives those of `spare` that it accepts."""
     layer = Layer(None)
     layer._spare = spare
     return layer
 
 
-def as_layer(value: Any) -> nn.Module:
+def as_layer(value: LayerLike) -> nn.Module:
     """A layer for a class, an empty slot for None; layers and modules are returned unchanged."""
     return value if isinstance(value, nn.Module) else Layer(value)
 
@@ -128,7 +131,7 @@ def copied(layer: Layer) -> Layer:
     return copy
 
 
-def _checked(classtype: Any) -> Any:
+def _checked(classtype: C) -> C:
     if classtype is None or (callable(classtype) and not isinstance(classtype, nn.Module)):
         return classtype
     raise ConfigurationError(
@@ -165,14 +168,14 @@ def _named(
 
 
 @lru_cache(maxsize=512)
-def _signature(classtype: Any) -> tuple[inspect.Parameter, ...] | None:
+def _signature(classtype: Callable[..., object]) -> tuple[inspect.Parameter, ...] | None:
     try:
         return tuple(inspect.signature(classtype).parameters.values())
     except (TypeError, ValueError):
         return None
 
 
-def _parameters(classtype: Any) -> tuple[tuple[str, ...], bool]:
+def _parameters(classtype: Callable[..., object] | None) -> tuple[tuple[str, ...], bool]:
     """(names accepted as keywords, whether any other keyword is accepted too)."""
     if classtype is None:
         return (), False
@@ -183,7 +186,7 @@ def _parameters(classtype: Any) -> tuple[tuple[str, ...], bool]:
     return named, any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
-def _positional(classtype: Any) -> tuple[str, ...] | None:
+def _positional(classtype: Callable[..., object] | None) -> tuple[str, ...] | None:
     """Names of the positional arguments, or None if any of them has no name."""
     parameters = () if classtype is None else _signature(classtype)
     if parameters is None or any(
@@ -193,5 +196,5 @@ def _positional(classtype: Any) -> tuple[str, ...] | None:
     return tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
 
 
-def _name(classtype: Any) -> str:
+def _name(classtype: object) -> str:
     return "An empty slot" if classtype is None else getattr(classtype, "__name__", repr(classtype))

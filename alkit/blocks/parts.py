@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from alkit.blocks.construction import is_block
 from alkit.errors import BuiltError, ConfigurationError, SelectionError, likely
 from alkit.initializers import run_initializer
+
+if TYPE_CHECKING:  # block.py imports this file
+    from alkit.blocks.block import Block
 
 Part = tuple[str, nn.Module]  # (path, module)
 _EDITS = ("configure", "append", "prepend", "insert", "remove", "replace")
@@ -24,7 +28,7 @@ class Selection:
     empty selection raises `SelectionError`.
     """
 
-    def __init__(self, parts: Sequence[Part], root: Any = None) -> None:
+    def __init__(self, parts: Sequence[Part], root: Block | None = None) -> None:
         self._parts = list(parts)
         self._root = root  # the block that the paths start from
 
@@ -34,7 +38,7 @@ class Selection:
     def __iter__(self) -> Iterator[nn.Module]:
         return (module for _, module in self._parts)
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: object) -> Any:
         """One part by position, several by slice, or parts within these by name or `...`."""
         if isinstance(key, int):
             return self._parts[key][1]
@@ -78,7 +82,7 @@ class Selection:
         if not found:
             raise SelectionError(f"Nothing to {name}: the selection is empty.")
 
-        def edit(*args: Any, **kwargs: Any) -> Selection:
+        def edit(*args: object, **kwargs: object) -> Selection:
             for _, method in found:
                 own = [_own(arg) if len(found) > 1 else arg for arg in args]
                 method(*own, **kwargs)
@@ -103,8 +107,9 @@ class Selection:
         if not self._parts:
             raise SelectionError("Nothing to initialize: the selection is empty.")
         for path, part in self._parts:
-            if hasattr(part, "initialize"):
-                part.initialize(initializer)  # type: ignore[operator]
+            initialize = getattr(part, "initialize", None)
+            if initialize is not None:
+                initialize(initializer)
             else:
                 run_initializer(initializer, part.modules(), path)
         return self
@@ -140,12 +145,12 @@ class Selection:
         return Selection(parts, self._root)
 
 
-def select(root: nn.Module, keys: Sequence[Any]) -> Selection:
+def select(root: Block, keys: Sequence[object]) -> Selection:
     """The parts of `root` selected by `keys`; see `Block.__getitem__`."""
     return _select([("", root)], keys, root)
 
 
-def _select(parts: Sequence[Part], keys: Sequence[Any], root: Any) -> Selection:
+def _select(parts: Sequence[Part], keys: Sequence[object], root: Block | None) -> Selection:
     parts, anywhere = list(parts), False
     for key in keys:
         if key is Ellipsis:
@@ -176,7 +181,7 @@ def _select(parts: Sequence[Part], keys: Sequence[Any], root: Any) -> Selection:
     return Selection(list(dict.fromkeys(parts)), root)
 
 
-def _pick(group: list[Part], key: Any) -> list[Part]:
+def _pick(group: list[Part], key: str | int | slice | list[Any]) -> list[Part]:
     """Parts of one group that `key` selects: the children of a part, or all below after `...`."""
     if isinstance(key, int):
         return group[key:][:1] if -len(group) <= key else []
@@ -218,14 +223,15 @@ def _below(part: Part) -> Iterator[Part]:
         yield from _below(child)
 
 
-def _kind(part: Any) -> type:
+def _kind(part: object) -> type:
     kind = getattr(part, "classtype", None)
     return kind if isinstance(kind, type) else type(part)
 
 
-def _own(value: Any) -> Any:
-    unbuilt = isinstance(value, nn.Module) and getattr(value, "_built", None) is False
-    return value.new() if unbuilt else value  # type: ignore[operator]
+def _own(value: object) -> object:
+    if isinstance(value, nn.Module) and is_block(value) and value._built is False:
+        return value.new()
+    return value
 
 
 def _each(methods: list[Callable[..., Any]]) -> Callable[..., list[Any]]:

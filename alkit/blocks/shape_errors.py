@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from types import TracebackType
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import nn
@@ -56,7 +56,7 @@ def _innermost_call(traceback: TracebackType | None) -> tuple[nn.Module, str] | 
     return found
 
 
-def _shape(value: Any) -> str:
+def _shape(value: object) -> str:
     return str(tuple(value.shape)) if isinstance(value, torch.Tensor) else type(value).__name__
 
 

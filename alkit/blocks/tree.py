@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
+if TYPE_CHECKING:  # block.py imports this file
+    from alkit.blocks.block import Block
 
-def tree(block: Any) -> str:
+
+def tree(block: Block) -> str:
     """The block as torch prints modules, without empty slots and with unbuilt blocks marked."""
     lines = [block.extra_repr()] if block.extra_repr() else []
     for name, child in block._modules.items():

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
 from alkit.errors import AnswerError
 
 
-def numbers(found: Any, shape: tuple[int, ...], what: str = "the answer") -> np.ndarray:
+def numbers(found: object, shape: tuple[int, ...], what: str = "the answer") -> np.ndarray:
     """Convert the result of a student's function to an array, and check it.
 
     Raises AnswerError if the result is None, not numeric, of another shape, or not finite.

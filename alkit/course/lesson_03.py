@@ -85,7 +85,7 @@ def critic(answer: Callable[[], Any]) -> str:
     return "For such a critic, the gradient with respect to one sample is well defined."
 
 
-def _block(made: Any, built: bool) -> Block:
+def _block(made: object, built: bool) -> Block:
     """Check that the answer is a block that is built, or not built, as required."""
     if made is None:
         raise AnswerError("the answer is None: is a return statement missing?")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -110,7 +109,7 @@ def check_expected_cost(answer: Callable[[Tensor], Criterion]) -> str:
     if isinstance(answer, Criterion) or not callable(answer):
         raise AnswerError(f"expected a class, got {answer!r}: pass ExpectedCost itself.")
 
-    def given(p: Tensor, cost: Tensor) -> Any:
+    def given(p: Tensor, cost: Tensor) -> Tensor:
         return answer(cost).score(Prediction(p, kind="probabilities"))
 
     def likeliest(p: Tensor, cost: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +31,9 @@ def check_farthest_first(answer: Callable[[Tensor, int], Sequence[int]]) -> str:
     def given(points: Tensor, n: int) -> list[int]:
         return _distinct(answer(points, n), n)
 
-    def by(reduce: Callable[[Tensor], Tensor], pick: Callable[[Tensor], Tensor]) -> Any:
+    def by(
+        reduce: Callable[[Tensor], Tensor], pick: Callable[[Tensor], Tensor]
+    ) -> Callable[[Tensor, int], list[int]]:
         def picks(points: Tensor, n: int) -> list[int]:
             picked = [0]
             while len(picked) < n:
@@ -83,8 +84,8 @@ def check_apart(answer: Callable[[Tensor, Tensor, int, float], Sequence[int]]) -
             (rest if near else picked).append(k)
         return (picked + rest)[:n]
 
-    def last_only(*case: Any) -> list[int]:
-        return greedy(*case, back=1)
+    def last_only(scores: Tensor, points: Tensor, n: int, distance: float) -> list[int]:
+        return greedy(scores, points, n, distance, back=1)
 
     def top(scores: Tensor, points: Tensor, n: int, distance: float) -> list[int]:
         return scores.argsort(descending=True)[:n].tolist()
@@ -180,12 +181,12 @@ def _points(seed: int, spread: float = 1.0) -> Tensor:
     return torch.from_numpy(centers + spread * rng.normal(size=(60, 2)))
 
 
-def _check_is_function(answer: Any) -> None:
+def _check_is_function(answer: object) -> None:
     if not callable(answer):
         raise AnswerError(f"expected a function, got {answer!r}.")
 
 
-def _distinct(picked: Any, n: int) -> list[int]:
+def _distinct(picked: Sequence[int], n: int) -> list[int]:
     try:
         rows = [int(k) for k in picked]
     except (TypeError, ValueError, RuntimeError) as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -65,7 +64,7 @@ def check_bald(answer: Callable[[Tensor], Tensor]) -> str:
     return "BALD is the uncertainty of the committee minus the uncertainty of its members."
 
 
-def check_two_candidates(answer: Any) -> str:
+def check_two_candidates(answer: object) -> str:
     """Exercise 06-b: the same entropy, with no disagreement and with the most."""
     made = answer() if callable(answer) else answer
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -136,7 +135,7 @@ def check_slope_penalty(answer: Callable[[nn.Module, Tensor], Tensor]) -> str:
         (gradient,) = torch.autograd.grad(critics[which](points).sum(), points)
         return gradient
 
-    def given(which: int, points: Tensor) -> Any:
+    def given(which: int, points: Tensor) -> Tensor:
         made = answer(critics[which], points)
         return made.detach() if isinstance(made, Tensor) else made
 

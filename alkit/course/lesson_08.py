@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import lightning as L
@@ -119,7 +119,7 @@ class _Watched(L.LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self.net = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
-        nn.init.zeros_(self.net[1].weight)  # type: ignore[arg-type]
+        nn.init.zeros_(self.net.get_parameter("1.weight"))
         self.trained: list[Tensor] = []
         self.scored: list[Tensor] = []
 
@@ -127,7 +127,7 @@ class _Watched(L.LightningModule):
         (self.trained if self.training else self.scored).append(x.detach().clone())
         return self.net(x)
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> Tensor:
         x, y = batch
         return nn.functional.cross_entropy(self(x), y)
 
@@ -153,7 +153,7 @@ def check_training(answer: type[ActiveLearner]) -> str:
     if bool((nearest >= 40).any()):
         raise AnswerError("the model was trained on an unannotated sample.")
     _check_noise(seen - images[nearest], len(module.trained[0]))
-    if not bool(module.net[1].weight.any()):  # type: ignore[union-attr]
+    if not bool(module.net.get_parameter("1.weight").any()):
         raise AnswerError("the model has learned nothing: does training_step return the loss?")
     learner.query(4)
     if bool((_apart(torch.cat(module.scored), images).amin(1) > 1e-3).any()):

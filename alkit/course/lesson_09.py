@@ -75,11 +75,11 @@ def check_interval(answer: Callable[[Any, Any], Interval]) -> str:
     paired = interval()
 
     def welch(ours: np.ndarray, theirs: np.ndarray) -> Interval:
-        test: Any = stats.ttest_ind(ours, theirs, equal_var=False)
+        test = stats.ttest_ind(ours, theirs, equal_var=False)
         return tuple(test.confidence_interval())
 
     def pooled(ours: np.ndarray, theirs: np.ndarray) -> Interval:
-        test: Any = stats.ttest_ind(ours, theirs)
+        test = stats.ttest_ind(ours, theirs)
         return tuple(test.confidence_interval())
 
     def normal(z: float) -> Callable[..., Any]:
@@ -132,7 +132,7 @@ def check_beats(answer: Callable[[np.ndarray], Any]) -> str:
         return lambda values: np.array([[float(rule(a, b)) for b in values] for a in values])
 
     def p(a: np.ndarray, b: np.ndarray) -> float:
-        test: Any = stats.ttest_rel(a, b)
+        test = stats.ttest_rel(a, b)
         return 1.0 if a is b or np.array_equal(a, b) else test.pvalue
 
     def apart(a: np.ndarray, b: np.ndarray) -> float:

@@ -71,7 +71,9 @@ class Schedule(Criterion):
             weights are checked in the round that they are for).
     """
 
-    terms = ()  # type: ignore[assignment]
+    @property
+    def terms(self) -> tuple[Criterion, ...]:
+        return ()
 
     def __init__(self, weights: Sequence[float] | Callable[[int], float]) -> None:
         if not callable(weights):
@@ -97,7 +99,7 @@ class Schedule(Criterion):
         )
 
     @staticmethod
-    def _number(weight: Any) -> float:
+    def _number(weight: object) -> float:
         number = as_number(weight)
         if number is None:
             raise ConfigurationError(f"the weights of a Schedule are numbers, got {weight!r}.")
@@ -110,7 +112,9 @@ class Schedule(Criterion):
 class Number(Criterion):
     """A number in a formula: it has no term, and combines to itself."""
 
-    terms = ()  # type: ignore[assignment]
+    @property
+    def terms(self) -> tuple[Criterion, ...]:
+        return ()
 
     def __init__(self, value: float) -> None:
         self.value = value
@@ -174,15 +178,15 @@ class Operation(Composite):
         )
 
 
-def operation(symbol: str, left: Any, right: Any) -> Criterion:
+def operation(symbol: str, left: object, right: object) -> Criterion:
     """Return the formula of two operands; NotImplemented if one is not a criterion or number."""
-    operands = _as_operand(left), _as_operand(right)
-    if operands[0] is None or operands[1] is None:
+    first, second = _as_operand(left), _as_operand(right)
+    if first is None or second is None:
         return NotImplemented
-    return Operation(symbol, *operands)  # type: ignore[arg-type]
+    return Operation(symbol, first, second)
 
 
-def _as_operand(value: Any) -> Criterion | None:
+def _as_operand(value: object) -> Criterion | None:
     if isinstance(value, Criterion):
         return value
     number = as_number(value)

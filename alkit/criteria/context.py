@@ -32,7 +32,7 @@ class Context:
         """Random numbers for one purpose in this round; the same ones each time."""
         return np.random.default_rng(derive(self.seed, purpose, self.round))
 
-    def draw(self, n: int, purpose: str, samples: Any = None) -> Prediction:
+    def draw(self, n: int, purpose: str, samples: object = None) -> Prediction:
         """Predictions of at most ``n`` samples, drawn uniformly.
 
         Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -92,15 +92,15 @@ class Criterion:
     def term_scores(self, prediction: Prediction) -> list[Tensor]:
         """Checked scores ``(N,)`` of each term, computed in chunks of rows that fit the cache."""
         terms, start = self.terms, 0
-        columns: list[Tensor | None] = [None] * len(terms)
+        columns: dict[int, Tensor] = {}
         for chunk in prediction.chunks():
             for k, term in enumerate(terms):
                 if term.in_chunks or not start:
                     rows = chunk if term.in_chunks else prediction
                     scores = check_scores(term, term.score(rows), rows)
-                    columns[k] = _written(columns[k], scores, start, len(prediction))
+                    columns[k] = _written(columns.get(k), scores, start, len(prediction))
             start += len(chunk)
-        return columns  # type: ignore[return-value]  # there is a chunk, also of no rows
+        return list(columns.values())  # there is a chunk, also of no rows
 
     def __call__(self, prediction: Prediction) -> Tensor:
         """Checked scores ``(N,)`` of the candidates, detached, on the prediction's device.
@@ -111,28 +111,28 @@ class Criterion:
         """
         return self.combine(*self.term_scores(prediction))
 
-    def __add__(self, other: Any) -> Criterion:
+    def __add__(self, other: object) -> Criterion:
         return self._operation("+", self, other)
 
-    def __radd__(self, other: Any) -> Criterion:
+    def __radd__(self, other: object) -> Criterion:
         return self._operation("+", other, self)
 
-    def __sub__(self, other: Any) -> Criterion:
+    def __sub__(self, other: object) -> Criterion:
         return self._operation("-", self, other)
 
-    def __rsub__(self, other: Any) -> Criterion:
+    def __rsub__(self, other: object) -> Criterion:
         return self._operation("-", other, self)
 
-    def __mul__(self, other: Any) -> Criterion:
+    def __mul__(self, other: object) -> Criterion:
         return self._operation("*", self, other)
 
-    def __rmul__(self, other: Any) -> Criterion:
+    def __rmul__(self, other: object) -> Criterion:
         return self._operation("*", other, self)
 
-    def __truediv__(self, other: Any) -> Criterion:
+    def __truediv__(self, other: object) -> Criterion:
         return self._operation("/", self, other)
 
-    def __rtruediv__(self, other: Any) -> Criterion:
+    def __rtruediv__(self, other: object) -> Criterion:
         return self._operation("/", other, self)
 
     def __neg__(self) -> Criterion:
@@ -192,7 +192,7 @@ class Composite(Criterion):
         return f"{type(self).__name__}({', '.join(map(repr, self.parts))})"
 
 
-def as_number(value: Any) -> float | None:
+def as_number(value: object) -> float | None:
     """Convert a Python, numpy or torch scalar to a Python number; None for anything else.
 
     Raises:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sized
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -50,7 +50,7 @@ class EPIG(Criterion):
 
     disagreement = True
 
-    def __init__(self, targets: Any = "unannotated", num_targets: int = 200) -> None:
+    def __init__(self, targets: object = "unannotated", num_targets: int = 200) -> None:
         if isinstance(num_targets, bool) or not isinstance(num_targets, int) or num_targets < 1:
             raise ConfigurationError(
                 f"num_targets must be an integer of at least 1, got {num_targets!r}."
@@ -65,7 +65,7 @@ class EPIG(Criterion):
         self.num_targets = num_targets
         self.samples = None if known or default else targets
         self.targets: Tensor | None = None
-        if known:
+        if isinstance(targets, Prediction):
             self.targets = targets.probabilities
             self._certain = entropy(targets.mean_probabilities.double()).mean()
 
@@ -100,11 +100,11 @@ class EPIG(Criterion):
         return f"EPIG({'' if self.samples is None else type(self.samples).__name__})"
 
 
-def _is_default(targets: Any) -> bool:
+def _is_default(targets: object) -> bool:
     return isinstance(targets, str) and targets == "unannotated"
 
 
-def _is_dataset(targets: Any) -> bool:
+def _is_dataset(targets: object) -> TypeGuard[Sized]:
     parts = ("__len__", "__getitem__")
     plain = isinstance(targets, str | Tensor | np.ndarray)  # inputs or probabilities: unclear
     return not plain and all(hasattr(targets, part) for part in parts)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from alkit.errors import ConfigurationError, LabelError
@@ -57,7 +57,7 @@ class Temperature:
         return replace(prediction, outputs=logs, kind="log_probabilities")
 
 
-def fit_temperature(prediction: Prediction, labels: Any) -> Temperature:
+def fit_temperature(prediction: Prediction, labels: ArrayLike | Tensor) -> Temperature:
     """Fit the temperature that maximizes the likelihood of held-out labels.
 
         temperature = al.fit_temperature(prediction_of_held_out, labels)
@@ -97,7 +97,7 @@ def fit_temperature(prediction: Prediction, labels: Any) -> Temperature:
     return Temperature(fitted.value, before, after, len(y))
 
 
-def _checked(labels: Any, prediction: Prediction) -> Tensor:
+def _checked(labels: ArrayLike | Tensor, prediction: Prediction) -> Tensor:
     p = prediction.mean_probabilities
     y = torch.as_tensor(labels)
     if not len(p) or y.shape != (len(p),) or y.is_floating_point() or y.dtype == torch.bool:

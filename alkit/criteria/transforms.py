@@ -35,13 +35,14 @@ class Rank(Transform):
     Cost: O(N log N).
     """
 
-    def apply(self, scores: Tensor) -> Tensor:  # type: ignore[override]
-        _, group, counts = scores.unique(return_inverse=True, return_counts=True)
+    def apply(self, *scores: Tensor) -> Tensor:
+        (column,) = scores
+        _, group, counts = column.unique(return_inverse=True, return_counts=True)
         below = counts.cumsum(0) - counts
         positions = below.double() + (counts - 1).double() / 2
-        if len(scores) < 2:
-            return scores.new_full(scores.shape, 0.5)
-        return (positions / (len(scores) - 1)).to(scores.dtype)[group]
+        if len(column) < 2:
+            return column.new_full(column.shape, 0.5)
+        return (positions / (len(column) - 1)).to(column.dtype)[group]
 
 
 class MinMax(Transform):
@@ -51,8 +52,9 @@ class MinMax(Transform):
     rows. Cost: O(N).
     """
 
-    def apply(self, scores: Tensor) -> Tensor:  # type: ignore[override]
-        return _to_unit_interval(scores).to(scores.dtype)
+    def apply(self, *scores: Tensor) -> Tensor:
+        (column,) = scores
+        return _to_unit_interval(column).to(column.dtype)
 
 
 class ZScore(Transform):
@@ -61,11 +63,12 @@ class ZScore(Transform):
     Scores that are all equal become zeros. No unit, no bounds. Depends on other rows. Cost: O(N).
     """
 
-    def apply(self, scores: Tensor) -> Tensor:  # type: ignore[override]
-        unit = _to_unit_interval(scores)  # same z-scores, and no square overflows or underflows
+    def apply(self, *scores: Tensor) -> Tensor:
+        (column,) = scores
+        unit = _to_unit_interval(column)  # same z-scores, and no square overflows or underflows
         centered = unit - unit.mean()
         deviation = centered.square().mean().sqrt()
-        return (centered / deviation if deviation > 0 else centered).to(scores.dtype)
+        return (centered / deviation if deviation > 0 else centered).to(column.dtype)
 
 
 def _to_unit_interval(scores: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from alkit.criteria import needs
 from alkit.criteria.criterion import Criterion, as_number
 from alkit.criteria.reductions import entropy, largest, top_two
 from alkit.errors import ConfigurationError
-from alkit.prediction import Prediction
+from alkit.prediction import Prediction, held_by
 
 
 class Margin(Criterion):
@@ -113,9 +113,9 @@ class Constant(Criterion):
         self.value = number
 
     def score(self, prediction: Prediction) -> Tensor:
-        held = prediction.features if prediction.outputs is None else prediction.outputs
-        dtype = torch.promote_types(held.dtype, torch.float32)  # type: ignore[union-attr]
-        return torch.full((len(prediction),), self.value, dtype=dtype, device=held.device)  # type: ignore[union-attr]
+        held = held_by(prediction)
+        dtype = torch.promote_types(held.dtype, torch.float32)
+        return torch.full((len(prediction),), self.value, dtype=dtype, device=held.device)
 
     def __repr__(self) -> str:
         return f"Constant({self.value!r})"

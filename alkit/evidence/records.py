@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -120,7 +121,7 @@ class Records:
         return cls(in_order(rows, protocol), protocol)
 
 
-def main_metric(names: Any) -> str:
+def main_metric(names: Iterable[str]) -> str:
     """The first name that is a test metric and not a loss."""
     tests = [name for name in names if name.startswith("test") and "/" not in name]
     tests = [name for name in tests if "loss" not in name]

@@ -60,7 +60,7 @@ def _row(names: Sequence[str], cells: Sequence[str]) -> Row:
     return {n: _value(n, cell) for n, cell in zip(names, cells) if cell or n in kept}
 
 
-def _value(name: str, cell: str) -> Any:
+def _value(name: str, cell: str) -> str | list[int | float] | int | float:
     if name in TEXTS:
         return cell
     if name in LISTS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -122,7 +122,7 @@ def check_seeds(seeds: Iterable[Any]) -> list[int]:
     return [int(seed) for seed in seeds]
 
 
-def fingerprint(dataset: Any) -> str:
+def fingerprint(dataset: Sized) -> str:
     """Short hash of the dataset's size and some of its labels, to distinguish it from others."""
     n = len(dataset)
     some = np.unique(np.linspace(0, n - 1, min(n, LABELS)).astype(int))

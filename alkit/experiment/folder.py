@@ -74,7 +74,7 @@ class Folder:
         at = self.path / "trials" / f"{quote(name, safe=' ')}-{seed}"
         return self._files.setdefault(trial.key, StateFiles(at))
 
-    def open(self, states: Iterable[State], **protocol: Any) -> None:
+    def open(self, states: Iterable[State], **protocol: object) -> None:
         """Write the records of these states, and the protocol with further entries."""
         self.protocol.update(protocol)
         text = json.dumps(self.protocol, indent=2, default=str)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any
 
 import lightning as L
 import psutil
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from alkit.errors import AlkitError
 from alkit.prediction import OutputKind, Prediction
@@ -41,17 +41,21 @@ class Meter(L.Callback):
         """Share of correct predictions among the test samples of each class."""
         return {c: self.right.get(c, 0) / n for c, n in sorted(self.tested.items())}
 
-    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, *_: Any) -> None:
+    def on_train_batch_start(
+        self, trainer: object, module: object, batch: object, *_: object
+    ) -> None:
         self.samples_seen += samples_in(batch)
 
-    def on_test_start(self, trainer: Any, module: Any) -> None:
+    def on_test_start(self, trainer: object, module: nn.Module) -> None:
         inner = getattr(module, "module", module)
         self._hook = inner.register_forward_hook(lambda *call: self._outputs.append(call[-1]))
 
-    def on_test_end(self, *_: Any) -> None:
+    def on_test_end(self, *_: object) -> None:
         self._hook.remove()
 
-    def on_test_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, *_: Any):
+    def on_test_batch_end(
+        self, trainer: object, module: object, outputs: object, batch: object, *_: object
+    ) -> None:
         outputs, self._outputs = self._outputs, []
         if len(outputs) != 1 or self.kind == "values":
             return
@@ -68,7 +72,7 @@ class Meter(L.Callback):
                 counts[c] = counts.get(c, 0) + n
 
 
-def samples_in(batch: Any) -> int:
+def samples_in(batch: object) -> int:
     """Number of samples in a batch, annotated and unannotated ones together."""
     if isinstance(batch, Mapping):
         parts = list(batch.values())
@@ -77,7 +81,7 @@ def samples_in(batch: Any) -> int:
         return len(batch) if batch.ndim else 1
     if isinstance(batch, list | tuple) and batch:
         return samples_in(batch[0])
-    return len(batch) if hasattr(batch, "__len__") else 0
+    return len(batch) if isinstance(batch, Sized) else 0
 
 
 def peak_memory_mb() -> float:

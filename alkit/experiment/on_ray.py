@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from alkit.errors import ConfigurationError
@@ -30,7 +31,7 @@ def on_ray(
         gpus: GPUs that a trial reserves.
     """
     try:
-        ray: Any = import_module("ray")
+        ray = import_module("ray")
     except ImportError as error:
         raise ConfigurationError("executor=\"ray\" needs Ray: pip install 'alkit[ray]'.") from error
     ours = not ray.is_initialized()
@@ -80,12 +81,12 @@ def on_ray(
             ray.shutdown()
 
 
-def _work(trial: Trial, dataset: Any, state: State | None, cpus: int) -> Iterator[State]:
+def _work(trial: Trial, dataset: object, state: State | None, cpus: int) -> Iterator[State]:
     with threads(cpus):
         yield from replace(trial, dataset=dataset).run(state)
 
 
-def _check_resources(ray: Any, cpus: int, gpus: float) -> None:
+def _check_resources(ray: ModuleType, cpus: int, gpus: float) -> None:
     there = ray.cluster_resources()
     for name, needed in (("CPU", cpus), ("GPU", gpus)):
         if needed > there.get(name, 0):

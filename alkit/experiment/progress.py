@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from tqdm.auto import tqdm
 
@@ -25,7 +25,7 @@ class Progress:
 
     def __init__(self, total: int, done: int, rounds: int, metric: str | None, shown: bool) -> None:
         self._rounds, self._metric = rounds, metric
-        self._bar: Any = tqdm(
+        self._bar = tqdm(
             total=total, initial=done, disable=not shown, unit="round", dynamic_ncols=True
         )
 
@@ -33,7 +33,10 @@ class Progress:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: Any, where: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
     ) -> None:
         self._bar.close()
 

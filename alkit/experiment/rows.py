@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from alkit.evidence.records import main_metric
 from alkit.evidence.records_csv import Row
@@ -59,7 +60,7 @@ def classes_of(query: Query, pool: ActiveLearningDataset, meter: Meter) -> list[
     return np.bincount(labels, minlength=classes).tolist()
 
 
-def _plain(values: Any, kind: type) -> list[Any]:
+def _plain(values: ArrayLike | None, kind: type) -> list[Any]:
     """One number per pick; empty if there is none, or more than one."""
     array = np.asarray(values) if values is not None else np.empty(0)
     if array.ndim != 1 or (kind is int and array.dtype.kind not in "iub"):

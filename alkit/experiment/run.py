@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from alkit.errors import ConfigurationError, TrialError
 from alkit.evidence.records import in_order
@@ -27,7 +27,7 @@ def run(
     trials: Sequence[Trial],
     protocol: dict[str, Any],
     folder: str | Path | None,
-    executor: Any = None,
+    executor: Executor | Literal["ray"] | None = None,
     cpus: int = 1,
     gpus: float = 0,
     progress: bool = True,
@@ -79,7 +79,9 @@ def run(
     return result
 
 
-def ceiling_trials(factory: Factory, dataset: Any, seeds: Iterable[int], steps: int) -> list[Trial]:
+def ceiling_trials(
+    factory: Factory, dataset: Sized, seeds: Iterable[int], steps: int
+) -> list[Trial]:
     """Trials of one round on all labels."""
     plan = Plan(1, 1, len(dataset), steps)
     check_plan(plan, len(dataset))
@@ -100,7 +102,7 @@ def _events(
     trials: Sequence[Trial],
     states: Mapping[Key, State],
     store: Folder | None,
-    executor: Any,
+    executor: Executor | Literal["ray"] | None,
     cpus: int,
     gpus: float,
 ) -> Iterable[Event]:

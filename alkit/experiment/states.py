@@ -78,7 +78,7 @@ class StateFiles:
         self._weights = plain["weights"]
         return State(**{**plain, "weights": self._read_weights() if weights else None})
 
-    def _read_weights(self) -> Any:
+    def _read_weights(self) -> dict[str, dict[str, Any]] | None:
         if self._weights is None:
             return None
         path = self.folder / self._weights["file"]
@@ -103,5 +103,5 @@ def _packed(weights: dict[str, dict[str, Any]]) -> bytes:
     return packed.getvalue()
 
 
-def _checksum(plain: Any) -> str:
+def _checksum(plain: object) -> str:
     return hashlib.sha256(json.dumps(plain).encode()).hexdigest()

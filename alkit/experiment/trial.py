@@ -78,7 +78,7 @@ class Trial:
     name: str
     seed: int
     factory: Factory
-    dataset: Any
+    dataset: object
     plan: Plan
     events: str | None = None
 
@@ -115,8 +115,8 @@ class Trial:
                 board.logger.experiment.close()
             with _TURN:
                 strategy.reset_model()
-                if found is not None:
-                    strategy.val_pool.load_state_dict(found)  # type: ignore[union-attr]
+                if found is not None and strategy.val_pool is not None:
+                    strategy.val_pool.load_state_dict(found)
 
     def begin(self) -> ActiveLearner:
         """Create and build the strategy over a new pool with the initial set annotated.
@@ -188,7 +188,9 @@ def annotated_for_validation(strategy: ActiveLearner) -> int:
     return 0 if strategy.val_pool is None else strategy.val_pool.get_num_annotated()
 
 
-def _state_of(strategy: ActiveLearner, rows: list[Row], weights: Any = None) -> State:
+def _state_of(
+    strategy: ActiveLearner, rows: list[Row], weights: dict[str, Any] | None = None
+) -> State:
     validation = None if strategy.val_pool is None else strategy.val_pool.state_dict()
     return State(
         rows,

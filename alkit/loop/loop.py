@@ -87,7 +87,7 @@ class ActiveLearningLoop:
         self.oracle = oracle
         self.budget = {"max_steps": max_steps, "max_epochs": max_epochs}
         self.warm_start = warm_start
-        self.trainer = {"enable_progress_bar": False, **(trainer or {})}
+        self.trainer: dict[str, Any] = {"enable_progress_bar": False, **(trainer or {})}
         self.board = logger if isinstance(logger, Board) else Board(logger) if logger else None
 
     def __len__(self) -> int:
@@ -104,7 +104,7 @@ class ActiveLearningLoop:
         """Train on the annotated samples, and test."""
         strategy = self.strategy
         started = time.perf_counter()
-        strategy.fit(**self.budget, **self.trainer)  # type: ignore[arg-type]
+        strategy.fit(**self.budget, **self.trainer)
         trained = time.perf_counter()
         steps = strategy.trainer.global_step
         if self.board is not None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from lightning.pytorch.loggers import TensorBoardLogger
+from numpy.typing import ArrayLike
 
 from alkit.errors import ConfigurationError, MissingPackageError
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.query import Query
+from alkit.prediction import Prediction
 from alkit.strategies.learner import ActiveLearner
 from alkit.training.batches import split_batch
 
@@ -113,7 +115,7 @@ def check_installed() -> None:
         )
 
 
-def _predictions(strategy: ActiveLearner) -> Any:
+def _predictions(strategy: ActiveLearner) -> Generator[Prediction, None, None]:
     """Predictions of the model on the test data, batch by batch."""
     first = strategy.test_data[0]
     keys = [key for key in ("y", "label", "target") if isinstance(first, Mapping) and key in first]
@@ -121,7 +123,7 @@ def _predictions(strategy: ActiveLearner) -> Any:
     return strategy.predictions(pool, np.arange(len(pool)))
 
 
-def _classes(labels: Any) -> np.ndarray | None:
+def _classes(labels: ArrayLike | None) -> np.ndarray | None:
     """Labels as class numbers ``(N,)``, or None if they are not class numbers."""
     numbers = np.asarray(labels)
     fits = numbers.ndim == 1 and numbers.dtype.kind in "iub" and numbers.min(initial=0) >= 0

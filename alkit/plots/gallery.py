@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -18,9 +18,15 @@ GAP = 0.12  # between images, as a share of their width
 TEXT = 0.62  # height of the three lines under an image, as a share of its width
 
 
+class Items(Protocol):
+    """A dataset, or anything else that has an item for each number."""
+
+    def __getitem__(self, index: int, /) -> object: ...
+
+
 def gallery(
     queried: Query | Records,
-    dataset: Any,
+    dataset: Items,
     ax: Axes | None = None,
     *,
     strategy: str | None = None,
@@ -109,7 +115,7 @@ def _query(row: Row) -> Query:
     )
 
 
-def _item(dataset: Any, index: int) -> tuple[Any, Any]:
+def _item(dataset: Items, index: int) -> tuple[object, object]:
     item = dataset[index]
     if not isinstance(item, tuple | list):
         return item, None

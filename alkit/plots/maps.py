@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from alkit.errors import ConfigurationError
 from alkit.plots.style import COLORS, axes, bare
+from alkit.pool.query import Query
 from alkit.strategies.learner import ActiveLearner
 
 if TYPE_CHECKING:
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 MOST_TSNE = 3000  # samples; for more, t-SNE takes minutes and PCA seconds
 
 
-def pool_map(strategy: ActiveLearner, queried: Any = None, ax: Axes | None = None) -> Axes:
+def pool_map(
+    strategy: ActiveLearner, queried: Query | ArrayLike | None = None, ax: Axes | None = None
+) -> Axes:
     """Map of a strategy's pool in two dimensions, by the features of its model.
 
     Args:
@@ -41,9 +45,9 @@ def pool_map(strategy: ActiveLearner, queried: Any = None, ax: Axes | None = Non
 
 
 def embedding_map(
-    features: Any,
-    annotated: Any = (),
-    queried: Any = (),
+    features: ArrayLike,
+    annotated: ArrayLike = (),
+    queried: Query | ArrayLike = (),
     ax: Axes | None = None,
 ) -> Axes:
     """Map of samples in two dimensions: t-SNE for up to 3,000 samples, PCA for more.

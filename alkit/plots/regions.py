@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch.utils.data import TensorDataset
 
 from alkit.errors import ConfigurationError
 from alkit.plots.style import COLORS, MARKERS, axes, dress
 from alkit.pool import ActiveLearningDataset
+from alkit.pool.query import Query
 from alkit.strategies.learner import ActiveLearner
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class Regions:
     queried: np.ndarray
 
 
-def regions(strategy: ActiveLearner, queried: Any = ()) -> Regions:
+def regions(strategy: ActiveLearner, queried: Query | ArrayLike = ()) -> Regions:
     """Snapshot of a strategy's current predictions over the range of its pool; changes nothing.
 
     Keep one per round for ``decision_regions`` and ``animate_regions``.
@@ -164,6 +166,6 @@ def _middle(inside: np.ndarray) -> tuple[int, int]:
     """The grid point farthest from the border of its region."""
     from scipy.ndimage import distance_transform_edt
 
-    far = distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]  # type: ignore[index]
+    far = np.asarray(distance_transform_edt(np.pad(inside, 1)))[1:-1, 1:-1]
     row, column = np.unravel_index(far.argmax(), far.shape)
     return int(row), int(column)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +62,7 @@ def bare(ax: Axes, title: str = "") -> Axes:
     return ax
 
 
-def save(ax: Any, path: Any, dpi: int = 160, **options: Any) -> None:
+def save(ax: Any, path: str | os.PathLike[str] | IO[bytes], dpi: int = 160, **options: Any) -> None:
     """Write the figure of an Axes to a file, and close it."""
     figure = ax.figure
     figure.savefig(path, dpi=dpi, **options)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from alkit.errors import (
@@ -17,6 +18,8 @@ from alkit.errors import (
     SampleIndexError,
 )
 from alkit.pool.labels import ABSENT, in_form_of, plain
+
+Indices = ArrayLike | Tensor  # dataset indices: list, array, tensor, Query
 
 
 class Annotations:
@@ -43,7 +46,7 @@ class Annotations:
     def is_annotated(self, index: int) -> bool:
         return self.rounds.item(index) >= 0
 
-    def label(self, index: int, own: Any) -> Any:
+    def label(self, index: int, own: object) -> object:
         """Label of a sample: from outside, in the form of the dataset's; else the dataset's own."""
         label = self.labels.get(index, ABSENT)
         if label is not ABSENT:
@@ -56,7 +59,7 @@ class Annotations:
     def next_round(self) -> int:
         return int(self.rounds.max()) + 1
 
-    def change(self, ids: np.ndarray, rounds: Any, labels: list[Any] | None) -> None:
+    def change(self, ids: np.ndarray, rounds: ArrayLike, labels: list[Any] | None) -> None:
         """Set the round (one, or one each) and the outside labels of samples; can be undone."""
         if not len(ids):
             return
@@ -82,7 +85,7 @@ class Annotations:
         self._refresh()
         return ids
 
-    def check(self, indices: Any, *, annotated: bool | None = None) -> np.ndarray:
+    def check(self, indices: Indices, *, annotated: bool | None = None) -> np.ndarray:
         """Checked int64 dataset indices: distinct, in range, all (un)annotated if required."""
         if isinstance(indices, Tensor):
             indices = indices.detach().cpu().numpy()
@@ -151,14 +154,14 @@ class Annotations:
         self._refresh()
 
 
-def check_round(round: Any) -> int:
+def check_round(round: object) -> int:
     """Return ``round`` as an int of 0 or more that fits its 4 bytes, or raise an error."""
     if not _is_whole(round) or not 0 <= round < 2**31 - 1:
         raise ConfigurationError(f"a round must be a whole number of at least 0, got {round!r}.")
     return int(round)
 
 
-def check_query_size(n: Any, left: int) -> int:
+def check_query_size(n: object, left: int) -> int:
     """Return ``n`` as an int from 1 to the number of unannotated samples, or raise an error."""
     if not _is_whole(n):
         raise QuerySizeError(f"expected a whole number of samples to query, got {n!r}.")
@@ -169,5 +172,5 @@ def check_query_size(n: Any, left: int) -> int:
     return int(n)
 
 
-def _is_whole(number: Any) -> bool:
+def _is_whole(number: object) -> TypeGuard[int]:
     return isinstance(number, Integral) and not isinstance(number, bool)

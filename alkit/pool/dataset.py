@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import operator
-import os
 from collections.abc import Mapping, Sequence
 from functools import partial
+from os import PathLike
 from typing import Any
 
 import numpy as np
 from torch.utils.data import Dataset
 
 from alkit.errors import AnnotationError, ConfigurationError, LabelError, SampleIndexError
-from alkit.pool.annotations import Annotations, check_query_size, check_round
+from alkit.pool.annotations import Annotations, Indices, check_query_size, check_round
 from alkit.pool.csv_labels import read_labels
 from alkit.pool.labels import fitting_labels, label_kind, plain
 from alkit.pool.query import Query
@@ -32,12 +32,10 @@ class ActiveLearningDataset(Dataset):
             image, ...) or a dict.
         transform: function applied to ``x`` (or to the dict without its label) for training, after
             the dataset's own transform.
-        scoring_transform: function applied instead of ``transform`` when a sample is scored or
-            validated, so that the pool is never scored under augmentation. Default:
-            ``transform``.
+        scoring_transform: function applied instead of ``transform`` to score or validate a
+            sample, so that the pool is never scored under augmentation. Default: ``transform``.
         cache: True to keep decoded items of ``dataset`` in memory after the first read: up to
-            ``cache_nbytes`` bytes, as shown by ``repr(pool)``. Each loader worker has its own
-            cache.
+            ``cache_nbytes`` bytes, as shown by ``repr(pool)``. Each loader worker has its own.
         names: ``(N,)`` names of the samples for human readers; they appear in a saved query.
         label_key: the key of the label in dict items; None if dict items have no label.
 
@@ -47,7 +45,7 @@ class ActiveLearningDataset(Dataset):
 
     def __init__(
         self,
-        dataset: Any,
+        dataset: object,
         *,
         transform: Transform | None = None,
         scoring_transform: Transform | None = None,
@@ -56,7 +54,7 @@ class ActiveLearningDataset(Dataset):
         label_key: str | None = "label",
     ) -> None:
         self._samples = Samples(dataset, cache=cache, label_key=label_key)
-        self._known = Annotations(len(dataset))
+        self._known = Annotations(len(self._samples))
         self._transform = transform
         self._scoring_transform = transform if scoring_transform is None else scoring_transform
         if names is not None and len(names) != len(self):
@@ -94,7 +92,7 @@ class ActiveLearningDataset(Dataset):
         """Return the number of annotated samples."""
         return len(self._known.annotated)
 
-    def labels_of(self, indices: Any) -> list[Any]:
+    def labels_of(self, indices: Indices) -> list[Any]:
         """The labels of annotated samples as plain values; reads one item of the dataset each.
 
         Raises:
@@ -128,7 +126,7 @@ class ActiveLearningDataset(Dataset):
         """The unannotated samples as they are now, without a label. O(1)."""
         return self._view(self._known.unannotated, self._transform, False)
 
-    def view(self, indices: Any, *, labels: bool, scoring: bool = False) -> PoolView:
+    def view(self, indices: Indices, *, labels: bool, scoring: bool = False) -> PoolView:
         """The given samples, read lazily, with labels (all must be annotated) or without.
 
         ``scoring=True`` applies ``scoring_transform`` instead of the training transform.
@@ -141,7 +139,7 @@ class ActiveLearningDataset(Dataset):
         read, stack = (partial(how, transform, labels) for how in (self._read, self._stack))
         return PoolView(ids, read, stack)
 
-    def _read(self, transform: Transform | None, labels: bool, index: int) -> Any:
+    def _read(self, transform: Transform | None, labels: bool, index: int) -> object:
         if labels and not self._known.is_annotated(index):
             raise AnnotationError(f"sample {index} of this view is no longer annotated.")
         x, label = self._samples[index]
@@ -150,7 +148,7 @@ class ActiveLearningDataset(Dataset):
             return x
         return self._samples.join(x, self._known.label(index, label))
 
-    def _stack(self, transform: Transform | None, labels: bool, indices: np.ndarray) -> Any:
+    def _stack(self, transform: Transform | None, labels: bool, indices: np.ndarray) -> object:
         """A batch as a loader would collate it, if one read is enough; else None."""
         one_by_one = transform is not None or (labels and self._known.labels)
         if one_by_one or (labels and (self._known.rounds[indices] < 0).any()):
@@ -159,7 +157,9 @@ class ActiveLearningDataset(Dataset):
 
     # --- annotating ---------------------------------------------------------------------------
 
-    def annotate(self, indices: Any, labels: Any = None, *, round: int | None = None) -> np.ndarray:
+    def annotate(
+        self, indices: Indices | PathLike[str], labels: object = None, *, round: int | None = None
+    ) -> np.ndarray:
         """Mark samples as annotated, and return their dataset indices; changes all or none.
 
         Args:
@@ -176,7 +176,7 @@ class ActiveLearningDataset(Dataset):
             LabelError: labels have the wrong number or type, or neither the call nor the dataset
                 provides them.
         """
-        if isinstance(indices, str | os.PathLike):
+        if isinstance(indices, str | PathLike):
             if labels is not None:
                 raise LabelError("pass a file of labels, or indices and labels, not both.")
             indices, labels, file_round = read_labels(indices)
@@ -206,7 +206,7 @@ class ActiveLearningDataset(Dataset):
         rng = np.random.default_rng(seed)
         return self.annotate(rng.choice(self._known.unannotated, size=n, replace=False))
 
-    def relabel(self, indices: Any, labels: Any) -> np.ndarray:
+    def relabel(self, indices: Indices, labels: object) -> np.ndarray:
         """Change the labels of annotated samples, not their rounds, and return the indices."""
         ids = self._known.check(indices, annotated=True)
         labels = fitting_labels(labels, ids, self._kind)
@@ -217,7 +217,7 @@ class ActiveLearningDataset(Dataset):
         """Undo the last annotation or relabeling, and return the indices that it had changed."""
         return self._known.undo()
 
-    def _label(self, index: int) -> Any:
+    def _label(self, index: int) -> object:
         return self._known.label(index, self._samples[index][1])
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Set, Sized
+from collections.abc import Iterable, Mapping, Set, Sized
 from enum import Enum
 from typing import Any
 
@@ -20,17 +20,17 @@ class Absent(Enum):
     ABSENT = "no label"
 
 
-ABSENT: Any = Absent.ABSENT
+ABSENT = Absent.ABSENT
 
 
-def plain(label: Any) -> Any:
+def plain(label: object) -> Any:
     """Label in plain values (numbers, text, nested lists), which JSON and torch.save accept."""
     if isinstance(label, Tensor | np.ndarray | np.generic):
         return label.tolist()
     return [plain(part) for part in label] if isinstance(label, list | tuple) else label
 
 
-def label_kind(label: Any) -> str:
+def label_kind(label: object) -> str:
     """Kind of a label, in words, so that the labels of one pool can be compared.
 
     Raises:
@@ -56,7 +56,7 @@ def label_kind(label: Any) -> str:
     return kind
 
 
-def fitting_labels(labels: Any, ids: np.ndarray, known: str | None) -> list[Any]:
+def fitting_labels(labels: object, ids: np.ndarray, known: str | None) -> list[Any]:
     """Labels as plain values, one per index and all of one kind: ``known``, if it is not None.
 
     Integers are accepted among floats, and become floats.
@@ -64,26 +64,26 @@ def fitting_labels(labels: Any, ids: np.ndarray, known: str | None) -> list[Any]
     Raises:
         LabelError: a wrong number of labels, or a label of another kind, which the error names.
     """
-    labels = plain(labels)
-    if isinstance(labels, str | bytes | Mapping | Set) or not isinstance(labels, Sized):
-        raise LabelError(f"expected {len(ids)} labels, one per index, got {labels!r}.")
-    if len(labels) != len(ids):
-        raise LabelError(f"expected {len(ids)} labels, one per index, got {len(labels)}.")
-    labels = [plain(label) for label in labels]  # type: ignore[attr-defined]
-    kinds = [label_kind(label) for label in labels]
+    given: Iterable[object] = plain(labels)
+    if isinstance(given, str | bytes | Mapping | Set) or not isinstance(given, Sized):
+        raise LabelError(f"expected {len(ids)} labels, one per index, got {given!r}.")
+    if len(given) != len(ids):
+        raise LabelError(f"expected {len(ids)} labels, one per index, got {len(given)}.")
+    values = [plain(label) for label in given]
+    kinds = [label_kind(label) for label in values]
     expected = known or ("float" if "float" in kinds else "".join(kinds[:1]))
     for k, (index, kind) in enumerate(zip(ids.tolist(), kinds, strict=True)):
         if (kind, expected) == ("int", "float"):
-            labels[k] = float(labels[k])
+            values[k] = float(values[k])
         elif kind != expected:
             raise LabelError(
                 f"sample {index}: expected a label of kind {expected} like the others, "
-                f"got {labels[k]!r} ({kind})."
+                f"got {values[k]!r} ({kind})."
             )
-    return labels
+    return values
 
 
-def in_form_of(own: Any, label: Any) -> Any:
+def in_form_of(own: Any, label: object) -> Any:
     """Plain label in the form of the dataset's own, so that a batch can contain both.
 
     A tensor or array if ``own`` is one, with its dtype if that loses nothing (no fraction).

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,11 +14,18 @@ from torch.utils.data import (
     BatchSampler,
     DataLoader,
     Dataset,
-    Sampler,
     default_collate,
 )
 
 from alkit.pool.samples import PoolView
+
+
+class Order(Protocol):
+    """Order of samples, of a known length."""
+
+    def __iter__(self) -> Iterator[int]: ...
+
+    def __len__(self) -> int: ...
 
 
 class EvenBatches(BatchSampler):
@@ -35,9 +42,11 @@ class EvenBatches(BatchSampler):
             pass.
     """
 
+    sampler: Order
+
     def __init__(
         self,
-        sampler: Sampler[int],
+        sampler: Order,
         batch_size: int,
         drop_last: bool = False,
         length: int | None = None,
@@ -52,7 +61,7 @@ class EvenBatches(BatchSampler):
 
     def _pass(self) -> Iterator[list[int]]:
         # nothing is drawn before the first batch: Lightning starts passes that it does not use
-        order = np.fromiter(self.sampler, dtype=np.int64, count=len(self.sampler))  # type: ignore
+        order = np.fromiter(self.sampler, dtype=np.int64, count=len(self.sampler))
         if self.drop_last and len(order) >= self.batch_size:
             order = order[: len(order) // self.batch_size * self.batch_size]
         parts = math.ceil(len(order) / self.batch_size)
@@ -60,7 +69,7 @@ class EvenBatches(BatchSampler):
             yield part.tolist()
 
     def __len__(self) -> int:
-        full, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
+        full, rest = divmod(len(self.sampler), self.batch_size)
         one_pass = full + (rest > 0 and not (self.drop_last and full))
         return one_pass if self.length is None else self.length
 
@@ -68,7 +77,7 @@ class EvenBatches(BatchSampler):
 def train_loader(
     samples: Dataset,
     batch_size: int,
-    shuffled: Sampler[int],
+    shuffled: Order,
     length: int | None = None,
     *,
     drop_last: bool = False,
@@ -118,20 +127,20 @@ class _InOneRead(Dataset):
     def __len__(self) -> int:
         return len(self._view)
 
-    def __getitem__(self, position: int) -> Any:
+    def __getitem__(self, position: int) -> object:
         return self._view[position]
 
-    def __getitems__(self, positions: list[int]) -> Any:
+    def __getitems__(self, positions: list[int]) -> list[object] | _Stacked:
         batch = self._view.stacked(positions)
         return [self._view[k] for k in positions] if batch is None else _Stacked(batch)
 
 
 class _Stacked:
-    def __init__(self, batch: Any) -> None:
+    def __init__(self, batch: object) -> None:
         self.batch = batch
 
 
-def _collated(items: Any) -> Any:
+def _collated(items: list[object] | _Stacked) -> object:
     return items.batch if isinstance(items, _Stacked) else default_collate(items)
 
 

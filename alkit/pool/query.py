@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from alkit.pool.trace import Trace
 
@@ -63,7 +64,7 @@ class Query:
         picked = self.indices[key]
         return int(picked) if np.ndim(picked) == 0 else picked
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.indices, dtype=dtype)
 
     def __repr__(self) -> str:

@@ -73,7 +73,7 @@ class Samples:
         """State without cached items: a copy, or a worker of a loader, starts its own cache."""
         return {**self.__dict__, "_cache": None if self._cache is None else {}}
 
-    def _split(self, index: int, item: Any) -> tuple[Any, Any]:
+    def _split(self, index: int, item: object) -> tuple[Any, Any]:
         if isinstance(item, (tuple, list)):
             if len(item) == 2:
                 return item[0], ABSENT if item[1] is None else item[1]
@@ -99,7 +99,7 @@ class Samples:
         x = {name: value for name, value in item.items() if name != key}
         return x, ABSENT if item[key] is None else item[key]
 
-    def stacked(self, indices: np.ndarray, labels: bool) -> Any:
+    def stacked(self, indices: np.ndarray, labels: bool) -> object:
         """Batch of inputs, with or without labels, as a loader would collate it, in one read.
 
         None if the items must be read one by one.
@@ -113,14 +113,14 @@ class Samples:
         read = [tensor[rows.to(tensor.device)] for tensor in tensors]
         return read if labels else read[0]
 
-    def _collated(self, items: list[tuple[Any, Any]], labels: bool) -> Any:
+    def _collated(self, items: list[tuple[Any, Any]], labels: bool) -> object:
         if not labels:
             return default_collate([x for x, _ in items])
         if any(label is ABSENT for _, label in items):
             return None
         return default_collate([self.join(x, label) for x, label in items])
 
-    def join(self, x: Any, label: Any) -> Any:
+    def join(self, x: object, label: object) -> object:
         """Combine input and label in the form of the items: a pair, or a dict."""
         return {**x, self.label_key or "label": label} if isinstance(x, dict) else (x, label)
 
@@ -130,7 +130,7 @@ class Samples:
         return 0 if self._cache is None else _nbytes(self[0][0]) * len(self)
 
 
-def _reads_at_once(dataset: Any) -> bool:
+def _reads_at_once(dataset: object) -> bool:
     """Return True if ``__getitems__`` exists and no subclass overrides ``__getitem__`` alone.
 
     A Subset passes both on to its dataset.
@@ -178,5 +178,5 @@ class PoolView(Dataset):
     def __getitem__(self, position: int) -> Any:
         return self._read(self.indices.item(position))
 
-    def stacked(self, positions: list[int]) -> Any:
+    def stacked(self, positions: list[int]) -> object:
         return self._stack(self.indices[positions])

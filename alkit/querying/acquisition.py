@@ -186,7 +186,11 @@ class Acquisition:
         return f"{type(self).__name__}({self.criterion!r}, {self.selector!r})"
 
 
-def as_acquisition(acquisition: Any, criterion: Any = None, selector: Any = None) -> Acquisition:
+def as_acquisition(
+    acquisition: object,
+    criterion: Criterion | ScoreFunction | None = None,
+    selector: Selector | Callable[..., Any] | None = None,
+) -> Acquisition:
     """Return the acquisition, or build one of a criterion and a selector.
 
     Raises:

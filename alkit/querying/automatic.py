@@ -148,8 +148,10 @@ def _drop(context: PoolContext, round: int) -> float | None:
     rows = drawn(len(left), derive(context.seed, "coverage", context.round)).sort().values
     ours, theirs = (context.predict(ids, keep={"features"}) for ids in (left[rows.numpy()], known))
     points, centers = Features(normalize=True)(Candidates(prediction=ours, annotated=theirs))
-    former = points.nearest(centers[before.to(points.device)]).mean()  # type: ignore[index]
-    latter = points.nearest(centers).mean()  # type: ignore[arg-type]
+    if centers is None:  # never: there are annotated samples
+        return None
+    former = points.nearest(centers[before.to(points.device)]).mean()
+    latter = points.nearest(centers).mean()
     return float(1 - latter / former) if former > 0 else 0.0
 
 

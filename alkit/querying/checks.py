@@ -11,11 +11,12 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from alkit.errors import ConfigurationError, PicksError, SampleIndexError
 from alkit.pool import ActiveLearningDataset
+from alkit.pool.annotations import Indices
 from alkit.selectors import Selector
 from alkit.selectors.candidates import HOW_TO_GET_FEATURES
 
 
-def check_arguments(module: Any, train_pool: Any, val_pool: Any, val_share: float) -> None:
+def check_arguments(module: object, train_pool: object, val_pool: object, val_share: float) -> None:
     """Raise a ConfigurationError for arguments that do not make a learner."""
     if not isinstance(module, L.LightningModule):
         raise ConfigurationError(
@@ -49,7 +50,7 @@ def check_features(selector: Selector, path: str | None) -> None:
         )
 
 
-def checked_picks(picks: Any, n: int, pool: ActiveLearningDataset) -> np.ndarray:
+def checked_picks(picks: Indices, n: int, pool: ActiveLearningDataset) -> np.ndarray:
     """Return picks of ``query_strategy`` as exactly n distinct, unannotated dataset indices.
 
     Raises:

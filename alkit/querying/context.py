@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Set
+from collections.abc import Generator, Iterator, Sequence, Set
 from contextlib import closing, contextmanager
 from typing import Any, Protocol
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from alkit.criteria import Context
 from alkit.errors import ConfigurationError
 from alkit.pool import ActiveLearningDataset
+from alkit.pool.annotations import Indices
 from alkit.prediction import Prediction
 from alkit.querying.gathered import gather
 from alkit.querying.monitor import Monitor
@@ -21,11 +22,13 @@ from alkit.querying.predictor import Predictor
 class Learner(Protocol):
     """Parts of a strategy that a query uses; see ``ActiveLearner``."""
 
-    module: Any
     predictor: Predictor
     train_pool: ActiveLearningDataset
     val_pool: ActiveLearningDataset | None
     seed: int
+
+    @property
+    def module(self) -> nn.Module: ...
 
     @property
     def monitor(self) -> Monitor: ...
@@ -34,7 +37,7 @@ class Learner(Protocol):
     def trained(self) -> bool: ...
 
     def predictions(
-        self, pool: ActiveLearningDataset, indices: Any
+        self, pool: ActiveLearningDataset, indices: Indices
     ) -> Generator[Prediction, None, None]: ...
 
 
@@ -53,7 +56,7 @@ class PoolContext(Context):
 
     @contextmanager
     def stream(
-        self, ids: Any, pool: ActiveLearningDataset | None = None
+        self, ids: Indices, pool: ActiveLearningDataset | None = None
     ) -> Iterator[Iterator[Prediction]]:
         """Predictions of some samples, batch by batch, in eval mode until the block ends."""
         with closing(self.learner.predictions(pool or self.pool, ids)) as predictions:
@@ -61,7 +64,7 @@ class PoolContext(Context):
 
     def predict(
         self,
-        ids: Any,
+        ids: Sequence[int] | np.ndarray | Tensor,
         pool: ActiveLearningDataset | None = None,
         keep: Set[str] = frozenset({"outputs"}),
     ) -> Prediction:
@@ -77,7 +80,7 @@ class PoolContext(Context):
         with self.stream(ids, pool) as predictions:
             return gather(predictions, len(ids), keep=keep).prediction  # type: ignore[return-value]
 
-    def draw(self, n: int, purpose: str, samples: Any = None) -> Prediction:
+    def draw(self, n: int, purpose: str, samples: object = None) -> Prediction:
         pool = self.pool
         if samples is not None:
             known = isinstance(samples, ActiveLearningDataset)
@@ -108,5 +111,5 @@ class PoolContext(Context):
 
     def weights(self) -> list[int]:
         """Version of each parameter and buffer, which every change in place counts up."""
-        module: nn.Module = self.learner.module
+        module = self.learner.module
         return [id(t) + t._version for t in (*module.parameters(), *module.buffers())]

@@ -12,7 +12,7 @@ from torch import Tensor
 from alkit.criteria import Criterion, check_scores
 from alkit.hardware import check_memory
 from alkit.pool.trace import Seen, Watch
-from alkit.prediction import Prediction
+from alkit.prediction import OutputKind, Prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,8 @@ def gather(
     ids: list[Tensor] = []
     columns: list[list[Tensor]] = [[] for _ in terms]
     kept: dict[str, Tensor] = {}
-    kind, filled = "logits", 0
+    kind: OutputKind = "logits"
+    filled = 0
     guessed: list[Tensor] = []
     witness = None if watch is None else Watch(watch)
     for prediction in predictions:
@@ -95,7 +96,7 @@ def gather(
         if witness is not None:
             witness.look(prediction)
     joined = torch.cat(ids)
-    whole = Prediction(ids=joined, kind=kind, **kept) if kept else None  # type: ignore[arg-type]
+    whole = Prediction(kept.get("outputs"), joined, kind, kept.get("features")) if kept else None
     seen = Gathered(
         joined,
         [torch.cat(column) for column in columns],

@@ -77,7 +77,7 @@ class Predictor:
                 captured.clear()
                 yield self._prediction(outputs, ids, features)
 
-    def _input(self, batch: Any) -> Any:
+    def _input(self, batch: object) -> object:
         if isinstance(batch, Mapping):
             if callable(self.inputs):
                 return self.inputs(batch)
@@ -95,7 +95,7 @@ class Predictor:
         # for (x, y) items, a batch without labels is a tuple of one
         return batch if self.inputs is None else self._from_tuple((batch,))
 
-    def _from_tuple(self, batch: tuple[Any]) -> Any:
+    def _from_tuple(self, batch: tuple[object]) -> object:
         if callable(self.inputs):
             return self.inputs(batch)
         if self.inputs != 0:
@@ -105,7 +105,7 @@ class Predictor:
             )
         return batch[0]
 
-    def _prediction(self, outputs: Any, ids: Tensor, features: Tensor | None) -> Prediction:
+    def _prediction(self, outputs: object, ids: Tensor, features: Tensor | None) -> Prediction:
         if not isinstance(outputs, Tensor):
             raise ModelOutputError(
                 "expected the model to return one tensor (N, C) or (N, K, C), got "
@@ -135,10 +135,10 @@ class Predictor:
         layer = _part(module, "features", path)
         sampled = any(isinstance(part, MCDropout) for part in module.modules())
 
-        def capture(*call: Any) -> None:
+        def capture(_part: nn.Module, _inputs: object, output: Tensor) -> None:
             if not sampled:
                 captured.clear()  # keep the last output of a layer that is called several times
-            captured.append(call[-1].flatten(1))
+            captured.append(output.flatten(1))
 
         hook = layer.register_forward_hook(capture)
         try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from alkit.errors import ConfigurationError
 
@@ -67,8 +67,8 @@ class Risk:
 
 
 def estimate_risk(
-    losses: Any,
-    probabilities: Any,
+    losses: ArrayLike | torch.Tensor,
+    probabilities: ArrayLike | torch.Tensor | None,
     candidates: int,
     *,
     level: float = 0.9,
@@ -128,7 +128,13 @@ class Terms:
     unreachable: float
 
     @classmethod
-    def of(cls, losses: Any, probabilities: Any, candidates: int, unreachable: int = 0) -> Terms:
+    def of(
+        cls,
+        losses: ArrayLike | torch.Tensor,
+        probabilities: ArrayLike | torch.Tensor | None,
+        candidates: int,
+        unreachable: int = 0,
+    ) -> Terms:
         """Create the terms of a query; see ``estimate_risk``."""
         loss, q = _row("losses", losses), _row("probabilities", probabilities)
         total, picks = int(candidates), len(q)
@@ -186,7 +192,7 @@ def _wilson(share: float, spread: float, level: float) -> tuple[float, float]:
     return max(0.0, (middle - half) / (1 + square)), (middle + half) / (1 + square)
 
 
-def _row(name: str, values: Any) -> np.ndarray:
+def _row(name: str, values: ArrayLike | torch.Tensor | None) -> np.ndarray:
     values = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values
     try:
         row = np.asarray(values, dtype=np.float64)

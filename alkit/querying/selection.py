@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from alkit.criteria import Context, Criterion
@@ -22,11 +23,11 @@ from alkit.selectors import Candidates, Selector
 def select(
     n: int,
     *,
-    probabilities: Any = None,
-    embeddings: Any = None,
+    probabilities: ArrayLike | Tensor | None = None,
+    embeddings: ArrayLike | Tensor | None = None,
     prediction: Prediction | None = None,
-    annotated: Any = (),
-    labels: Any = None,
+    annotated: ArrayLike | Tensor = (),
+    labels: ArrayLike | Tensor | None = None,
     head: Callable[[Tensor], Tensor] | None = None,
     criterion: Criterion | Callable[[Prediction], Tensor] | None = None,
     selector: Selector | Callable[..., Any] | None = None,
@@ -101,11 +102,11 @@ def select(
     )
 
 
-def _tensor(rows: Any) -> Tensor | None:
+def _tensor(rows: ArrayLike | Tensor | None) -> Tensor | None:
     return None if rows is None else torch.as_tensor(rows)
 
 
-def _split(annotated: Any, total: int) -> tuple[Tensor, Tensor | slice]:
+def _split(annotated: ArrayLike | Tensor, total: int) -> tuple[Tensor, Tensor | slice]:
     """Split into the annotated rows as given and the others, ascending; on the CPU.
 
     The others are a slice, which copies nothing, where they are consecutive.

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import io
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING
 
 from alkit import plots
 from alkit.errors import ConfigurationError
 from alkit.evidence.records import Records
 from alkit.evidence.summary import Penalties, penalties, trials
 from alkit.plots.classes import class_counts
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 WIDTH = 4.6  # inches; on a phone, 10-point text is then as large as the text of the page
 
@@ -20,7 +23,7 @@ def figures(records: Records) -> list[str]:
     """Learning curves, labels needed and, where available, penalty matrix and queried classes."""
     import matplotlib.pyplot as plt
 
-    def panel(height: float) -> Any:
+    def panel(height: float) -> Axes:
         return plt.subplots(figsize=(WIDTH, height), layout="constrained")[1]
 
     names = ", ".join(records.strategies)
@@ -49,7 +52,7 @@ def _penalties(records: Records) -> Penalties | None:
     return penalties(records) if several else None
 
 
-def _figure(ax: Any, title: str, more: str) -> str:
+def _figure(ax: Axes, title: str, more: str) -> str:
     image = io.BytesIO()
     plots.save(ax, image, format="png", dpi=220)
     data = base64.b64encode(image.getvalue()).decode("ascii")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from alkit import plots
 from alkit.errors import MissingPackageError
@@ -13,6 +13,7 @@ from alkit.reporting.page import save
 from alkit.reporting.verdict import verdict
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from pandas import DataFrame
 
 
@@ -70,7 +71,7 @@ class Result(Records):
         """Return the trials that show a difference: ``alkit.evidence.summary.trials_needed``."""
         return summary.trials_needed(self, difference)
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the learning curves and return the Axes: ``alkit.plots.learning_curves``."""
         return plots.learning_curves(self, ax)
 

@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
 from alkit.errors import ConfigurationError
-from alkit.selectors.candidates import Candidates
+from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.dropquery import ROWS, logits_of
 from alkit.selectors.geometry.clustering import space_with_means
 from alkit.selectors.kmeans import medoids
@@ -68,10 +68,11 @@ class ALFAMix(Selector):
     def _flipped(self, candidates: Candidates) -> Tensor:
         """``(N,)`` mask of the candidates whose predicted class flips for any anchor."""
         features = candidates.features
-        head: Callable[[Tensor], Tensor] = candidates.head  # type: ignore[assignment]
-        if candidates.annotated is None or not len(candidates.annotated):
+        annotated = candidates.annotated
+        if annotated is None or not len(annotated):
             return torch.zeros(len(features), dtype=torch.bool)
-        anchors = _class_means(candidates.annotated.features, candidates.labels)  # type: ignore
+        head, labels = needed(candidates.head, "head"), needed(candidates.labels, "labels")
+        anchors = _class_means(needed(annotated.features, "features"), labels)
         reach = self.epsilon / features.shape[1] ** 0.5
         return torch.cat([_flips(head, block, anchors, reach) for block in features.split(ROWS)])
 

@@ -74,7 +74,8 @@ class BAIT(Selector):
         fisher = [information(*pair) for pair in zip(rows, p, strict=True)]
         prior = self.regularization * torch.eye(len(fisher[0])).to(fisher[0])
         prior = sum(fisher[1:], start=prior)
-        trace = Trace(rows[0], roots(p[0], self.classes), prior, sum(fisher))  # type: ignore
+        total = sum(fisher, start=fisher[0].new_zeros(()))
+        trace = Trace(rows[0], roots(p[0], self.classes), prior, total)
         luck = torch.randperm(len(points), generator=generator).to(points.device)
         picks = _added(trace, points, known, min(OVERSAMPLE * n, len(points)), luck)
         picks = _kept(trace, picks, n, luck)

@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.hardware import check_memory
-from alkit.selectors.candidates import Candidates
+from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.joint import Joint
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
@@ -58,7 +58,7 @@ class BatchBALD(Selector):
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
         self._check_memory(candidates)
-        p: Tensor = candidates.prediction.probabilities  # type: ignore[union-attr]
+        p = needed(candidates.prediction, "outputs").probabilities
         luck = torch.randperm(len(p), generator=generator).to(p.device)
         gains, joint = _Gains(p), Joint.empty(p.shape[1], p.device)
         columns = p.shape[0] * p.shape[2]
@@ -74,10 +74,11 @@ class BatchBALD(Selector):
         return completed(chosen, Points((p.flatten(1).contiguous(),)), None, n, generator)
 
     def _check_memory(self, candidates: Candidates) -> None:
-        outputs: Tensor = candidates.prediction.outputs  # type: ignore[union-attr,assignment]
+        prediction = needed(candidates.prediction, "outputs")
+        outputs = needed(prediction.outputs, "outputs")
         N, K, C = outputs.shape
         nbytes = 8 * N * K + 24 * self.configurations * (K + C)
-        if candidates.prediction.kind != "probabilities":  # type: ignore[union-attr]
+        if prediction.kind != "probabilities":
             nbytes += outputs.nbytes
         what = f"{self!r} with {N:,} candidates, {K:,} posterior samples and {C:,} classes"
         check_memory(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from alkit.errors import NonFiniteError, PredictionError, ScoreError
 from alkit.prediction import Prediction, are_finite
+
+T = TypeVar("T")
 
 HOW_TO_GET_FEATURES = (
     'name the layer that computes them with features="layer.path" of the strategy, '
@@ -221,3 +224,10 @@ def _check_alike(candidates: Prediction, annotated: Prediction) -> None:
                 f"the {name} of the candidates are {tuple(ours.shape)}, and those of the annotated "
                 f"samples {tuple(theirs.shape)}: both must come from the same model."
             )
+
+
+def needed(part: T | None, name: str) -> T:
+    """Part of the candidates that a selector's ``needs`` names; calling the selector checks it."""
+    if part is None:
+        raise PredictionError(f"the selector needs the {name}: name it in its needs, and call it.")
+    return part

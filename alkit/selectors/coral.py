@@ -3,7 +3,7 @@ from __future__ import annotations
 from torch import Generator, Tensor
 
 from alkit.errors import ScoreError
-from alkit.selectors.candidates import Candidates
+from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.farthest import farthest_first
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Space, as_space, shown
@@ -33,7 +33,7 @@ class Coral(Selector):
         self.needs = self.space.needs | {"annotated", "scores"}
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
-        scores: Tensor = candidates.scores  # type: ignore[assignment]
+        scores = needed(candidates.scores, "scores")
         if (scores < 0).any():
             raise ScoreError(
                 f"{self!r} multiplies distances by scores, which must not be negative: the lowest "

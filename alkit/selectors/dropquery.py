@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.errors import PredictionError
-from alkit.selectors.candidates import Candidates
+from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.clustering import space_with_means
 from alkit.selectors.kmeans import medoids
 from alkit.selectors.selector import Selector, check_number
@@ -54,7 +54,7 @@ class DropQuery(Selector):
         self.needs = self.space.needs | {"features", "head"}
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
-        flips = self._flips(candidates.features, candidates.head, generator)  # type: ignore
+        flips = self._flips(candidates.features, needed(candidates.head, "head"), generator)
         most = flips.clamp(max=self.passes // 2 + 1)  # further flips do not count
         picks: list[Tensor] = []
         for level in most.unique().flip(0):

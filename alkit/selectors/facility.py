@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.errors import ConfigurationError
-from alkit.selectors.candidates import Candidates
+from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.coverage import (
     SAMPLE,
     Coverage,
@@ -147,7 +147,7 @@ def _of(classes: list[int], known: Points | None, candidates: Candidates) -> Poi
     """Annotated samples of these classes; None if there are none."""
     if known is None:
         return None
-    labels: Tensor = candidates.labels  # type: ignore[assignment]
+    labels = needed(candidates.labels, "labels")
     mask = torch.isin(labels, torch.tensor(classes, device=labels.device))
     return known[mask.to(known.device)] if bool(mask.any()) else None
 

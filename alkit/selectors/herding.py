@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.errors import ScoreError
-from alkit.selectors.candidates import Candidates
+from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.coverage import SAMPLE, Coverage, blocks, check_sample, greedy, sample
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.selector import Selector, check_number
@@ -109,7 +109,7 @@ class UncertaintyHerding(Selector):
         self.needs = self.space.needs | {"annotated", "scores"}
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
-        scores: Tensor = candidates.scores  # type: ignore[assignment]
+        scores = needed(candidates.scores, "scores")
         if (scores < 0).any():
             raise ScoreError(
                 f"{self!r} weights candidates by scores, which must not be negative: the lowest "
@@ -136,10 +136,12 @@ def gaussian(bandwidth: float, points: Points, others: Points) -> Tensor:
 
 def least_distance(points: Points | None) -> float | None:
     """Smallest distance between two points that differ; None if there are no such points."""
+    if points is None:
+        return None
     least = torch.inf
-    for rows in blocks(points) if points is not None else ():
-        for others in blocks(points, rows.start):  # type: ignore[arg-type]
-            squares = points[rows].squared_distances(points[others])  # type: ignore[index]
+    for rows in blocks(points):
+        for others in blocks(points, rows.start):
+            squares = points[rows].squared_distances(points[others])
             least = min(least, float(squares.where(squares > 0, torch.inf).amin()))
     return least**0.5 if least < torch.inf else None
 

@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.errors import ScoreError
-from alkit.selectors.candidates import Candidates
+from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.clustering import kmeans, space_with_means
 from alkit.selectors.geometry.farthest import farthest_first
 from alkit.selectors.geometry.points import Points
@@ -51,7 +51,7 @@ class KMeans(Selector):
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
         if not self.weighted:
             return medoids(*self.space(candidates), n, generator)
-        scores: Tensor = candidates.scores  # type: ignore[assignment]
+        scores = needed(candidates.scores, "scores")
         if (scores < 0).any():
             raise ScoreError(
                 f"{self!r} weights distances by scores, which must not be negative: the lowest is "

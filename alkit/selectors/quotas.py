@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Generator, Tensor
 
 from alkit.errors import ConfigurationError, PredictionError
@@ -76,7 +77,7 @@ class PerGroup(Quotas):
 
     def __init__(
         self,
-        groups: Any,
+        groups: Tensor | ArrayLike | Callable[[np.ndarray], Tensor | ArrayLike],
         then: Selector | Callable[..., Any] | None = None,
         quotas: Mapping[Any, float] | None = None,
     ) -> None:
@@ -209,7 +210,7 @@ def turns(
     return order
 
 
-def _numbered(groups: Any) -> tuple[list[Any], np.ndarray]:
+def _numbered(groups: Tensor | ArrayLike) -> tuple[list[Any], np.ndarray]:
     """Names of the groups, and the number of the name for each entry."""
     rows = np.asarray(groups.cpu() if isinstance(groups, Tensor) else groups)
     if rows.ndim != 1:

@@ -106,10 +106,10 @@ class _Function(Selector):
 
     needs = frozenset({"scores"})
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Tensor | Picks]) -> None:
         self.function = function
 
-    def select(self, candidates: Candidates, n: int, generator: Generator) -> Any:
+    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor | Picks:
         return self.function(candidates, n, generator)
 
     def __repr__(self) -> str:
@@ -177,7 +177,7 @@ def checked_n(n: int) -> int:
     return number
 
 
-def _checked_picks(selector: Selector, picked: Any, n: int, candidates: int) -> Picks:
+def _checked_picks(selector: Selector, picked: Tensor | Picks, n: int, candidates: int) -> Picks:
     expected = f"{selector!r} must return {n} distinct positions in 0 .. {candidates - 1}"
     picked = picked if isinstance(picked, Picks) else Picks(picked)
     try:

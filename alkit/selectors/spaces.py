@@ -10,7 +10,7 @@ from torch import Tensor
 
 from alkit.errors import ConfigurationError, NonFiniteError
 from alkit.prediction import Prediction
-from alkit.selectors.candidates import Candidates
+from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.points import Metric, Points
 
 
@@ -36,8 +36,9 @@ class Space:
         if "outputs" in self.needs:
             _ = candidates.probabilities  # so does this one
         known = candidates.annotated
-        predictions = [candidates.prediction] + [known] * bool(known is not None and len(known))
-        parts = self._together([self.factors(part) for part in predictions])  # type: ignore
+        predictions = [needed(candidates.prediction, "prediction")]
+        predictions += [] if known is None or not len(known) else [known]
+        parts = self._together([self.factors(part) for part in predictions])
         if self.metric == "cosine":
             parts = [tuple(unit_rows(factor) for factor in factors) for factors in parts]
         ours, *others = [Points(factors, self.metric) for factors in parts]

@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.errors import ScoreError
-from alkit.selectors.candidates import Candidates, Picks
+from alkit.selectors.candidates import Candidates, Picks, needed
 from alkit.selectors.selector import Selector, check_number
 
 
@@ -40,7 +40,7 @@ class Stochastic(Selector):
         raise NotImplementedError(f"{type(self).__name__} must define log_weights(scores).")
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
-        scores: Tensor = candidates.scores  # type: ignore[assignment]
+        scores = needed(candidates.scores, "scores")
         logs = self.beta * self.log_weights(scores.double())
         if self.uniform:
             even = logs.new_tensor([1 - self.uniform, self.uniform / len(scores)]).log()

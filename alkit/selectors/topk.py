@@ -4,7 +4,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.errors import EmptyPoolError, ScoreError
-from alkit.selectors.candidates import Candidates, check_finite
+from alkit.selectors.candidates import Candidates, check_finite, needed
 from alkit.selectors.selector import Selector, checked_n
 
 
@@ -17,7 +17,7 @@ class TopK(Selector):
     """
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
-        scores: Tensor = candidates.scores  # type: ignore[assignment]
+        scores = needed(candidates.scores, "scores")
         return _best(scores, candidates.ids.to(scores.device), n, _drawn(generator))
 
 

@@ -70,8 +70,9 @@ class TypiClust(Selector):
         picks: list[int] = []
         while queue and len(picks) < n:
             small, taken, size, i = heappop(queue)
-            if taken and taken == held[i]:  # its first turn, and it holds annotated samples
-                free[i] = free[i][points[free[i]].reach(known[theirs == i]) > 0]  # type: ignore
+            # its first turn, and it holds annotated samples
+            if known is not None and taken and taken == held[i]:
+                free[i] = free[i][points[free[i]].reach(known[theirs == i]) > 0]
             if len(free[i]):
                 pick, free[i] = self._most_typical(points, free[i], luck)
                 picks.append(pick)

@@ -10,11 +10,12 @@ from typing import Any
 import lightning as L
 import numpy as np
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from alkit.blocks import Block
 from alkit.criteria import Criterion
 from alkit.pool import ActiveLearningDataset, Query
-from alkit.pool.annotations import check_query_size
+from alkit.pool.annotations import Indices, check_query_size
 from alkit.pool.loaders import scoring_loader
 from alkit.prediction import OutputKind, Prediction
 from alkit.querying import Acquisition, Monitor, PoolContext
@@ -81,7 +82,7 @@ class ActiveLearner(InitialWeights, Block, TrainedOnPool):
         acquisition: Acquisition | None = None,
         val_pool: ActiveLearningDataset | None = None,
         val_share: float = 0.2,
-        test: Any = None,
+        test: Dataset | None = None,
         batch_size: int = 32,
         val_batch_size: int | None = None,
         test_batch_size: int | None = None,
@@ -223,7 +224,7 @@ class ActiveLearner(InitialWeights, Block, TrainedOnPool):
         return query
 
     def predictions(
-        self, pool: ActiveLearningDataset, indices: Any
+        self, pool: ActiveLearningDataset, indices: Indices
     ) -> Generator[Prediction, None, None]:
         """Yield the predictions of some samples, one Prediction per batch, without their labels.
 

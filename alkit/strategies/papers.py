@@ -7,8 +7,6 @@ a Sequential.
 
 from __future__ import annotations
 
-from typing import Any
-
 import lightning as L
 from torch import nn
 from typing_extensions import Unpack
@@ -134,7 +132,7 @@ def epig(
     train_pool: ActiveLearningDataset,
     *,
     samples: int = 20,
-    targets: Any = "unannotated",
+    targets: object = "unannotated",
     **options: Unpack[StrategyOptions],
 ) -> Strategy:
     """EPIG: expected information of a label about the predictions for other inputs, the targets.

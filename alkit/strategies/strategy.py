@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import lightning as L
 from torch import Tensor, nn
+from torch.utils.data import Dataset
+from torchmetrics import Metric
 from typing_extensions import Unpack
 
 from alkit.criteria import Constant, Criterion
@@ -19,6 +21,7 @@ from alkit.querying.predictor import Inputs
 from alkit.selectors import Random, Selector
 from alkit.strategies.learner import ActiveLearner
 from alkit.training import Application, Classifier
+from alkit.training.metrics import Metrics
 
 
 class LearnerOptions(TypedDict, total=False):
@@ -27,7 +30,7 @@ class LearnerOptions(TypedDict, total=False):
     acquisition: Acquisition | None
     val_pool: ActiveLearningDataset | None
     val_share: float
-    test: Any
+    test: Dataset | None
     batch_size: int
     val_batch_size: int | None
     test_batch_size: int | None
@@ -45,9 +48,9 @@ class TrainingOptions(TypedDict, total=False):
 
     loss: nn.Module | Callable[[Tensor, Tensor], Tensor] | None
     optimizer: Any
-    train_metrics: Any
-    val_metrics: Any
-    test_metrics: Any
+    train_metrics: Metrics
+    val_metrics: Metrics
+    test_metrics: Metrics
 
 
 class StrategyOptions(LearnerOptions, TrainingOptions, total=False):
@@ -83,9 +86,9 @@ class Strategy(ActiveLearner):
         *,
         loss: nn.Module | Callable[[Tensor, Tensor], Tensor] | None = None,
         optimizer: Any = None,
-        train_metrics: Any = None,
-        val_metrics: Any = None,
-        test_metrics: Any = None,
+        train_metrics: Metrics = None,
+        val_metrics: Metrics = None,
+        test_metrics: Metrics = None,
         **options: Unpack[LearnerOptions],
     ) -> None:
         training = {
@@ -101,8 +104,9 @@ class Strategy(ActiveLearner):
         """Call the module's hook; its metrics are also logged under their plain names."""
         self.module.on_test_epoch_end()
         if isinstance(self.module, Application):
-            for name, metric in self.module.test_metrics.items():  # type: ignore
-                self.log(name, metric)  # type: ignore[arg-type]
+            metrics = cast(Mapping[str, Metric], self.module.test_metrics)
+            for name, metric in metrics.items():
+                self.log(name, metric)
 
 
 class UniformStrategy(Strategy):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from alkit.prediction import Prediction
+
+T = TypeVar("T")
 
 
 class LawError(AssertionError):
@@ -68,7 +70,7 @@ def _random_states() -> dict[str, Any]:
     return states
 
 
-def run(part: object, on: str, call: Callable[[], Any]) -> Any:
+def run(part: object, on: str, call: Callable[[], T]) -> T:
     """Return the result of the call; report an error that it raises as a broken law."""
     try:
         return call()

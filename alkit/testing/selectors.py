@@ -118,17 +118,20 @@ def _check_call(selector: Selector, on: str, candidates: Candidates, n: int) -> 
 def _held(candidates: Candidates) -> dict[str, Tensor]:
     """Copies of all tensors of the candidates."""
     ours, theirs = candidates.prediction, candidates.annotated
-    held = contents(ours) | {"scores": candidates.scores.clone()}  # type: ignore
+    held = {} if ours is None else contents(ours)
+    for name, tensor in (("scores", candidates.scores), ("labels", candidates.labels)):
+        if tensor is not None:
+            held[name] = tensor.clone()
     if theirs is not None:
         held |= {f"annotated {name}": value for name, value in contents(theirs).items()}
-        held["labels"] = candidates.labels.clone()  # type: ignore[union-attr]
     return held
 
 
 def _same(a: Picks, b: Picks) -> bool:
-    if not a.positions.equal(b.positions) or (a.probabilities is None) != (b.probabilities is None):
+    p, q = a.probabilities, b.probabilities
+    if not a.positions.equal(b.positions) or (p is None) != (q is None):
         return False
-    return a.probabilities is None or torch.allclose(a.probabilities, b.probabilities)  # type: ignore
+    return p is None or q is None or torch.allclose(p, q)
 
 
 def _check_what_does_not_matter(selector: Selector, on: str, candidates: Candidates) -> None:
@@ -173,7 +176,8 @@ def _check_probabilities(selector: Selector) -> None:
     for seed in range(SEEDS):
         picks = _pick(selector, on, candidates, 1, seed)
         counts[picks.positions] += 1
-        chances[picks.positions] = picks.probabilities.float()  # type: ignore[union-attr]
+        if picks.probabilities is not None:
+            chances[picks.positions] = picks.probabilities.float()
     expected = SEEDS * chances
     if ((counts - expected).abs() > 2 + 5 * (expected * (1 - chances)).sqrt()).any():
         came = f"picked {counts.int().tolist()} times of {SEEDS}, where {expected} are expected"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -13,9 +13,10 @@ from torch.utils.data import Dataset
 
 from alkit.errors import QuerySizeError
 from alkit.pool import ActiveLearningDataset
+from alkit.strategies.learner import ActiveLearner
 from alkit.testing.laws import broken, global_random_state_kept, run
 
-MakeStrategy = Callable[[ActiveLearningDataset, Dataset], Any]
+MakeStrategy = Callable[[ActiveLearningDataset, Dataset], ActiveLearner]
 
 QUIET: dict[str, Any] = {
     "accelerator": "cpu",  # where equal runs are equal bit for bit
@@ -73,14 +74,14 @@ class Clusters(Dataset):
 class Poisoned:
     """Label that can be passed on, but raises when it is used."""
 
-    def _raise(self, *_: Any) -> Any:
+    def _raise(self, *_: object) -> NoReturn:
         raise RuntimeError("the label of an unannotated sample was used.")
 
-    __bool__ = __int__ = __index__ = __float__ = __eq__ = __hash__ = __repr__ = _raise  # type: ignore[assignment]
+    __bool__ = __int__ = __index__ = __float__ = __eq__ = __hash__ = __repr__ = _raise
     __lt__ = __gt__ = __add__ = __sub__ = __mul__ = __len__ = __iter__ = __getitem__ = _raise
 
 
-def _make(make_strategy: MakeStrategy, *, poisoned: bool = False) -> Any:
+def _make(make_strategy: MakeStrategy, *, poisoned: bool = False) -> ActiveLearner:
     dataset = Clusters(48, seed=1)
     pool = ActiveLearningDataset(dataset)
     pool.annotate_random(9, seed=0)
@@ -89,7 +90,7 @@ def _make(make_strategy: MakeStrategy, *, poisoned: bool = False) -> Any:
     return make_strategy(pool, Clusters(15, seed=2))
 
 
-def _fit(strategy: Any) -> None:
+def _fit(strategy: ActiveLearner) -> None:
     strategy.fit(max_steps=3, **QUIET)
 
 
@@ -102,7 +103,7 @@ def _check_queries(make_strategy: MakeStrategy) -> None:
     _check_query(strategy, "a fitted strategy, parts in train and parts in eval mode")
 
 
-def _check_query(strategy: Any, on: str) -> None:
+def _check_query(strategy: ActiveLearner, on: str) -> None:
     left = strategy.train_pool.unannotated_indices
     for n in (1, 5, len(left)):
         where = f"query({n}) of {on}"
@@ -124,7 +125,8 @@ def _check_query(strategy: Any, on: str) -> None:
 def _check_query_sizes(make_strategy: MakeStrategy) -> None:
     strategy = _make(make_strategy)
     before = _state(strategy)
-    for method in (strategy.query, strategy.query_and_update):
+    methods: list[Callable[..., object]] = [strategy.query, strategy.query_and_update]
+    for method in methods:
         for n in (0, -1, len(strategy.train_pool.unannotated_indices) + 1, 1.5):
             on = f"{method.__name__}({n})"
             law, means = "a query of a wrong size raises QuerySizeError", "budget would be lost."
@@ -202,7 +204,7 @@ def _record(make_strategy: MakeStrategy, *, poisoned: bool = False) -> list[tupl
     return events
 
 
-def _state(strategy: Any) -> dict[str, Any]:
+def _state(strategy: ActiveLearner) -> dict[str, Any]:
     parameters = dict(strategy.named_parameters())
     return {
         "weights and buffers": {k: v.cpu().clone() for k, v in strategy.state_dict().items()},
@@ -215,7 +217,7 @@ def _state(strategy: Any) -> dict[str, Any]:
     }
 
 
-def _check_unchanged(strategy: Any, on: str, before: dict[str, Any]) -> None:
+def _check_unchanged(strategy: ActiveLearner, on: str, before: dict[str, Any]) -> None:
     after = _state(strategy)
     changed = [name for name in before if not _same(before[name], after[name])]
     if changed:
@@ -223,15 +225,16 @@ def _check_unchanged(strategy: Any, on: str, before: dict[str, Any]) -> None:
         broken(law, _name(strategy), on, came, "a query, or a repeated one, would alter the run.")
 
 
-def _same(a: Any, b: Any) -> bool:
+def _same(a: object, b: object) -> bool:
     if isinstance(a, dict):
         return isinstance(b, dict) and a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
     if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(_same, a, b))
+        same_type = isinstance(b, list | tuple)
+        return same_type and len(a) == len(b) and all(map(_same, a, b))
     if isinstance(a, Tensor | np.ndarray):
         return bool(np.array_equal(np.asarray(a), np.asarray(b), equal_nan=False))
     return a == b or (a != a and b != b)
 
 
-def _name(strategy: Any) -> str:
+def _name(strategy: ActiveLearner) -> str:
     return type(strategy).__name__

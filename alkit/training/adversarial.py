@@ -46,6 +46,7 @@ class AdversarialClassifier(Classifier):
         **training: the arguments of ``Classifier``.
     """
 
+    model: Sequential
     features_layer = "model.0"
 
     def __init__(
@@ -80,9 +81,9 @@ class AdversarialClassifier(Classifier):
         self.unannotated_share = unannotated / (annotated + unannotated)
         self.rng = generator("between")
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> Tensor:
         x, y = split_batch(batch["annotated"])
-        backbone, head = self.model[0], self.model[1]  # type: ignore[index]
+        backbone, head = self.model[0], self.model[1]
         latents = backbone(x)
         loss = self.step_loss("train", head(latents), y)
         if "unannotated" not in batch:

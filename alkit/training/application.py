@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import lightning
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics import Metric
 
@@ -14,7 +15,7 @@ from alkit.errors import ConfigurationError, LabelError, ModelOutputError, Unbui
 from alkit.prediction import OutputKind
 from alkit.training.batches import as_classes, as_values, split_batch
 from alkit.training.metrics import Metrics, named_metrics
-from alkit.training.optimizers import Adam, as_optimizer
+from alkit.training.optimizers import Adam, Make, Optimizer, as_optimizer
 from alkit.training.posterior_mean import averaged, has_samples
 
 _CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss)
@@ -69,7 +70,7 @@ class Application(Block, lightning.LightningModule):
     def __init__(
         self,
         loss: Callable[..., Any] | None = None,
-        optimizer: Any = None,
+        optimizer: Optimizer | Make | None = None,
         metrics: Metrics = None,
         train_metrics: Metrics = None,
         val_metrics: Metrics = None,
@@ -126,7 +127,7 @@ class Application(Block, lightning.LightningModule):
         """Return the output of the model; targets in the batch are ignored."""
         return self(split_batch(batch)[0])
 
-    def configure_optimizers(self) -> Any:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return a new optimizer for the current parameters, with its schedule."""
         return self.optimizer.configure_optimizers(self.parameters())
 
@@ -150,7 +151,7 @@ class Application(Block, lightning.LightningModule):
             metric(y_hat, y)
             self.log(name, metric, on_step=True, on_epoch=True, batch_size=len(y))
 
-    def _step(self, kind: str, batch: Any) -> Tensor:
+    def _step(self, kind: str, batch: object) -> Tensor:
         x, y = split_batch(batch)
         if y is None:
             raise LabelError(f"The {kind} batch has no targets: pass batches (x, y), or a dict.")
@@ -179,7 +180,7 @@ class Application(Block, lightning.LightningModule):
         self.log_metrics(kind, y_hat.detach() if isinstance(y_hat, Tensor) else y_hat, y)
         return total
 
-    def _averaged(self, kind: str, y_hat: Any, y: Any) -> Any:
+    def _averaged(self, kind: str, y_hat: object, y: object) -> object:
         """Average K posterior samples (N, K, C) to (N, C); return anything else unchanged."""
         returned = self.outputs or self._kind
         classes = self.outputs is None or isinstance(self.loss, _CLASS_LOSSES)

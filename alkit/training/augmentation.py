@@ -135,7 +135,7 @@ class Augmenter:
             )
         return out
 
-    def _apply(self, x: Tensor, generator: torch.Generator) -> Any:
+    def _apply(self, x: Tensor, generator: torch.Generator) -> object:
         if self._draws:
             return self.function(x, generator=generator)
         seed = int(torch.randint(2**62, (1,), generator=generator))

@@ -11,7 +11,7 @@ from torch import Tensor
 from alkit.errors import ModelOutputError, ShapeError
 
 
-def split_batch(batch: Any) -> tuple[Any, Any]:
+def split_batch(batch: object) -> tuple[Any, Any]:
     """Inputs and targets of a batch; the targets are None if it has none."""
     if isinstance(batch, Mapping):
         x = next((batch[key] for key in ("x", "image", "input") if key in batch), None)
@@ -33,14 +33,14 @@ def split_batch(batch: Any) -> tuple[Any, Any]:
     return batch[0], batch[1] if len(batch) == 2 else None
 
 
-def as_classes(y_hat: Any, y: Any) -> Any:
+def as_classes(y_hat: object, y: object) -> object:
     """Classes as long (N,); class probabilities, which are floating-point, stay as they are."""
     if not isinstance(y, Tensor) or not isinstance(y_hat, Tensor) or y.is_floating_point():
         return y
     return (y.squeeze(1) if y.ndim == y_hat.ndim > 1 and y.shape[1] == 1 else y).long()
 
 
-def as_values(y_hat: Any, y: Any) -> Any:
+def as_values(y_hat: object, y: object) -> object:
     """Targets in the shape and dtype of the outputs; only axes of length 1 may differ."""
     if not isinstance(y, Tensor) or not isinstance(y_hat, Tensor):
         return y

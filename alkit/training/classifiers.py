@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torchmetrics.classification import BinaryAccuracy, MulticlassAccuracy
 
 from alkit.training.application import Application
 from alkit.training.metrics import Metrics
+from alkit.training.optimizers import Make, Optimizer
 
 
 class CategoricalClassifier(Application):
@@ -30,7 +31,7 @@ class CategoricalClassifier(Application):
         self,
         model: nn.Module,
         loss: Callable[..., Any] | None = None,
-        optimizer: Any = None,
+        optimizer: Optimizer | Make | None = None,
         num_classes: int | None = None,
         **metrics: Metrics,
     ) -> None:
@@ -61,14 +62,14 @@ class BinaryClassifier(Application):
         self,
         model: nn.Module,
         loss: Callable[..., Any] | None = None,
-        optimizer: Any = None,
+        optimizer: Optimizer | Make | None = None,
         **metrics: Metrics,
     ) -> None:
         super().__init__(nn.BCELoss() if loss is None else loss, optimizer, **metrics)
         self.model = model
         self._measure(BinaryAccuracy())
 
-    def log_metrics(self, kind: str, y_hat: Any, y: Any) -> None:
+    def log_metrics(self, kind: str, y_hat: Tensor, y: Tensor) -> None:
         """Pass probabilities, and targets 0 and 1 as integers, to the metrics."""
         if isinstance(self.loss, nn.BCEWithLogitsLoss):
             y_hat = y_hat.sigmoid()  # torchmetrics would guess this from the range of the batch

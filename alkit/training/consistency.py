@@ -96,7 +96,7 @@ class FixMatchClassifier(Classifier):
         """Set the random generator of the augmentations."""
         self.rng = generator("augment")
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> Tensor:
         x, y = split_batch(batch["annotated"])
         x = self.weak(_tensor(x), self.rng)
         if "unannotated" not in batch:
@@ -133,7 +133,7 @@ class FixMatchClassifier(Classifier):
         return guesses, confidence >= self.threshold
 
 
-def _tensor(x: Any) -> Tensor:
+def _tensor(x: object) -> Tensor:
     if not isinstance(x, Tensor):
         raise ModelOutputError(
             "FixMatch augments inputs that are one tensor per batch, got "

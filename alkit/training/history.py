@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Series = dict[str, list[Any]]
 
@@ -52,7 +55,7 @@ class History(lightning.Callback):
     def __repr__(self) -> str:
         return f"History({', '.join([*self.history, *self.step_history])})"
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: Axes | None = None) -> Any:
         """Plot the curves over the optimizer steps, batches pale and epochs strong.
 
         Args:
@@ -65,7 +68,8 @@ class History(lightning.Callback):
         curves: dict[str, dict[str, list[tuple[str, Series]]]] = {}
         for scale, history in (("step", self.step_history), ("epoch", self.history)):
             for name, series in history.items():
-                kind, quantity, _, loader = _NAME.fullmatch(name).groups()  # type: ignore[union-attr]
+                found = _NAME.fullmatch(name)
+                kind, quantity, _, loader = found.groups() if found else (None, name, None, None)
                 if scale == "epoch" or kind not in ("val", "test"):  # their batches share one step
                     label = f"{kind or quantity}{loader or ''}"
                     curves.setdefault(quantity, {}).setdefault(label, []).append((scale, series))
@@ -93,27 +97,27 @@ class History(lightning.Callback):
 
     # --- hooks ----------------------------------------------------------------------------------
 
-    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: object, **__: object) -> None:
         self._collect(trainer, self._steps)
 
     # at the start of a batch: values from the model's own hook at the end of the previous batch
     on_train_batch_start = on_validation_batch_end = on_test_batch_end = on_train_batch_end
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:
+    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: object, **__: object) -> None:
         self._collect(trainer, self._epochs)
         self._read_pending()
 
     on_validation_end = on_test_end = on_train_epoch_end
 
-    def on_train_epoch_start(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:
+    def on_train_epoch_start(self, trainer: lightning.Trainer, *_: object, **__: object) -> None:
         # values that the model logged at the end of the previous epoch, after this callback ran
         self._collect(trainer, self._epochs, epoch=trainer.current_epoch - 1)
 
-    def on_train_end(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:
+    def on_train_end(self, trainer: lightning.Trainer, *_: object, **__: object) -> None:
         self._collect(trainer, self._epochs, epoch=trainer.current_epoch - 1)
         self._read_pending()
 
-    def teardown(self, *_: Any, **__: Any) -> None:
+    def teardown(self, *_: object, **__: object) -> None:
         self._seen.clear()
         for name in ("log", "log_dict"):  # Lightning binds the model's own methods here
             self.__dict__.pop(name, None)
@@ -149,7 +153,7 @@ class HistoryOfFits(History):
     """History of a strategy over all its fits and tests, in addition to that of each Trainer."""
 
 
-def _draw(panel: Any, parts: list[tuple[str, Series]], color: str, label: str) -> None:
+def _draw(panel: Axes, parts: list[tuple[str, Series]], color: str, label: str) -> None:
     """Draw one curve: its batches (pale if there are epochs too) and its epochs."""
     for scale, series in parts:
         pale = scale == "step" and len(parts) > 1

@@ -73,8 +73,8 @@ class InitialWeights(_Base):
             ConfigurationError: ``redraw`` of a module without alkit Blocks.
         """
         self.check_built("reset")
-        weights = self._redrawn() if redraw else self.initial_weights
-        self.module.load_state_dict(weights)  # type: ignore[arg-type]
+        weights = self._redrawn() if redraw else self.initial_weights or {}
+        self.module.load_state_dict(weights)
         self._optimizers_are_new = True
         return self
 

@@ -103,12 +103,12 @@ def moved_if_elsewhere() -> AbstractContextManager[None]:
     Lightning 2.6 copies them deeply at every ``log``, a third of what it takes for a step.
     """
 
-    def if_elsewhere(moves: Any) -> Any:
+    def if_elsewhere(moves: Callable[..., object]) -> Callable[..., object] | None:
         if hasattr(moves, "__wrapped__"):  # a fit within a fit
             return None
 
         @wraps(moves)
-        def to(self: Any, device: Any, *args: Any, **kwargs: Any) -> Any:
+        def to(self: object, device: object, *args: object, **kwargs: object) -> object:
             here = getattr(getattr(self, "value", None), "device", None) == device
             return self if here else moves(self, device, *args, **kwargs)
 
@@ -118,7 +118,7 @@ def moved_if_elsewhere() -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _replaced(owner: Any, name: str, makes: Callable[[Any], Any]) -> Iterator[None]:
+def _replaced(owner: object, name: str, makes: Callable[[Any], Any]) -> Iterator[None]:
     """Temporarily replace an attribute with ``makes(attribute)``; a None result leaves it alone."""
     own = getattr(owner, name, None)
     made = None if own is None else makes(own)
@@ -139,7 +139,7 @@ class RunningHook:
     fifty times per step; the module inside logs, and would not know it.
     """
 
-    def __get__(self, wrapper: Any, owner: type | None = None) -> Any:
+    def __get__(self, wrapper: L.LightningModule | None, owner: type | None = None) -> Any:
         return self if wrapper is None else wrapper.__dict__.get("_hook")
 
     def __set__(self, wrapper: Any, name: str | None) -> None:
@@ -154,6 +154,11 @@ def past_modules(self: L.LightningModule, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
     else:
         L.LightningModule.__setattr__(self, name, value)
+
+
+def callbacks_of(trainer: L.Trainer) -> list[L.Callback]:
+    """The callbacks of a Trainer, as the list that it uses: Lightning 2.6 does not declare it."""
+    return trainer.callbacks  # type: ignore[attr-defined]
 
 
 def from_module(name: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,14 @@ _ACTIVATIONS = tuple(
     for name, cls in vars(activation).items()
     if name in activation.__all__ and name not in ("MultiheadAttention", "Softmax", "LogSoftmax")
 )
+
+
+class Reducible(Protocol):
+    """Loss that can return one value per sample, as torch's losses do."""
+
+    reduction: str
+
+    def __call__(self, y_hat: Tensor, y: Tensor, /) -> Tensor: ...
 
 
 class Pooled(nn.Module):
@@ -110,7 +118,7 @@ class LossPredictionClassifier(Classifier):
                 self.loss_head(features)  # sets the input width of the head
         return outputs
 
-    def with_features(self, x: Any) -> tuple[Any, Tensor]:
+    def with_features(self, x: object) -> tuple[Any, Tensor]:
         """Outputs, and the pooled features of the tapped layers ``(B, D)``."""
         with self._taps() as taken:
             outputs = self.model(x)
@@ -151,12 +159,12 @@ class LossPredictionClassifier(Classifier):
         )
         return loss + self.loss_weight * ranking
 
-    def losses(self, outputs: Tensor, y: Any) -> Tensor:
+    def losses(self, outputs: Tensor, y: object) -> Tensor:
         """Loss of each sample ``(B,)``, without gradients."""
-        each = copy.copy(self.loss)
-        each.reduction = "none"  # type: ignore[union-attr]
+        each = cast(Reducible, copy.copy(self.loss))
+        each.reduction = "none"
         with torch.no_grad():
-            values = each(outputs, self.targets(outputs, y))  # type: ignore[misc]
+            values = each(outputs, self.targets(outputs, y))
         return values.flatten(1).mean(1) if values.ndim > 1 else values
 
     def ranking_loss(self, predicted: Tensor, losses: Tensor) -> Tensor:

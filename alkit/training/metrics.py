@@ -36,6 +36,6 @@ def _pairs(metrics: Metrics) -> list[Any]:
     if metrics is None:
         return []
     if isinstance(metrics, Mapping | MetricCollection):
-        return list(metrics.items())  # type: ignore[union-attr]
+        return list(metrics.items())
     is_pair = isinstance(metrics, tuple) and len(metrics) == 2 and isinstance(metrics[0], str)
     return [metrics] if is_pair or isinstance(metrics, Metric) else list(metrics)

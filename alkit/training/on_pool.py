@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.utilities import CombinedLoader
 from torch import Tensor
-from torch.utils.data import RandomSampler
+from torch.utils.data import DataLoader, RandomSampler
 
 from alkit.errors import ConfigurationError, EmptyPoolError, UnbuiltError
 from alkit.pool import ActiveLearningDataset
@@ -16,9 +18,14 @@ from alkit.pool.loaders import eval_loader, train_loader
 from alkit.seeds import generator
 from alkit.training.budget import check_budget
 from alkit.training.history import History, HistoryOfFits
-from alkit.training.lightning_internals import RunningHook, from_module, past_modules
+from alkit.training.lightning_internals import (
+    RunningHook,
+    callbacks_of,
+    from_module,
+    past_modules,
+)
 from alkit.training.trainer import Trainer, check_not_ended
-from alkit.training.unannotated import beside_unannotated
+from alkit.training.unannotated import beside_unannotated, learns_from_unannotated
 
 
 class TrainedOnPool(L.LightningModule):
@@ -161,7 +168,7 @@ class TrainedOnPool(L.LightningModule):
 
     # --- data ---------------------------------------------------------------------------------
 
-    def train_dataloader(self) -> Any:
+    def train_dataloader(self) -> DataLoader | CombinedLoader:
         """Batches of the annotated samples, shuffled by ``seed``, in a new order for each fit.
 
         If the module learns from unannotated samples, each batch also contains some of these.
@@ -176,24 +183,23 @@ class TrainedOnPool(L.LightningModule):
         annotated = train_loader(
             pool.annotated, self.batch_size, shuffled, self.steps_per_epoch, **self.loader
         )
-        size = getattr(self.module, "unannotated_batch_size", None)
-        if size is None:
+        module = self.module
+        if not learns_from_unannotated(module):
             return annotated
         others = pool.unannotated
-        self.module.begin_fit(pool.get_num_annotated(), len(others), generator)  # type: ignore
-        return beside_unannotated(
-            annotated, others, size(self.batch_size), generator("unannotated"), **self.loader
-        )
+        module.begin_fit(pool.get_num_annotated(), len(others), generator)
+        size = module.unannotated_batch_size(self.batch_size)
+        return beside_unannotated(annotated, others, size, generator("unannotated"), **self.loader)
 
     @property
-    def val_dataloader(self) -> Any:  # type: ignore[override]
+    def val_dataloader(self) -> Callable[[], object]:
         """A function that returns batches of the annotated samples of ``val_pool``, if any."""
         if self.val_pool is None or not self.val_pool.get_num_annotated():
             return super().val_dataloader  # Lightning's default, so that there is no validation
         view = self.val_pool.view(self.val_pool.annotated_indices, labels=True, scoring=True)
         return partial(eval_loader, view, self.val_batch_size, **self.loader)
 
-    def test_dataloader(self) -> Any:
+    def test_dataloader(self) -> DataLoader:
         """Batches of the test data.
 
         Raises:
@@ -211,10 +217,10 @@ class TrainedOnPool(L.LightningModule):
 
     # --- hooks that add behavior before they call the inner module's --------------------------
 
-    def configure_callbacks(self) -> Any:
+    def configure_callbacks(self) -> Sequence[L.Callback] | L.Callback:
         self.check_built("train")
         callbacks = self.module.configure_callbacks()
-        own: list[L.Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
+        own = callbacks_of(self.trainer)
         # not returned, since it would then replace the Trainer's History
         own[:] = [c for c in own if not isinstance(c, HistoryOfFits)] + [self.history]
         return callbacks

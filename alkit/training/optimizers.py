@@ -32,12 +32,12 @@ class Optimizer:
         ConfigurationError: an argument that `makes` does not have or does not accept.
     """
 
-    def __init__(self, makes: Make, **kwargs: Any) -> None:
+    def __init__(self, makes: Make, **kwargs: object) -> None:
         self.makes = makes
         self.kwargs = _checked(makes, kwargs)
         self._schedule: tuple[Callable[..., Any], dict[str, Any], dict[str, Any]] | None = None
 
-    def configure(self, **kwargs: Any) -> Self:
+    def configure(self, **kwargs: object) -> Self:
         """Change arguments in place; optimizers that exist already stay as they are."""
         self.kwargs = _checked(self.makes, self.kwargs | kwargs)
         return self
@@ -52,7 +52,7 @@ class Optimizer:
         *,
         interval: str = "epoch",
         monitor: str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Self:
         """Return a new recipe with a learning-rate schedule: `schedule(StepLR, step_size=10)`.
 
@@ -105,7 +105,7 @@ class Adam(Optimizer):
     Kingma and Ba, "Adam: a method for stochastic optimization", 2015 (arXiv:1412.6980).
     """
 
-    def __init__(self, lr: float = 1e-3, **kwargs: Any) -> None:
+    def __init__(self, lr: float = 1e-3, **kwargs: object) -> None:
         super().__init__(torch.optim.Adam, lr=lr, **kwargs)
 
 
@@ -115,25 +115,25 @@ class AdamW(Optimizer):
     Loshchilov and Hutter, "Decoupled weight decay regularization", 2019 (arXiv:1711.05101).
     """
 
-    def __init__(self, lr: float = 1e-3, **kwargs: Any) -> None:
+    def __init__(self, lr: float = 1e-3, **kwargs: object) -> None:
         super().__init__(torch.optim.AdamW, lr=lr, **kwargs)
 
 
 class SGD(Optimizer):
     """`torch.optim.SGD`, with its defaults: lr 0.001, momentum 0, weight_decay 0."""
 
-    def __init__(self, lr: float = 1e-3, **kwargs: Any) -> None:
+    def __init__(self, lr: float = 1e-3, **kwargs: object) -> None:
         super().__init__(torch.optim.SGD, lr=lr, **kwargs)
 
 
 class RMSprop(Optimizer):
     """`torch.optim.RMSprop`, with its defaults: lr 0.01, alpha 0.99, momentum 0."""
 
-    def __init__(self, lr: float = 1e-2, **kwargs: Any) -> None:
+    def __init__(self, lr: float = 1e-2, **kwargs: object) -> None:
         super().__init__(torch.optim.RMSprop, lr=lr, **kwargs)
 
 
-def as_optimizer(value: Any) -> Optimizer:
+def as_optimizer(value: object) -> Optimizer:
     """Convert `value` to a recipe: a recipe, a torch class, or a function of the parameters.
 
     Raises:

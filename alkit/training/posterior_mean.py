@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterable
+from typing import TypeGuard
 
 from torch import Tensor
 from torch.nn.functional import logsigmoid
@@ -11,7 +12,7 @@ from torch.nn.functional import logsigmoid
 from alkit.prediction import OutputKind
 
 
-def has_samples(y_hat: Any, y: Any, classes: bool) -> bool:
+def has_samples(y_hat: object, y: object, classes: bool) -> TypeGuard[Tensor]:
     """Return True if the outputs are (N, K, C) while the targets fit (N, C).
 
     Args:
@@ -37,5 +38,5 @@ def averaged(y_hat: Tensor, kind: OutputKind) -> Tensor:
     return logs.logsumexp(1) - math.log(y_hat.shape[1])
 
 
-def _long_axes(shape: Any) -> list[int]:
+def _long_axes(shape: Iterable[int]) -> list[int]:
     return [n for n in shape if n != 1]

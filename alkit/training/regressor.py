@@ -9,6 +9,7 @@ from torch import nn
 
 from alkit.training.application import Application
 from alkit.training.metrics import Metrics
+from alkit.training.optimizers import Make, Optimizer
 
 
 class Regressor(Application):
@@ -27,7 +28,7 @@ class Regressor(Application):
         self,
         model: nn.Module,
         loss: Callable[..., Any] | None = None,
-        optimizer: Any = None,
+        optimizer: Optimizer | Make | None = None,
         **metrics: Metrics,
     ) -> None:
         super().__init__(nn.L1Loss() if loss is None else loss, optimizer, **metrics)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import lightning
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar, Timer, TQDMProgressBar
@@ -12,25 +13,23 @@ from lightning.pytorch.callbacks import Checkpoint, ProgressBar, Timer, TQDMProg
 from alkit.errors import TrainerEndedError
 from alkit.training.history import History
 from alkit.training.lightning_internals import (
+    callbacks_of,
     interruptible,
     moved_if_elsewhere,
     plugins_listed_once,
     quiet,
 )
 
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., object])
 
 
-def _quietly(
-    method: Callable[Concatenate[Any, P], R],
-) -> Callable[Concatenate[Any, P], R]:
+def _quietly(method: F) -> F:
     @wraps(method)
-    def run(self: Any, *args: P.args, **kwargs: P.kwargs) -> R:
+    def run(self: lightning.Trainer, *args: object, **kwargs: object) -> object:
         with quiet(), interruptible(), moved_if_elsewhere():
             return method(self, *args, **kwargs)
 
-    return run
+    return cast(F, run)
 
 
 class Trainer(lightning.Trainer):
@@ -71,15 +70,15 @@ class Trainer(lightning.Trainer):
     @property
     def history(self) -> History:
         """Logged values: ``trainer.history.history["train_loss_epoch"]["value"]``."""
-        return next(c for c in self.callbacks if isinstance(c, History))  # type: ignore[attr-defined]
+        return next(c for c in callbacks_of(self) if isinstance(c, History))
 
     def fit(
         self,
         model: lightning.LightningModule,
-        train_dataloaders: Any = None,
-        val_dataloaders: Any = None,
+        train_dataloaders: object = None,
+        val_dataloaders: object = None,
         datamodule: lightning.LightningDataModule | None = None,
-        ckpt_path: Any = None,
+        ckpt_path: str | Path | None = None,
         **kwargs: Any,
     ) -> None:
         """Lightning's ``fit``.
@@ -92,9 +91,9 @@ class Trainer(lightning.Trainer):
         with quiet(), interruptible(), moved_if_elsewhere():
             super().fit(model, train_dataloaders, val_dataloaders, datamodule, ckpt_path, **kwargs)
 
-    validate = _quietly(lightning.Trainer.validate)  # type: ignore[assignment]
-    test = _quietly(lightning.Trainer.test)  # type: ignore[assignment]
-    predict = _quietly(lightning.Trainer.predict)  # type: ignore[assignment]
+    validate = _quietly(lightning.Trainer.validate)
+    test = _quietly(lightning.Trainer.test)
+    predict = _quietly(lightning.Trainer.predict)
 
 
 def check_not_ended(trainer: lightning.Trainer) -> None:
@@ -111,7 +110,7 @@ def check_not_ended(trainer: lightning.Trainer) -> None:
 
 
 def _check_limits(trainer: lightning.Trainer) -> None:
-    timers = [c for c in trainer.callbacks if isinstance(c, Timer)]  # type: ignore[attr-defined]
+    timers = [c for c in callbacks_of(trainer) if isinstance(c, Timer)]
     left = [t.time_remaining() for t in timers if t.start_time() is not None]
     if 0 < (trainer.max_epochs or 0) <= trainer.current_epoch:
         limit = f"max_epochs={trainer.max_epochs}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import torch
 from lightning.pytorch.utilities import CombinedLoader
@@ -30,6 +30,11 @@ class LearnsFromUnannotated(Protocol):
     ) -> None:
         """Prepare a fit, given the sizes of the pool and a function from purposes to generators."""
         ...
+
+
+def learns_from_unannotated(module: object) -> TypeGuard[LearnsFromUnannotated]:
+    """True if the training batches of a module contain unannotated samples."""
+    return getattr(module, "unannotated_batch_size", None) is not None
 
 
 def beside_unannotated(

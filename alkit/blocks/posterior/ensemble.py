@@ -48,13 +48,18 @@ class Ensemble(Block):
 
     def __init__(self, model: nn.Module | Sequence[nn.Module], members: int | None = None) -> None:
         super().__init__()
-        given = not isinstance(model, nn.Module)
-        count = len(model) if given and members is None else 5 if members is None else members  # type: ignore[arg-type]
+        count = members
+        if count is None:
+            count = 5 if isinstance(model, nn.Module) else len(model)
         if isinstance(count, bool) or not isinstance(count, int) or count < 2:
             raise ConfigurationError(f"members must be an integer of at least 2, got {members!r}.")
-        if given and len(model) != count:  # type: ignore[arg-type]
-            raise ConfigurationError(f"Got {len(model)} modules for {count} members.")  # type: ignore[arg-type]
-        parts = list(model) if given else [_recipe(model) for _ in range(count)]  # type: ignore[arg-type]
+        parts: list[nn.Module]
+        if isinstance(model, nn.Module):
+            parts = [_recipe(model) for _ in range(count)]
+        elif len(model) != count:
+            raise ConfigurationError(f"Got {len(model)} modules for {count} members.")
+        else:
+            parts = list(model)
         self.members = LayerList(*parts)
         self.register_buffer("turn", torch.zeros((), dtype=torch.int64))
         self._checked = False

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from alkit.errors import ConfigurationError
 from alkit.seeds import generator
@@ -25,7 +26,7 @@ _AXES = {nn.Dropout1d: (3,), nn.Dropout2d: (3, 4), nn.Dropout3d: (5,)}
 _FLOOR = 1.7580993408473766  # minus the limit of SELU for large negative inputs
 
 
-def dropouts(model: nn.Module) -> dict[str, nn.Module]:
+def dropouts(model: nn.Module) -> dict[str, _DropoutNd]:
     """Dropout layers of a model by path, without those whose class drops in its own way."""
     return {
         name: layer
@@ -46,7 +47,7 @@ class Masks:
         self.samples = samples
         self._drawn: dict[tuple, list[Tensor]] = {}
 
-    def keep(self, path: str, call: int, layer: nn.Module, x: Tensor) -> list[Tensor]:
+    def keep(self, path: str, call: int, layer: _DropoutNd, x: Tensor) -> list[Tensor]:
         """One mask per sample of the units to keep in a row of ``x`` (N, ...), broadcast over N.
 
         Args:
@@ -57,7 +58,7 @@ class Masks:
         Returns:
             K bool tensors, True for the units that stay.
         """
-        shape, rate = mask_shape(layer, x), float(layer.p)  # type: ignore[arg-type]
+        shape, rate = mask_shape(layer, x), float(layer.p)
         key = (path, call, shape, rate, x.device)
         if key not in self._drawn:
             self._drawn[key] = [
@@ -94,17 +95,17 @@ def zeroing(layer: nn.Module) -> bool:
     return not isinstance(layer, _ALPHA)
 
 
-def scale(layer: nn.Module) -> float:
+def scale(layer: _DropoutNd) -> float:
     """Factor by which the kept units are multiplied."""
-    return 1 / (1 - layer.p) if layer.p < 1 else 0.0  # type: ignore[operator, return-value]
+    return 1 / (1 - layer.p) if layer.p < 1 else 0.0
 
 
-def masked(layer: nn.Module, x: Tensor, keep: Tensor) -> Tensor:
+def masked(layer: _DropoutNd, x: Tensor, keep: Tensor) -> Tensor:
     """Output of a dropout layer that keeps the units ``keep``, as torch computes it."""
     keep = keep.to(x.dtype)
     if zeroing(layer):
         return x * (keep * scale(layer))
-    rate = float(layer.p)  # type: ignore[arg-type]
+    rate = float(layer.p)
     if rate == 1:
         return torch.zeros_like(x)
     a = 1 / math.sqrt((1 + _FLOOR**2 * rate) * (1 - rate))
@@ -121,6 +122,6 @@ def check_rows(layer: nn.Module, path: str, x: Tensor, rows: int | None) -> None
         )
 
 
-def spreading(layers: Sequence[nn.Module]) -> bool:
+def spreading(layers: Sequence[_DropoutNd]) -> bool:
     """Return whether any of the layers drops at random: a rate above 0 and below 1."""
-    return any(0 < layer.p < 1 for layer in layers)  # type: ignore[operator]
+    return any(0 < layer.p < 1 for layer in layers)

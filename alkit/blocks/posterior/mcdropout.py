@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from alkit.blocks.block import Block
 from alkit.blocks.construction import is_block
@@ -83,7 +84,7 @@ class MCDropout(Block):
         if all(part._built for part in model.modules() if is_block(part)):
             self.layers()
 
-    def layers(self) -> dict[str, nn.Module]:
+    def layers(self) -> dict[str, _DropoutNd]:
         """The dropout layers by path.
 
         Raises:
@@ -105,7 +106,7 @@ class MCDropout(Block):
             )
         return found
 
-    def forward(self, *inputs: Any) -> Tensor:
+    def forward(self, *inputs: object) -> Tensor:
         """The model's output; ``(N, K, C)`` in eval mode."""
         layers = self.layers()
         if self.training:
@@ -121,7 +122,7 @@ class MCDropout(Block):
             )
         return outputs
 
-    def _posterior(self, layers: dict[str, nn.Module], inputs: tuple[Any, ...]) -> Tensor:
+    def _posterior(self, layers: dict[str, _DropoutNd], inputs: tuple[Any, ...]) -> Tensor:
         if self._at_once and not torch.is_grad_enabled():
             try:
                 chunks = _chunks(inputs, self.samples)
@@ -134,13 +135,13 @@ class MCDropout(Block):
                 return outputs
         return self._pass_by_pass(layers, inputs)
 
-    def _in_one_pass(self, layers: dict[str, nn.Module], inputs: tuple[Any, ...]) -> Tensor:
+    def _in_one_pass(self, layers: dict[str, _DropoutNd], inputs: tuple[Any, ...]) -> Tensor:
         with _dropping(layers, self._masks, inputs, _all_samples):
             output = self.model(*inputs)
         several = isinstance(output, Sampled)
         return stacked(output.held.values() if several else [output] * self.samples, "MCDropout")
 
-    def _pass_by_pass(self, layers: dict[str, nn.Module], inputs: tuple[Any, ...]) -> Tensor:
+    def _pass_by_pass(self, layers: dict[str, _DropoutNd], inputs: tuple[Any, ...]) -> Tensor:
         outputs = []
         for k in range(self.samples):
             with _dropping(layers, self._masks, inputs, partial(_one_sample, k)):
@@ -169,16 +170,18 @@ def _chunks(inputs: tuple[Any, ...], samples: int) -> list[tuple[Any, ...]]:
 
 @contextmanager
 def _dropping(
-    layers: dict[str, nn.Module],
+    layers: dict[str, _DropoutNd],
     masks: Masks,
     inputs: tuple[Any, ...],
-    drop: Callable[[nn.Module, Tensor, list[Tensor]], Tensor],
+    drop: Callable[[_DropoutNd, Tensor, list[Tensor]], Tensor],
 ) -> Iterator[None]:
     """Replace the output of each dropout layer by ``drop`` of its input, for one pass."""
     rows = len(inputs[0]) if isinstance(inputs[0], Tensor) and inputs[0].ndim else None
-    called = []
+    called: list[_DropoutNd] = []
 
-    def hook(path: str, calls: Iterator[int], layer: Any, _: Any, x: Tensor) -> Tensor | None:
+    def hook(
+        path: str, calls: Iterator[int], layer: _DropoutNd, _: object, x: Tensor
+    ) -> Tensor | None:
         called.append(layer)
         if layer.p == 0:
             return None
@@ -201,11 +204,11 @@ def _dropping(
         )
 
 
-def _one_sample(k: int, layer: nn.Module, x: Tensor, keep: list[Tensor]) -> Tensor:
+def _one_sample(k: int, layer: _DropoutNd, x: Tensor, keep: list[Tensor]) -> Tensor:
     return masked(layer, x, keep[k])
 
 
-def _all_samples(layer: nn.Module, x: Tensor, keep: list[Tensor]) -> Tensor:
+def _all_samples(layer: _DropoutNd, x: Tensor, keep: list[Tensor]) -> Tensor:
     held = x.held if isinstance(x, Sampled) else x
     if zeroing(layer) and (of_channels(layer) or x.ndim == 2):
         channels = dropped(held, keep, scale(layer))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -45,15 +45,27 @@ class Sampled(Tensor):
         return self
 
     @classmethod
-    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(
+        cls,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> object:
         with torch._C.DisableTorchFunctionSubclass():
             return _call(func, args, kwargs or {})
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        cls,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> NoReturn:
         raise NotUnderstood(f"{func} reached a tensor that stands for several.")
 
-    def __repr__(self) -> str:  # type: ignore[override]
+    def __repr__(self, *, tensor_contents: object = None) -> str:
         with torch._C.DisableTorchFunctionSubclass():
             return f"Sampled({tuple(self.shape)}, {type(self.held).__name__})"
 
@@ -76,7 +88,7 @@ def mean_of_samples(captured: list[Tensor], rows: int) -> Tensor:
     return whole[len(whole) - passes * rows :].unflatten(0, (passes, rows)).mean(0)
 
 
-def _call(func: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+def _call(func: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> object:
     if func in _METADATA:
         return func(*args, **kwargs)
     name = getattr(func, "__name__", "")
@@ -99,7 +111,9 @@ def _call(func: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
     return _each(func, args, kwargs)
 
 
-def _in_place(func: Any, name: str, target: Sampled | None, args: tuple, kwargs: dict) -> Any:
+def _in_place(
+    func: Callable[..., Any], name: str, target: Sampled | None, args: tuple, kwargs: dict
+) -> Sampled | None:
     """Compute the result separately and store it in the target."""
     if target is None or target.aliased:
         raise NotUnderstood(f"{name} changes in place a tensor that may share its memory.")
@@ -134,11 +148,11 @@ def _each(func: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
     return joined
 
 
-def _storages(value: Any) -> set[int]:
+def _storages(value: object) -> set[int]:
     return {x.untyped_storage().data_ptr() for x in _tensors(value) if x.numel()}
 
 
-def _joined(results: list[Any]) -> Any:
+def _joined(results: list[Any]) -> object:
     first = results[0]
     if isinstance(first, Tensor):
         if len({(r.shape, r.dtype) for r in results}) > 1:
@@ -153,23 +167,22 @@ def _joined(results: list[Any]) -> Any:
     raise NotUnderstood("A value that is not a tensor depends on the sample.")
 
 
-def _find(value: Any, values: dict[int, list[Tensor]]) -> None:
+def _find(value: object, values: dict[int, list[Tensor]]) -> None:
     for x in _tensors(value):
         if isinstance(x, Sampled) and id(x) not in values:
             values[id(x)] = x.held.values()
 
 
-def _tensors(value: Any) -> list[Tensor]:
+def _tensors(value: object) -> list[Tensor]:
     if isinstance(value, Tensor):
         return [value]
     if isinstance(value, slice):
         return _tensors([value.start, value.stop, value.step])
-    parts = value.values() if isinstance(value, dict) else value
-    return (
-        [x for part in parts for x in _tensors(part)]
-        if isinstance(value, dict | list | tuple)
-        else []
-    )
+    if isinstance(value, dict):
+        return [x for part in value.values() for x in _tensors(part)]
+    if isinstance(value, list | tuple):
+        return [x for part in value for x in _tensors(part)]
+    return []
 
 
 def _kth(value: Any, values: dict[int, list[Tensor]], k: int) -> Any:

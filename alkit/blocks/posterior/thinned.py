@@ -78,8 +78,8 @@ class Channels:
     def through(self, name: str, function: Callable[[Tensor], Tensor]) -> Channels:
         """Apply a function of single channels that is zero at zero."""
         if name in HOMOGENEOUS:
-            shared = isinstance(self.base, Tensor)
-            base = function(self.base) if shared else [function(x) for x in self.base]  # type: ignore
+            base = self.base
+            base = function(base) if isinstance(base, Tensor) else [function(x) for x in base]
             return Channels(base, self.kept, self.size, self.scale)
         base = [function(channels * self.scale) for channels in self.compact()]
         return Channels(base, self.kept, self.size, 1.0)
@@ -89,8 +89,8 @@ class Channels:
         inside = math.prod(self.shape[2:])
         places = torch.arange(inside, device=self.device)
         kept = [(channels[:, None] * inside + places).flatten() for channels in self.kept]
-        shared = isinstance(self.base, Tensor)
-        base = self.base.flatten(1) if shared else [x.flatten(1) for x in self.base]  # type: ignore
+        base = self.base
+        base = base.flatten(1) if isinstance(base, Tensor) else [x.flatten(1) for x in base]
         return Channels(base, kept, self.size * inside, self.scale)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from alkit.evidence.records import Row
 
@@ -40,7 +39,7 @@ def _text_of(key: str) -> Callable[[Row], str]:
     return lambda row: text(row[key])
 
 
-def text(value: Any) -> str:
+def text(value: object) -> str:
     """A value as short text: three digits, empty for NaN."""
     if not isinstance(value, float):
         return str(value)
