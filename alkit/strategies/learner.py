@@ -26,6 +26,7 @@ from alkit.querying.predictor import Inputs, Predictor
 from alkit.querying.validation import validation_query
 from alkit.seeds import fresh_seed
 from alkit.selectors import Selector
+from alkit.strategies.asking import HasAcquisition
 from alkit.training.budget import check_counts
 from alkit.training.initial_weights import InitialWeights
 from alkit.training.on_pool import TrainedOnPool
@@ -33,7 +34,7 @@ from alkit.training.on_pool import TrainedOnPool
 Oracle = Callable[[np.ndarray], Any]
 
 
-class ActiveLearner(InitialWeights, Block, TrainedOnPool):
+class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
     """Any LightningModule, unchanged, with a pool to learn from and an acquisition to query it.
 
     The module trains by its own ``training_step`` and ``configure_optimizers``, and gets the
@@ -112,7 +113,6 @@ class ActiveLearner(InitialWeights, Block, TrainedOnPool):
         if acquisition is None and type(self).score is not ActiveLearner.score:
             criterion = self.score
         self._acquisition = as_acquisition(acquisition, criterion, selector)
-        self._acquisition_replaced = False
         self.batch_size = batch_size
         self.val_batch_size = val_batch_size or batch_size
         self.test_batch_size = test_batch_size or batch_size
@@ -127,38 +127,10 @@ class ActiveLearner(InitialWeights, Block, TrainedOnPool):
     # --- querying -----------------------------------------------------------------------------
 
     @property
-    def acquisition(self) -> Acquisition:
-        """The way of asking. A new one takes effect at once, also before ``query_strategy``."""
-        return self._acquisition
-
-    @acquisition.setter
-    def acquisition(self, acquisition: Acquisition) -> None:
-        self._acquisition = as_acquisition(acquisition)
-        self._acquisition_replaced = True
-
-    @property
     def asks_by_acquisition(self) -> bool:
         """True if the acquisition decides, False if an overridden ``query_strategy`` does."""
         own = getattr(self.query_strategy, "__func__", None) is not ActiveLearner.query_strategy
         return self._acquisition_replaced or not own
-
-    @property
-    def criterion(self) -> Criterion:
-        """Criterion of the acquisition."""
-        return self._acquisition.criterion
-
-    @criterion.setter
-    def criterion(self, criterion: Criterion | ScoreFunction) -> None:
-        self._acquisition = Acquisition(criterion, self.selector)
-
-    @property
-    def selector(self) -> Selector:
-        """Selector of the acquisition."""
-        return self._acquisition.selector
-
-    @selector.setter
-    def selector(self, selector: Selector | Callable[..., Any]) -> None:
-        self._acquisition = Acquisition(self.criterion, selector)
 
     @property
     def context(self) -> PoolContext:

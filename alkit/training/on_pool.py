@@ -18,16 +18,13 @@ from alkit.pool.loaders import eval_loader, train_loader
 from alkit.seeds import generator
 from alkit.training.budget import check_budget
 from alkit.training.history import History, HistoryOfFits
-from alkit.training.lightning_internals import (
-    RunningHook,
-    callbacks_of,
-    from_module,
-    past_modules,
-)
+from alkit.training.inner_hooks import hooks_of_module
+from alkit.training.lightning_internals import RunningHook, callbacks_of, past_modules
 from alkit.training.trainer import Trainer, check_not_ended
 from alkit.training.unannotated import beside_unannotated, learns_from_unannotated
 
 
+@hooks_of_module
 class TrainedOnPool(L.LightningModule):
     """Wrapper of ``self.module`` for a Trainer, with the annotated samples as training data.
 
@@ -50,62 +47,6 @@ class TrainedOnPool(L.LightningModule):
 
     _current_fx_name: Any = RunningHook()
     __setattr__ = past_modules
-
-    # --- steps and hooks of the inner module: those of Lightning 2.6 --------------------------
-
-    training_step = from_module("training_step")
-    validation_step = from_module("validation_step")
-    test_step = from_module("test_step")
-    predict_step = from_module("predict_step")
-    backward = from_module("backward")
-    configure_optimizers = from_module("configure_optimizers")
-    configure_gradient_clipping = from_module("configure_gradient_clipping")
-    lr_scheduler_step = from_module("lr_scheduler_step")
-    optimizer_step = from_module("optimizer_step")
-    optimizer_zero_grad = from_module("optimizer_zero_grad")
-    on_fit_end = from_module("on_fit_end")
-    on_validation_start = from_module("on_validation_start")
-    on_validation_end = from_module("on_validation_end")
-    on_test_start = from_module("on_test_start")
-    on_test_end = from_module("on_test_end")
-    on_predict_start = from_module("on_predict_start")
-    on_predict_end = from_module("on_predict_end")
-    on_train_batch_start = from_module("on_train_batch_start")
-    on_train_batch_end = from_module("on_train_batch_end")
-    on_validation_batch_start = from_module("on_validation_batch_start")
-    on_validation_batch_end = from_module("on_validation_batch_end")
-    on_test_batch_start = from_module("on_test_batch_start")
-    on_test_batch_end = from_module("on_test_batch_end")
-    on_predict_batch_start = from_module("on_predict_batch_start")
-    on_predict_batch_end = from_module("on_predict_batch_end")
-    on_validation_model_zero_grad = from_module("on_validation_model_zero_grad")
-    on_validation_model_eval = from_module("on_validation_model_eval")
-    on_validation_model_train = from_module("on_validation_model_train")
-    on_test_model_eval = from_module("on_test_model_eval")
-    on_test_model_train = from_module("on_test_model_train")
-    on_predict_model_eval = from_module("on_predict_model_eval")
-    on_train_epoch_start = from_module("on_train_epoch_start")
-    on_train_epoch_end = from_module("on_train_epoch_end")
-    on_validation_epoch_start = from_module("on_validation_epoch_start")
-    on_validation_epoch_end = from_module("on_validation_epoch_end")
-    on_test_epoch_start = from_module("on_test_epoch_start")
-    on_test_epoch_end = from_module("on_test_epoch_end")
-    on_predict_epoch_start = from_module("on_predict_epoch_start")
-    on_predict_epoch_end = from_module("on_predict_epoch_end")
-    on_before_zero_grad = from_module("on_before_zero_grad")
-    on_before_backward = from_module("on_before_backward")
-    on_after_backward = from_module("on_after_backward")
-    on_before_optimizer_step = from_module("on_before_optimizer_step")
-    configure_sharded_model = from_module("configure_sharded_model")
-    configure_model = from_module("configure_model")
-    prepare_data = from_module("prepare_data")
-    setup = from_module("setup")
-    teardown = from_module("teardown")
-    transfer_batch_to_device = from_module("transfer_batch_to_device")
-    on_before_batch_transfer = from_module("on_before_batch_transfer")
-    on_after_batch_transfer = from_module("on_after_batch_transfer")
-    on_load_checkpoint = from_module("on_load_checkpoint")
-    on_save_checkpoint = from_module("on_save_checkpoint")
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)
