@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import alkit as al
 from alkit import criteria
-from alkit import prediction as module
+from alkit.prediction import chunks as module
 from alkit.errors import AlkitError, ConfigurationError, NonFiniteError
 
 NAMES = vars(al.criteria)
