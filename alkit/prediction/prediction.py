@@ -44,8 +44,7 @@ class Prediction:
             probabilities, which is an error.
         features: ``(N, D)`` latent features of the candidates, if needed.
         task: the meaning of the columns: ``"multiclass"``, C exclusive classes; ``"multilabel"``,
-            C independent labels, each on or off; ``"regression"``, C values. Default:
-            ``"regression"`` for values, else ``"multiclass"``.
+            C independent labels; ``"regression"``, C values. Default: that of the kind.
 
     Raises:
         PredictionError: shapes do not match, ids are repeated, negative or not integers, the kind
@@ -79,7 +78,8 @@ class Prediction:
             if not declared and self.task == "multiclass" and look_like_probabilities(outputs):
                 raise PredictionError(
                     "The kind of the outputs was not declared, and each row is non-negative and "
-                    'sums to one. Declare kind="probabilities" (or "logits" if they are logits).'
+                    'sums to one. Declare kind="probabilities", or outputs="probabilities" of a '
+                    'strategy (or "logits" if they are logits).'
                 )
             self._check_values(outputs)
         if self.features is not None:

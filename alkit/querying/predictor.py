@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from alkit.blocks import MCDropout, MultiLayerPerceptron, Sequential
 from alkit.blocks.posterior.sampled import mean_of_samples
-from alkit.errors import ConfigurationError, ModelOutputError, PredictionError
+from alkit.errors import ConfigurationError
 from alkit.eval_mode import evaluating
-from alkit.prediction import KINDS, OutputKind, Prediction
+from alkit.prediction import Prediction
+from alkit.querying.meaning import Meaning, posterior_samples
 
 Inputs = str | int | Callable[[Any], Any] | None
 
@@ -25,7 +26,7 @@ class Predictor:
     Args:
         inputs: the model's input in a batch: the key of a dict, the position in a tuple, or a
             function of the batch; None if the batch is the input.
-        outputs: the declared kind of the model's outputs; None if it is not declared.
+        meaning: kind and task of the model's outputs.
         features: path of the submodule whose output is the features. Default: the input of the
             last part of the module's ``model``, if that is a Sequential or MultiLayerPerceptron,
             inside an MCDropout or not. Within an MCDropout, features are the mean over its samples.
@@ -35,14 +36,12 @@ class Predictor:
     def __init__(
         self,
         inputs: Inputs,
-        outputs: OutputKind | None,
+        meaning: Meaning,
         features: str | None,
         head: str | None = None,
     ) -> None:
-        if outputs is not None and outputs not in KINDS:
-            raise ConfigurationError(f"outputs must be one of {', '.join(KINDS)}, got {outputs!r}.")
         self.inputs = inputs
-        self.outputs: OutputKind | None = outputs
+        self.meaning = meaning
         self.features = features
         self.head = head
 
@@ -70,12 +69,13 @@ class Predictor:
 
         Modes and weights are restored when the generator ends or is closed. Memory: one batch.
         """
+        samples = posterior_samples(module)
         with evaluating(module, device), torch.no_grad(), self._captured(module) as captured:
             for ids, batch in loader:
                 outputs = module(self._input(move_data_to_device(batch, device)))
                 features = mean_of_samples(captured, len(ids)) if captured else None
                 captured.clear()
-                yield self._prediction(outputs, ids, features)
+                yield self.meaning.prediction(outputs, ids, features, samples=samples)
 
     def _input(self, batch: object) -> object:
         if isinstance(batch, Mapping):
@@ -104,26 +104,6 @@ class Predictor:
                 "else is their label."
             )
         return batch[0]
-
-    def _prediction(self, outputs: object, ids: Tensor, features: Tensor | None) -> Prediction:
-        if not isinstance(outputs, Tensor):
-            raise ModelOutputError(
-                "expected the model to return one tensor (N, C) or (N, K, C), got "
-                f"{type(outputs).__name__}; wrap the model so that it returns only its outputs."
-            )
-        if outputs.ndim == 1:
-            outputs = outputs[:, None]
-        if len(outputs) != len(ids):
-            raise ModelOutputError(
-                f"expected one row of outputs per sample, {len(ids)}, "
-                f"got outputs of shape {tuple(outputs.shape)}."
-            )
-        if self.outputs is None and _look_like_probabilities(outputs):
-            raise PredictionError(
-                "The kind of the outputs was not declared, and each row is non-negative and sums "
-                'to one. Declare outputs="probabilities" (or "logits" if they are logits).'
-            )
-        return Prediction(outputs, ids, self.outputs or "logits", features)
 
     @contextmanager
     def _captured(self, module: nn.Module) -> Iterator[list[Tensor]]:
@@ -170,10 +150,3 @@ def _last_parts(module: nn.Module) -> tuple[str, str] | tuple[None, None]:
     if len(names) < 2 or not list(model.get_submodule(names[-1]).parameters()):
         return None, None  # a part without weights is not a head
     return f"{path}.{names[-2]}", f"{path}.{names[-1]}"
-
-
-def _look_like_probabilities(outputs: Tensor) -> bool:
-    outputs = outputs.float()
-    if outputs.shape[-1] < 2 or len(outputs) < 2 or (outputs < 0).any():
-        return False
-    return bool(((outputs.sum(-1) - 1).abs() < 1e-4).all())

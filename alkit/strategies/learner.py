@@ -17,10 +17,11 @@ from alkit.criteria import Criterion
 from alkit.pool import ActiveLearningDataset, Query
 from alkit.pool.annotations import Indices, check_query_size
 from alkit.pool.loaders import scoring_loader
-from alkit.prediction import OutputKind, Prediction
+from alkit.prediction import Prediction, Task
 from alkit.querying import Acquisition, Monitor, PoolContext
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
 from alkit.querying.checks import check_arguments, check_validation, checked_picks
+from alkit.querying.meaning import Outputs, check_assumed, meaning_of
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Inputs, Predictor
 from alkit.querying.validation import validation_query
@@ -63,7 +64,11 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         inputs: the model's input in a batch without labels: the key of a dict, the position in a
             tuple, or a function of the batch. Default: the batch is the input.
         outputs: kind of the model's outputs: ``"logits"``, ``"probabilities"``,
-            ``"log_probabilities"`` or ``"values"``. Default: that of its loss, else logits.
+            ``"log_probabilities"`` or ``"values"``; or a function from what the model returns to
+            ``(N, C)`` or a Prediction. Default: the kind of its loss, else logits, as long as the
+            labels are class numbers.
+        task: ``"multiclass"``, exclusive classes; ``"multilabel"``, independent labels; or
+            ``"regression"``. Default: that of the loss or of the kind.
         features: path of the layer whose output is the candidates' features, as in
             ``module.get_submodule``; only for criteria and selectors that use features. Default:
             the input of the last part of a Sequential or MultiLayerPerceptron.
@@ -89,7 +94,8 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         test_batch_size: int | None = None,
         steps_per_epoch: int | None = None,
         inputs: Inputs = None,
-        outputs: OutputKind | None = None,
+        outputs: Outputs = None,
+        task: Task | None = None,
         features: str | None = None,
         head: str | None = None,
         loader: Mapping[str, Any] | None = None,
@@ -119,9 +125,8 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         self.steps_per_epoch = steps_per_epoch
         self.loader = dict(loader or {})
         self.seed = fresh_seed() if seed is None else seed
-        kind = outputs if outputs is not None else getattr(module, "outputs", None)
         layer = features or getattr(module, "features_layer", None)
-        self.predictor = Predictor(inputs, kind, layer, head)
+        self.predictor = Predictor(inputs, meaning_of(module, outputs, task), layer, head)
         self.build_if_ready_made()
 
     # --- querying -----------------------------------------------------------------------------
@@ -202,6 +207,9 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
 
         The model is in eval mode, without gradients, until the generator ends or is closed.
         """
+        if self.predictor.meaning.is_assumed:
+            for label in self.train_pool.labels_of(self.train_pool.annotated_indices[:1]):
+                check_assumed(label)
         view = pool.view(indices, labels=False, scoring=True)
         loader = scoring_loader(view, self.test_batch_size, **self.loader)
         yield from self.predictor.predictions(self.module, loader, self._fit_device or self.device)

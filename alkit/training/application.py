@@ -12,7 +12,7 @@ from torchmetrics import Metric
 
 from alkit.blocks import Block
 from alkit.errors import ConfigurationError, LabelError, ModelOutputError, UnbuiltError
-from alkit.prediction import OutputKind
+from alkit.prediction import OutputKind, Task
 from alkit.training.batches import as_classes, as_values, split_batch
 from alkit.training.metrics import Metrics, named_metrics
 from alkit.training.optimizers import Adam, Make, Optimizer, as_optimizer
@@ -22,6 +22,7 @@ _CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss)
 _KINDS: tuple[tuple[type[nn.Module], OutputKind], ...] = (
     (nn.CrossEntropyLoss, "logits"),
     (nn.BCEWithLogitsLoss, "logits"),
+    (nn.MultiLabelSoftMarginLoss, "logits"),
     (nn.BCELoss, "probabilities"),
     (nn.NLLLoss, "log_probabilities"),
     (nn.MSELoss, "values"),
@@ -34,6 +35,13 @@ _KINDS: tuple[tuple[type[nn.Module], OutputKind], ...] = (
 def output_kind(loss: object) -> OutputKind | None:
     """Kind of output of a model trained with `loss`; None if the loss does not determine it."""
     return next((kind for cls, kind in _KINDS if isinstance(loss, cls)), None)
+
+
+def task_of(loss: object) -> Task | None:
+    """Task of a model trained with `loss`, if it has several outputs; None if it is not known."""
+    if isinstance(loss, nn.BCEWithLogitsLoss | nn.BCELoss | nn.MultiLabelSoftMarginLoss):
+        return "multilabel"
+    return None
 
 
 class Application(Block, lightning.LightningModule):
@@ -89,6 +97,16 @@ class Application(Block, lightning.LightningModule):
     def outputs(self) -> OutputKind | None:
         """Kind of output of the model, given its loss; None if the loss does not determine it."""
         return output_kind(self.loss)
+
+    @property
+    def task(self) -> Task | None:
+        """Task of the model, given its loss: independent labels for `BCEWithLogitsLoss`."""
+        return task_of(self.loss)
+
+    @property
+    def declared_by(self) -> str:
+        """Name of the loss, which declares the kind of output."""
+        return type(self.loss).__name__
 
     def forward(self, x: Any) -> Any:
         """Return the output of the model for a batch of inputs."""

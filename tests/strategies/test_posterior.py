@@ -11,6 +11,7 @@ from torchmetrics import Accuracy
 import alkit as al
 from alkit.errors import ConfigurationError, NotEnoughMemoryError
 from alkit.querying.gathered import gather
+from alkit.querying.meaning import Meaning
 from alkit.querying.predictor import Predictor
 from alkit.testing import check_strategy
 
@@ -130,7 +131,9 @@ def test_features_within_mcdropout_are_the_mean_over_its_samples(pool, monkeypat
     batches = [(torch.arange(n, n + 20), x[n : n + 20]) for n in range(0, 60, 20)]
 
     def read():
-        found = Predictor(None, "logits", None).predictions(strategy.module, batches, x.device)
+        found = Predictor(None, Meaning("logits"), None).predictions(
+            strategy.module, batches, x.device
+        )
         return torch.cat([prediction.features for prediction in found])
 
     torch.testing.assert_close(read(), expected)

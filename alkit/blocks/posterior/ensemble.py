@@ -46,6 +46,8 @@ class Ensemble(Block):
             redrawn, or members share weights.
     """
 
+    posterior_samples = True  # outputs (N, K, C) in eval mode
+
     def __init__(self, model: nn.Module | Sequence[nn.Module], members: int | None = None) -> None:
         super().__init__()
         count = members

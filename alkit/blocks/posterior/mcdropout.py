@@ -70,6 +70,8 @@ class MCDropout(Block):
             the samples agree on every row although the rows differ.
     """
 
+    posterior_samples = True  # outputs (N, K, C) in eval mode
+
     def __init__(self, model: nn.Module, samples: int = 20, seed: int = 0) -> None:
         super().__init__()
         if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
