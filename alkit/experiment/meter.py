@@ -11,9 +11,10 @@ import psutil
 import torch
 from torch import Tensor, nn
 
+from alkit.blocks.posterior import gives_samples
 from alkit.errors import AlkitError
 from alkit.prediction import OutputKind
-from alkit.querying.meaning import Meaning, posterior_samples
+from alkit.querying.meaning import Meaning
 from alkit.training.batches import split_batch
 
 BESIDE = {"annotated", "unannotated"}  # the keys of a batch that has both
@@ -64,7 +65,7 @@ class Meter(L.Callback):
             return
         try:
             y = split_batch(batch)[1]
-            ids, samples = torch.arange(len(outputs[0])), posterior_samples(inner_of(module))
+            ids, samples = torch.arange(len(outputs[0])), gives_samples(inner_of(module))
             prediction = self._meaning.prediction(outputs[0], ids, None, samples=samples)
             guesses = prediction.guesses.cpu()
         except (AlkitError, TypeError, ValueError, RuntimeError):

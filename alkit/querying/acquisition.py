@@ -149,7 +149,7 @@ class Acquisition:
         }  # fmt: skip
         values, shares, reasons = None, {}, []
         if final is not None and "scores" in self.selector.needs:
-            why = f"{why} of {self.criterion!r}"
+            why = f"{why} of {self.criterion!r}{_averaged(sample)}"
             rows = picks.positions.to(final.device)
             values = final[rows].cpu().numpy()
             parts = self.criterion.shares(*scores)
@@ -219,3 +219,10 @@ def _guesses(context: PoolContext, ids: Tensor) -> np.ndarray:
     """Guesses of picks that a selector took without a look at any candidate."""
     with context.stream(ids.numpy()) as predictions:
         return gather(predictions, len(ids), guesses=True).guesses_of(ids)
+
+
+def _averaged(sample: Seen | None) -> str:
+    outputs = None if sample is None else sample.prediction.outputs
+    if sample is None or outputs is None or sample.prediction.task != "multilabel":
+        return ""
+    return f", mean over {outputs.shape[-1]} labels"

@@ -123,11 +123,6 @@ def check_assumed(label: object) -> None:
     )
 
 
-def posterior_samples(module: nn.Module) -> bool:
-    """True if a part of the module declares that it returns posterior samples ``(N, K, C)``."""
-    return any(getattr(part, "posterior_samples", False) for part in module.modules())
-
-
 def _named(module: nn.Module, name: str, names: tuple[str, ...]) -> Any:
     value = getattr(module, name, None)
     return value if isinstance(value, str) and value in names else None

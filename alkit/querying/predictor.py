@@ -11,11 +11,11 @@ from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor, nn
 
 from alkit.blocks import MCDropout, MultiLayerPerceptron, Sequential
-from alkit.blocks.posterior.sampled import mean_of_samples
+from alkit.blocks.posterior import gives_samples, mean_of_samples
 from alkit.errors import ConfigurationError
 from alkit.eval_mode import evaluating
 from alkit.prediction import Prediction
-from alkit.querying.meaning import Meaning, posterior_samples
+from alkit.querying.meaning import Meaning
 
 Inputs = str | int | Callable[[Any], Any] | None
 
@@ -69,7 +69,7 @@ class Predictor:
 
         Modes and weights are restored when the generator ends or is closed. Memory: one batch.
         """
-        samples = posterior_samples(module)
+        samples = gives_samples(module)
         with evaluating(module, device), torch.no_grad(), self._captured(module) as captured:
             for ids, batch in loader:
                 outputs = module(self._input(move_data_to_device(batch, device)))

@@ -81,7 +81,7 @@ class Ensemble(Block):
             member = self.members[int(self.turn) % len(self.members)]
             self.turn += 1
             return member(*inputs)
-        return stacked([member(*inputs) for member in self.members], "Ensemble")
+        return stacked([member(*inputs) for member in self.members], self.members[0], "Ensemble")
 
     def _check_weights(self) -> None:
         """Raise if members have equal weights that are not constant: copied, not drawn."""

@@ -141,14 +141,16 @@ class MCDropout(Block):
         with _dropping(layers, self._masks, inputs, _all_samples):
             output = self.model(*inputs)
         several = isinstance(output, Sampled)
-        return stacked(output.held.values() if several else [output] * self.samples, "MCDropout")
+        return stacked(
+            output.held.values() if several else [output] * self.samples, self.model, "MCDropout"
+        )
 
     def _pass_by_pass(self, layers: dict[str, _DropoutNd], inputs: tuple[Any, ...]) -> Tensor:
         outputs = []
         for k in range(self.samples):
             with _dropping(layers, self._masks, inputs, partial(_one_sample, k)):
                 outputs.append(self.model(*inputs))
-        return stacked(outputs, "MCDropout")
+        return stacked(outputs, self.model, "MCDropout")
 
     def extra_repr(self) -> str:
         return f"samples={self.samples}, seed={self.seed}"
