@@ -1,4 +1,4 @@
-"""What the outputs of a model mean, and who declared it."""
+"""Meaning of a model's outputs, and the part that declares it."""
 
 from __future__ import annotations
 
@@ -112,14 +112,14 @@ def check_assumed(label: object) -> None:
     """Raise if undeclared outputs cannot be logits of exclusive classes, given a label.
 
     Raises:
-        ConfigurationError: the label is no class; the message lists what to declare.
+        ConfigurationError: the label is not a class; the message lists what to declare.
     """
     value = np.asarray(label)
     if value.ndim == 0 and value.dtype.kind in "iubU":
         return
     raise ConfigurationError(
         f"nothing declares the meaning of the model's outputs, and the labels, such as {label!r}, "
-        f"are no class numbers. Declare {CHOICES}."
+        f"are not class numbers. Declare {CHOICES}."
     )
 
 
