@@ -62,10 +62,12 @@ def checked_picks(picks: Indices, n: int, pool: ActiveLearningDataset) -> np.nda
         raise PicksError(f"query_strategy must return distinct dataset indices: {error}") from error
     if len(indices) != n:
         raise PicksError(f"query_strategy must return {n} dataset indices, got {len(indices)}.")
-    annotated = np.isin(indices, pool.annotated_indices)
-    if annotated.any():
+    wrong = indices[~np.isin(indices, pool.unannotated_indices)]
+    if wrong.size:
+        known = pool.rounds[wrong[0]] >= 0
+        state = "is annotated already" if known else "is not of the pool (among=)"
         raise PicksError(
-            f"query_strategy returned sample {indices[annotated][0]}, which is annotated already. "
+            f"query_strategy returned sample {wrong[0]}, which {state}. "
             "It must return dataset indices, not positions among the unannotated."
         )
     return indices
