@@ -224,10 +224,7 @@ class ActiveLearningDataset(Dataset):
         return self._known.check(self._names.indices(indices), annotated=annotated)
 
     def state_dict(self) -> dict[str, Any]:
-        """The annotated samples, their rounds and labels from outside, as plain values.
-
-        Also a fingerprint of the names, or of the inputs of 16 samples, which are read once.
-        """
+        """The annotations as plain values, and a fingerprint of the names or of 16 inputs."""
         return {**self._known.state_dict(), **self._identity.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

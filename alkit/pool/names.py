@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from alkit.errors import ConfigurationError, SampleIndexError, close
+from alkit.errors import AnnotationError, ConfigurationError, SampleIndexError, close
 from alkit.pool.labels import sample_named
+from alkit.pool.query import Query
 
 
 class Names:
@@ -72,7 +73,11 @@ class Names:
 
         Raises:
             SampleIndexError: a name is unknown or not unique, or is listed among indices.
+            AnnotationError: a Query has other names than the samples.
         """
+        if isinstance(given, Query):
+            self._compare(given)
+            return given
         if isinstance(given, Tensor) or not isinstance(given, Iterable) or not _are_texts(given):
             return given
         names = list(given)
@@ -82,6 +87,16 @@ class Names:
                 f"expected names or dataset indices, got both: {names[0]!r} and {wrong[0]!r}."
             )
         return np.array([self.index(os.fspath(name)) for name in names], dtype=np.int64)
+
+    def _compare(self, query: Query) -> None:
+        if self.texts is None or query.names is None:
+            return
+        for index, name in zip(query, query.names):
+            if 0 <= index < len(self.texts) and str(name).strip() != self[index]:
+                raise AnnotationError(
+                    f"the query is of another dataset or order of its samples: it has sample "
+                    f"{index} as {str(name)!r}, and the pool as {self[index]!r}."
+                )
 
 
 def _are_texts(given: Iterable[Any]) -> bool:

@@ -109,7 +109,7 @@ class Samples:
         x = {name: value for name, value in item.items() if name != key}
         return x, ABSENT if item[key] is None else item[key]
 
-    def stacked(self, indices: np.ndarray, labels: OwnLabels | None) -> object:
+    def stacked(self, indices: np.ndarray, labels: OwnLabels | None = None) -> object:
         """Batch of inputs as a loader would collate it, in one read; with labels if they are given.
 
         None if the items must be read one by one.

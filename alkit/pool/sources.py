@@ -65,7 +65,8 @@ def _remedy(dataset: Any) -> str:
 
 def _shown(dataset: Any) -> str:
     short = isinstance(dataset, str | bytes | PathLike | int | float)
-    return repr(dataset) if short else type(dataset).__name__
+    kind = type(dataset).__name__
+    return f"{dataset!r} ({kind})" if short else kind
 
 
 def _is_pool(dataset: Any) -> bool:

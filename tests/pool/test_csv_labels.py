@@ -6,6 +6,7 @@ import torch
 import alkit as al
 from alkit.errors import ConfigurationError, LabelError, SampleIndexError
 from alkit.pool.csv_labels import read_labels
+from alkit.pool.names import Names
 
 
 @pytest.fixture
@@ -46,9 +47,13 @@ def labels_of(pool):
         ("3", 3),
         (" 3 ", 3),
         ("3.0", 3),
-        ("-2", -2),
+        ("-2.5", -2.5),
         ("2.5", 2.5),
-        ("1e-3", 0.001),
+        ("0.001", 0.001),
+        ("1e-3", "1e-3"),
+        ("2.50", "2.50"),
+        ("007", "007"),
+        ("nan", "nan"),
         ("cat", "cat"),
         ("1_0", "1_0"),
         ("a b", "a b"),
@@ -80,7 +85,8 @@ def test_a_byte_order_mark_blank_rows_and_other_columns_do_no_harm(newline, pool
 def test_without_one_round_in_the_file_it_is_the_next(rounds, pool, tmp_path):
     rows = "".join(f"{i},0,{round}\n" for i, round in enumerate(rounds))
     (tmp_path / "round.csv").write_text("id,label,round\n" + rows, encoding="utf-8")
-    assert read_labels(tmp_path / "round.csv") == ([0, 1], [0, 0], None)
+    filled = read_labels(tmp_path / "round.csv", Names(None, 10), 10)
+    assert (filled.ids, filled.texts, filled.round) == ([0, 1], ["0", "0"], None)
     pool.annotate([9], [0], round=5)
     pool.annotate(tmp_path / "round.csv")
     assert set(pool.rounds[[0, 1]]) == {6}
@@ -96,9 +102,9 @@ def test_without_one_round_in_the_file_it_is_the_next(rounds, pool, tmp_path):
         ("id,label\n1.5,0\n", LabelError, "got '1.5'"),
         ("id,label\n-1,0\n", LabelError, "got '-1'"),
         ("id,label\n,0\n", LabelError, "line 2: .* got ''"),
-        ("label,id\n3\n", LabelError, "line 2: .* got None"),
-        ("id,label\n1,nan\n", LabelError, "nan is not a label"),
-        ("id,label\n1,inf\n", LabelError, "inf is not a label"),
+        ("label,id\n3\n", LabelError, "line 2: .* got ''"),
+        ("id,label\n1,nan\n", LabelError, "sample 1: .* kind int .* 'nan'"),
+        ("id,label\n1,inf\n", LabelError, "sample 1: .* kind int .* 'inf'"),
         ("id,label\n1,0\n2,cat\n", LabelError, r"sample 2: .* kind int .* 'cat' \(str\)"),
         ("id,label\n1,0\n10,1\n", SampleIndexError, "0 to 9, got 10"),
         ("id,label\n1,0\n1,0\n", SampleIndexError, "sample 1 is given more than once"),
