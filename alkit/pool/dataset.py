@@ -188,14 +188,14 @@ class ActiveLearningDataset(Dataset):
             round = written if round is None else round
         else:
             ids = self._checked(indices, annotated=False)
-            if labels is None:
-                self._labels.check_own(ids)
-            else:
-                labels = self._labels.given(labels, ids)
+            labels = None if labels is None else self._labels.given(labels, ids)
             if isinstance(indices, Query) and round is None:
                 round = indices.round
         round = self.next_round if round is None else check_round(round)
-        self._known.change(ids, round, labels)
+        if labels is None:
+            self._labels.annotate_own(ids, round)
+        else:
+            self._known.change(ids, round, labels)
         return ids
 
     def annotate_random(self, n: int, seed: int | np.random.Generator | None = None) -> np.ndarray:

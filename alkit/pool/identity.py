@@ -1,4 +1,4 @@
-"""What makes a pool the one that a state was saved from: its names or inputs, and its samples."""
+"""Identity of a pool: names or inputs of its dataset, and its samples, as a state holds them."""
 
 from __future__ import annotations
 

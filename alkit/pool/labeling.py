@@ -79,23 +79,28 @@ class Labeling:
         self._known.restore(ids, rounds, dict(zip(labels, values, strict=True)))
         self._kind = None
 
-    def check_own(self, ids: np.ndarray) -> None:
-        """Read the dataset's label of each sample, and check that they are of the pool's kind.
+    def annotate_own(self, ids: np.ndarray, round: int) -> None:
+        """Annotate samples with the dataset's labels, each read once, if all are of one kind.
 
         Raises:
             LabelError: a sample has no label, or one of another kind; the error names the sample.
         """
-        labels = [(index, self._own_kind(index)) for index in ids.tolist()]
-        kinds = [kind for _, kind in labels]
-        known = None if not labels or self.kind is None else family(self.kind)
+        known = self.kind
+        self._known.change(ids, round, None)  # first: a label that is not paid for is not looked at
+        try:
+            self._check_own(ids.tolist(), None if known is None else family(known))
+        except BaseException:
+            if len(ids):
+                self._known.undo()
+            raise
+
+    def _check_own(self, ids: list[int], known: str | None) -> None:
+        kinds = [own_kind(self.read(index)) for index in ids]
         expected = known or ("float" if "float" in kinds else "".join(kinds[:1]))
-        for index, kind in labels:
+        for index, kind in zip(ids, kinds, strict=True):
             if kind != expected and (kind, expected) != ("int", "float"):
                 sample = self._names.describe(index)
                 raise other_kind(sample, plain(self.read(index)), kind, expected)
-
-    def _own_kind(self, index: int) -> str:
-        return own_kind(self.read(index))
 
     def from_file(
         self, path: str | os.PathLike[str]

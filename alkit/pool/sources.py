@@ -1,4 +1,4 @@
-"""What a pool can hold: a map-style dataset; anything else is refused with what to use instead."""
+"""Check of the dataset of a pool: anything but a map-style one is refused, with what to use."""
 
 from __future__ import annotations
 
