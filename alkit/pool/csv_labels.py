@@ -49,7 +49,7 @@ def read_labels(path: str | os.PathLike[str], names: Names, length: int) -> Fill
     lines: list[int] = []
     rounds: set[str] = set()
     for line, row in _rows(path):
-        text = restored(row.get("label", ""))
+        text = row.get("label", "")
         index = _index(row, bool(text), names, length, f"{path}, line {line}")
         if text and index is not None:
             ids.append(index)
@@ -62,7 +62,7 @@ def read_labels(path: str | os.PathLike[str], names: Names, length: int) -> Fill
 
 def _index(row: dict[str, str], needed: bool, names: Names, length: int, where: str) -> int | None:
     """Dataset index of a row; None if it has none and needs none."""
-    given, name = row.get("id", ""), restored(row.get("name", "")).strip()
+    given, name = row.get("id", ""), row.get("name", "")
     if not given and name and names.texts is not None:
         try:
             return names.index(name) if needed else None
@@ -88,14 +88,14 @@ def _index(row: dict[str, str], needed: bool, names: Names, length: int, where: 
 
 
 def _rows(path: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Number of the last line of each row, and its cells without spaces around them, by column."""
+    """Number of the last line of each row, and its texts without spaces around them, by column."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
             columns = [column.strip() for column in next(reader, [])]
             _check_columns(path, columns)
             for cells in reader:
-                cells = [cell.strip() for cell in cells]
+                cells = [restored(cell).strip() for cell in cells]
                 if any(cells[len(columns) :]):
                     raise LabelError(
                         f"{path}, line {reader.line_num}: {len(cells)} cells for {len(columns)} "

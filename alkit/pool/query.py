@@ -117,7 +117,14 @@ class Query:
                     *(f"{float(values[k]):.6g}" for values in more.values()),
                 )
             )
-        write_whole(Path(path), text.getvalue())
+        try:
+            write_whole(Path(path), text.getvalue())
+        except UnicodeEncodeError as error:
+            wrong = error.object[error.start - 10 : error.end + 10]
+            raise ConfigurationError(
+                f"a name or text of the query is not Unicode: {wrong!r}; "
+                "pass other names= to the pool."
+            ) from None
 
     def _guess(self, guess: object) -> Any:
         value = np.asarray(guess).tolist()
