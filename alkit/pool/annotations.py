@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from numbers import Integral
 from typing import Any, TypeGuard
 
@@ -139,6 +140,16 @@ class Annotations:
             if wrong.size:
                 raise self.wrong_side(wrong.item(0), describe)
         return ids
+
+    def check_one(self, index: Any) -> int:
+        """One dataset index as an int, or a SampleIndexError."""
+        try:
+            index = operator.index(index)
+        except TypeError:
+            raise SampleIndexError(f"expected one dataset index, got {index!r}.") from None
+        if not 0 <= index < len(self):
+            raise SampleIndexError(f"dataset indices run from 0 to {len(self) - 1}, got {index}.")
+        return index
 
     def wrong_side(self, index: int, describe: Describe) -> AnnotationError:
         """The error for a sample that is annotated, unannotated or outside where it must not be."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Dataset
 
-from alkit.errors import LabelError, SampleIndexError
+from alkit.errors import LabelError
 from alkit.pool.annotations import Annotations, Indices, check_round
 from alkit.pool.gate import Gate
 from alkit.pool.identity import Identity
@@ -76,10 +75,12 @@ class ActiveLearningDataset(Dataset):
         check_transform(transform=transform, scoring_transform=scoring_transform)
         self._transform = transform
         self._scoring_transform = transform if scoring_transform is None else scoring_transform
-        self.names = self._names.texts
         self.classes = gate.classes
 
-    # --- annotations --------------------------------------------------------------------------
+    @property
+    def names(self) -> list[str] | None:
+        """``(N,)`` names of the samples; None if they have none."""
+        return self._names.texts
 
     @property
     def indices(self) -> np.ndarray:
@@ -131,12 +132,7 @@ class ActiveLearningDataset(Dataset):
         return len(self._known)
 
     def __getitem__(self, index: int) -> Any:
-        try:
-            index = operator.index(index)
-        except TypeError:
-            raise SampleIndexError(f"expected one dataset index, got {index!r}.") from None
-        if not 0 <= index < len(self):
-            raise SampleIndexError(f"dataset indices run from 0 to {len(self) - 1}, got {index}.")
+        index = self._known.check_one(index)
         return self._reader.read(self._transform, self._known.is_annotated(index), index)
 
     @property

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from alkit.errors import ConfigurationError, LabelError, likely
+from alkit.errors import ConfigurationError, LabelError, close, likely
 from alkit.pool.labels import (
     ABSENT,
     Describe,
@@ -48,7 +49,10 @@ class Gate:
             LabelError: it is missing, or not a label of this pool.
         """
         if label is ABSENT or self.is_missing(label):
-            raise LabelError(f"the dataset has no label for {describe(index)}: pass labels.")
+            raise LabelError(
+                f"the dataset has no label for {describe(index)}: pass labels, or restrict the "
+                "pool to samples with a label by among=."
+            )
         scalar = label.item() if _is_scalar_array(label) else label
         if isinstance(scalar, str) and self.classes is not None:
             return self.numbered(scalar, index, describe)
@@ -81,7 +85,9 @@ class Gate:
             return label
         number = self._numbers.get(label.strip(), -1) if isinstance(label, str) else label
         if isinstance(number, float) or not 0 <= number < len(self.classes):
-            names = likely(label, self.classes) if isinstance(label, str) else "."
+            names = "."
+            if isinstance(label, str) and (len(self.classes) <= 20 or close(label, self.classes)):
+                names = likely(label, self.classes)
             raise LabelError(
                 f"{describe(index)}: expected one of the {len(self.classes)} classes, by name or "
                 f"by its number from 0 to {len(self.classes) - 1}, got {label!r}{names}"
@@ -133,7 +139,7 @@ def _class_names(classes: Any) -> list[str]:
             "classes must be a list of the names of the classes in the order of their numbers, "
             f'such as ["glass", "paper"], got {classes!r}.'
         )
-    twice = [name for k, name in enumerate(names) if name.strip() in map(str.strip, names[:k])]
+    twice = [name for name, count in Counter(map(str.strip, names)).items() if count > 1]
     if twice:
         raise ConfigurationError(f"classes must be distinct, got {twice[0]!r} twice.")
     return names

@@ -37,10 +37,13 @@ class Labeling:
     def __init__(self, samples: Samples, known: Annotations, names: Names, gate: Gate) -> None:
         self._samples, self._known, self._names, self._gate = samples, known, names, gate
         self._kind: str | None = None
+        self._passed = bytearray(len(samples))  # 1 where the dataset's label is used as it is
         self.allows = gate.allows
 
     def of(self, index: int, own: object) -> object:
         """Label of a sample: from outside, in the form of the dataset's; else the dataset's own.
+
+        The dataset's own is checked at the first read.
 
         Raises:
             LabelError: there is none, or the dataset's own is not a label.
@@ -48,7 +51,11 @@ class Labeling:
         label = self._known.labels.get(index, ABSENT)
         if label is not ABSENT:
             return in_form_of(own, label)
-        return self._gate.own(index, own, self._names.describe)
+        if self._passed[index]:
+            return own
+        label = self._gate.own(index, own, self._names.describe)
+        self._passed[index] = label is own
+        return label
 
     def read(self, index: int) -> object:
         """Read an item of the dataset, and return the label of this sample."""

@@ -79,6 +79,7 @@ def class_numbers(labels: list[Any]) -> torch.Tensor:
     if numbers.ndim != 1 or numbers.dtype.kind not in "iub":
         raise ConfigurationError(
             "the selector uses the labels of the annotated samples as class numbers, and the "
-            f"labels of this pool are not integers, such as {labels[0]!r}."
+            f"labels of this pool are not integers, such as {labels[0]!r}. Pass classes= to the "
+            "pool if they are names of classes."
         )
     return torch.from_numpy(numbers.astype(np.int64))

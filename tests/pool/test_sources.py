@@ -100,3 +100,11 @@ def test_lists_arrays_and_datasets_are_fine(dataset):
 def test_a_transform_is_a_function(name):
     with pytest.raises(ConfigurationError, match=f"{name} must be a function of an input, got 'fl"):
         al.ActiveLearningDataset(DATA, **{name: "flip"})
+
+
+@pytest.mark.parametrize("name", ["loader", "pair of tensors", "folder", "stream with a length"])
+def test_test_data_are_a_dataset_too(name):
+    dataset, says = REFUSED[name]
+    pool = al.ActiveLearningDataset(DATA)
+    with pytest.raises(ConfigurationError, match=f"test= needs a map-style dataset.*{says}"):
+        al.Strategy(al.MultiLayerPerceptron(3, [4], 5), pool, test=dataset)
