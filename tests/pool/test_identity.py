@@ -150,3 +150,22 @@ def test_a_damaged_state_changes_nothing(state):
         pool.load_state_dict({**good, **state} if isinstance(state, dict) and state else state)
     assert pool.state_dict() == before
     assert pool.undo().tolist() == [11]
+
+
+def test_an_old_state_with_a_sample_outside_of_the_pool_is_refused():
+    pool = pool_of(among=range(10))
+    old = {"length": 30, "annotated": [2, 12], "rounds": [0, 0], "labels": []}
+    with pytest.raises(AlkitError, match="sample 12 is not of this pool"):
+        pool.load_state_dict(old)
+    assert pool.get_num_annotated() == 0
+
+
+def test_after_a_state_the_kind_of_its_labels_counts():
+    words, numbers = (al.ActiveLearningDataset(range(5)) for _ in range(2))
+    words.annotate([0], ["cat"])
+    numbers.annotate([1], [3])
+    numbers.annotate([2], [4])
+    numbers.load_state_dict(words.state_dict())
+    numbers.annotate([3], ["dog"])
+    with pytest.raises(AlkitError, match="kind str"):
+        numbers.annotate([4], [4])
