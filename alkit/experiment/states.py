@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
+from alkit.atomic import write_whole
 from alkit.errors import FolderError
-from alkit.evidence.atomic import write_whole
 from alkit.experiment.trial import State
 
 STATE = "state.json"
