@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import zlib
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ def derive(seed: int, *purpose: str | int) -> int:
     return int(sequence.generate_state(1, np.uint64)[0]) >> 1
 
 
-def check_seed(seed: object) -> int:
+def check_seed(seed: Any) -> int:
     """Return a seed as an integer, or raise a ConfigurationError.
 
     Raises:

@@ -134,6 +134,8 @@ def fingerprint(dataset: Sized) -> str:
 
 def _classes(strategy: ActiveLearner) -> int | None:
     pool = strategy.train_pool
+    if getattr(strategy.module, "num_classes", 0) is None:
+        return None  # an Estimator that learns it from the labels
     try:
         with closing(strategy.predictions(pool, pool.annotated_indices[:2])) as predictions:
             outputs = next(predictions).outputs
@@ -145,12 +147,13 @@ def _classes(strategy: ActiveLearner) -> int | None:
 def _describe(strategy: ActiveLearner) -> str:
     weights = sum(weight.numel() for weight in strategy.module.parameters())
     optimizer = getattr(strategy.module, "optimizer", None)
+    estimator = getattr(strategy.module, "estimator", None)
     parts = [
         type(strategy).__name__,
         _asking(strategy),
         f"batches of {strategy.batch_size}",
         f"{weights:,} weights",
-        *([] if optimizer is None else [repr(optimizer)]),
+        *(repr(part) for part in (optimizer, estimator) if part is not None),
     ]
     return re.sub(r" at 0x[0-9a-fA-F]+", "", "; ".join(parts))
 
