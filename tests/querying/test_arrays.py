@@ -65,6 +65,9 @@ def test_rows_that_are_not_looked_at_may_hold_anything(hole):
     holes[KNOWN] = hole
     expected = list(al.select(5, probabilities=P, annotated=KNOWN))
     assert list(al.select(5, probabilities=holes, annotated=KNOWN)) == expected
+    diverse = {"embeddings": E, "annotated": KNOWN, "selector": al.Coral(), "seed": 0}
+    expected = list(al.select(5, probabilities=P, **diverse))
+    assert list(al.select(5, probabilities=holes, **diverse)) == expected
     among = [1, 2, 3, 5, 8]
     holes = np.full_like(P, hole)
     holes[among] = P[among]

@@ -106,7 +106,9 @@ def test_a_fit_is_one_step_and_needs_no_budget():
     learner, plain = strategy(), strategy()
     learner.fit(max_steps=7, max_epochs=3, **QUIET)
     assert learner.trainer.current_epoch == 1
-    L.Trainer(max_epochs=5, logger=False, enable_checkpointing=False, **QUIET).fit(plain)
+    trainer = L.Trainer(max_epochs=5, logger=False, enable_checkpointing=False, **QUIET)
+    trainer.fit(plain)
+    assert trainer.current_epoch == 1
     assert same(learner, plain)
     with pytest.raises(ConfigurationError, match="max_steps must be"):
         learner.fit(max_steps=0)
@@ -166,6 +168,8 @@ def test_a_state_that_is_loaded_is_fitted_again():
     )
     learner.fit(**QUIET)
     expected = learner.query(10)
+    other.fit(**QUIET)
+    assert list(other.query(10)) != list(expected)
     other.load_state_dict(learner.state_dict())
     other.seed = learner.seed
     assert list(other.query(10)) == list(expected)
