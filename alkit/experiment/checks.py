@@ -101,9 +101,12 @@ def check_looks(
             f"{plan.rounds} rounds of {plan.query_size} after {plan.initial} need {needed:,} "
             f"labels, and the dataset has {there:,}: at most {most} rounds."
         )
-    if metric is None and main_metric(shared) not in shared:
+    if metric is not None:
+        return metric
+    shown = main_metric(shared)
+    if shown not in shared:
         return min(shared, key=lambda name: "loss" in name)  # modules may use any names
-    return metric
+    return None if all(main_metric(s.results) == shown for s in looks.values()) else shown
 
 
 def check_plan(plan: Plan, samples: int) -> None:

@@ -140,7 +140,7 @@ class Estimator(Application):
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        for name in ("inputs", "labels"):  # of any number of samples
+        for name in ("inputs", "labels"):  # their lengths may differ from those of this fit
             if (loaded := state_dict.get(f"{prefix}{name}")) is not None:
                 setattr(self, name, torch.empty_like(loaded, device=self.seed.device))
         self._fitted = None

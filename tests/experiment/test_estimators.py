@@ -50,6 +50,17 @@ def test_a_classifier_is_compared_with_a_network_by_scikit_learns_own_accuracy()
     assert len(result.summary()) == 3
 
 
+def test_a_network_without_an_accuracy_is_compared_by_its_loss(tmp_path):
+    def bare(pool, seed):
+        return al.Strategy(al.MultiLayerPerceptron(4, [8], 3), pool, test=TEST, seed=seed)
+
+    arms = {"logistic": logistic, "uniform": forest, "bare": bare}
+    result = compare(arms, rounds=1, folder=tmp_path / "run")
+    for found in (result, al.load(tmp_path / "run")):
+        assert found.metric == "test_loss_epoch"
+        assert len(found.summary()) == 3
+
+
 @pytest.mark.parametrize("warm_start", [False, True])
 def test_a_comparison_in_a_folder_is_the_same_and_its_report_is_written(tmp_path, warm_start):
     arms = {"logistic": logistic, "uniform": forest}
