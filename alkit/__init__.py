@@ -18,7 +18,7 @@ _NAMES = {
         "MCDropout MultiLayerPerceptron Sequential"
     ),
     "alkit.criteria": (
-        "BALD Constant Criterion EPIG Energy Entropy ExpectedImprovement LeastConfidence Margin "
+        "BALD Constant Criterion EPIG Entropy ExpectedImprovement LeastConfidence Margin "
         "Minimum Rank Ratio Schedule Tempered VoteEntropy fit_temperature"
     ),
     "alkit.diagnosis": "doctor",
@@ -38,7 +38,7 @@ _NAMES = {
         "auto badge bald batchbald committee coreset epig typiclust"
     ),
     "alkit.training": (
-        "Adam BinaryClassifier CategoricalClassifier Classifier Regressor SGD Trainer"
+        "Adam BinaryClassifier CategoricalClassifier Classifier Estimator Regressor SGD Trainer"
     ),
     "torch.utils.data": "DataLoader",
 }

@@ -14,7 +14,6 @@ from alkit.criteria import BALD as BALD
 from alkit.criteria import Constant as Constant
 from alkit.criteria import Criterion as Criterion
 from alkit.criteria import EPIG as EPIG
-from alkit.criteria import Energy as Energy
 from alkit.criteria import Entropy as Entropy
 from alkit.criteria import ExpectedImprovement as ExpectedImprovement
 from alkit.criteria import LeastConfidence as LeastConfidence
@@ -74,6 +73,7 @@ from alkit.training import Adam as Adam
 from alkit.training import BinaryClassifier as BinaryClassifier
 from alkit.training import CategoricalClassifier as CategoricalClassifier
 from alkit.training import Classifier as Classifier
+from alkit.training import Estimator as Estimator
 from alkit.training import Regressor as Regressor
 from alkit.training import SGD as SGD
 from alkit.training import Trainer as Trainer

@@ -1,11 +1,13 @@
 import itertools
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alkit.seeds import derive, fresh_seed, generator
+from alkit.errors import ConfigurationError
+from alkit.seeds import check_seed, derive, fresh_seed, generator
 
 seeds = st.integers(0, 2**63 - 1)
 purposes = st.lists(st.text(max_size=5) | st.integers(0, 2**32 - 1), max_size=3).map(tuple)
@@ -60,3 +62,14 @@ def test_fresh_seeds_differ_and_fit_torch():
     assert len(drawn) == 100
     for seed in drawn:
         assert torch.Generator().manual_seed(seed).initial_seed() == seed
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**63 - 1, np.int64(3)])
+def test_a_seed_is_an_integer_that_fits_torch(seed):
+    assert check_seed(seed) == seed
+
+
+@pytest.mark.parametrize("seed", ["a", 1.5, -1, True, None, 2**63, 2**70, float("nan")])
+def test_any_other_seed_is_refused(seed):
+    with pytest.raises(ConfigurationError, match="seed must be an integer from 0"):
+        check_seed(seed)

@@ -101,9 +101,12 @@ def check_looks(
             f"{plan.rounds} rounds of {plan.query_size} after {plan.initial} need {needed:,} "
             f"labels, and the dataset has {there:,}: at most {most} rounds."
         )
-    if metric is None and main_metric(shared) not in shared:
+    if metric is not None:
+        return metric
+    shown = main_metric(shared)
+    if shown not in shared:
         return min(shared, key=lambda name: "loss" in name)  # modules may use any names
-    return metric
+    return None if all(main_metric(s.results) == shown for s in looks.values()) else shown
 
 
 def check_plan(plan: Plan, samples: int) -> None:
@@ -134,6 +137,8 @@ def fingerprint(dataset: Sized) -> str:
 
 def _classes(strategy: ActiveLearner) -> int | None:
     pool = strategy.train_pool
+    if getattr(strategy.module, "num_classes", 0) is None:
+        return None  # an Estimator that learns it from the labels
     try:
         with closing(strategy.predictions(pool, pool.annotated_indices[:2])) as predictions:
             outputs = next(predictions).outputs
@@ -145,12 +150,13 @@ def _classes(strategy: ActiveLearner) -> int | None:
 def _describe(strategy: ActiveLearner) -> str:
     weights = sum(weight.numel() for weight in strategy.module.parameters())
     optimizer = getattr(strategy.module, "optimizer", None)
+    estimator = getattr(strategy.module, "estimator", None)
     parts = [
         type(strategy).__name__,
         _asking(strategy),
         f"batches of {strategy.batch_size}",
         f"{weights:,} weights",
-        *([] if optimizer is None else [repr(optimizer)]),
+        *(repr(part) for part in (optimizer, estimator) if part is not None),
     ]
     return re.sub(r" at 0x[0-9a-fA-F]+", "", "; ".join(parts))
 

@@ -14,7 +14,7 @@ from alkit.loop.tensorboard import Board
 from alkit.pool.annotations import check_query_size
 from alkit.pool.query import Query
 from alkit.strategies.learner import ActiveLearner, Oracle
-from alkit.training.budget import check_budget
+from alkit.training.budget import limits_of
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class ActiveLearningLoop:
         rounds: number of rounds.
         oracle: function from dataset indices to labels. Default: the dataset's own labels.
         max_steps: gradient steps per round, the same for every strategy in a fair comparison.
-        max_epochs: passes over the annotated samples per round; needed without ``max_steps``.
+        max_epochs: passes over the annotated samples per round; needed without ``max_steps``,
+            except for an ``Estimator``.
         warm_start: True to continue training from the weights of the previous round, with a new
             optimizer, instead of the weights that the model was built with.
         trainer: further arguments for the Trainer of each round.
@@ -80,7 +81,7 @@ class ActiveLearningLoop:
         strategy.check_built("loop over")
         if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
             raise ConfigurationError(f"rounds must be a positive integer, got {rounds!r}.")
-        check_budget(max_steps, max_epochs)
+        limits_of(strategy.module, max_steps, max_epochs)
         self.strategy = strategy
         self.query_size = check_query_size(query_size, len(strategy.train_pool))
         self.rounds = rounds

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from os import PathLike
 from typing import Any
 
-import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from alkit.criteria import Context, Criterion
-from alkit.errors import ConfigurationError, SampleIndexError
+from alkit.errors import ConfigurationError, PredictionError
 from alkit.pool import Query
-from alkit.pool.annotations import check_query_size
+from alkit.pool.annotations import check_round
 from alkit.pool.trace import SecondLook, drawn, see
 from alkit.prediction import Prediction
 from alkit.querying.acquisition import Acquisition
-from alkit.seeds import derive, generator
+from alkit.querying.arrays import Arrays, class_labels, names_of
+from alkit.seeds import check_seed, derive, generator
 from alkit.selectors import Candidates, Selector
+
+Rows = ArrayLike | Tensor | Sequence[str] | str | PathLike[str]
 
 
 def select(
-    n: int,
+    n: int | None = None,
     *,
     probabilities: ArrayLike | Tensor | None = None,
     embeddings: ArrayLike | Tensor | None = None,
+    scores: ArrayLike | Tensor | None = None,
     prediction: Prediction | None = None,
-    annotated: ArrayLike | Tensor = (),
+    annotated: Rows = (),
+    candidates: Rows | None = None,
+    total: int | None = None,
+    names: Sequence[str] | None = None,
     labels: ArrayLike | Tensor | None = None,
     head: Callable[[Tensor], Tensor] | None = None,
     criterion: Criterion | Callable[[Prediction], Tensor] | None = None,
@@ -39,16 +45,30 @@ def select(
 
         query = al.select(20, probabilities=p)                                 # margin
         query = al.select(20, embeddings=e, annotated=known, selector=al.KCenter())
+        query = al.select(20, scores=s, embeddings=e, selector=al.Coral())     # any task
+        query = al.select(20, embeddings=e, names=files, selector=al.KCenter()).names
 
     Arrays are numpy arrays, torch tensors (any device) or nested lists; computation stays on the
     device of the input. Strategies run the same code.
 
+    An array holds all N rows, or the rows that are not annotated alone, in their order. N is the
+    number of names, else that of the longest array. Rows that are neither candidates nor needed
+    by the selector are not checked: what they hold (zeros, NaN) does not matter.
+
     Args:
-        n: number of rows, returned most wanted first.
+        n: number of new rows, returned most wanted first.
         probabilities: ``(N, C)`` class probabilities, or ``(N, K, C)`` of K posterior samples.
         embeddings: ``(N, D)`` features.
-        prediction: outputs of another kind (logits, values), instead of both; its ids are ignored.
-        annotated: row numbers that are annotated already; they are never chosen.
+        scores: ``(N,)`` ready-made scores of any task, higher is wanted sooner; instead of a
+            criterion.
+        prediction: outputs of another kind (logits, values) instead of probabilities and
+            embeddings; its ids are ignored.
+        annotated: row numbers that are annotated already; they are never chosen. Also names out of
+            ``names``, or the path of a CSV file from ``Query.save``, all rows of which count.
+        candidates: rows to choose among, in the same forms as ``annotated``, which is left out of
+            them. Default: all rows.
+        total: number of rows wanted in total, the annotated ones included; instead of ``n``.
+        names: names of the N rows, such as file names; ``query.names`` are those of the picks.
         labels: class numbers of the annotated rows, in their order; few selectors use them.
         head: function from features ``(M, D)`` to logits ``(M, C)``; few selectors use it.
         criterion: score of each row. Default: ``Margin()``, if the selector uses scores.
@@ -57,74 +77,80 @@ def select(
         seed: seed of the random choices and of ties. Default: a fresh one.
 
     Returns:
-        A Query: array-like of row numbers, with scores, guesses, probabilities of the picks and
-        the shares of the criterion's terms, where these exist.
+        A Query: array-like of the new row numbers, with names, scores, guesses, probabilities of
+        the picks and the shares of the criterion's terms, where these exist.
 
     Raises:
         QuerySizeError: n is not an integer of at least 1, or exceeds the rows that remain.
-        SampleIndexError: annotated rows are out of range, repeated, or not integers.
+        SampleIndexError: annotated rows or candidates are out of range, repeated, or unknown.
         PredictionError, NonFiniteError: the arrays are not a prediction; rows are named.
+        ConfigurationError: arguments that exclude each other, or a seed, round or names of another
+            type.
+
+    Cost: that of the criterion and the selector. No array is copied, except the rows of the
+    candidates where these are not consecutive.
     """
-    if prediction is None:
-        outputs, features = _tensor(probabilities), _tensor(embeddings)
-        kind = "probabilities" if outputs is not None else "logits"
-        prediction = Prediction(outputs, kind=kind, features=features)
-    elif probabilities is not None or embeddings is not None:
-        raise ConfigurationError("give probabilities and embeddings, or a prediction, not both.")
-    else:
-        outputs = prediction.outputs
-        prediction = replace(prediction, ids=torch.arange(len(prediction)))
-    known, free = _split(annotated, len(prediction))
-    check_query_size(n, len(prediction) - len(known))
-    context = Context(round, seed)
-    acquisition = Acquisition(criterion, selector).at(context)
-    ours = prediction[free]
-    scored = "scores" in acquisition.selector.needs
-    scores = acquisition.criterion.term_scores(ours) if scored else []
-    candidates = Candidates(
-        scores=acquisition.combined(scores),
+    arrays = Arrays.of(
+        probabilities=probabilities,
+        embeddings=embeddings,
+        scores=scores,
+        prediction=prediction,
+        names=names,
+        annotated=annotated,
+        candidates=candidates,
+    )
+    known = class_labels(labels, len(arrays.rows.annotated))
+    size = arrays.rows.size(n, total)
+    context = Context(check_round(round), None if seed is None else check_seed(seed))
+    if scores is not None and criterion is not None:
+        raise ConfigurationError("give scores or a criterion, not both: scores are used as given.")
+    acquisition = Acquisition(_Given() if scores is not None else criterion, selector).at(context)
+    needs = acquisition.selector.needs
+    ours, columns = arrays.of_candidates(), []
+    if "scores" in needs and scores is not None:
+        columns = [arrays.scores_on(ours)]
+    elif "scores" in needs:
+        columns = acquisition.criterion.term_scores(_predicted(ours, acquisition))
+    rows = Candidates(
+        scores=acquisition.combined(columns),
         prediction=ours,
-        annotated=prediction[known] if len(known) else None,
-        labels=None if labels is None else torch.as_tensor(labels),
+        annotated=arrays.of_annotated(needs),
+        labels=known,
         head=head,
+        ids=arrays.rows.numbers if ours is None else ours.ids,
     )
-    picks = acquisition.selector(candidates, n, generator(context.seed, "select", round))
+    picks = acquisition.selector(rows, size, generator(context.seed, "select", round))
     watched = derive(context.seed, "doctor", round)
-    picked = candidates.ids.cpu()[picks.positions]
-    again = SecondLook(see(prediction, picked[drawn(n, watched)]))
+    again = None if ours is None else SecondLook(see(ours, picks.positions[drawn(size, watched)]))
     return acquisition.query(
-        candidates,
+        rows,
         picks,
-        scores,
-        see(ours, drawn(len(ours), watched)),
+        columns,
+        None if ours is None else see(ours, drawn(len(ours), watched)),
         round=round,
-        guesses=None if outputs is None else prediction[picked].guesses.cpu().numpy(),
-        look_again=lambda: again,
+        names=names_of(arrays.rows.names, rows.ids.cpu()[picks.positions]),
+        guesses=_guesses(ours, picks.positions),
+        look_again=None if again is None else lambda: again,
     )
 
 
-def _tensor(rows: ArrayLike | Tensor | None) -> Tensor | None:
-    return None if rows is None else torch.as_tensor(rows)
+class _Given(Criterion):
+    """Scores that came ready-made, as part of a formula."""
+
+    def __repr__(self) -> str:
+        return "scores"
 
 
-def _split(annotated: ArrayLike | Tensor, total: int) -> tuple[Tensor, Tensor | slice]:
-    """Split into the annotated rows as given and the others, ascending; on the CPU.
+def _predicted(prediction: Prediction | None, acquisition: Acquisition) -> Prediction:
+    if prediction is None:
+        raise PredictionError(
+            f"{acquisition!r} needs scores: pass probabilities=, scores= or prediction=. With row "
+            "numbers or names alone, use selector=al.Random()."
+        )
+    return prediction
 
-    The others are a slice, which copies nothing, where they are consecutive.
-    """
-    known = torch.as_tensor(annotated).flatten().cpu()
-    if not len(known):
-        return known.long(), slice(None)
-    if known.is_floating_point() or known.dtype == torch.bool:
-        raise SampleIndexError(f"annotated must be row numbers, got {known.dtype}.")
-    known = known.long()
-    outside = known[(known < 0) | (known >= total)]
-    if len(outside):
-        raise SampleIndexError(f"annotated rows run from 0 to {total - 1}, got {int(outside[0])}.")
-    free = torch.ones(total, dtype=torch.bool)
-    free[known] = False
-    if int(free.sum()) != total - len(known):
-        raise SampleIndexError("annotated rows must be distinct: a row came twice.")
-    rows = free.nonzero().flatten()
-    together = len(rows) and int(rows[-1] - rows[0]) == len(rows) - 1
-    return known, slice(int(rows[0]), int(rows[-1]) + 1) if together else rows
+
+def _guesses(prediction: Prediction | None, positions: Tensor) -> Any:
+    if prediction is None or prediction.outputs is None:
+        return None
+    return prediction[positions].guesses.cpu().numpy()

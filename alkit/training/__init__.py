@@ -4,6 +4,7 @@ from alkit.training.adversarial import AdversarialClassifier
 from alkit.training.application import Application, output_kind
 from alkit.training.classifiers import BinaryClassifier, CategoricalClassifier, Classifier
 from alkit.training.consistency import FixMatchClassifier
+from alkit.training.estimator import Estimator
 from alkit.training.history import History
 from alkit.training.loss_prediction import LossPredictionClassifier
 from alkit.training.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
@@ -19,6 +20,7 @@ __all__ = [
     "BinaryClassifier",
     "CategoricalClassifier",
     "Classifier",
+    "Estimator",
     "FixMatchClassifier",
     "History",
     "LossPredictionClassifier",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from alkit.errors import ConfigurationError
 
 
@@ -20,3 +22,15 @@ def check_budget(max_steps: int | None, max_epochs: int | None) -> None:
             "annotated samples)."
         )
     check_counts(max_steps=max_steps, max_epochs=max_epochs)
+
+
+def limits_of(module: object, max_steps: int | None, max_epochs: int | None) -> dict[str, Any]:
+    """Limits of a Trainer for a fit of a module within a budget.
+
+    A module with ``at_once = True`` fits in one step, whatever the budget, and needs none.
+    """
+    if getattr(module, "at_once", False):
+        check_counts(max_steps=max_steps, max_epochs=max_epochs)
+        return {"max_steps": -1, "max_epochs": 1}
+    check_budget(max_steps, max_epochs)
+    return {"max_steps": -1 if max_steps is None else max_steps, "max_epochs": max_epochs}

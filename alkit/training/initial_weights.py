@@ -53,6 +53,7 @@ class InitialWeights(_Base):
         Modules that came with their weights keep those, without what training changed.
         """
         twin = super().new()
+        twin._ready_made = False
         if self.initial_weights is not None:
             twin.module.load_state_dict(self.initial_weights, strict=False)
         twin.forget_training()

@@ -16,7 +16,7 @@ from alkit.errors import ConfigurationError, EmptyPoolError, UnbuiltError
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.loaders import eval_loader, train_loader
 from alkit.seeds import generator
-from alkit.training.budget import check_budget
+from alkit.training.budget import limits_of
 from alkit.training.history import History, HistoryOfFits
 from alkit.training.inner_hooks import hooks_of_module
 from alkit.training.lightning_internals import RunningHook, callbacks_of, past_modules
@@ -77,16 +77,15 @@ class TrainedOnPool(L.LightningModule):
 
         Args:
             max_steps: gradient steps, the fair budget for comparisons; or
-            max_epochs: passes over the annotated samples; or both, whichever ends first.
+            max_epochs: passes over the annotated samples; or both, whichever ends first. An
+                ``Estimator`` needs neither.
             **trainer: further arguments of the Trainer.
 
         Raises:
             ConfigurationError: no limit is given, or a limit is below 1.
             EmptyPoolError: no sample is annotated.
         """
-        check_budget(max_steps, max_epochs)
-        limits = {"max_steps": -1 if max_steps is None else max_steps, "max_epochs": max_epochs}
-        Trainer(**limits, **trainer).fit(self)
+        Trainer(**limits_of(self.module, max_steps, max_epochs), **trainer).fit(self)
         return self.history
 
     def test(self, **trainer: Any) -> dict[str, float]:

@@ -35,8 +35,8 @@ def test_it_keeps_the_laws(formula):
 
 def test_energy_still_sees_logits():
     z = prediction()
-    expected = al.Energy()(al.Prediction(z.outputs / 3))
-    torch.testing.assert_close(Tempered(al.Energy(), 3)(z), expected)
+    expected = al.criteria.Energy()(al.Prediction(z.outputs / 3))
+    torch.testing.assert_close(Tempered(al.criteria.Energy(), 3)(z), expected)
 
 
 def test_a_plain_function_is_given_the_whole_tempered_prediction():

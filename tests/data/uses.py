@@ -40,7 +40,8 @@ query.indexes  # wrong
 why: str = query.why
 al.doctor(query)["outliers"].verdict
 al.select(5, embeddings=torch.randn(9, 2), selector=al.KCenter())
-al.select(probabilities=torch.rand(9, 2))  # wrong
+al.select(total=5, embeddings=torch.randn(9, 2), annotated=[1], names=list("abcdefghi"))
+al.select(5, probability=torch.rand(9, 2))  # wrong
 arms = {"margin": lambda pool, seed: strategy}
 result = al.compare(arms, data, rounds=1, query_size=2, max_steps=1)
 result.summary()

@@ -139,7 +139,7 @@ def test_an_n_that_is_not_there_raises(n):
         (
             {"probabilities": [[0.5, 0.5]], "embeddings": [[1.0], [2.0]]},
             PredictionError,
-            r"\(1, D\)",
+            r"probabilities has 1 rows \(embeddings 2\): expected 2",
         ),
         ({"probabilities": [[0.5, 0.5]] * 3, "annotated": [3]}, SampleIndexError, "0 to 2"),
         ({"probabilities": [[0.5, 0.5]] * 3, "annotated": [1, 1]}, SampleIndexError, "distinct"),

@@ -1,7 +1,7 @@
 import pytest
 
 from alkit.errors import ConfigurationError
-from alkit.training.budget import check_budget, check_counts
+from alkit.training.budget import check_budget, check_counts, limits_of
 
 
 def test_counts_are_integers_of_at_least_one_or_not_given():
@@ -19,3 +19,18 @@ def test_a_budget_has_at_least_one_limit():
         check_budget(None, None)
     with pytest.raises(ConfigurationError, match="max_epochs must be"):
         check_budget(3, 0)
+
+
+def test_limits_are_those_of_the_budget_or_of_one_step():
+    assert limits_of(object(), 3, None) == {"max_steps": 3, "max_epochs": None}
+    assert limits_of(object(), None, 2) == {"max_steps": -1, "max_epochs": 2}
+    with pytest.raises(ConfigurationError, match="training needs a budget"):
+        limits_of(object(), None, None)
+
+    class AtOnce:
+        at_once = True
+
+    for budget in ((None, None), (3, 5)):
+        assert limits_of(AtOnce(), *budget) == {"max_steps": -1, "max_epochs": 1}
+    with pytest.raises(ConfigurationError, match="max_steps must be"):
+        limits_of(AtOnce(), 0, None)

@@ -17,6 +17,15 @@ def test_trained_is_whether_the_weights_differ_from_those_of_the_build(pool, net
     assert not strategy.trained
 
 
+def test_a_copy_of_a_strategy_that_came_built_is_built_by_its_own_build(pool):
+    module = al.training.Classifier(nn.Linear(2, 3)).build()
+    for strategy in (al.ActiveLearner(module, pool), al.ActiveLearner(module, pool).build()):
+        twin = strategy.new()
+        assert not twin.built
+        assert twin.build().built
+        assert not twin.trained
+
+
 def test_a_redraw_is_of_other_weights_and_a_reset_goes_back_to_the_first(pool):
     strategy = al.Strategy(al.MultiLayerPerceptron(2, [4], 3), pool, seed=0).build()
     first = weights(strategy)

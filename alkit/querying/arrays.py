@@ -1,0 +1,221 @@
+"""Plain arrays as candidates: their rows, and which of them are annotated or to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alkit.errors import ConfigurationError, PredictionError
+from alkit.prediction import Prediction, held_by
+from alkit.querying.row_numbers import RowNumbers
+
+FORMS = {
+    "probabilities": ("(N, C) or (N, K, C)", (2, 3)),
+    "embeddings": ("(N, D)", (2,)),
+    "scores": ("(N,)", (1,)),
+    "labels": ("(A,)", (1,)),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """Arrays of N rows, one per sample, or of the rows that are not annotated alone.
+
+    Nothing is copied where the candidates are all rows, or consecutive ones. Rows that are neither
+    candidates nor needed by the selector are never read.
+
+    Args:
+        outputs: class probabilities, or None.
+        features: features, or None.
+        scores: scores, or None.
+        prediction: outputs of any kind, and features, instead of the first two; or None.
+        rows: the row numbers.
+    """
+
+    outputs: Tensor | None
+    features: Tensor | None
+    scores: Tensor | None
+    prediction: Prediction | None
+    rows: RowNumbers
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        probabilities: object,
+        embeddings: object,
+        scores: object,
+        prediction: object,
+        names: object,
+        annotated: Any,
+        candidates: Any,
+    ) -> Arrays:
+        """Check what a caller of ``al.select`` passes; see there."""
+        if prediction is not None:
+            if not isinstance(prediction, Prediction):
+                raise ConfigurationError(
+                    f"prediction must be an al.Prediction, got {type(prediction).__name__}: pass "
+                    'an array as probabilities=, or as al.Prediction(array, kind="logits").'
+                )
+            if probabilities is not None or embeddings is not None:
+                raise ConfigurationError(
+                    "give probabilities and embeddings, or a prediction, not both."
+                )
+        outputs = floats("probabilities", probabilities)
+        features = floats("embeddings", embeddings)
+        wanted = as_tensor("scores", scores)
+        given = {
+            "probabilities": outputs,
+            "embeddings": features,
+            "prediction": prediction,
+            "scores": wanted,
+        }
+        lengths = {name: len(rows) for name, rows in given.items() if rows is not None}
+        rows = RowNumbers.of(lengths, names=names, annotated=annotated, candidates=candidates)
+        return cls(outputs, features, _as_floats(wanted), prediction, rows)
+
+    def of_candidates(self) -> Prediction | None:
+        """Prediction of the candidates, checked; None if there are scores or row numbers alone."""
+        at, ids = self.rows.at, self.rows.ids
+        if self.prediction is not None:
+            return replace(self.prediction[at(len(self.prediction))], ids=ids)
+        outputs, features = (
+            None if rows is None else rows[at(len(rows))] for rows in (self.outputs, self.features)
+        )
+        if outputs is None and features is None:
+            return None
+        return Prediction(outputs, ids, self.kind, features)  # type: ignore[arg-type]
+
+    def scores_on(self, prediction: Prediction | None) -> Tensor:
+        """Scores of the candidates, on the device of their prediction."""
+        if self.scores is None:
+            raise PredictionError("pass scores=.")
+        ours = self.scores[self.rows.at(len(self.scores))]
+        return ours if prediction is None else ours.to(held_by(prediction).device)
+
+    def of_annotated(self, needs: Set[str]) -> Prediction | None:
+        """Prediction of the annotated rows, with what a selector needs of them; None for none.
+
+        Raises:
+            PredictionError: an array that is needed has no rows for them.
+        """
+        known, total = self.rows.annotated, self.rows.total
+        if not len(known) or "annotated" not in needs:
+            return None
+        if self.prediction is not None:
+            _check_whole("prediction", self.prediction, total, needed=True)
+            return replace(self.prediction[known], ids=known)
+        wanted = needs & {"outputs", "features"}
+        arrays = {"outputs": self.outputs, "features": self.features}
+        arguments = {"outputs": "probabilities", "features": "embeddings"}
+        parts = {
+            name: rows[known]
+            for name, rows in arrays.items()
+            if rows is not None
+            and (name in wanted or not wanted)
+            and _check_whole(arguments[name], rows, total, needed=name in wanted)
+        }
+        return Prediction(ids=known, kind=self.kind, **parts) if parts else None  # type: ignore[arg-type]
+
+    @property
+    def kind(self) -> str:
+        return "logits" if self.outputs is None else "probabilities"
+
+
+def as_tensor(name: str, rows: Any) -> Tensor | None:
+    """An argument as a tensor of the right number of axes, without a copy where possible.
+
+    Raises:
+        PredictionError: it is not an array of numbers of this form.
+    """
+    if rows is None:
+        return None
+    form, axes = FORMS[name]
+    try:
+        if not isinstance(rows, Tensor | list | tuple):
+            rows = np.asarray(rows)
+            rows = rows.copy() if min(rows.strides, default=0) < 0 else rows  # torch has none
+        tensor = torch.as_tensor(rows)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise PredictionError(
+            f"{name} must be numbers {form}, as an array, a tensor or lists of equal lengths; got "
+            f"{_shown(rows)}. " + _remedy(name)
+        ) from error
+    if tensor.ndim not in axes:
+        raise PredictionError(
+            f"{name} must have the shape {form}, got {tuple(tensor.shape)}. " + _remedy(name)
+        )
+    return tensor
+
+
+def floats(name: str, rows: object) -> Tensor | None:
+    """An argument as a floating-point tensor; a PredictionError for any other numbers."""
+    tensor = as_tensor(name, rows)
+    if tensor is not None and not tensor.is_floating_point():
+        raise PredictionError(
+            f"{name} must be floating-point numbers, got {tensor.dtype}: convert them first, "
+            'such as by array.astype("float32").'
+        )
+    return tensor
+
+
+def class_labels(labels: object, annotated: int) -> Tensor | None:
+    """Labels as class numbers ``(A,)``, one for each annotated row."""
+    numbers = as_tensor("labels", labels)
+    if numbers is None:
+        return None
+    if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
+        raise PredictionError(
+            f"labels must be class numbers (A,), integers, got {numbers.dtype}. {_remedy('labels')}"
+        )
+    if len(numbers) != annotated:
+        raise PredictionError(
+            f"{annotated} annotated samples came with {len(numbers)} labels: give one label for "
+            "each row of annotated=, in its order."
+        )
+    return numbers
+
+
+def _as_floats(scores: Tensor | None) -> Tensor | None:
+    if scores is None or scores.dtype in (torch.float32, torch.float64):
+        return scores
+    if scores.dtype == torch.bool or scores.is_complex():
+        raise PredictionError(f"scores must be numbers (N,), got {scores.dtype}.")
+    return scores.float() if scores.is_floating_point() else scores.double()
+
+
+def _check_whole(name: str, rows: Tensor | Prediction, total: int, *, needed: bool) -> bool:
+    """True if an array has the annotated rows as well; an error if it has not, but is needed."""
+    if len(rows) < total and needed:
+        raise PredictionError(
+            f"the selector compares with the annotated rows, and {name} has {len(rows)} rows, "
+            f"those of the unannotated alone: pass {name} of all {total} rows."
+        )
+    return len(rows) == total
+
+
+def _shown(rows: object) -> str:
+    text = repr(rows)
+    shown = text if len(text) <= 60 else f"{text[:57]}..."
+    dtype = f" of {rows.dtype}" if isinstance(rows, np.ndarray) else ""
+    return f"{type(rows).__name__}{dtype} {shown}"
+
+
+def _remedy(name: str) -> str:
+    remedies = {
+        "probabilities": "Pass one row of numbers for each sample, p[:, None] for one column.",
+        "embeddings": "Pass one row of numbers for each sample.",
+        "scores": "Pass one number for each sample, higher for what is wanted sooner.",
+        "labels": "Number the classes: numpy.unique(labels, return_inverse=True)[1].",
+    }
+    return remedies[name]
+
+
+def names_of(names: list[str] | None, ids: Tensor) -> list[str] | None:
+    """Names of some rows."""
+    return None if names is None else [names[i] for i in ids.tolist()]
