@@ -25,6 +25,10 @@ class ConfigurationError(AlkitError, ValueError):
     """An unknown or invalid argument of a block, optimizer or strategy."""
 
 
+class ArgumentError(ConfigurationError, TypeError):
+    """An argument of the wrong type, where Python itself would raise a TypeError."""
+
+
 class SelectionError(AlkitError, IndexError, AttributeError):
     """A block selector, slice or child name that matches nothing."""
 

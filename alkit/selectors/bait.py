@@ -3,12 +3,13 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from alkit.arguments import check_number
 from alkit.hardware import check_memory
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.fisher import Trace, information, roots
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
-from alkit.selectors.selector import Selector, check_number
+from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import as_float
 
 OVERSAMPLE = 2  # additions per pick
