@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from numbers import Real
 from typing import Any
 
@@ -44,6 +44,24 @@ def check_integer(name: str, value: object, least: int = 1) -> int:
     if number is None or number < least:
         raise ConfigurationError(f"{name} must be an integer of at least {least}, got {value!r}.")
     return number
+
+
+def check_integers(name: str, values: object, example: list[int]) -> list[int]:
+    """Return an argument as a list of integers of at least 1; it may be empty.
+
+    Raises:
+        ConfigurationError: it is not a sequence of these; the message has the example.
+    """
+    listed = isinstance(values, Iterable) and not isinstance(values, str | Mapping | Set)
+    numbers = [as_integer(value) for value in values] if listed else [None]
+    found = [number for number in numbers if number is not None and number >= 1]
+    if len(found) < len(numbers):
+        hint = f" Did you mean [{values}]?" if as_integer(values) else ""
+        raise ConfigurationError(
+            f"{name} must be a list of integers of at least 1, such as {example}, got {values!r}."
+            f"{hint}"
+        )
+    return found
 
 
 def as_integer(value: object) -> int | None:

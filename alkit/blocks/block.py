@@ -26,7 +26,7 @@ from alkit.blocks.parts import select
 from alkit.blocks.shape_errors import locate
 from alkit.blocks.tree import tree
 from alkit.errors import BuiltError, UnbuiltError
-from alkit.initializers import run_initializer
+from alkit.initializers import as_initializer, run_initializer
 
 B = TypeVar("B", bound="Block")
 P = ParamSpec("P")
@@ -128,7 +128,7 @@ class Block(nn.Module):
         part's initializer overrides that of the whole. If the block is already built, all of its
         weights are filled immediately.
         """
-        self._initializers.append(initializer)
+        self._initializers.append(as_initializer(initializer))
         self._edits.append(Edit("initialize", (initializer,), {}))
         if self._built:
             run_initializer(initializer, self.modules(), type(self).__name__)

@@ -180,21 +180,16 @@ class Operation(Composite):
 
 def operation(symbol: str, left: object, right: object) -> Criterion:
     """Return the formula of two operands; an ArgumentError if one is not a criterion or number."""
-    operands = [_as_operand(value) for value in (left, right)]
-    for value, operand in zip((left, right), operands, strict=True):
-        if operand is None:
-            means = meant(value, Criterion) or (
-                " Wrap a function, al.criteria.as_criterion(function)." if callable(value) else ""
-            )
-            raise ArgumentError(
-                f"a formula joins criteria and numbers, got {left!r} {symbol} {right!r}, where "
-                f"{value!r} is {_kind(value)}.{means}"
-            )
-    return Operation(symbol, *operands)
-
-
-def _kind(value: object) -> str:
-    return "a class" if isinstance(value, type) else f"of the type {type(value).__name__}"
+    first, second = _as_operand(left), _as_operand(right)
+    if first is None or second is None:
+        wrong = left if first is None else right
+        hint = meant(wrong, Criterion)
+        if not hint and callable(wrong):
+            hint = " Wrap a function, al.criteria.as_criterion(function)."
+        raise ArgumentError(
+            f"a formula joins criteria and numbers, got {left!r} {symbol} {right!r}.{hint}"
+        )
+    return Operation(symbol, first, second)
 
 
 def _as_operand(value: object) -> Criterion | None:

@@ -41,9 +41,9 @@ class HeadScore(Criterion):
         self.head = head
 
     def at(self, context: Context) -> Criterion:
-        return (
-            HeadScore(as_context(context).part(self.head)) if isinstance(self.head, str) else self
-        )
+        if isinstance(self.head, str):
+            return HeadScore(as_context(context).part(self.head))
+        return self
 
     def score(self, prediction: Prediction) -> Tensor:
         if isinstance(self.head, str):

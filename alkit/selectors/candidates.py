@@ -62,10 +62,7 @@ class Candidates:
                     'al.Prediction(outputs, kind="probabilities").'
                 )
         if self.head is not None and not callable(self.head):
-            raise ConfigurationError(
-                "head must be a function or module from features (M, D) to logits (M, C), "
-                f"got {self.head!r}."
-            )
+            raise ConfigurationError(f"head must be a module or function, got {self.head!r}.")
         if self.scores is not None:
             object.__setattr__(self, "scores", _checked(self.scores, self.prediction))
         object.__setattr__(self, "ids", self._checked_ids())
@@ -118,10 +115,7 @@ class Candidates:
     def __getitem__(self, positions: Tensor) -> Candidates:
         """Some of the candidates (positions or a boolean mask), with the same annotated samples."""
         if not isinstance(positions, Tensor) or positions.ndim != 1:
-            raise PredictionError(
-                f"candidates are taken by a tensor of positions or a mask, got {positions!r}: "
-                "pass torch.tensor([...])."
-            )
+            raise PredictionError(f"positions must be a tensor (M,), got {positions!r}.")
         scores = None if self.scores is None else self.scores[positions.to(self.scores.device)]
         prediction = self.prediction
         if prediction is not None:  # its ids may be on the CPU while its outputs are not
@@ -155,9 +149,7 @@ class Candidates:
             return torch.arange(len(known[0])) if self.prediction is None else self.prediction.ids
         integers = isinstance(self.ids, Tensor) and not self.ids.is_floating_point()
         if not integers or self.ids.dtype == torch.bool or self.ids.ndim != 1:
-            raise PredictionError(
-                f"ids must be a tensor of integers (N,), one per candidate, got {self.ids!r}."
-            )
+            raise PredictionError(f"ids must be a tensor of integers (N,), got {self.ids!r}.")
         if known and self.ids.shape != (len(known[0]),):
             raise PredictionError(
                 f"expected {len(known[0])} ids, one per candidate, "

@@ -80,7 +80,7 @@ class Declared(Candidates):
 def _undeclared(held: Candidates, name: str, needs: Set[str]) -> tuple[str, ...]:
     """The needs that provide an attribute, if none of them is declared and it is missing."""
     provided_by = PROVIDED_BY.get(name, ())
-    if not provided_by or needs.intersection(provided_by):
+    if not provided_by or needs & set(provided_by):
         return ()
     if name in ("features", "probabilities"):
         part = "features" if name == "features" else "outputs"
