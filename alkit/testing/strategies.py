@@ -85,10 +85,11 @@ def _check_maker(make_strategy: object) -> None:
     except ValueError:  # a function without a signature
         pass
     if not fits:
-        got = make_strategy.__class__.__name__ if isinstance(make_strategy, ActiveLearner) else None
+        learner = isinstance(make_strategy, ActiveLearner)
+        got = f"a {type(make_strategy).__name__}" if learner else repr(make_strategy)
         raise ConfigurationError(
             "check_strategy takes a function that makes a strategy, such as lambda pool, test: "
-            f"al.Strategy(net(), pool, test=test, seed=0).build(), got {got or make_strategy!r}."
+            f"al.Strategy(net(), pool, test=test, seed=0).build(), got {got}."
         )
 
 

@@ -294,5 +294,5 @@ def test_an_argument_that_makes_no_built_strategy_is_refused(wrong, message):
 
 def test_a_strategy_is_refused_where_its_maker_is_expected():
     pool = al.ActiveLearningDataset(torch.utils.data.TensorDataset(torch.zeros(9, 2)))
-    with pytest.raises(ConfigurationError, match=r"lambda pool, test.*got Strategy"):
+    with pytest.raises(ConfigurationError, match=r"lambda pool, test.*got a Strategy"):
         check_strategy(al.Strategy(network(), pool, seed=0))
