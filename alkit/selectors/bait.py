@@ -26,6 +26,11 @@ class BAIT(Selector):
     one. Ash, Goel, Krishnamurthy & Kakade 2021, "Gone fishing: neural active learning with Fisher
     embeddings", Algorithm 1. Candidates equal to an annotated sample or a pick come last.
 
+    The information of the L annotated samples and of the picks enters M as a sum. The code that
+    circulates for the paper takes the mean over the annotated samples, scaled by ``L / (L + n)``,
+    and scales that of the picks by ``n / (L + n)``. ``regularization`` therefore counts for less
+    here, the more is annotated, and some batches differ.
+
     Both matrices have one row per weight, so features are projected onto their ``pca`` principal
     directions. The information of a candidate may be limited to its most probable ``classes``, as
     in Huseljic, Hahn, Herde, Rauch & Sick 2024, "Fast fishing: approximating BAIT for efficient and

@@ -64,8 +64,7 @@ class Declared(Candidates):
             instead = f' (or "{missing[1]}")' if len(missing) > 1 else ""
             raise PredictionError(
                 f"{function} reads candidates.{name}, which its needs do not name, so it was not "
-                f"computed: set {function}.needs = {{{wanted}}}{instead}. A functools.partial "
-                "gets the attribute itself, or has that of its function."
+                f"computed: set {function}.needs = {{{wanted}}}{instead}."
             )
         return getattr(held, name)
 

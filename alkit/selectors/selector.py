@@ -33,7 +33,7 @@ class Selector:
     needs: frozenset[str] = frozenset({"scores"})
     """Inputs that the selector uses; nothing else is computed for it: ``"scores"``; ``"outputs"``
     or ``"features"`` of the candidates; the same of the ``"annotated"`` samples; their
-    ``"labels"``; the ``"head"`` of the model."""
+    ``"labels"``; the ``"head"`` of the model. A function has these as an attribute."""
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor | Picks:
         """Return ``n`` distinct positions, most wanted first.

@@ -74,7 +74,7 @@ def _make(make_strategy: MakeStrategy, *, poisoned: bool = False) -> ActiveLearn
     return strategy
 
 
-def _check_maker(make_strategy: object) -> None:
+def _check_maker(make_strategy: Any) -> None:
     """Raise a ConfigurationError unless it is a function of a pool and a test set."""
     fits = callable(make_strategy) and not isinstance(make_strategy, ActiveLearner | type)
     try:
