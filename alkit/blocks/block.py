@@ -20,7 +20,7 @@ from alkit.blocks.construction import (
     unmake,
 )
 from alkit.blocks.copies import keep_shared
-from alkit.blocks.edits import reconstruct
+from alkit.blocks.edits import check_names, reconstruct
 from alkit.blocks.forward import Arrays, predict
 from alkit.blocks.parts import select
 from alkit.blocks.shape_errors import locate
@@ -85,6 +85,7 @@ class Block(nn.Module):
     logs: Logs
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
+        check_names(cls, kwargs)
         self = super().__new__(cls)
         self.__dict__.update(
             _arguments=(args, kwargs),  # constructor arguments, to run it again
@@ -140,8 +141,7 @@ class Block(nn.Module):
         Building the copy makes its own modules. Children that were passed in already built, and
         plain modules, are copied with their weights. Data sets and loaders are shared.
         """
-        memo: dict[int, Any] = {}
-        keep_shared(self, memo)
+        memo = keep_shared(self, {})
         for made in all_made(self):
             if made.module is not None and made.module is not made.part:
                 memo[id(made.module)] = copy.deepcopy(made.part, memo)  # the recipe, not weights

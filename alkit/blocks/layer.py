@@ -91,7 +91,7 @@ class Layer(Block):
             return None
         arguments = self.arguments()
         where = f"{path}: " if path else ""
-        for name in self.kwargs.keys() - arguments.keys():  # of DROPPED
+        for name in self.kwargs.keys() - arguments.keys():  # those in DROPPED
             taker = _name(self.classtype)
             warnings.warn(f"{where}{taker} has no argument {name!r}: ignored.", stacklevel=2)
         try:

@@ -22,7 +22,7 @@ class _Function(Criterion):
         return self.function(prediction)
 
     def __repr__(self) -> str:
-        function = getattr(self.function, "func", self.function)  # of a functools.partial
+        function = getattr(self.function, "func", self.function)  # inside a functools.partial
         return getattr(function, "__name__", None) or repr(function)
 
 

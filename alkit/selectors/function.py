@@ -36,7 +36,7 @@ class _Function(Selector):
         return self.function(Declared(candidates, repr(self), self.needs), n, generator)
 
     def __repr__(self) -> str:
-        function = getattr(self.function, "func", self.function)  # of a functools.partial
+        function = getattr(self.function, "func", self.function)  # inside a functools.partial
         return getattr(function, "__name__", None) or repr(function)
 
 
@@ -108,7 +108,7 @@ def as_selector(
     if isinstance(selector, Selector):
         return selector
     if callable(selector) and not isinstance(selector, type):
-        needs = getattr(getattr(selector, "func", None), "needs", needs)  # of a functools.partial
+        needs = getattr(getattr(selector, "func", None), "needs", needs)  # functools.partial
         needs = getattr(selector, "needs", needs)
         needs = frozenset(needs) if isinstance(needs, list | tuple) else needs
         check_names(needs)
