@@ -25,6 +25,10 @@ class ConfigurationError(AlkitError, ValueError):
     """An unknown or invalid argument of a block, optimizer or strategy."""
 
 
+class ArgumentError(ConfigurationError, TypeError):
+    """An argument of the wrong type, where Python itself would raise a TypeError."""
+
+
 class SelectionError(AlkitError, IndexError, AttributeError):
     """A block selector, slice or child name that matches nothing."""
 
@@ -145,8 +149,11 @@ class TrialError(AlkitError, RuntimeError):
 
 
 def close(name: str, names: Iterable[str]) -> list[str]:
-    """Return the names that `name` may be a misspelling of, nearest first."""
-    return get_close_matches(name, list(names), n=3, cutoff=0.7)
+    """Return the names that `name` may be a misspelling of, or else the start of, nearest first."""
+    names = list(names)
+    if near := get_close_matches(name, names, n=3, cutoff=0.7):
+        return near
+    return [short for short in names if short and name.startswith(short)][:3]
 
 
 def likely(name: str, names: Iterable[str]) -> str:

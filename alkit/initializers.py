@@ -17,6 +17,9 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
+from alkit.arguments import check_number, meant
+from alkit.errors import ConfigurationError
+
 __all__ = ["Constant", "Initializer", "Kaiming", "Normal", "Xavier"]
 
 Targets = type[nn.Module] | tuple[type[nn.Module], ...]
@@ -32,6 +35,11 @@ class Initializer(ABC):
     """
 
     def __init__(self, targets: Targets = LINEAR) -> None:
+        kinds = targets if isinstance(targets, tuple) else (targets,)
+        if not all(isinstance(kind, type | tuple) for kind in kinds):
+            raise ConfigurationError(
+                f"targets must be a class of modules, or a tuple of them, got {targets!r}."
+            )
         self.targets = targets
 
     def __call__(self, module: nn.Module) -> bool:
@@ -75,6 +83,15 @@ class Kaiming(Initializer):
         self, mode: str = "fan_in", nonlinearity: str = "relu", targets: Targets = LINEAR
     ) -> None:
         super().__init__(targets)
+        if mode not in ("fan_in", "fan_out"):
+            raise ConfigurationError(f'mode must be "fan_in" or "fan_out", got {mode!r}.')
+        try:
+            nn.init.calculate_gain(nonlinearity)  # type: ignore[arg-type]
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(
+                'nonlinearity must be a name that torch.nn.init knows, such as "relu", '
+                f"got {nonlinearity!r}."
+            ) from error
         self.mode, self.nonlinearity = mode, nonlinearity
 
     def fill_weight(self, weight: torch.Tensor) -> None:
@@ -94,6 +111,7 @@ class Xavier(Initializer):
 
     def __init__(self, gain: float = 1.0, targets: Targets = LINEAR) -> None:
         super().__init__(targets)
+        check_number("gain", gain, "a number above 0", lambda gain: gain > 0)
         self.gain = gain
 
     def fill_weight(self, weight: torch.Tensor) -> None:
@@ -110,6 +128,8 @@ class Normal(Initializer):
 
     def __init__(self, mean: float = 0.0, std: float = 1.0, targets: Targets = LINEAR) -> None:
         super().__init__(targets)
+        check_number("mean", mean, "a number", lambda mean: True)
+        check_number("std", std, "a number of at least 0", lambda std: std >= 0)
         self.mean, self.std = mean, std
 
     def fill_weight(self, weight: torch.Tensor) -> None:
@@ -129,6 +149,8 @@ class Constant(Initializer):
         self, weight: float = 1.0, bias: float = 0.0, targets: Targets = (*LINEAR, *NORM)
     ) -> None:
         super().__init__(targets)
+        check_number("weight", weight, "a number", lambda weight: True)
+        check_number("bias", bias, "a number", lambda bias: True)
         self.weight, self.bias = weight, bias
 
     def fill_weight(self, weight: torch.Tensor) -> None:
@@ -136,6 +158,16 @@ class Constant(Initializer):
 
     def fill_bias(self, bias: torch.Tensor) -> None:
         bias.fill_(self.bias)
+
+
+def as_initializer(initializer: Callable[[nn.Module], object]) -> Callable[[nn.Module], object]:
+    """Return an initializer; a ConfigurationError if it cannot be called on a module."""
+    if isinstance(initializer, type) or not callable(initializer):
+        raise ConfigurationError(
+            "an initializer is a function of one module, such as al.initializers.Kaiming(), got "
+            f"{initializer!r}.{meant(initializer, Initializer)}"
+        )
+    return initializer
 
 
 def run_initializer(

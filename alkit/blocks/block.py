@@ -20,13 +20,13 @@ from alkit.blocks.construction import (
     unmake,
 )
 from alkit.blocks.copies import keep_shared
-from alkit.blocks.edits import reconstruct
+from alkit.blocks.edits import check_names, reconstruct
 from alkit.blocks.forward import Arrays, predict
 from alkit.blocks.parts import select
 from alkit.blocks.shape_errors import locate
 from alkit.blocks.tree import tree
 from alkit.errors import BuiltError, UnbuiltError
-from alkit.initializers import run_initializer
+from alkit.initializers import as_initializer, run_initializer
 
 B = TypeVar("B", bound="Block")
 P = ParamSpec("P")
@@ -85,6 +85,7 @@ class Block(nn.Module):
     logs: Logs
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
+        check_names(cls, kwargs)
         self = super().__new__(cls)
         self.__dict__.update(
             _arguments=(args, kwargs),  # constructor arguments, to run it again
@@ -128,7 +129,7 @@ class Block(nn.Module):
         part's initializer overrides that of the whole. If the block is already built, all of its
         weights are filled immediately.
         """
-        self._initializers.append(initializer)
+        self._initializers.append(as_initializer(initializer))
         self._edits.append(Edit("initialize", (initializer,), {}))
         if self._built:
             run_initializer(initializer, self.modules(), type(self).__name__)
@@ -140,8 +141,7 @@ class Block(nn.Module):
         Building the copy makes its own modules. Children that were passed in already built, and
         plain modules, are copied with their weights. Data sets and loaders are shared.
         """
-        memo: dict[int, Any] = {}
-        keep_shared(self, memo)
+        memo = keep_shared(self, {})
         for made in all_made(self):
             if made.module is not None and made.module is not made.part:
                 memo[id(made.module)] = copy.deepcopy(made.part, memo)  # the recipe, not weights

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from alkit.arguments import as_integer
 from alkit.blocks.block import Block, edit
 from alkit.blocks.parts import Selection
 from alkit.blocks.tree import is_empty
@@ -87,7 +88,8 @@ class LayerList(Block):
 
     def _insert(self, position: int, module: nn.Module, name: str | None) -> None:
         name = self._default_name(_checked(module)) if name is None else name
-        if name in self._modules or hasattr(type(self), name) or "." in name or not name:
+        plain = isinstance(name, str) and name and "." not in name
+        if not plain or name in self._modules or hasattr(type(self), name):
             raise ConfigurationError(
                 f"{type(self).__name__} cannot name a part {name!r}: the name is taken or not a "
                 "plain name. Pass another one as name=..."
@@ -108,6 +110,10 @@ class LayerList(Block):
                     f"{type(self).__name__} has no {index!r}{likely(index, names)}"
                 )
             return names.index(index)
+        if as_integer(index) is None:
+            raise SelectionError(
+                f"A part of {type(self).__name__} is found by its position or name, got {index!r}."
+            )
         filled = [name for name, _ in self._filled()]
         if not -len(filled) <= index < len(filled):
             raise SelectionError(

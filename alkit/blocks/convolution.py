@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from alkit.arguments import check_integer, check_integers
 from alkit.blocks.containers import LayerList, Sequential
 from alkit.blocks.dense import Stack, class_name, fill
 from alkit.blocks.layer import Layer, LayerLike, as_layer, copied
@@ -19,6 +20,9 @@ class Conv2dBlock(Sequential):
     Args:
         in_channels, out_channels, kernel_size, stride, padding: arguments of the convolution.
         activation: class, layer or module; None for no activation.
+
+    Raises:
+        ConfigurationError: a number of channels is not an integer of at least 1.
     """
 
     def __init__(
@@ -30,6 +34,8 @@ class Conv2dBlock(Sequential):
         padding: int = 0,
         activation: LayerLike = None,
     ) -> None:
+        in_channels = check_integer("in_channels", in_channels)
+        out_channels = check_integer("out_channels", out_channels)
         convolution = Layer(
             nn.Conv2d, in_channels, out_channels, kernel_size, stride=stride, padding=padding
         )
@@ -52,6 +58,9 @@ class ConvolutionalNeuralNetwork(Stack):
         out_channels: number of output channels.
         out_activation: class, layer or module after the last convolution; none by default.
         pool: class, layer or module before every block except the first; none by default.
+
+    Raises:
+        ConfigurationError: a number of channels is not an integer of at least 1.
     """
 
     def __init__(
@@ -63,8 +72,10 @@ class ConvolutionalNeuralNetwork(Stack):
         pool: LayerLike = None,
     ) -> None:
         super().__init__()
+        check_integer("in_channels", in_channels)
+        check_integer("out_channels", out_channels)
         self.blocks = LayerList()
-        for channels in hidden_channels:
+        for channels in check_integers("hidden_channels", hidden_channels, [32, 64]):
             self.blocks.append(Conv2dBlock(in_channels, channels, padding=1, activation=nn.ReLU))
             in_channels = channels
         out_activation = nn.Identity if out_activation is None else out_activation

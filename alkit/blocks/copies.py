@@ -9,8 +9,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 
-def keep_shared(value: object, memo: dict[int, Any]) -> None:
-    """Add to a deepcopy memo the objects within `value` that need special treatment.
+def keep_shared(value: object, memo: dict[int, Any]) -> dict[int, Any]:
+    """Add to a deepcopy memo the objects within `value` that need special treatment; return it.
 
     Data sets and loaders are shared; a `torch.Generator` is cloned in the same state.
     Cost: one walk over the attributes of `value`, its children and its containers.
@@ -29,3 +29,4 @@ def keep_shared(value: object, memo: dict[int, Any]) -> None:
                 stack.append(item.__dict__)
             else:
                 stack.extend(item.values() if isinstance(item, dict) else item)
+    return memo

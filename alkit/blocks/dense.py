@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from alkit.arguments import check_integer, check_integers
 from alkit.blocks.block import Block
 from alkit.blocks.containers import LayerList, Sequential
 from alkit.blocks.layer import Layer, LayerLike, as_layer, slot
@@ -36,10 +37,15 @@ class LinearBlock(Sequential):
     Args:
         in_features, out_features: sizes of the linear layer.
         activation: class, layer or module; None for no activation.
+
+    Raises:
+        ConfigurationError: a size is not an integer of at least 1.
     """
 
     def __init__(self, in_features: int, out_features: int, activation: LayerLike = None) -> None:
         super().__init__()
+        in_features = check_integer("in_features", in_features)
+        out_features = check_integer("out_features", out_features)
         fill(
             self,
             Layer(nn.Linear, in_features, out_features),
@@ -100,6 +106,9 @@ class MultiLayerPerceptron(Stack):
         out_features: number of output features.
         out_activation: class, layer or module after the last layer; none by default (logits).
         flatten_input: if True, flatten samples with more than one axis first.
+
+    Raises:
+        ConfigurationError: a size is not an integer of at least 1.
     """
 
     def __init__(
@@ -111,9 +120,11 @@ class MultiLayerPerceptron(Stack):
         flatten_input: bool = True,
     ) -> None:
         super().__init__()
+        check_integer("in_features", in_features)
+        check_integer("out_features", out_features)
         self.flatten_input = flatten_input
         self.blocks = LayerList()
-        for width in hidden_features:
+        for width in check_integers("hidden_features", hidden_features, [64, 32]):
             self.blocks.append(LinearBlock(in_features, width, nn.ReLU))
             in_features = width
         out_activation = nn.Identity if out_activation is None else out_activation

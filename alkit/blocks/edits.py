@@ -7,12 +7,13 @@ constructed from the same arguments; any further edits of the edited block are t
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from alkit.blocks.construction import blocks_below
-from alkit.errors import AlkitError, ConfigurationError, likely
+from alkit.errors import AlkitError, ArgumentError, ConfigurationError, likely
 
 if TYPE_CHECKING:  # block.py imports this file
     from alkit.blocks.block import Block, Edit
@@ -28,23 +29,34 @@ def reconstruct(block: Block, changes: dict[str, Any]) -> dict[str, Any]:
     return {**notes, **fresh.__dict__, "_changed": {**block._changed, **changes}}
 
 
-def _constructed(block: Block, changes: dict[str, Any]) -> Block:
-    signature = inspect.signature(type(block).__init__)
-    args, kwargs = block._arguments
-    bound = signature.bind(block, *args, **kwargs)
-    _, *parameters = signature.parameters.values()
+def check_names(kind: type[Block], given: Iterable[str]) -> None:
+    """Raise an ArgumentError if the constructor takes no keyword argument of one of these names."""
+    if not given:
+        return
+    named, rest = _parameters(kind)
+    for name in given:
+        if name not in named and rest is None:
+            raise ArgumentError(f"{kind.__name__} has no argument {name!r}{likely(name, named)}")
+
+
+def _parameters(kind: type[Block]) -> tuple[list[str], str | None]:
+    """Names of the constructor's arguments, and that of its ``**kwargs`` if it has these."""
+    _, *parameters = inspect.signature(kind.__init__).parameters.values()
     named = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    rest = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)
+    return named, next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)
+
+
+def _constructed(block: Block, changes: dict[str, Any]) -> Block:
+    check_names(type(block), changes)
+    args, kwargs = block._arguments
+    bound = inspect.signature(type(block).__init__).bind(block, *args, **kwargs)
+    named, rest = _parameters(type(block))
     for name, value in changes.items():
         if name in named:
             bound.arguments[name] = value
         elif rest is not None:
             bound.arguments.setdefault(rest, {})
             bound.arguments[rest] = {**bound.arguments[rest], name: value}
-        else:
-            raise ConfigurationError(
-                f"{type(block).__name__} has no argument {name!r}{likely(name, named)}"
-            )
     return type(block)(*bound.args[1:], **bound.kwargs)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from alkit.arguments import check_integer
 from alkit.errors import ConfigurationError
 from alkit.eval_mode import evaluating
 
@@ -20,8 +21,7 @@ def predict(
     module: nn.Module, inputs: Sequence[Arrays], batch_size: int, device: torch.device | str | None
 ) -> Any:
     """See `Block.predict`."""
-    if batch_size < 1:
-        raise ConfigurationError(f"batch_size must be at least 1, got {batch_size}.")
+    batch_size = check_integer("batch_size", batch_size)
     for x in inputs:
         if not isinstance(x, (torch.Tensor, np.ndarray)):
             raise ConfigurationError(f"Inputs must be arrays or tensors, got {type(x).__name__}.")
@@ -30,7 +30,7 @@ def predict(
         raise ConfigurationError(f"Inputs must have the same length, got {lengths}.")
     weight = next((p for p in module.parameters() if p.is_floating_point()), None)
     home = next((t.device for t in [*module.parameters(), *module.buffers()]), torch.device("cpu"))
-    where = home if device is None else torch.device(device)
+    where = home if device is None else _device(device)
     back = inputs[0].device if isinstance(inputs[0], torch.Tensor) else torch.device("cpu")
 
     def batch(x: Arrays, rows: slice) -> torch.Tensor:
@@ -45,6 +45,15 @@ def predict(
             rows = slice(start, start + batch_size)
             outputs.append(_to(module(*(batch(x, rows) for x in inputs)), back))
     return _joined(outputs)
+
+
+def _device(device: torch.device | str) -> torch.device:
+    try:
+        return torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ConfigurationError(
+            f'device must be one that torch knows, such as "cpu" or "cuda:0", got {device!r}.'
+        ) from error
 
 
 def _to(output: Outputs, device: torch.device) -> Outputs:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, Self, TypeAlias, TypeVar
 
 from torch import nn
 
 from alkit.blocks.block import Block, Edit
-from alkit.errors import ConfigurationError, close, likely
+from alkit.errors import ArgumentError, ConfigurationError, close, likely
 
 LayerLike: TypeAlias = Callable[..., nn.Module] | nn.Module | None
 C = TypeVar("C")
+# Courses write Layer(nn.Flatten, output_size=1) after a pool of that size, which changes nothing:
+# dropped with a warning. Any other unknown argument is an error.
+DROPPED = {(nn.Flatten, "output_size")}
 
 
 class Layer(Block):
@@ -25,8 +28,8 @@ class Layer(Block):
     builds nothing, and `configure` fills it.
 
     Raises:
-        ConfigurationError: an argument looks misspelled. An unknown argument that resembles no
-            valid name is dropped with a warning when the layer is built.
+        ConfigurationError: the class has no such argument, or too many are given; the message has
+            the likely name. ``build`` raises it if the class refuses its arguments.
     """
 
     def __init__(
@@ -55,12 +58,7 @@ class Layer(Block):
             self._spare |= self.kwargs
             self.classtype, self.args, self.kwargs = classtype, positional, named
         else:
-            names, takes_all = _parameters(self.classtype)
-            for name in kwargs:
-                if name not in names and not takes_all:
-                    raise ConfigurationError(
-                        f"{_name(self.classtype)} has no argument {name!r}{likely(name, names)}"
-                    )
+            _check_known(self.classtype, kwargs)
             self.kwargs = self.kwargs | kwargs
         self._edits.append(Edit("configure", args, kwargs))
         return self
@@ -93,14 +91,24 @@ class Layer(Block):
             return None
         arguments = self.arguments()
         where = f"{path}: " if path else ""
-        for name in self.kwargs.keys() - arguments.keys():
+        for name in self.kwargs.keys() - arguments.keys():  # those in DROPPED
             taker = _name(self.classtype)
             warnings.warn(f"{where}{taker} has no argument {name!r}: ignored.", stacklevel=2)
         try:
             module = self.classtype(*self.args, **arguments)
         except Exception as error:
-            error.add_note(f"while building {where}{self!r}")
-            raise
+            if type(error).__module__ != "builtins" or isinstance(error, MemoryError):
+                error.add_note(f"while building {where}{self!r}")
+                raise
+            names = ", ".join(_parameters(self.classtype)[0])
+            raise ArgumentError(
+                f"{where}{self!r} cannot be built: {type(error).__name__}: {error}. Check its "
+                f"arguments ({names}), for example with configure(name=value)."
+            ) from error
+        if not isinstance(module, nn.Module):
+            raise ConfigurationError(
+                f"{where}{self!r} must make an nn.Module, but made {type(module).__name__}."
+            )
         if isinstance(module, Block) and not module._built:
             module.build()
         return module
@@ -134,25 +142,26 @@ def copied(layer: Layer) -> Layer:
 def _checked(classtype: C) -> C:
     if classtype is None or (callable(classtype) and not isinstance(classtype, nn.Module)):
         return classtype
+    hint = " To replace a layer with a module, assign the module."
+    if isinstance(classtype, str):
+        classes = {name.lower(): name for name in dir(nn) if isinstance(getattr(nn, name), type)}
+        hint = "".join(
+            f" Did you mean nn.{classes[n]}?" for n in close(classtype.lower(), classes)[:1]
+        )
     raise ConfigurationError(
-        f"A layer takes the class of a module (or a function that makes one), got {classtype!r}. "
-        "To replace a layer with a module, assign the module."
+        "A layer takes the class of a module (or a function that makes one), got "
+        f"{classtype!r}.{hint}"
     )
 
 
 def _named(
     classtype: Callable[..., Any] | None, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments, by name where possible; raise if one looks misspelled."""
-    names, takes_all = _parameters(classtype)
+    """The arguments, by name where possible."""
     name_of_class = _name(classtype)
     if classtype is None and (args or kwargs):
         raise ConfigurationError(f"An empty slot takes no arguments, got {[*args, *kwargs]}.")
-    for name in kwargs:
-        if name not in names and not takes_all and close(name, names):
-            raise ConfigurationError(
-                f"{name_of_class} has no argument {name!r}{likely(name, names)}"
-            )
+    _check_known(classtype, [name for name in kwargs if (classtype, name) not in DROPPED])
     positional = _positional(classtype)
     if positional is None:
         return args, dict(kwargs)
@@ -165,6 +174,16 @@ def _named(
     if twice := by_position.keys() & kwargs.keys():
         raise ConfigurationError(f"{name_of_class} got {sorted(twice)} twice.")
     return (), by_position | kwargs
+
+
+def _check_known(classtype: Callable[..., Any] | None, given: Iterable[str]) -> None:
+    """Raise if the class takes no argument of one of these names."""
+    names, takes_all = _parameters(classtype)
+    for name in given:
+        if name not in names and not takes_all:
+            raise ConfigurationError(
+                f"{_name(classtype)} has no argument {name!r}{likely(name, names)}"
+            )
 
 
 @lru_cache(maxsize=512)

@@ -9,7 +9,7 @@ from torch import nn
 
 from alkit.blocks.construction import is_block
 from alkit.errors import BuiltError, ConfigurationError, SelectionError, likely
-from alkit.initializers import run_initializer
+from alkit.initializers import as_initializer, run_initializer
 
 if TYPE_CHECKING:  # block.py imports this file
     from alkit.blocks.block import Block
@@ -104,6 +104,7 @@ class Selection:
 
     def initialize(self, initializer: Callable[[nn.Module], object]) -> Selection:
         """Call `Block.initialize` on each part; torch modules are filled immediately."""
+        as_initializer(initializer)
         if not self._parts:
             raise SelectionError("Nothing to initialize: the selection is empty.")
         for path, part in self._parts:

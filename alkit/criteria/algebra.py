@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import reduce
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from alkit.criteria.context import Context
+from alkit.arguments import meant
+from alkit.criteria.context import Context, as_context
 from alkit.criteria.criterion import Composite, Criterion, as_number
 from alkit.criteria.function import as_criterion
-from alkit.errors import ConfigurationError
+from alkit.errors import ArgumentError, ConfigurationError
 from alkit.prediction import Prediction
 
 
@@ -77,7 +78,8 @@ class Schedule(Criterion):
 
     def __init__(self, weights: Sequence[float] | Callable[[int], float]) -> None:
         if not callable(weights):
-            if not isinstance(weights, Iterable) or not (weights := list(weights)):
+            ordered = isinstance(weights, Iterable) and not isinstance(weights, str | Set | Mapping)
+            if not ordered or not (weights := list(weights)):
                 raise ConfigurationError(
                     f"expected one weight per round, or a function of the round, got {weights!r}."
                 )
@@ -85,9 +87,7 @@ class Schedule(Criterion):
         self.weights = weights
 
     def at(self, context: Context) -> Criterion:
-        round = context.round
-        if round < 0:
-            raise ConfigurationError(f"a round is 0 or later, got {round!r}.")
+        round = as_context(context).round
         if callable(self.weights):
             return Number(self._number(self.weights(round)))
         return Number(self.weights[min(round, len(self.weights) - 1)])
@@ -179,10 +179,16 @@ class Operation(Composite):
 
 
 def operation(symbol: str, left: object, right: object) -> Criterion:
-    """Return the formula of two operands; NotImplemented if one is not a criterion or number."""
+    """Return the formula of two operands; an ArgumentError if one is not a criterion or number."""
     first, second = _as_operand(left), _as_operand(right)
     if first is None or second is None:
-        return NotImplemented
+        wrong = left if first is None else right
+        hint = meant(wrong, Criterion)
+        if not hint and callable(wrong):
+            hint = " Wrap a function, al.criteria.as_criterion(function)."
+        raise ArgumentError(
+            f"a formula joins criteria and numbers, got {left!r} {symbol} {right!r}.{hint}"
+        )
     return Operation(symbol, first, second)
 
 

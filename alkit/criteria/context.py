@@ -7,7 +7,8 @@ from typing import Any, NoReturn
 import numpy as np
 from torch import nn
 
-from alkit.errors import ConfigurationError
+from alkit.arguments import check_integer
+from alkit.errors import ArgumentError, ConfigurationError
 from alkit.prediction import Prediction
 from alkit.seeds import derive, fresh_seed
 
@@ -22,10 +23,13 @@ class Context:
     Args:
         round: the round that the new annotations will belong to, 0 or later.
         seed: the seed of all random choices. Default: a fresh one.
+
+    Raises:
+        ConfigurationError: the round is not an integer of at least 0.
     """
 
     def __init__(self, round: int = 0, seed: int | None = None) -> None:
-        self.round = round
+        self.round = check_integer("round", round, 0)
         self.seed = fresh_seed() if seed is None else seed
 
     def generator(self, purpose: str) -> np.random.Generator:
@@ -66,3 +70,13 @@ class Context:
             f"this criterion needs {what}, which only a strategy has: give the criterion to a "
             "Strategy, or bind it first, criterion.at(strategy.context)."
         )
+
+
+def as_context(context: object) -> Context:
+    """Return a context; an ArgumentError for anything else, such as the number of a round."""
+    if not isinstance(context, Context):
+        raise ArgumentError(
+            f"at takes a Context, got {context!r}: criterion.at(strategy.context), or "
+            "criterion.at(al.criteria.Context(round))."
+        )
+    return context

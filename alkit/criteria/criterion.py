@@ -12,7 +12,7 @@ from torch import Tensor
 
 from alkit.criteria.context import Context
 from alkit.criteria.scores import count_bad, scores_of
-from alkit.errors import ConfigurationError, NonFiniteError
+from alkit.errors import ArgumentError, ConfigurationError, NonFiniteError
 from alkit.prediction import Prediction, are_finite
 
 
@@ -96,6 +96,11 @@ class Criterion:
 
     def term_scores(self, prediction: Prediction) -> list[Tensor]:
         """Checked scores ``(N,)`` of each term, computed in chunks of rows that fit the cache."""
+        if not isinstance(prediction, Prediction):
+            raise ArgumentError(
+                f"{self!r} scores a Prediction, got {type(prediction).__name__}: wrap the model's "
+                'outputs, al.Prediction(outputs, kind="probabilities"), or pass them to al.select.'
+            )
         terms, start = self.terms, 0
         columns: dict[int, Tensor] = {}
         for chunk in prediction.chunks():
@@ -111,6 +116,7 @@ class Criterion:
         """Checked scores ``(N,)`` of the candidates, detached, on the prediction's device.
 
         Raises:
+            ArgumentError: the argument is not a Prediction.
             ScoreError: a term is not one float32 or float64 score per candidate.
             NonFiniteError: a term, or the formula of the terms, is NaN or infinite.
         """

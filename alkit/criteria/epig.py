@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alkit.criteria.context import Context
+from alkit.arguments import check_integer
+from alkit.criteria.context import Context, as_context
 from alkit.criteria.criterion import Criterion
 from alkit.criteria.reductions import entropy, small_in_float64
 from alkit.errors import ConfigurationError, PredictionError
@@ -51,10 +52,7 @@ class EPIG(Criterion):
     disagreement = True
 
     def __init__(self, targets: object = "unannotated", num_targets: int = 200) -> None:
-        if isinstance(num_targets, bool) or not isinstance(num_targets, int) or num_targets < 1:
-            raise ConfigurationError(
-                f"num_targets must be an integer of at least 1, got {num_targets!r}."
-            )
+        num_targets = check_integer("num_targets", num_targets)
         known, default = isinstance(targets, Prediction), _is_default(targets)
         if not default and not (_is_dataset(targets) and len(targets)):
             got = "none" if hasattr(targets, "__len__") else type(targets).__name__
@@ -73,7 +71,7 @@ class EPIG(Criterion):
     def at(self, context: Context) -> Criterion:
         if self.targets is not None:
             return self
-        return EPIG(context.draw(self.num_targets, "targets", self.samples))
+        return EPIG(as_context(context).draw(self.num_targets, "targets", self.samples))
 
     def score(self, prediction: Prediction) -> Tensor:
         if self.targets is None:

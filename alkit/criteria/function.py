@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from alkit.arguments import meant
 from alkit.criteria.criterion import Criterion
 from alkit.errors import ConfigurationError
 from alkit.prediction import Prediction
@@ -22,7 +23,8 @@ class _Function(Criterion):
         return self.function(prediction)
 
     def __repr__(self) -> str:
-        return getattr(self.function, "__name__", None) or repr(self.function)
+        function = getattr(self.function, "func", self.function)  # inside a functools.partial
+        return getattr(function, "__name__", None) or repr(function)
 
 
 def as_criterion(criterion: Criterion | Callable[[Prediction], Tensor]) -> Criterion:
@@ -41,8 +43,7 @@ def as_criterion(criterion: Criterion | Callable[[Prediction], Tensor]) -> Crite
         return criterion
     if callable(criterion) and not isinstance(criterion, type):
         return _Function(criterion)
-    hint = f" Did you mean {criterion.__name__}()?" if isinstance(criterion, type) else ""
     raise ConfigurationError(
         "expected a Criterion, or a function of a Prediction that returns scores (N,), "
-        f"got {criterion!r}.{hint}"
+        f"got {criterion!r}.{meant(criterion, Criterion)}"
     )

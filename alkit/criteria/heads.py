@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from alkit.criteria import needs
-from alkit.criteria.context import Context
+from alkit.criteria.context import Context, as_context
 from alkit.criteria.criterion import Criterion
 from alkit.errors import ConfigurationError
 from alkit.eval_mode import evaluating
@@ -27,15 +27,25 @@ class HeadScore(Criterion):
     Args:
         head: the head, from features ``(N, D)`` to ``(N, 1)`` or ``(N,)``, on the features'
             device; or the path of that part in the strategy's module, ``"discriminator"``.
+
+    Raises:
+        ConfigurationError: the head is neither a module nor a path.
     """
 
     scores_classes = False
 
     def __init__(self, head: nn.Module | str) -> None:
+        if not isinstance(head, nn.Module | str):
+            raise ConfigurationError(
+                "head must be an nn.Module from features (N, D) to (N, 1), or the path of one in "
+                f'the strategy\'s module, such as "discriminator", got {head!r}.'
+            )
         self.head = head
 
     def at(self, context: Context) -> Criterion:
-        return HeadScore(context.part(self.head)) if isinstance(self.head, str) else self
+        if isinstance(self.head, str):
+            return HeadScore(as_context(context).part(self.head))
+        return self
 
     def score(self, prediction: Prediction) -> Tensor:
         if isinstance(self.head, str):

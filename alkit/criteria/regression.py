@@ -11,8 +11,9 @@ import math
 import torch
 from torch import Tensor
 
+from alkit.arguments import check_integer
 from alkit.criteria import needs
-from alkit.criteria.context import Context
+from alkit.criteria.context import Context, as_context
 from alkit.criteria.criterion import Criterion, as_number
 from alkit.errors import ConfigurationError
 from alkit.prediction import Prediction
@@ -109,18 +110,21 @@ class Thompson(Criterion):
     of the evidence of two samples". Cost: O(N).
 
     Args:
-        sample: index k of the sample, taken modulo K.
+        sample: index k of the sample, 0 or above, taken modulo K.
+
+    Raises:
+        ConfigurationError: ``sample`` is not an integer of at least 0.
     """
 
     def __init__(self, sample: int = 0) -> None:
-        self.sample = sample
+        self.sample = check_integer("sample", sample, 0)
 
     def score(self, prediction: Prediction) -> Tensor:
         y = needs.one_value(self, prediction)
         return y[:, self.sample % y.shape[1]]
 
     def at(self, context: Context) -> Criterion:
-        return Thompson(context.round)
+        return Thompson(as_context(context).round)
 
     def __repr__(self) -> str:
         return f"Thompson({self.sample or ''})"

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from alkit.errors import ConfigurationError, LabelError
+from alkit.errors import ConfigurationError, LabelError, PredictionError
 from alkit.prediction import Prediction
 
 BINS = 15  # bins of the calibration error, as in the paper
@@ -47,8 +47,9 @@ class Temperature:
         """Tempered rows: logits stay logits, (log-)probabilities become log-probabilities.
 
         Raises:
-            PredictionError: values of a regression, or no outputs.
+            PredictionError: not a Prediction, values of a regression, or no outputs.
         """
+        _check_prediction("a temperature changes", prediction)
         if self.value == 1:
             return prediction
         if prediction.kind == "logits" and prediction.outputs is not None:
@@ -76,7 +77,7 @@ def fit_temperature(prediction: Prediction, labels: ArrayLike | Tensor) -> Tempe
 
     Raises:
         LabelError: labels that are not one class number per row, or no labels.
-        PredictionError: values of a regression, or no outputs.
+        PredictionError: not a Prediction, values of a regression, or no outputs.
     """
     from scipy.optimize import minimize_scalar  # slow to import and rarely needed
 
@@ -97,9 +98,21 @@ def fit_temperature(prediction: Prediction, labels: ArrayLike | Tensor) -> Tempe
     return Temperature(fitted.value, before, after, len(y))
 
 
+def _check_prediction(use: str, prediction: object) -> None:
+    if not isinstance(prediction, Prediction):
+        raise PredictionError(
+            f"{use} a Prediction, got {type(prediction).__name__}: wrap the outputs, "
+            'al.Prediction(outputs, kind="logits").'
+        )
+
+
 def _checked(labels: ArrayLike | Tensor, prediction: Prediction) -> Tensor:
+    _check_prediction("a temperature is fitted to", prediction)
     p = prediction.mean_probabilities
-    y = torch.as_tensor(labels)
+    try:
+        y = torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise LabelError(f"labels must be class numbers ({len(p)},), got {labels!r}.") from error
     if not len(p) or y.shape != (len(p),) or y.is_floating_point() or y.dtype == torch.bool:
         raise LabelError(
             f"a temperature needs one class number per row, ({len(p)},) and at least one, got "

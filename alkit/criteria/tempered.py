@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from alkit.criteria.context import Context
+from alkit.criteria.context import Context, as_context
 from alkit.criteria.criterion import Criterion
 from alkit.criteria.function import as_criterion
 from alkit.criteria.temperature import Temperature, fit_temperature
@@ -83,7 +83,7 @@ class Tempered(Criterion):
     def at(self, context: Context) -> Criterion:
         bound = self._of(self.criterion.at(context))
         if self.temperature is None:
-            held_out = context.held_out()
+            held_out = as_context(context).held_out()
             bound = copy.copy(bound)
             bound.temperature = fit_temperature(*held_out) if held_out else Temperature()
         return bound

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from alkit.arguments import check_integer, check_number
 from alkit.errors import ConfigurationError
 
 UNSEEN = 0.03  # errors of typical weight that few labels may have missed
@@ -137,7 +138,8 @@ class Terms:
     ) -> Terms:
         """Create the terms of a query; see ``estimate_risk``."""
         loss, q = _row("losses", losses), _row("probabilities", probabilities)
-        total, picks = int(candidates), len(q)
+        total, picks = check_integer("candidates", candidates), len(q)
+        unreachable = check_integer("unreachable", unreachable, 0)
         if len(loss) != picks or not picks:
             raise ConfigurationError(
                 f"expected one loss per pick, and at least one, got {len(loss)} losses and "
@@ -165,8 +167,7 @@ class Terms:
 
 def mean_of(parts: Sequence[Terms], level: float = 0.9) -> Risk:
     """Estimate the mean loss over one or more queries, with equal weight for each label."""
-    if not 0 < level < 1:
-        raise ConfigurationError(f"level must be in (0, 1), got {level!r}.")
+    check_number("level", level, "a number in (0, 1)", lambda share: 0 < share < 1)
     losses, v = (
         np.concatenate([getattr(p, name) for p in parts]) for name in ("losses", "weights")
     )

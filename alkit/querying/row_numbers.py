@@ -16,6 +16,7 @@ from torch import Tensor
 
 from alkit.errors import ConfigurationError, PredictionError, QuerySizeError, SampleIndexError
 from alkit.pool.annotations import check_query_size
+from alkit.spreadsheet import restored
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,7 +208,7 @@ def _rows_of_file(argument: str, path: str | os.PathLike[str], names: list[str] 
     for line, (number, row) in enumerate(zip(ids, rows, strict=True), 2):
         if not number.isdecimal():
             raise SampleIndexError(f"{where}, line {line}: {number!r} is not a row number.")
-        name = row.get("name")
+        name = restored(row.get("name") or "")
         here = None if names is None or int(number) >= len(names) else names[int(number)]
         if name and here is not None and name != here:
             raise SampleIndexError(

@@ -11,6 +11,7 @@ from alkit.selectors.coral import Coral
 from alkit.selectors.dropquery import DropQuery
 from alkit.selectors.facility import FacilityLocation, FacilityLocationMutualInformation
 from alkit.selectors.falcun import Falcun
+from alkit.selectors.function import as_selector
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.herding import MaxHerding, UncertaintyHerding
 from alkit.selectors.kcenter import KCenter
@@ -21,7 +22,7 @@ from alkit.selectors.prefilter import Prefilter
 from alkit.selectors.probcover import ProbCover
 from alkit.selectors.quotas import Balanced, PerClass, PerGroup
 from alkit.selectors.random import Random
-from alkit.selectors.selector import Selector, as_selector
+from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Features, GradientEmbedding, Probabilities, Space
 from alkit.selectors.stochastic import Power, Softmax, SoftRank
 from alkit.selectors.topk import RunningTopK, TopK

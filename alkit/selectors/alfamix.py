@@ -6,12 +6,13 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
+from alkit.arguments import check_number
 from alkit.errors import ConfigurationError
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.dropquery import ROWS, logits_of
 from alkit.selectors.geometry.clustering import space_with_means
 from alkit.selectors.kmeans import medoids
-from alkit.selectors.selector import Selector, check_number
+from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Features, Space
 
 DEFAULT = Features(normalize=True)

@@ -3,12 +3,13 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from alkit.arguments import check_number
 from alkit.hardware import check_memory
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.fisher import Trace, information, roots
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
-from alkit.selectors.selector import Selector, check_number
+from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import as_float
 
 OVERSAMPLE = 2  # additions per pick
@@ -24,6 +25,11 @@ class BAIT(Selector):
     and picks. 2 n candidates are added one by one, and all but n of them are then removed one by
     one. Ash, Goel, Krishnamurthy & Kakade 2021, "Gone fishing: neural active learning with Fisher
     embeddings", Algorithm 1. Candidates equal to an annotated sample or a pick come last.
+
+    The information of the L annotated samples and of the picks enters M as a sum. The code that
+    circulates for the paper takes the mean over the annotated samples, scaled by ``L / (L + n)``,
+    and scales that of the picks by ``n / (L + n)``. ``regularization`` therefore counts for less
+    here, the more is annotated, and some batches differ.
 
     Both matrices have one row per weight, so features are projected onto their ``pca`` principal
     directions. The information of a candidate may be limited to its most probable ``classes``, as

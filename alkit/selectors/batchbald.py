@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
+from alkit.arguments import check_number
 from alkit.hardware import check_memory
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.joint import Joint
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
-from alkit.selectors.selector import Selector, check_number
+from alkit.selectors.selector import Selector
 
 ROUNDING = 1e-9  # nats: gains that differ by less are tied, and smaller gains are none
 LEVELS = (64, 512)  # numbers of groups of configurations; their gains are upper bounds

@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from alkit.errors import NonFiniteError, PredictionError, ScoreError
+from alkit.errors import ConfigurationError, NonFiniteError, PredictionError, ScoreError
 from alkit.prediction import Prediction, are_finite
 
 T = TypeVar("T")
@@ -41,8 +41,9 @@ class Candidates:
     Raises:
         ScoreError: scores have a wrong shape or type, or are on another device than the prediction.
         NonFiniteError: scores are NaN or infinite.
-        PredictionError: there are neither scores, a prediction nor ids; or ids, labels or the
-            annotated part do not fit.
+        PredictionError: there are neither scores, a prediction nor ids; or ids, labels or a
+            prediction are of another type, or do not fit.
+        ConfigurationError: the head cannot be called.
     """
 
     scores: Tensor | None = None
@@ -53,6 +54,15 @@ class Candidates:
     ids: Tensor = None  # type: ignore[assignment]  # default: see above
 
     def __post_init__(self) -> None:
+        for name in ("prediction", "annotated"):
+            known = getattr(self, name)
+            if known is not None and not isinstance(known, Prediction):
+                raise PredictionError(
+                    f"{name} must be a Prediction, got {type(known).__name__}: wrap the outputs, "
+                    'al.Prediction(outputs, kind="probabilities").'
+                )
+        if self.head is not None and not callable(self.head):
+            raise ConfigurationError(f"head must be a module or function, got {self.head!r}.")
         if self.scores is not None:
             object.__setattr__(self, "scores", _checked(self.scores, self.prediction))
         object.__setattr__(self, "ids", self._checked_ids())
@@ -104,6 +114,8 @@ class Candidates:
 
     def __getitem__(self, positions: Tensor) -> Candidates:
         """Some of the candidates (positions or a boolean mask), with the same annotated samples."""
+        if not isinstance(positions, Tensor) or positions.ndim != 1:
+            raise PredictionError(f"positions must be a tensor (M,), got {positions!r}.")
         scores = None if self.scores is None else self.scores[positions.to(self.scores.device)]
         prediction = self.prediction
         if prediction is not None:  # its ids may be on the CPU while its outputs are not
@@ -135,6 +147,9 @@ class Candidates:
             if not known:
                 raise PredictionError("candidates need scores, a prediction or ids, got none.")
             return torch.arange(len(known[0])) if self.prediction is None else self.prediction.ids
+        integers = isinstance(self.ids, Tensor) and not self.ids.is_floating_point()
+        if not integers or self.ids.dtype == torch.bool or self.ids.ndim != 1:
+            raise PredictionError(f"ids must be a tensor of integers (N,), got {self.ids!r}.")
         if known and self.ids.shape != (len(known[0]),):
             raise PredictionError(
                 f"expected {len(known[0])} ids, one per candidate, "
@@ -207,11 +222,11 @@ def _part(prediction: Prediction | None, needs: Set[str]) -> Prediction | None:
 
 
 def _check_labels(labels: Tensor, annotated: Prediction | None) -> None:
+    expected = "labels must be a tensor of class numbers (A,), one per annotated sample"
+    if not isinstance(labels, Tensor):
+        raise PredictionError(f"{expected}, got {labels!r}.")
     if labels.ndim != 1 or labels.is_floating_point() or labels.dtype == torch.bool:
-        raise PredictionError(
-            "labels must be class numbers (A,), one per annotated sample, "
-            f"got {labels.dtype} of shape {tuple(labels.shape)}."
-        )
+        raise PredictionError(f"{expected}, got {labels.dtype} of shape {tuple(labels.shape)}.")
     if annotated is not None and len(labels) != len(annotated):
         raise PredictionError(f"{len(annotated)} annotated samples came with {len(labels)} labels.")
 

@@ -4,11 +4,12 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from alkit.arguments import check_number
 from alkit.hardware import check_memory
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
-from alkit.selectors.selector import Selector, check_number
+from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Space, as_space, shown
 from alkit.selectors.topk import TopK
 

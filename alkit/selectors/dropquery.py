@@ -5,11 +5,12 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
+from alkit.arguments import check_number
 from alkit.errors import PredictionError
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.clustering import space_with_means
 from alkit.selectors.kmeans import medoids
-from alkit.selectors.selector import Selector, check_number
+from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Space, shown
 
 ROWS = 1024  # rows that go through the head at a time

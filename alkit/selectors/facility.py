@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
+from alkit.arguments import check_number
 from alkit.errors import ConfigurationError
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.coverage import (
@@ -19,7 +20,7 @@ from alkit.selectors.geometry.coverage import (
     sample,
 )
 from alkit.selectors.geometry.points import Points
-from alkit.selectors.selector import Selector, check_number
+from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Features, Space, as_space
 
 # similarities are cosines

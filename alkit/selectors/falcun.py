@@ -3,8 +3,9 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from alkit.arguments import check_number
 from alkit.selectors.candidates import Candidates, Picks
-from alkit.selectors.selector import Selector, check_number
+from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import as_float
 
 

@@ -7,11 +7,12 @@ from functools import partial
 import torch
 from torch import Generator, Tensor
 
+from alkit.arguments import check_number
 from alkit.errors import ScoreError
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.coverage import SAMPLE, Coverage, blocks, check_sample, greedy, sample
 from alkit.selectors.geometry.points import Points
-from alkit.selectors.selector import Selector, check_number
+from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Features, Space, as_space
 
 # the features in the papers have norm one

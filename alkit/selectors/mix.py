@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from alkit.arguments import check_number
 from alkit.errors import ConfigurationError
 from alkit.prediction import Prediction
 from alkit.selectors.candidates import Candidates, Picks
-from alkit.selectors.selector import Selector, as_selector, check_number
+from alkit.selectors.function import as_selector
+from alkit.selectors.selector import Selector
 
 
 class Mix(Selector):

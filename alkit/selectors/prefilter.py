@@ -6,8 +6,10 @@ from typing import Any
 
 from torch import Generator, Tensor
 
+from alkit.arguments import check_number
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.selector import Selector, as_selector, check_number
+from alkit.selectors.function import as_selector
+from alkit.selectors.selector import Selector
 from alkit.selectors.topk import TopK
 
 

@@ -5,12 +5,13 @@ from functools import partial
 import torch
 from torch import Generator, Tensor
 
+from alkit.arguments import check_number
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.balls import Balls
 from alkit.selectors.geometry.clustering import kmeans, space_with_means
 from alkit.selectors.geometry.coverage import Coverage, blocks, fits, greedy, highest_value, sample
 from alkit.selectors.geometry.points import Points
-from alkit.selectors.selector import Selector, check_number
+from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Features, Space, as_space
 
 PURITY = 0.95  # share of the balls that hold points of a single cluster

@@ -13,9 +13,11 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Generator, Tensor
 
+from alkit.arguments import check_number
 from alkit.errors import ConfigurationError, PredictionError
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.selector import Selector, as_selector, check_number
+from alkit.selectors.function import as_selector
+from alkit.selectors.selector import Selector
 from alkit.selectors.topk import TopK
 
 
@@ -82,6 +84,10 @@ class PerGroup(Quotas):
         quotas: Mapping[Any, float] | None = None,
     ) -> None:
         super().__init__(then)
+        if quotas is not None and not isinstance(quotas, Mapping):
+            raise ConfigurationError(
+                f'quotas must be a dict of shares by group, such as {{"day": 3}}, got {quotas!r}.'
+            )
         for name, quota in (quotas or {}).items():
             check_number(
                 f"the quota of {name!r}", quota, "a number of at least 0", lambda quota: quota >= 0

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import operator
-from collections.abc import Callable
+from collections.abc import Set
 from dataclasses import replace
-from numbers import Real
-from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
+from alkit.arguments import as_integer
 from alkit.errors import (
     ConfigurationError,
     EmptyPoolError,
@@ -19,6 +16,7 @@ from alkit.errors import (
     PredictionError,
     QuerySizeError,
     ScoreError,
+    close,
 )
 from alkit.selectors.candidates import Candidates, Picks
 
@@ -35,7 +33,7 @@ class Selector:
     needs: frozenset[str] = frozenset({"scores"})
     """Inputs that the selector uses; nothing else is computed for it: ``"scores"``; ``"outputs"``
     or ``"features"`` of the candidates; the same of the ``"annotated"`` samples; their
-    ``"labels"``; the ``"head"`` of the model."""
+    ``"labels"``; the ``"head"`` of the model. A function has these as an attribute."""
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor | Picks:
         """Return ``n`` distinct positions, most wanted first.
@@ -54,12 +52,20 @@ class Selector:
 
         Raises:
             QuerySizeError: n is not an integer, or is below 1.
+            ConfigurationError: the candidates are not Candidates, or the generator is not a
+                torch.Generator on the CPU.
             EmptyPoolError: there are no candidates.
             ScoreError, PredictionError, ConfigurationError: the candidates lack something that the
                 selector needs.
             PicksError: ``select`` returned anything but distinct positions of candidates.
         """
         n = checked_n(n)
+        check_generator(generator)
+        if not isinstance(candidates, Candidates):
+            raise ConfigurationError(
+                f"{self!r} picks from Candidates, got {type(candidates).__name__}: wrap scores as "
+                "Candidates(scores), or pass arrays to al.select."
+            )
         if not len(candidates):
             raise EmptyPoolError("There are no candidates to select from.")
         self._check_needs(candidates)
@@ -75,6 +81,7 @@ class Selector:
         return replace(picks, positions=order.cpu()[picks.positions])
 
     def _check_needs(self, candidates: Candidates) -> None:
+        check_names(self.needs)
         if "scores" in self.needs and candidates.scores is None:
             raise ScoreError(f"{self!r} needs scores (N,), one per candidate, got none.")
         if "features" in self.needs:
@@ -101,80 +108,36 @@ class Selector:
         return f"{type(self).__name__}()"
 
 
-class _Function(Selector):
-    """A plain function as a selector; it may use anything that the candidates hold."""
-
-    needs = frozenset({"scores"})
-
-    def __init__(self, function: Callable[..., Tensor | Picks]) -> None:
-        self.function = function
-
-    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor | Picks:
-        return self.function(candidates, n, generator)
-
-    def __repr__(self) -> str:
-        return getattr(self.function, "__name__", None) or repr(self.function)
-
-
-def as_selector(
-    selector: Selector | Callable[..., Any], needs: frozenset[str] | set[str] = Selector.needs
-) -> Selector:
-    """Return a selector unchanged; wrap a function ``(candidates, n, generator)`` as a selector.
-
-    Args:
-        selector: a selector or a function. A function may list its inputs in an attribute
-            ``needs``.
-        needs: see ``Selector.needs``; for a function that uses more than the scores.
-
-    Raises:
-        ConfigurationError: it is neither of these, it is a class instead of an instance, or its
-            ``needs`` are unknown.
-    """
-    if isinstance(selector, Selector):
-        return selector
-    if callable(selector) and not isinstance(selector, type):
-        needs = frozenset(getattr(selector, "needs", needs))
-        if unknown := needs - NEEDS:
-            raise ConfigurationError(
-                f"needs must be among {', '.join(sorted(NEEDS))}, got {', '.join(sorted(unknown))}."
-            )
-        wrapped = _Function(selector)
-        wrapped.needs = needs
-        return wrapped
-    hint = f" Did you mean {selector.__name__}()?" if isinstance(selector, type) else ""
-    raise ConfigurationError(
-        "expected a Selector, or a function (candidates, n, generator) that returns positions, "
-        f"got {selector!r}.{hint}"
-    )
-
-
-def check_number(name: str, value: object, expected: str, fits: Callable[[Any], bool]) -> None:
-    """Raise a ConfigurationError unless an argument is a finite number that fits.
-
-    Args:
-        name: name of the argument, for the message.
-        value: value of the argument.
-        expected: description of the values that fit, for the message.
-        fits: test of a finite number.
-    """
-    if (
-        not isinstance(value, Real)
-        or isinstance(value, bool)
-        or not math.isfinite(float(value))
-        or not fits(value)
-    ):
-        raise ConfigurationError(f"{name} must be {expected}, got {value!r}.")
-
-
 def checked_n(n: int) -> int:
     """Number of picks as an integer; a QuerySizeError if it is not one, or is below 1."""
-    try:
-        number = operator.index(n)
-    except TypeError:
-        number = 0
-    if isinstance(n, bool) or number < 1:
+    number = as_integer(n)
+    if number is None or number < 1:
         raise QuerySizeError(f"n must be an integer of at least 1, got {n!r}.")
     return number
+
+
+def check_generator(generator: object) -> None:
+    """Raise a ConfigurationError unless it is a torch.Generator on the CPU."""
+    if not isinstance(generator, Generator) or generator.device.type != "cpu":
+        seed = as_integer(generator)
+        got = f"one on {generator.device}" if isinstance(generator, Generator) else repr(generator)
+        raise ConfigurationError(
+            "a selector draws from a torch.Generator on the CPU, never from global random state, "
+            f"got {got}: pass torch.Generator().manual_seed({0 if seed is None else seed})."
+        )
+
+
+def check_names(needs: Set[str]) -> None:
+    """Raise a ConfigurationError unless these are names of what a selector may need."""
+    if isinstance(needs, str) or not isinstance(needs, Set):
+        raise ConfigurationError(
+            f'needs must be a set of names, such as {{"scores", "features"}}, got {needs!r}.'
+        )
+    if unknown := sorted(map(str, needs - NEEDS)):
+        raise ConfigurationError(
+            f"needs must be among {', '.join(sorted(NEEDS))}, got {', '.join(unknown)}."
+            + "".join(f" Did you mean {name!r}?" for name in close(unknown[0], NEEDS)[:1])
+        )
 
 
 def _checked_picks(selector: Selector, picked: Tensor | Picks, n: int, candidates: int) -> Picks:

@@ -8,7 +8,8 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from alkit.errors import ConfigurationError, NonFiniteError
+from alkit.arguments import check_integer, meant
+from alkit.errors import ConfigurationError, NonFiniteError, close
 from alkit.prediction import Prediction
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.points import Metric, Points
@@ -71,10 +72,11 @@ class Features(Space):
         self, metric: Metric = "euclidean", *, normalize: bool = False, pca: int | None = None
     ) -> None:
         if metric not in get_args(Metric):
-            known = ", ".join(get_args(Metric))
-            raise ConfigurationError(f"metric must be one of {known}, got {metric!r}.")
-        if pca is not None and (isinstance(pca, bool) or not isinstance(pca, int) or pca < 1):
-            raise ConfigurationError(f"pca must be an integer of at least 1, got {pca!r}.")
+            known, near = ", ".join(get_args(Metric)), close(str(metric), get_args(Metric))
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ConfigurationError(f"metric must be one of {known}, got {metric!r}.{hint}")
+        if pca is not None:
+            pca = check_integer("pca", pca)
         self.metric = metric
         self.normalize = normalize
         self.pca = pca
@@ -132,7 +134,9 @@ def as_space(space: Space | None) -> Space:
         return Features()
     if isinstance(space, Space):
         return space
-    hint = f" Did you mean {space.__name__}()?" if isinstance(space, type) else ""
+    hint = meant(space, Space)
+    if isinstance(space, str) and (near := close(space, get_args(Metric))):
+        hint = f" Did you mean Features({near[0]!r})?"
     raise ConfigurationError(f"space must be a Space, such as Features(), got {space!r}.{hint}")
 
 

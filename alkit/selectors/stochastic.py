@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from alkit.arguments import check_number
 from alkit.errors import ScoreError
 from alkit.selectors.candidates import Candidates, Picks, needed
-from alkit.selectors.selector import Selector, check_number
+from alkit.selectors.selector import Selector
 
 
 class Stochastic(Selector):

@@ -5,7 +5,7 @@ from torch import Generator, Tensor
 
 from alkit.errors import EmptyPoolError, ScoreError
 from alkit.selectors.candidates import Candidates, check_finite, needed
-from alkit.selectors.selector import Selector, checked_n
+from alkit.selectors.selector import Selector, check_generator, checked_n
 
 
 class TopK(Selector):
@@ -34,10 +34,12 @@ class RunningTopK:
 
     Raises:
         QuerySizeError: n is not an integer of at least 1.
+        ConfigurationError: the generator is not a torch.Generator on the CPU.
     """
 
     def __init__(self, n: int, generator: Generator) -> None:
         self.n = checked_n(n)
+        check_generator(generator)
         self._seed = _drawn(generator)
         self._held: list[tuple[Tensor, Tensor]] = []  # scores and ids; a few more than n
         self._threshold = -torch.inf  # reached by n of the held scores
@@ -53,6 +55,9 @@ class RunningTopK:
             ScoreError: the scores are not one float per id.
             NonFiniteError: scores are NaN or infinite.
         """
+        for name, rows in (("scores", scores), ("ids", ids)):
+            if not isinstance(rows, Tensor):
+                raise ScoreError(f"{name} must be a tensor (M,), got {type(rows).__name__}.")
         if scores.ndim != 1 or not scores.is_floating_point() or scores.shape != ids.shape:
             raise ScoreError(
                 "expected float scores (M,) and one id per score, got "

@@ -5,12 +5,13 @@ from heapq import heapify, heappop, heappush
 import torch
 from torch import Generator, Tensor
 
+from alkit.arguments import check_number
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.clustering import kmeans, space_with_means
 from alkit.selectors.geometry.neighbors import densest
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
-from alkit.selectors.selector import Selector, check_number
+from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Features, Space
 
 MOST_CLUSTERS = 500

@@ -54,7 +54,8 @@ def badge(
     """BADGE: k-means++ on the gradient embeddings of the last layer.
 
     Ash et al. 2020, "Deep batch active learning by diverse, uncertain gradient lower bounds",
-    algorithm 1. Cost: see ``KMeansPlusPlus``.
+    algorithm 1, with one difference: the first pick is drawn in proportion to the squared norm of
+    its gradient, where the paper's text draws it uniformly. Cost: see ``KMeansPlusPlus``.
     """
     return Strategy(classifier, train_pool, None, KMeansPlusPlus(GradientEmbedding()), **options)
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from alkit.criteria import Context, Criterion, as_criterion, check_scores, scores_of
-from alkit.prediction import OutputKind, Prediction
+from alkit.errors import ConfigurationError, likely
+from alkit.prediction import KINDS, OutputKind, Prediction
 from alkit.testing.laws import broken, check_unchanged, contents, global_random_state_kept, run
 
 
@@ -25,9 +26,10 @@ def check_criterion(
     A criterion returns one finite float score per candidate, without a gradient, also for one-hot
     and underflowing predictions, a single candidate, a single column and several posterior samples.
     It is repeatable, changes neither its input nor global random state, and does not depend on the
-    order of the candidates. It scores row by row, or declares that it depends on other rows; then
-    its terms, computed in chunks, must give the same scores. One that measures disagreement gets
-    at least two posterior samples. All predictions have features ``(N, 2)``.
+    order of the candidates, nor on their ids, by which labels could be looked up. It scores row by
+    row, or declares that it depends on other rows; then its terms, computed in chunks, must give
+    the same scores. One that measures disagreement gets at least two posterior samples. All
+    predictions have features ``(N, 2)``.
 
     Args:
         criterion: instance, or plain function of a prediction; checked as it is in round 0.
@@ -40,7 +42,10 @@ def check_criterion(
     Raises:
         LawError: a broken law; the error states the law, the prediction, the result and its
             consequence.
+        ConfigurationError: the argument is not a criterion, or the kind is unknown.
     """
+    if kind is not None and kind not in KINDS:
+        raise ConfigurationError(f"there is no kind {kind!r}{likely(str(kind), KINDS)}")
     criterion = as_criterion(criterion).at(Context(0))
     for on, prediction in _predictions():
         if prediction.kind != kind and (kind is not None or prediction.kind == "values"):
@@ -48,6 +53,7 @@ def check_criterion(
         prediction = _enough_samples(criterion, prediction)
         scores = _check_call(criterion, on, prediction)
         _check_order(criterion, on, prediction, scores)
+        _check_ids(criterion, on, prediction, scores)
         _check_chunks(criterion, on, prediction, scores)
     if uncertainty and kind != "values":
         for classes in (2, 3, 10):
@@ -129,6 +135,19 @@ def _check_order(criterion: Criterion, on: str, prediction: Prediction, scores: 
         law = "scores do not depend on the order of the candidates"
         came = f"{scores}, and {backwards} for the same candidates in reverse"
         broken(law, criterion, on, came, "a row's score depends on its position.")
+
+
+def _check_ids(criterion: Criterion, on: str, prediction: Prediction, scores: Tensor) -> None:
+    """Check under the ids of a small, a usual and a large dataset; equal to the bit."""
+    rows = torch.arange(len(prediction))
+    for ids in (rows, rows.flip(0), prediction.ids.roll(1), 59_999 - 7 * rows):
+        renamed = replace(prediction, ids=ids)
+        again = run(criterion, f"{on}, with the ids {ids.tolist()}", partial(criterion, renamed))
+        if not scores.equal(again):
+            law = "scores do not depend on the ids of the candidates"
+            came = f"{scores}, and {again} for the same outputs with the ids {ids.tolist()}"
+            means = "it looks something up by id, such as labels that were not paid for."
+            broken(law, criterion, on, came, means)
 
 
 def _check_chunks(criterion: Criterion, on: str, prediction: Prediction, scores: Tensor) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,6 +13,7 @@ from torch import Generator, Tensor
 from alkit.prediction import Prediction
 from alkit.selectors import Candidates, Picks, Selector, as_selector
 from alkit.testing.laws import broken, contents, global_random_state_kept, run
+from alkit.testing.order import check_by_score, check_not_reversed, check_order_of_equals
 
 WEIGHT = torch.tensor([[1.0, 0.0, -1.0], [0.5, -1.0, 0.0]])
 SEEDS = 200  # number of seeds for tests of probabilities
@@ -21,9 +24,11 @@ def check_selector(selector: Selector | Callable[..., Any]) -> None:
 
     A selector returns exactly ``min(n, N)`` distinct positions, for n from 1 to beyond N. Its picks
     are repeatable from the generator alone, and have the same ids whatever the order of the
-    candidates. It reads only what ``needs`` names. The generator breaks ties, with equal
-    probabilities. If it returns probabilities, they are those with which it picks. It changes
-    neither its input nor global random state.
+    candidates. They come most wanted first: by descending score where the scores alone decide, not
+    in reverse, and not sorted by position. It reads only what ``needs`` names, and reads each need
+    but the scores. The generator breaks ties, with equal probabilities. If it returns
+    probabilities, they are those with which it picks. It changes neither its input nor global
+    random state.
 
     Candidates are distinct, tied, duplicates of each other or of annotated samples, or a single
     one; with and without annotated samples; in float16, float32 and float64, and with gaps in
@@ -47,6 +52,11 @@ def check_selector(selector: Selector | Callable[..., Any]) -> None:
         _check_what_does_not_matter(selector, f"n = 3 of {on}", candidates)
     _check_ties(selector)
     _check_probabilities(selector)
+    examples = list(_examples())
+    if "scores" in selector.needs:
+        check_by_score(selector, _pick, lambda scores: replace(examples[0][1], scores=scores))
+    check_not_reversed(selector, _pick, examples[:2])
+    _check_needs(selector, [candidates for _, candidates in examples])
 
 
 def _examples() -> Iterator[tuple[str, Candidates]]:
@@ -136,10 +146,14 @@ def _same(a: Picks, b: Picks) -> bool:
 
 def _check_what_does_not_matter(selector: Selector, on: str, candidates: Candidates) -> None:
     picks = _pick(selector, on, candidates, 3)
-    if not _same(_pick(selector, on, candidates.only(selector.needs), 3), picks):
-        law = "it reads no more than its needs name"
-        came = f"other picks when limited to {', '.join(sorted(selector.needs)) or 'nothing'}"
-        broken(law, selector, on, came, "a strategy computes only what its needs name.")
+    law, means = "it reads no more than its needs name", "a strategy computes only what these name."
+    limited = f"when limited to {', '.join(sorted(selector.needs)) or 'nothing'}"
+    try:
+        fewer = selector(candidates.only(selector.needs), 3, Generator().manual_seed(7))
+    except Exception as error:
+        broken(law, selector, on, f"{type(error).__name__} {limited}: {error}", means)
+    if not _same(fewer, picks):
+        broken(law, selector, on, f"other picks {limited}", means)
     order = torch.randperm(len(candidates), generator=Generator().manual_seed(3))
     turned = _pick(selector, on, candidates[order], 3)
     if not _same(Picks(order[turned.positions], turned.probabilities), picks):
@@ -152,12 +166,14 @@ def _check_ties(selector: Selector) -> None:
     """Check ties: each equal candidate is picked 100 times on average, with a deviation of 7."""
     candidates, counts = _candidates(torch.ones(6), torch.ones(6, 2)), torch.zeros(6)
     on = f"n = 3 of {len(candidates)} equal candidates, {SEEDS} seeds"
-    for seed in range(SEEDS):
-        counts[_pick(selector, on, candidates, 3, seed).positions] += 1
+    picked = [_pick(selector, on, candidates, 3, seed).positions for seed in range(SEEDS)]
+    for positions in picked:
+        counts[positions] += 1
     if ((counts - SEEDS / 2).abs() > SEEDS / 4).any():
         law = "ties are broken by the generator"
         came = f"picked {counts.int().tolist()} times, where each is equally likely"
         broken(law, selector, on, came, "the order of the dataset decides what is annotated.")
+    check_order_of_equals(selector, on, picked)
 
 
 def _check_probabilities(selector: Selector) -> None:
@@ -182,3 +198,34 @@ def _check_probabilities(selector: Selector) -> None:
     if ((counts - expected).abs() > 2 + 5 * (expected * (1 - chances)).sqrt()).any():
         came = f"picked {counts.int().tolist()} times of {SEEDS}, where {expected} are expected"
         broken(law, selector, f"n = 1 of {on}", came, "estimates that use them would be biased.")
+
+
+# attribute of Candidates -> the needs that a read of it uses
+READS = {
+    "prediction": {"outputs", "features"}, "features": {"features"}, "probabilities": {"outputs"},
+    "annotated": {"annotated"}, "num_annotated": {"annotated", "labels"}, "labels": {"labels"},
+    "head": {"head"},
+}  # fmt: skip
+
+
+def _check_needs(selector: Selector, examples: list[Candidates]) -> None:
+    """Check that each need but the scores, which are the default, is read on some example."""
+    read: set[str] = set()
+
+    class Watched(Candidates):
+        def __getattribute__(self, name: str) -> Any:
+            if name == "__class__":
+                return Candidates  # so that dataclasses.replace makes one that is not watched
+            read.update(READS.get(name, ()))
+            return super().__getattribute__(name)
+
+    names = [field.name for field in fields(Candidates)]
+    watched = [Watched(*(getattr(example, name) for name in names)) for example in examples]
+    read.clear()
+    for candidates in watched:
+        n, generator = min(3, len(candidates)), Generator().manual_seed(7)
+        run(selector, "candidates", partial(selector.select, candidates, n, generator))
+    if unread := selector.needs - read - {"scores"}:
+        law, came = "it reads what its needs name", f"no read of {', '.join(sorted(unread))}"
+        means = "a strategy computes this before each query, in vain: use it, or do not name it."
+        broken(law, selector, "all candidates of this check", came, means)

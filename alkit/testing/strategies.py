@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import copy
+import inspect
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
-from alkit.errors import QuerySizeError
+from alkit.errors import ConfigurationError, QuerySizeError
 from alkit.pool import ActiveLearningDataset
 from alkit.strategies.learner import ActiveLearner
+from alkit.testing.clusters import Clusters
 from alkit.testing.laws import broken, global_random_state_kept, run
+from alkit.testing.states import same, state_of
 
 MakeStrategy = Callable[[ActiveLearningDataset, Dataset], ActiveLearner]
 
@@ -31,8 +32,11 @@ def check_strategy(make_strategy: MakeStrategy) -> None:
 
     A query returns exactly n distinct unannotated dataset indices, is repeatable, and changes
     nothing: no weight, buffer, mode, gradient, label or global random state. A wrong n raises.
-    ``fit`` trains; ``reset_model`` restores the weights that the strategy was built with. The same
-    seed gives the same run, bit for bit, and so does a pool whose unannotated labels are unusable.
+    ``fit`` trains; ``reset_model`` restores the weights that the strategy was built with, and the
+    next fit is then the first one again, bit for bit, if ``fits`` (which seeds the order of the
+    data) and torch's generator are set back: nothing else is remembered. The same seed gives the
+    same run, bit for bit, and so does a pool whose unannotated labels are unusable: those of its
+    items raise, and those in ``dataset.targets``, ``.labels`` and ``.y`` are wrong.
 
     Cost: about ten fits of three steps, on the CPU.
 
@@ -44,7 +48,9 @@ def check_strategy(make_strategy: MakeStrategy) -> None:
     Raises:
         LawError: a broken law; the error states the law, the situation, the result and its
             consequence.
+        ConfigurationError: the argument is not such a function, or makes no built strategy.
     """
+    _check_maker(make_strategy)
     with torch.random.fork_rng(devices=[]):
         _check_queries(make_strategy)
         _check_query_sizes(make_strategy)
@@ -53,41 +59,38 @@ def check_strategy(make_strategy: MakeStrategy) -> None:
         _check_runs(make_strategy)
 
 
-class Clusters(Dataset):
-    """Items ``(x, y)`` from three clusters; labels of unannotated samples may be poisoned."""
-
-    def __init__(self, n: int, *, seed: int) -> None:
-        generator = torch.Generator().manual_seed(seed)
-        self.y = torch.arange(n) % 3
-        centers = torch.tensor([[0.0, 2.0], [2.0, -1.0], [-2.0, -1.0]])
-        self.x = centers[self.y] + torch.randn(n, 2, generator=generator)
-        self.pool: ActiveLearningDataset | None = None  # if set, poisons unannotated labels
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Any]:
-        unpaid = self.pool is not None and self.pool.rounds[index] < 0
-        return self.x[index], Poisoned() if unpaid else int(self.y[index])
-
-
-class Poisoned:
-    """Label that can be passed on, but raises when it is used."""
-
-    def _raise(self, *_: object) -> NoReturn:
-        raise RuntimeError("the label of an unannotated sample was used.")
-
-    __bool__ = __int__ = __index__ = __float__ = __eq__ = __hash__ = __repr__ = _raise
-    __lt__ = __gt__ = __add__ = __sub__ = __mul__ = __len__ = __iter__ = __getitem__ = _raise
-
-
 def _make(make_strategy: MakeStrategy, *, poisoned: bool = False) -> ActiveLearner:
     dataset = Clusters(48, seed=1)
     pool = ActiveLearningDataset(dataset)
     pool.annotate_random(9, seed=0)
     dataset.pool = pool if poisoned else None
     torch.manual_seed(3)  # inside fork_rng: weights are drawn from torch's global generator
-    return make_strategy(pool, Clusters(15, seed=2))
+    strategy = make_strategy(pool, Clusters(15, seed=2))
+    if not isinstance(strategy, ActiveLearner) or strategy.initial_weights is None:
+        got = "an unbuilt one" if isinstance(strategy, ActiveLearner) else repr(strategy)
+        raise ConfigurationError(
+            f"make_strategy(pool, test) must return a built strategy, got {got}: call .build()."
+        )
+    return strategy
+
+
+def _check_maker(make_strategy: Any) -> None:
+    """Raise a ConfigurationError unless it is a function of a pool and a test set."""
+    fits = callable(make_strategy) and not isinstance(make_strategy, ActiveLearner | type)
+    try:
+        if fits:
+            inspect.signature(make_strategy).bind(None, None)
+    except TypeError:
+        fits = False
+    except ValueError:  # a function without a signature
+        pass
+    if not fits:
+        learner = isinstance(make_strategy, ActiveLearner)
+        got = f"a {type(make_strategy).__name__}" if learner else repr(make_strategy)
+        raise ConfigurationError(
+            "check_strategy takes a function that makes a strategy, such as lambda pool, test: "
+            f"al.Strategy(net(), pool, test=test, seed=0).build(), got {got}."
+        )
 
 
 def _fit(strategy: ActiveLearner) -> None:
@@ -107,7 +110,7 @@ def _check_query(strategy: ActiveLearner, on: str) -> None:
     left = strategy.train_pool.unannotated_indices
     for n in (1, 5, len(left)):
         where = f"query({n}) of {on}"
-        before = _state(strategy)
+        before = state_of(strategy)
         with global_random_state_kept(_name(strategy), where):
             query = run(strategy, where, lambda n=n: np.asarray(strategy.query(n)))
             _check_unchanged(strategy, where, before)
@@ -124,7 +127,7 @@ def _check_query(strategy: ActiveLearner, on: str) -> None:
 
 def _check_query_sizes(make_strategy: MakeStrategy) -> None:
     strategy = _make(make_strategy)
-    before = _state(strategy)
+    before = state_of(strategy)
     methods: list[Callable[..., object]] = [strategy.query, strategy.query_and_update]
     for method in methods:
         for n in (0, -1, len(strategy.train_pool.unannotated_indices) + 1, 1.5):
@@ -143,7 +146,7 @@ def _check_query_sizes(make_strategy: MakeStrategy) -> None:
 def _check_update(make_strategy: MakeStrategy) -> None:
     strategy, on = _make(make_strategy), "query_and_update(4)"
     pool = strategy.train_pool
-    before, annotated = _state(strategy), pool.annotated_indices
+    before, annotated = state_of(strategy), pool.annotated_indices
     expected = run(strategy, on, lambda: np.asarray(strategy.query(4)))
     query = run(strategy, on, lambda: np.asarray(strategy.query_and_update(4)))
     new = np.setdiff1d(pool.annotated_indices, annotated)
@@ -151,33 +154,46 @@ def _check_update(make_strategy: MakeStrategy) -> None:
         law = "query_and_update annotates what query returns, and returns the same"
         came = f"{query} was returned and {new} annotated, where query returned {expected}"
         broken(law, _name(strategy), on, came, "the record would be wrong.")
-    _check_unchanged(strategy, on, {**before, "pool": _state(strategy)["pool"]})
+    _check_unchanged(strategy, on, {**before, "pool": state_of(strategy)["pool"]})
 
 
 def _check_reset(make_strategy: MakeStrategy) -> None:
     strategy = _make(make_strategy)
-    built = _state(strategy)["weights and buffers"]
-    for on in ("one fit", "two fits", "a reset and two fits"):
-        run(strategy, on, lambda: _fit(strategy))
-        if _same(built, _state(strategy)["weights and buffers"]):
-            law, came = "fit trains the model", "the weights it was built with"
-            broken(law, _name(strategy), on, came, "training silently took no step.")
-        if on == "one fit":
-            continue  # the second fit starts from the weights of the first
+    built = state_of(strategy)["weights and buffers"]
+    first = _first_fit(strategy, "one fit", built)
+    run(strategy, "two fits", lambda: _fit(strategy))  # from the weights of the first
+    for on in ("two fits and a reset", "a reset, a fit and a reset"):
         run(strategy, on, strategy.reset_model)
-        if not _same(built, _state(strategy)["weights and buffers"]):
+        if not same(built, state_of(strategy)["weights and buffers"]):
             law = "reset_model restores the weights and buffers it was built with"
-            broken(
-                law, _name(strategy), on, "other values", "each round would depend on earlier ones."
+            means = "each round would depend on earlier ones."
+            broken(law, _name(strategy), on, "other values", means)
+        if not same(first, _first_fit(strategy, on, built)):
+            law = "a fit after reset_model is the first fit again"
+            means = (
+                "it remembers earlier rounds in what reset_model does not restore, such as an "
+                "average of weights or the moments of an optimizer: keep it in buffers."
             )
-        run(strategy, on, lambda: _fit(strategy))
+            broken(law, _name(strategy), f"{on}, and a fit", "other weights", means)
+
+
+def _first_fit(strategy: ActiveLearner, on: str, built: dict[str, Any]) -> dict[str, Any]:
+    """Weights and buffers after a fit with the random numbers of the first fit."""
+    strategy.fits = 0  # it seeds the order of the data
+    torch.manual_seed(4)
+    run(strategy, on, lambda: _fit(strategy))
+    weights = state_of(strategy)["weights and buffers"]
+    if same(built, weights):
+        law, came = "fit trains the model", "the weights it was built with"
+        broken(law, _name(strategy), on, came, "training silently took no step.")
+    return weights
 
 
 def _check_runs(make_strategy: MakeStrategy) -> None:
     first = _record(make_strategy)
     name, again = "the strategy", _record(make_strategy)
     for (on, came), (_, came_again) in zip(first, again, strict=True):
-        if not _same(came, came_again):
+        if not same(came, came_again):
             law, means = "the same seed gives the same run", "give it a seed, and draw from it."
             broken(law, name, f"{on}, twice", f"{came} and then {came_again}", means)
     law = "a label that was not paid for is never used"
@@ -188,7 +204,7 @@ def _check_runs(make_strategy: MakeStrategy) -> None:
         came = f"{type(error).__name__}: {error}"
         broken(law, name, "a pool whose unannotated labels raise when they are used", came, means)
     for (on, came), (_, came_poisoned) in zip(first, poisoned, strict=True):
-        if not _same(came, came_poisoned):
+        if not same(came, came_poisoned):
             broken(law, name, f"{on}, labels poisoned", f"{came_poisoned}, not {came}", means)
 
 
@@ -199,41 +215,17 @@ def _record(make_strategy: MakeStrategy, *, poisoned: bool = False) -> list[tupl
         events.append((f"query of round {round}", np.asarray(strategy.query_and_update(5))))
         strategy.reset_model()
         _fit(strategy)
-        events.append((f"weights of round {round}", _state(strategy)["weights and buffers"]))
+        events.append((f"weights of round {round}", state_of(strategy)["weights and buffers"]))
         events.append((f"test of round {round}", strategy.test(**QUIET)))
     return events
 
 
-def _state(strategy: ActiveLearner) -> dict[str, Any]:
-    parameters = dict(strategy.named_parameters())
-    return {
-        "weights and buffers": {k: v.cpu().clone() for k, v in strategy.state_dict().items()},
-        "modes": {name: module.training for name, module in strategy.named_modules()},
-        "gradients": {
-            k: None if p.grad is None else p.grad.cpu().clone() for k, p in parameters.items()
-        },
-        "trainable": {k: p.requires_grad for k, p in parameters.items()},
-        "pool": copy.deepcopy(strategy.train_pool.state_dict()),
-    }
-
-
 def _check_unchanged(strategy: ActiveLearner, on: str, before: dict[str, Any]) -> None:
-    after = _state(strategy)
-    changed = [name for name in before if not _same(before[name], after[name])]
+    after = state_of(strategy)
+    changed = [name for name in before if not same(before[name], after[name])]
     if changed:
         law, came = "a query changes nothing", f"changed {', '.join(changed)}"
         broken(law, _name(strategy), on, came, "a query, or a repeated one, would alter the run.")
-
-
-def _same(a: object, b: object) -> bool:
-    if isinstance(a, dict):
-        return isinstance(b, dict) and a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
-    if isinstance(a, list | tuple):
-        same_type = isinstance(b, list | tuple)
-        return same_type and len(a) == len(b) and all(map(_same, a, b))
-    if isinstance(a, Tensor | np.ndarray):
-        return bool(np.array_equal(np.asarray(a), np.asarray(b), equal_nan=False))
-    return a == b or (a != a and b != b)
 
 
 def _name(strategy: ActiveLearner) -> str:

@@ -141,7 +141,7 @@ def test_a_function_that_gives_no_finite_number_raises_in_that_round(weight):
 
 
 def test_a_round_before_the_first_raises():
-    with pytest.raises(ConfigurationError, match="0 or later, got -1"):
+    with pytest.raises(ConfigurationError, match="at least 0, got -1"):
         Schedule([1, 2]).at(Context(-1))
 
 

@@ -3,7 +3,7 @@ import torch
 
 import alkit as al
 from alkit.errors import ConfigurationError
-from alkit.selectors import Candidates, as_selector
+from alkit.selectors import Candidates
 from alkit.selectors.prefilter import Prefilter
 from alkit.selectors.stochastic import Power
 from alkit.testing import check_selector
@@ -15,12 +15,15 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def recording(needs, seen):
-    def mine(candidates, n, generator):
-        seen.append(candidates)
-        return range(n)
+class Recording(al.Selector):
+    """Keeps what it was given; a function would not see what it does not declare."""
 
-    return as_selector(mine, set(needs.split()))
+    def __init__(self, needs, seen):
+        self.needs, self.seen = frozenset(needs.split()), seen
+
+    def select(self, candidates, n, generator):
+        self.seen.append(candidates)
+        return torch.arange(n)
 
 
 @pytest.mark.parametrize("selector", [Prefilter(2, al.Random()), Prefilter(1.5, Power())], ids=repr)
@@ -31,7 +34,7 @@ def test_the_laws_hold(selector):
 def test_the_second_selector_picks_among_the_best_of_the_first():
     seen = []
     candidates = Candidates(SCORES, ids=10 * torch.arange(6))
-    picks = Prefilter(2, recording("scores", seen))(candidates, 2, generator())
+    picks = Prefilter(2, Recording("scores", seen))(candidates, 2, generator())
     assert seen[0].ids.tolist() == [10, 30, 40, 50]
     assert picks.positions.tolist() == [1, 3]
 
@@ -42,7 +45,7 @@ def test_the_second_selector_picks_among_the_best_of_the_first():
 def test_the_shortlist_is_rounded_up_and_no_longer_than_there_are_candidates(factor, n, size):
     seen = []
     candidates = Candidates(torch.arange(100.0))
-    assert len(Prefilter(factor, recording("scores", seen))(candidates, n, generator())) == n
+    assert len(Prefilter(factor, Recording("scores", seen))(candidates, n, generator())) == n
     assert len(seen[0]) == size
 
 
@@ -56,7 +59,7 @@ def test_every_pick_of_the_shortlist_has_the_chances_that_the_second_gives_it():
 
 def test_another_selector_may_make_the_shortlist():
     seen = []
-    prefilter = Prefilter(2, recording("features", seen), by=al.Random())
+    prefilter = Prefilter(2, Recording("features", seen), by=al.Random())
     assert prefilter.needs == {"features"}
     rows = al.Prediction(features=torch.arange(8.0)[:, None])
     lists = set()
@@ -69,7 +72,7 @@ def test_another_selector_may_make_the_shortlist():
 def test_the_second_gets_what_it_needs_and_the_annotated_samples():
     seen = []
     rows, known = (al.Prediction(features=torch.rand(n, 2)) for n in (6, 3))
-    prefilter = Prefilter(1, recording("features annotated", seen))
+    prefilter = Prefilter(1, Recording("features annotated", seen))
     assert prefilter.needs == {"scores", "features", "annotated"}
     prefilter(Candidates(SCORES, rows, known), 2, generator())
     assert seen[0].scores is None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import alkit as al
 from alkit.errors import ConfigurationError, PredictionError
-from alkit.selectors import Candidates, as_selector
+from alkit.selectors import Candidates
 from alkit.selectors.quotas import Balanced, PerClass, PerGroup, turns
 from alkit.testing import check_selector
 
@@ -134,12 +134,15 @@ def test_quotas_are_proportions():
 def test_another_selector_chooses_inside_a_group_and_gets_what_it_needs():
     seen = []
 
-    def mine(candidates, n, generator):
-        seen.append((candidates.ids.tolist(), n, candidates.scores, len(candidates.annotated)))
-        return range(n)
+    class Mine(al.Selector):
+        needs = frozenset({"features", "annotated"})
+
+        def select(self, candidates, n, generator):
+            seen.append((candidates.ids.tolist(), n, candidates.scores, len(candidates.annotated)))
+            return range(n)
 
     rows = al.Prediction(features=torch.rand(10, 2))
-    then = as_selector(mine, {"features", "annotated"})
+    then = Mine()
     candidates = Candidates(torch.zeros(10), rows, rows[:3])
     selector = PerGroup(CAMERAS, then)
     assert selector.needs == {"features", "annotated"}

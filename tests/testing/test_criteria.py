@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import alkit as al
+from alkit.errors import ConfigurationError
 from alkit.testing import LawError, check_criterion
 
 
@@ -90,6 +91,24 @@ def by_position(prediction):
     return margin(prediction) + torch.arange(len(prediction))
 
 
+LABELS = torch.arange(1000) % 3
+
+
+def by_label(prediction):
+    return margin(prediction) + 0.5 * LABELS[prediction.ids % 1000]
+
+
+def by_label_a_little(prediction):
+    """Breaks ties by the label, among the ids of its own dataset alone."""
+    known = prediction.ids < 1000
+    return margin(prediction) + 1e-6 * torch.where(known, LABELS[prediction.ids % 1000], 0)
+
+
+def from_a_table(prediction):
+    """Fails for samples of another dataset."""
+    return margin(prediction) + LABELS[prediction.ids]
+
+
 def two_columns_only(prediction):
     assert prediction.outputs.shape[-1] > 1
     return margin(prediction)
@@ -148,6 +167,9 @@ class Unchecked(al.Criterion):
         (integers, "got torch.int64"),
         (first_class, "order of the classes"),
         (by_position, "order of the candidates"),
+        (by_label, "do not depend on the ids of the candidates"),
+        (by_label_a_little, "do not depend on the ids of the candidates"),
+        (from_a_table, "do not depend on the ids of the candidates"),
         (two_columns_only, "one column of logits"),
         (WithGradient(), "no gradient"),
     ],
@@ -158,6 +180,13 @@ def test_a_faulty_criterion_is_rejected_with_its_law(criterion, message):
         check_criterion(criterion)
     assert repr(al.criteria.as_criterion(criterion)) in str(caught.value)
     assert all(line in str(caught.value) for line in ("\n  on: ", "\n  got: ", "\n  means: "))
+
+
+def test_an_unknown_kind_is_refused_with_the_likely_one():
+    with pytest.raises(ConfigurationError, match=r"no kind 'logit'\. Did you mean 'logits'"):
+        check_criterion(margin, kind="logit")
+    with pytest.raises(ConfigurationError, match=r"Did you mean Margin\(\)"):
+        check_criterion(al.Margin)
 
 
 def test_a_sound_function_passes():

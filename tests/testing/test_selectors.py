@@ -1,5 +1,7 @@
 """The kit rejects selectors that break a law, and names the law."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -156,6 +158,59 @@ def with_chances_above_one(candidates, n, generator):
     return Picks(sound(candidates, n, generator), torch.full((n,), 1.5))
 
 
+def best(candidates, n, generator):
+    return al.TopK().select(candidates, n, generator)
+
+
+def least_wanted_first(candidates, n, generator):
+    return best(candidates, n, generator).flip(0)
+
+
+def sorted_by_position(candidates, n, generator):
+    return best(candidates, n, generator).sort().values
+
+
+def the_most_wanted_last(candidates, n, generator):
+    return best(candidates, n, generator).roll(-1)
+
+
+def the_lowest_scores(candidates, n, generator):
+    return best(candidates.with_scores(-candidates.scores), n, generator)
+
+
+def the_lowest_scores_in_descending_order(candidates, n, generator):
+    return the_lowest_scores(candidates, n, generator).flip(0)
+
+
+class Reversed(al.KCenter):
+    def select(self, candidates, n, generator):
+        return super().select(candidates, n, generator).flip(0)
+
+
+class Sorted(al.KCenter):
+    def select(self, candidates, n, generator):
+        return super().select(candidates, n, generator).sort().values
+
+
+class SortedChance(al.Random):
+    def select(self, candidates, n, generator):
+        return super().select(candidates, n, generator).positions.sort().values
+
+
+class IgnoresAnnotated(al.KCenter):
+    """Spreads its picks, but not away from what is annotated."""
+
+    def select(self, candidates, n, generator):
+        return super().select(replace(candidates, annotated=None), n, generator)
+
+
+class IgnoresLabelsAndOutputs(al.Selector):
+    needs = frozenset({"features", "outputs", "labels"})
+
+    def select(self, candidates, n, generator):
+        return sound(candidates, n, generator) + 0 * len(candidates.features)
+
+
 class WithoutChecks(al.Selector):
     def __call__(self, candidates, n, generator):
         return Picks(torch.zeros(min(n, len(candidates)), dtype=torch.long))
@@ -181,6 +236,16 @@ class AsTheyCome(al.Selector):
 @pytest.mark.parametrize(
     ("selector", "message"),
     [
+        (least_wanted_first, "a higher score is picked sooner\n.*n = 3 of"),
+        (the_most_wanted_last, "a higher score is picked sooner\n.*n = 3 of"),
+        (the_lowest_scores, "a higher score is picked sooner\n.*n = 1 of"),
+        (the_lowest_scores_in_descending_order, "a higher score is picked sooner\n.*n = 1 of"),
+        (sorted_by_position, "equal candidates come in random order\n.*\n.*ascending"),
+        (Sorted(), "equal candidates come in random order\n.*\n.*ascending"),
+        (SortedChance(), "equal candidates come in random order\n.*\n.*ascending"),
+        (Reversed(), "a smaller batch is the start of a larger one"),
+        (IgnoresAnnotated(), "reads what its needs name\n.*\n.*no read of annotated"),
+        (IgnoresLabelsAndOutputs(), "reads what its needs name\n.*\n.*no read of labels"),
         (repeating_a_duplicate_row, "come twice each\n.*PicksError.*distinct ones"),
         (one_too_few, "PicksError.*got the shape"),
         (WithoutChecks(), r"exactly min\(n, N\) distinct"),

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import alkit as al
+from alkit.errors import ConfigurationError
 from alkit.testing import LawError, check_strategy
 
 
@@ -163,9 +164,71 @@ class FailsCold(al.Strategy):
         return super().query_strategy(pool, n)
 
 
+class KeepsMoments(al.Strategy):
+    """Loads the moments of the last fit into the new optimizer."""
+
+    moments = None
+
+    def on_train_start(self):
+        super().on_train_start()
+        (optimizer,) = self.trainer.optimizers
+        if self.moments:
+            optimizer.load_state_dict(self.moments)
+
+    def fit(self, max_steps=None, **options):
+        history = super().fit(max_steps, **options)
+        self.moments = self.trainer.optimizers[0].state_dict()
+        return history
+
+
+class AveragesFormerFits(al.Strategy):
+    """Pulls the weights to those of all fits so far, which are in no state."""
+
+    def fit(self, max_steps=None, **options):
+        history = super().fit(max_steps, **options)
+        former = self.__dict__.setdefault("former", [])
+        former.append([parameter.detach().clone() for parameter in self.parameters()])
+        with torch.no_grad():
+            for parameter, values in zip(self.parameters(), zip(*former)):
+                parameter.copy_(torch.stack(values).mean(0))
+        return history
+
+
+class TrainsOnAllLabels(al.Strategy):
+    """Takes the labels from an attribute of the dataset."""
+
+    attribute = "targets"
+
+    def fit(self, max_steps=None, **options):
+        history = super().fit(max_steps, **options)
+        dataset = self.train_pool._samples.dataset
+        labels = getattr(dataset, self.attribute)
+        loss = torch.nn.functional.cross_entropy(self.module(dataset.x), labels)
+        for parameter, gradient in zip(
+            self.parameters(), torch.autograd.grad(loss, [*self.parameters()])
+        ):
+            parameter.data.sub_(0.1 * gradient)
+        return history
+
+
+class TrainsOnAllY(TrainsOnAllLabels):
+    attribute = "y"
+
+
+class QueriesByTargets(al.Strategy):
+    def query_strategy(self, pool, n):
+        left = pool.unannotated_indices
+        return left[np.argsort(-pool._samples.dataset.labels[left].numpy(), kind="stable")][:n]
+
+
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
+        (KeepsMoments, "fit after reset_model is the first fit again"),
+        (AveragesFormerFits, "fit after reset_model is the first fit again"),
+        (TrainsOnAllLabels, "not paid for is never used\n.*weights of round 0, labels poisoned"),
+        (TrainsOnAllY, "not paid for is never used\n.*weights of round 0, labels poisoned"),
+        (QueriesByTargets, "not paid for is never used\n.*query of round 0, labels poisoned"),
         (Labels, "not paid for is never used\n.*\n.*label of an unannotated sample was used"),
         (LabelsInSecret, "not paid for is never used\n.*query of round 0"),
         (TrainsInQuery, "query changes nothing\n.*never fitted\n.*weights and buffers"),
@@ -206,3 +269,30 @@ def test_a_sound_strategy_passes_and_the_callers_random_state_is_kept():
     before = state()
     check_strategy(make(al.UniformStrategy))
     assert state() == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (None, "function that makes a strategy.*got None"),
+        ("Strategy", "function that makes a strategy"),
+        (al.Strategy, "function that makes a strategy"),
+        (lambda pool: None, "function that makes a strategy"),
+        (lambda pool, test, seed: None, "function that makes a strategy"),
+        (lambda pool, test: None, "must return a built strategy, got None"),
+        (lambda pool, test: network(), "must return a built strategy"),
+        (
+            lambda pool, test: al.Strategy(al.MultiLayerPerceptron(2, [4], 3), pool, test=test),
+            "got an unbuilt one: call .build()",
+        ),
+    ],
+)
+def test_an_argument_that_makes_no_built_strategy_is_refused(wrong, message):
+    with pytest.raises(ConfigurationError, match=message):
+        check_strategy(wrong)
+
+
+def test_a_strategy_is_refused_where_its_maker_is_expected():
+    pool = al.ActiveLearningDataset(torch.utils.data.TensorDataset(torch.zeros(9, 2)))
+    with pytest.raises(ConfigurationError, match=r"lambda pool, test.*got a Strategy"):
+        check_strategy(al.Strategy(network(), pool, seed=0))

@@ -9,9 +9,11 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
+from alkit.arguments import check_integer
 from alkit.blocks.block import Block
 from alkit.blocks.containers import LayerList
 from alkit.blocks.layer import Layer
+from alkit.blocks.posterior.network import check_network
 from alkit.blocks.posterior.stacked import stacked
 from alkit.errors import ConfigurationError
 
@@ -42,19 +44,19 @@ class Ensemble(Block):
         members: number of members M; for a list, its length.
 
     Raises:
-        ConfigurationError: there are fewer than two members, the weights of a module cannot be
-            redrawn, or members share weights.
+        ConfigurationError: the model is not a module, there are fewer than two members, the
+            weights of a module cannot be redrawn, or members share weights.
     """
 
     posterior_samples = True  # outputs (N, K, C) in eval mode
 
     def __init__(self, model: nn.Module | Sequence[nn.Module], members: int | None = None) -> None:
         super().__init__()
+        check_network("Ensemble", model, several=True)
         count = members
         if count is None:
             count = 5 if isinstance(model, nn.Module) else len(model)
-        if isinstance(count, bool) or not isinstance(count, int) or count < 2:
-            raise ConfigurationError(f"members must be an integer of at least 2, got {members!r}.")
+        count = check_integer("members", count, 2)
         parts: list[nn.Module]
         if isinstance(model, nn.Module):
             parts = [_recipe(model) for _ in range(count)]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
+from alkit.arguments import check_integer
 from alkit.blocks.block import Block
 from alkit.blocks.construction import is_block
 from alkit.blocks.posterior.masks import (
@@ -25,6 +26,7 @@ from alkit.blocks.posterior.masks import (
     spreading,
     zeroing,
 )
+from alkit.blocks.posterior.network import check_network
 from alkit.blocks.posterior.sampled import Sampled
 from alkit.blocks.posterior.stacked import stacked
 from alkit.blocks.posterior.thinned import Values, dropped
@@ -74,8 +76,8 @@ class MCDropout(Block):
 
     def __init__(self, model: nn.Module, samples: int = 20, seed: int = 0) -> None:
         super().__init__()
-        if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
-            raise ConfigurationError(f"samples must be an integer of at least 1, got {samples!r}.")
+        check_network("MCDropout", model)
+        samples, seed = check_integer("samples", samples), check_integer("seed", seed, 0)
         if any(isinstance(part, MCDropout) for part in model.modules()):
             raise ConfigurationError("This model contains an MCDropout: one of them is enough.")
         self.model = model

@@ -8,10 +8,10 @@ import psutil
 import torch
 from torch import Generator, Tensor
 
+from alkit.arguments import check_number
 from alkit.selectors.geometry.balls import Balls
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
-from alkit.selectors.selector import check_number
 
 Kernel = Callable[[Points, Points], Tensor]  # similarities (N, M), at most 1, 1 between equals
 
