@@ -79,7 +79,7 @@ def test_the_classes_of_a_query_are_counted_up_to_the_highest_that_is_known():
     assert classes_of(query, pool, meter(tested={4: 1})) == [1, 0, 2, 0, 0]
 
 
-@pytest.mark.parametrize("labels", [[0.5, 1.5], ["cat", "dog"], [[0, 1], [1, 0]]])
+@pytest.mark.parametrize("labels", [[0.5, 1.5], [-1.0, 0.0], [[0, 1], [1, 0]]])
 def test_labels_that_are_no_classes_are_not_counted(labels):
     assert classes_of(Query(np.array([0, 1])), pool_of(labels), meter()) == []
 

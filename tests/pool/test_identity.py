@@ -68,7 +68,9 @@ def test_a_state_of_other_samples_of_the_dataset_is_refused():
     refused(pool_of(among=range(11)), state, "same among=")
     refused(pool_of(), state, "same among=")
     refused(pool_of(among=range(10)), saved(pool_of()), "same among=")
-    pool_of(among=np.arange(10)[::-1]).load_state_dict(state)
+    same = pool_of(among=np.arange(10)[::-1])
+    same.load_state_dict(state)
+    assert same.indices.tolist() == list(range(10))
 
 
 def test_items_are_read_for_a_state_alone_and_only_once():
