@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from alkit.errors import AlkitError
+from alkit.model_outputs import logits_of
 from alkit.prediction import OutputKind, Prediction
-from alkit.training.batches import split_batch
+from alkit.training.batches import UNDECLARED
 
 BESIDE = {"annotated", "unannotated"}  # the keys of a batch that has both
 
@@ -60,8 +61,8 @@ class Meter(L.Callback):
         if len(outputs) != 1 or self.kind == "values":
             return
         try:
-            y = split_batch(batch)[1]
-            guesses = Prediction(outputs[0], kind=self.kind).guesses.cpu()
+            y = getattr(module, "places", UNDECLARED).label_of(batch)
+            guesses = Prediction(logits_of(outputs[0]), kind=self.kind).guesses.cpu()
         except (AlkitError, TypeError, ValueError, RuntimeError):
             return  # the outputs are not a prediction of classes
         if not isinstance(y, Tensor) or y.numel() != len(guesses) or (y != y.round()).any():

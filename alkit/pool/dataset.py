@@ -24,12 +24,10 @@ class ActiveLearningDataset(Dataset):
 
     All indices in arguments and results are indices of ``dataset``. ``pool[i]`` is ``(x, y)`` if
     sample ``i`` is annotated, and ``x`` alone if it is not, so labels that were not paid for cannot
-    be read from the pool. The dataset is not copied. Cost: O(1) per item, whatever the size of the
-    pool.
+    be read from the pool. The dataset is not copied. Cost: O(1) per item, for any size of the pool.
 
     Args:
-        dataset: any map-style dataset. Its items are ``(x, y)``, ``x`` alone (tensor, array,
-            image, ...) or a dict.
+        dataset: any map-style dataset, whose items are ``(x, y)``, ``x`` alone, or a dict.
         transform: function applied to ``x`` (or to the dict without its label) for training, after
             the dataset's own transform.
         scoring_transform: function applied instead of ``transform`` to score or validate a
@@ -38,6 +36,7 @@ class ActiveLearningDataset(Dataset):
             ``cache_nbytes`` bytes, as shown by ``repr(pool)``. Each loader worker has its own.
         names: ``(N,)`` names of the samples for human readers; they appear in a saved query.
         label_key: the key of the label in dict items; None if dict items have no label.
+        input_key: the key of the model's input in dict items. Default: its arguments' names.
 
     Raises:
         ConfigurationError: the dataset is empty or not map-style, or the number of names is wrong.
@@ -52,8 +51,10 @@ class ActiveLearningDataset(Dataset):
         cache: bool = False,
         names: Sequence[str] | None = None,
         label_key: str | None = "label",
+        input_key: str | None = None,
     ) -> None:
-        self._samples = Samples(dataset, cache=cache, label_key=label_key)
+        self._samples = Samples(dataset, cache=cache, label_key=label_key, input_key=input_key)
+        self.input_key, self.label_key = input_key, label_key
         self._known = Annotations(len(self._samples))
         self._transform = transform
         self._scoring_transform = transform if scoring_transform is None else scoring_transform
@@ -144,9 +145,7 @@ class ActiveLearningDataset(Dataset):
             raise AnnotationError(f"sample {index} of this view is no longer annotated.")
         x, label = self._samples[index]
         x = x if transform is None else transform(x)
-        if not labels:
-            return x
-        return self._samples.join(x, self._known.label(index, label))
+        return self._samples.join(x, self._known.label(index, label)) if labels else x
 
     def _stack(self, transform: Transform | None, labels: bool, indices: np.ndarray) -> object:
         """A batch as a loader would collate it, if one read is enough; else None."""

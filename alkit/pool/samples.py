@@ -22,11 +22,13 @@ class Samples:
     """Items of a map-style dataset as ``(input, label)``, whatever their form.
 
     An item is ``(x, y)``, ``(x,)``, ``x`` alone, or a dict with its label under ``label_key`` (its
-    input is the dict without the label). Reading an item costs O(1); nothing is copied. With
+    input is the dict without the label, which has ``input_key`` if that is given). Reading an item costs O(1); nothing is copied. With
     ``cache``, an item is kept once it was read, and each reader gets a copy of the input.
     """
 
-    def __init__(self, dataset: Any, *, cache: bool, label_key: str | None) -> None:
+    def __init__(
+        self, dataset: Any, *, cache: bool, label_key: str | None, input_key: str | None = None
+    ) -> None:
         if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
             raise ConfigurationError(
                 "A pool needs a map-style dataset with __len__ and __getitem__, "
@@ -36,6 +38,7 @@ class Samples:
             raise ConfigurationError("A pool needs at least one sample; this dataset has none.")
         self.dataset = dataset
         self.label_key = label_key
+        self.input_key = input_key
         self._cache: dict[int, tuple[Any, Any]] | None = {} if cache else None
 
     def __len__(self) -> int:
@@ -74,6 +77,7 @@ class Samples:
         return {**self.__dict__, "_cache": None if self._cache is None else {}}
 
     def _split(self, index: int, item: object) -> tuple[Any, Any]:
+        self._check_input(index, item)
         if isinstance(item, (tuple, list)):
             if len(item) == 2:
                 return item[0], ABSENT if item[1] is None else item[1]
@@ -85,6 +89,16 @@ class Samples:
                 "whole input."
             )
         return self._split_dict(item) if isinstance(item, Mapping) else (item, ABSENT)
+
+    def _check_input(self, index: int, item: object) -> None:
+        """Raise a ConfigurationError if a declared input key is not in an item."""
+        if self.input_key is None or (isinstance(item, Mapping) and self.input_key in item):
+            return
+        keys = f" with {', '.join(map(repr, item))}" if isinstance(item, Mapping) else ""
+        raise ConfigurationError(
+            f"input_key={self.input_key!r} names the input in dict items, but item {index} is a "
+            f"{type(item).__name__}{keys}."
+        )
 
     def _split_dict(self, item: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
         key = self.label_key

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,8 +15,9 @@ from alkit.blocks.posterior.sampled import mean_of_samples
 from alkit.errors import ConfigurationError, ModelOutputError, PredictionError
 from alkit.eval_mode import evaluating
 from alkit.prediction import KINDS, OutputKind, Prediction
-
-Inputs = str | int | Callable[[Any], Any] | None
+from alkit.training import Application
+from alkit.training.batches import INPUTS, Inputs, Places
+from alkit.training.calls import called
 
 
 class Predictor:
@@ -24,7 +25,8 @@ class Predictor:
 
     Args:
         inputs: the model's input in a batch: the key of a dict, the position in a tuple, or a
-            function of the batch; None if the batch is the input.
+            function of the batch; None if the batch is the input. Or ``Places``, which also hold
+            what the pool declares.
         outputs: the declared kind of the model's outputs; None if it is not declared.
         features: path of the submodule whose output is the features. Default: the input of the
             last part of the module's ``model``, if that is a Sequential or MultiLayerPerceptron,
@@ -34,14 +36,14 @@ class Predictor:
 
     def __init__(
         self,
-        inputs: Inputs,
+        inputs: Inputs | Places,
         outputs: OutputKind | None,
         features: str | None,
         head: str | None = None,
     ) -> None:
         if outputs is not None and outputs not in KINDS:
             raise ConfigurationError(f"outputs must be one of {', '.join(KINDS)}, got {outputs!r}.")
-        self.inputs = inputs
+        self.places = inputs if isinstance(inputs, Places) else Places(inputs)
         self.outputs: OutputKind | None = outputs
         self.features = features
         self.head = head
@@ -72,38 +74,15 @@ class Predictor:
         """
         with evaluating(module, device), torch.no_grad(), self._captured(module) as captured:
             for ids, batch in loader:
-                outputs = module(self._input(move_data_to_device(batch, device)))
+                outputs = self._called(module, move_data_to_device(batch, device))
                 features = mean_of_samples(captured, len(ids)) if captured else None
                 captured.clear()
                 yield self._prediction(outputs, ids, features)
 
-    def _input(self, batch: object) -> object:
-        if isinstance(batch, Mapping):
-            if callable(self.inputs):
-                return self.inputs(batch)
-            if self.inputs not in batch:
-                raise ConfigurationError(
-                    f"inputs={self.inputs!r} does not name the model's input among "
-                    f'{", ".join(map(repr, batch))}: pass inputs="key", or a function of the '
-                    "batch."
-                )
-            return batch[self.inputs]
-        if isinstance(self.inputs, str):
-            raise ConfigurationError(
-                f"inputs={self.inputs!r} is a key, but the items of this pool are not dicts."
-            )
-        # for (x, y) items, a batch without labels is a tuple of one
-        return batch if self.inputs is None else self._from_tuple((batch,))
-
-    def _from_tuple(self, batch: tuple[object]) -> object:
-        if callable(self.inputs):
-            return self.inputs(batch)
-        if self.inputs != 0:
-            raise ConfigurationError(
-                f"inputs={self.inputs!r}: the input of (x, y) items is at position 0; anything "
-                "else is their label."
-            )
-        return batch[0]
+    def _called(self, module: nn.Module, batch: object) -> object:
+        """What the module returns for a batch without labels."""
+        common = INPUTS if isinstance(module, Application) else ()
+        return called(module, self.places.input_of(batch, module, common))
 
     def _prediction(self, outputs: object, ids: Tensor, features: Tensor | None) -> Prediction:
         if not isinstance(outputs, Tensor):

@@ -22,11 +22,12 @@ from alkit.querying import Acquisition, Monitor, PoolContext
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
 from alkit.querying.checks import check_arguments, check_validation, checked_picks
 from alkit.querying.monitor import Asked
-from alkit.querying.predictor import Inputs, Predictor
+from alkit.querying.predictor import Predictor
 from alkit.querying.validation import validation_query
 from alkit.seeds import fresh_seed
 from alkit.selectors import Selector
 from alkit.strategies.asking import HasAcquisition
+from alkit.training.batches import Inputs, Places
 from alkit.training.budget import check_counts
 from alkit.training.initial_weights import InitialWeights
 from alkit.training.on_pool import TrainedOnPool
@@ -61,7 +62,8 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
             the annotated samples. The order of the samples does not depend on it.
         val_batch_size, test_batch_size: batch sizes for validation, and for testing and scoring.
         inputs: the model's input in a batch without labels: the key of a dict, the position in a
-            tuple, or a function of the batch. Default: the batch is the input.
+            tuple, or a function of the batch, which may return a tuple or a dict of arguments.
+            Default: a dict's keys are the arguments of ``forward``, and any other batch its input.
         outputs: kind of the model's outputs: ``"logits"``, ``"probabilities"``,
             ``"log_probabilities"`` or ``"values"``. Default: that of its loss, else logits.
         features: path of the layer whose output is the candidates' features, as in
@@ -121,7 +123,8 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         self.seed = fresh_seed() if seed is None else seed
         kind = outputs if outputs is not None else getattr(module, "outputs", None)
         layer = features or getattr(module, "features_layer", None)
-        self.predictor = Predictor(inputs, kind, layer, head)
+        places = Places(inputs, train_pool.input_key, train_pool.label_key)
+        self.predictor = Predictor(places, kind, layer, head)
         self.build_if_ready_made()
 
     # --- querying -----------------------------------------------------------------------------
@@ -210,6 +213,11 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         """Predict one sample, which sets the widths of lazy layers."""
         with closing(self.predictions(self.train_pool, [0])) as predictions:
             next(predictions)
+
+    @property
+    def places(self) -> Places:
+        """Where input and label stand in a batch."""
+        return self.predictor.places
 
     @property
     def monitor(self) -> Monitor:

@@ -17,10 +17,10 @@ from alkit.pool import ActiveLearningDataset
 from alkit.prediction import OutputKind
 from alkit.querying import Acquisition
 from alkit.querying.acquisition import ScoreFunction
-from alkit.querying.predictor import Inputs
 from alkit.selectors import Random, Selector
 from alkit.strategies.learner import ActiveLearner
 from alkit.training import Application, Classifier
+from alkit.training.batches import Inputs
 from alkit.training.metrics import Metrics
 
 

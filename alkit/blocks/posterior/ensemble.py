@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from alkit.blocks.block import Block
 from alkit.blocks.containers import LayerList
@@ -71,15 +72,20 @@ class Ensemble(Block):
                     "member: [Net() for _ in range(5)]."
                 )
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    @property
+    def passes_to(self) -> nn.Module:
+        """A module whose ``forward`` has the arguments of this one."""
+        return self.members[0]
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
         """One member's output in training; ``(N, M, C)`` in eval mode."""
         if not self._checked:
             self._check_weights()
         if self.training:
             member = self.members[int(self.turn) % len(self.members)]
             self.turn += 1
-            return member(*inputs)
-        return stacked([member(*inputs) for member in self.members], "Ensemble")
+            return member(*inputs, **named)
+        return stacked([member(*inputs, **named) for member in self.members], "Ensemble")
 
     def _check_weights(self) -> None:
         """Raise if members have equal weights that are not constant: copied, not drawn."""

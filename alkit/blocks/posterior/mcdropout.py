@@ -30,6 +30,9 @@ from alkit.blocks.posterior.stacked import stacked
 from alkit.blocks.posterior.thinned import Values, dropped
 from alkit.errors import ConfigurationError
 from alkit.eval_mode import evaluating
+from alkit.model_outputs import logits_of
+
+Inputs = tuple[tuple[Any, ...], dict[str, Any]]  # positional, by name
 
 ROWS = 2048
 """Rows times samples held at once on a CPU if the input is one tensor; 8 times as many on other
@@ -106,15 +109,20 @@ class MCDropout(Block):
             )
         return found
 
-    def forward(self, *inputs: object) -> Tensor:
+    @property
+    def passes_to(self) -> nn.Module:
+        """The module that gets the arguments of ``forward``."""
+        return self.model
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
         """The model's output; ``(N, K, C)`` in eval mode."""
         layers = self.layers()
         if self.training:
-            return self.model(*inputs)
+            return self.model(*inputs, **named)
         if (self._masks.seed, self._masks.samples) != (self.seed, self.samples):
             self._masks = Masks(self.seed, self.samples)
         with evaluating(self.model):
-            outputs = self._posterior(layers, inputs)
+            outputs = self._posterior(layers, (inputs, named))
         if self.samples > 1 and _agree_on_every_row(outputs):
             raise ConfigurationError(
                 f"The {self.samples} samples of MCDropout agree on every row: its dropout layers "
@@ -122,7 +130,7 @@ class MCDropout(Block):
             )
         return outputs
 
-    def _posterior(self, layers: dict[str, _DropoutNd], inputs: tuple[Any, ...]) -> Tensor:
+    def _posterior(self, layers: dict[str, _DropoutNd], inputs: Inputs) -> Tensor:
         if self._at_once and not torch.is_grad_enabled():
             try:
                 chunks = _chunks(inputs, self.samples)
@@ -135,17 +143,17 @@ class MCDropout(Block):
                 return outputs
         return self._pass_by_pass(layers, inputs)
 
-    def _in_one_pass(self, layers: dict[str, _DropoutNd], inputs: tuple[Any, ...]) -> Tensor:
+    def _in_one_pass(self, layers: dict[str, _DropoutNd], inputs: Inputs) -> Tensor:
         with _dropping(layers, self._masks, inputs, _all_samples):
-            output = self.model(*inputs)
+            output = logits_of(self.model(*inputs[0], **inputs[1]))
         several = isinstance(output, Sampled)
         return stacked(output.held.values() if several else [output] * self.samples, "MCDropout")
 
-    def _pass_by_pass(self, layers: dict[str, _DropoutNd], inputs: tuple[Any, ...]) -> Tensor:
+    def _pass_by_pass(self, layers: dict[str, _DropoutNd], inputs: Inputs) -> Tensor:
         outputs = []
         for k in range(self.samples):
             with _dropping(layers, self._masks, inputs, partial(_one_sample, k)):
-                outputs.append(self.model(*inputs))
+                outputs.append(self.model(*inputs[0], **inputs[1]))
         return stacked(outputs, "MCDropout")
 
     def extra_repr(self) -> str:
@@ -158,25 +166,26 @@ def _agree_on_every_row(outputs: Tensor) -> bool:
     return same and not bool((outputs == outputs[:1]).all())
 
 
-def _chunks(inputs: tuple[Any, ...], samples: int) -> list[tuple[Any, ...]]:
+def _chunks(inputs: Inputs, samples: int) -> list[Inputs]:
     """One input in chunks of rows whose samples fit at once; several inputs stay unsplit."""
-    x = inputs[0]
-    if len(inputs) > 1 or not isinstance(x, Tensor) or not x.ndim:
+    (x, *more), named = inputs if inputs[0] else ((None,), inputs[1])
+    if more or named or not isinstance(x, Tensor) or not x.ndim:
         return [inputs]
     rows = ROWS if x.device.type == "cpu" else 8 * ROWS
     parts = math.ceil(len(x) / max(1, rows // samples))
-    return [(chunk,) for chunk in x.tensor_split(max(1, parts))]
+    return [((chunk,), {}) for chunk in x.tensor_split(max(1, parts))]
 
 
 @contextmanager
 def _dropping(
     layers: dict[str, _DropoutNd],
     masks: Masks,
-    inputs: tuple[Any, ...],
+    inputs: Inputs,
     drop: Callable[[_DropoutNd, Tensor, list[Tensor]], Tensor],
 ) -> Iterator[None]:
     """Replace the output of each dropout layer by ``drop`` of its input, for one pass."""
-    rows = len(inputs[0]) if isinstance(inputs[0], Tensor) and inputs[0].ndim else None
+    x = next(iter((*inputs[0], *inputs[1].values())), None)
+    rows = len(x) if isinstance(x, Tensor) and x.ndim else None
     called: list[_DropoutNd] = []
 
     def hook(

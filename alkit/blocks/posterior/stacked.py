@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from alkit.errors import ModelOutputError
+from alkit.model_outputs import logits_of
 
 
 def stacked(outputs: list[Any], block: str) -> Tensor:
@@ -16,11 +17,11 @@ def stacked(outputs: list[Any], block: str) -> Tensor:
     Raises:
         ModelOutputError: the networks return something else.
     """
+    outputs = [logits_of(output) for output in outputs]
     first = outputs[0]
-    if not isinstance(first, Tensor) or first.ndim not in (1, 2, 3):
-        got = tuple(first.shape) if isinstance(first, Tensor) else type(first).__name__
+    if first.ndim not in (1, 2, 3):
         raise ModelOutputError(
-            f"{block} expects networks that return one tensor (N, C), got {got}."
+            f"{block} expects networks that return one tensor (N, C), got {tuple(first.shape)}."
         )
     if first.ndim == 3:
         return torch.cat(outputs, 1)
