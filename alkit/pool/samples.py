@@ -22,8 +22,9 @@ class Samples:
     """Items of a map-style dataset as ``(input, label)``, whatever their form.
 
     An item is ``(x, y)``, ``(x,)``, ``x`` alone, or a dict with its label under ``label_key`` (its
-    input is the dict without the label, which has ``input_key`` if that is given). Reading an item costs O(1); nothing is copied. With
-    ``cache``, an item is kept once it was read, and each reader gets a copy of the input.
+    input is the dict without the label; ``input_key``, if given, must be in it). Reading an item
+    costs O(1); nothing is copied. With ``cache``, an item is kept once it was read, and each reader
+    gets a copy of the input.
     """
 
     def __init__(

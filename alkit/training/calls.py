@@ -6,12 +6,12 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from alkit.errors import ConfigurationError
 
-_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-_BY_PLACE = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def called(module: nn.Module, x: Any) -> Any:
@@ -25,64 +25,63 @@ def called(module: nn.Module, x: Any) -> Any:
     Raises:
         ConfigurationError: ``forward`` has other parameters.
     """
-    if isinstance(x, Tensor):
-        return module(x)
     if isinstance(x, Mapping):
-        named = None if _has_one(module) and len(x) > 1 else by_name(module, x)
+        whole = len(x) > 1 and len(_signature(module).parameters) == 1
+        named = None if whole else by_name(module, x)
         if named is not None:
             return module(**named)
-    elif (type(x) is tuple and binds(module, *x)) or (
-        type(x) in (tuple, list) and len(x) == len(required(module)) > 1
-    ):
+    elif type(x) in (tuple, list) and _in_order(module, x):
         return module(*x)
-    if not binds(module, x):
+    try:
+        return module(x)
+    except TypeError as error:
+        if _binds(module, x):
+            raise
         raise ConfigurationError(
-            f"forward{_parameters(module)} of {type(module).__name__} cannot be called with "
-            f"{_listed(x)}. Let inputs= of the strategy return a tuple of its arguments in "
-            "their order, or a dict of them by name."
-        )
-    return module(x)
+            f"forward{_signature(module)} of {type(module).__name__} cannot be called with "
+            f"{_listed(x)}. Let inputs= of the strategy return a tuple of its arguments in their "
+            "order, or a dict of them by name."
+        ) from error
 
 
 def by_name(module: nn.Module, batch: Mapping[Any, Any]) -> dict[str, Any] | None:
     """The arguments of ``forward`` among the keys of a batch; None if they are not all there."""
-    parameters = _parameters(module).parameters.values()
-    named = [p.name for p in parameters if p.kind in _BY_NAME]
+    parameters = _signature(module).parameters.values()
+    named = {p.name for p in parameters if p.kind in _NAMED}
     rest = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    if not required(module) <= set(batch) or not (set(named) & set(batch) or (rest and not named)):
+    if not _required(module) <= set(batch) or not (named & set(batch) or (rest and not named)):
         return None
-    return {str(key): value for key, value in batch.items() if rest or key in named}
+    return {key: value for key, value in batch.items() if rest or key in named}
 
 
-def required(module: nn.Module) -> set[str]:
+def _in_order(module: nn.Module, x: tuple[Any, ...] | list[Any]) -> bool:
+    """Return whether the parts of ``x`` are the arguments of ``forward``."""
+    return (isinstance(x, tuple) and _binds(module, *x)) or len(x) == len(_required(module)) > 1
+
+
+def _required(module: nn.Module) -> set[str]:
     """Names of the parameters of ``forward`` without a default."""
-    parameters = _parameters(module).parameters.values()
-    return {
-        p.name for p in parameters if p.kind in (*_BY_NAME, *_BY_PLACE) and p.default is p.empty
-    }
+    parameters = _signature(module).parameters.values()
+    return {p.name for p in parameters if p.default is p.empty and p.kind not in _REST}
 
 
-def binds(module: nn.Module, *args: object) -> bool:
+def _binds(module: nn.Module, *args: object) -> bool:
     """Return whether ``forward`` takes these positional arguments and needs no others."""
     try:
-        _parameters(module).bind(*args)
+        _signature(module).bind(*args)
     except TypeError:
         return False
     return True
 
 
-def _has_one(module: nn.Module) -> bool:
-    return len(_parameters(module).parameters) == 1
-
-
-def _parameters(module: nn.Module) -> inspect.Signature:
+def _signature(module: nn.Module) -> inspect.Signature:
     """Signature of ``forward``; of a wrapper that passes everything on, that of what is inside."""
     signature = inspect.signature(module.forward)
+    if any(p.kind not in _REST for p in signature.parameters.values()):
+        return signature
+    # torch.compile wraps a module as the blocks do
     inner = getattr(module, "passes_to", None) or getattr(module, "_orig_mod", None)
-    anything = all(
-        p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in signature.parameters.values()
-    )
-    return _parameters(inner) if anything and isinstance(inner, nn.Module) else signature
+    return signature if inner is None else _signature(inner)
 
 
 def _listed(x: object) -> str:
