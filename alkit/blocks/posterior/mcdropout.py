@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import count
 from typing import Any
@@ -15,6 +15,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from alkit.blocks.block import Block
 from alkit.blocks.construction import is_block
+from alkit.blocks.posterior.functional import functions_refused
 from alkit.blocks.posterior.masks import (
     Masks,
     check_rows,
@@ -63,14 +64,15 @@ class MCDropout(Block):
     with the same results.
 
     Args:
-        model: a block or any ``nn.Module`` with dropout layers. A dropout called as a function
-            within ``forward`` is not detected and stays off.
+        model: a block or any ``nn.Module`` with dropout layers. The dropout inside torch's LSTM
+            and attention is not sampled; a dropout called as a function raises.
         samples: number of posterior samples K.
         seed: seed of the masks.
 
     Raises:
-        ConfigurationError: there is no dropout layer, none drops at random, none is called, or
-            the samples agree on every row although the rows differ.
+        ConfigurationError: there is no dropout layer, none drops at random, none is called, a
+            dropout is called as a function, ``F.dropout(x, training=self.training)``, or the
+            samples agree on every row although the rows differ.
     """
 
     def __init__(self, model: nn.Module, samples: int = 20, seed: int = 0) -> None:
@@ -83,6 +85,7 @@ class MCDropout(Block):
         self.samples = samples
         self.seed = seed
         self._at_once = True  # until the network does something unsupported for K samples
+        self._no_functions = False  # no dropout is called as a function; checked in the first pass
         self._masks = Masks(seed, samples)
         if all(part._built for part in model.modules() if is_block(part)):
             self.layers()
@@ -121,8 +124,11 @@ class MCDropout(Block):
             return self.model(*inputs, **named)
         if (self._masks.seed, self._masks.samples) != (self.seed, self.samples):
             self._masks = Masks(self.seed, self.samples)
-        with evaluating(self.model):
+        # every call of a function is looked at, so only once
+        once = nullcontext() if self._no_functions else functions_refused(layers.values())
+        with evaluating(self.model), once:
             outputs = self._posterior(layers, (inputs, named))
+        self._no_functions = True
         if self.samples > 1 and _agree_on_every_row(outputs):
             raise ConfigurationError(
                 f"The {self.samples} samples of MCDropout agree on every row: its dropout layers "
