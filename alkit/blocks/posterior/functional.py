@@ -27,9 +27,7 @@ _FUNCTIONS = {
     torch.feature_dropout,
     torch.feature_alpha_dropout,
 }
-_OWN = tuple(
-    str(Path(file).parent) for file in (torch.__file__, sys.modules["alkit"].__file__ or "")
-)
+_OWN = (str(Path(torch.__file__).parent), str(Path(__file__).parents[2]))
 
 
 class _Refused(TorchFunctionMode):
@@ -44,8 +42,8 @@ class _Refused(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         if func in _FUNCTIONS and not self.within:
-            p, training = (*args[1:3], *(0.5, True)[len(args) - 1 :])[:2]
-            p, training = kwargs.get("p", p), kwargs.get("training", kwargs.get("train", training))
+            given = dict(zip(("input", "p", "training"), args, strict=False)) | kwargs
+            p, training = given.get("p", 0.5), given.get("training", given.get("train", True))
             if p > 0 and not training:
                 raise ConfigurationError(
                     f"MCDropout cannot sample F.{func.__name__}(p={p:g}){_caller()}: a dropout "
