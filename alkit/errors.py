@@ -25,6 +25,10 @@ class ConfigurationError(AlkitError, ValueError):
     """An unknown or invalid argument of a block, optimizer or strategy."""
 
 
+class ForeignHookError(ConfigurationError, RuntimeError):
+    """A subclass with a method that another library calls, and alkit never would."""
+
+
 class SelectionError(AlkitError, IndexError, AttributeError):
     """A block selector, slice or child name that matches nothing."""
 

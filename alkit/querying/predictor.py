@@ -14,10 +14,11 @@ from alkit.blocks import MCDropout, MultiLayerPerceptron, Sequential
 from alkit.blocks.posterior.sampled import mean_of_samples
 from alkit.errors import ConfigurationError, ModelOutputError, PredictionError
 from alkit.eval_mode import evaluating
+from alkit.model_outputs import features_of
 from alkit.prediction import KINDS, OutputKind, Prediction
 from alkit.training import Application
 from alkit.training.batches import INPUTS, Inputs, Places
-from alkit.training.calls import called
+from alkit.training.calls import output_for
 
 
 class Predictor:
@@ -66,23 +67,35 @@ class Predictor:
         return self.features or _last_parts(module)[0]
 
     def predictions(
-        self, module: nn.Module, loader: Iterable[Any], device: torch.device
+        self,
+        module: nn.Module,
+        loader: Iterable[Any],
+        device: torch.device,
+        sampled: nn.Module | None = None,
     ) -> Generator[Prediction, None, None]:
         """Yield one Prediction per batch of ``(ids, inputs)``, without gradients.
 
         Modes and weights are restored when the generator ends or is closed. Memory: one batch.
+
+        Args:
+            module: the module, which paths of layers refer to.
+            loader: batches without labels.
+            device: the device to predict on.
+            sampled: what is called in place of the module, such as an MCDropout around it.
         """
-        with evaluating(module, device), torch.no_grad(), self._captured(module) as captured:
+        called = module if sampled is None else sampled
+        capturing = self._captured(module, called)
+        with evaluating(called, device), torch.no_grad(), capturing as captured:
             for ids, batch in loader:
-                outputs = self._called(module, move_data_to_device(batch, device))
+                x = self._input(module, move_data_to_device(batch, device))
+                outputs = output_for(called, x)
                 features = mean_of_samples(captured, len(ids)) if captured else None
                 captured.clear()
                 yield self._prediction(outputs, ids, features)
 
-    def _called(self, module: nn.Module, batch: object) -> object:
-        """What the module returns for a batch without labels."""
+    def _input(self, module: nn.Module, batch: object) -> object:
         common = INPUTS if isinstance(module, Application) else ()
-        return called(module, self.places.input_of(batch, module, common))
+        return self.places.input_of(batch, module, common)
 
     def _prediction(self, outputs: object, ids: Tensor, features: Tensor | None) -> Prediction:
         if not isinstance(outputs, Tensor):
@@ -105,19 +118,19 @@ class Predictor:
         return Prediction(outputs, ids, self.outputs or "logits", features)
 
     @contextmanager
-    def _captured(self, module: nn.Module) -> Iterator[list[Tensor]]:
+    def _captured(self, module: nn.Module, called: nn.Module) -> Iterator[list[Tensor]]:
         captured: list[Tensor] = []
         path = self.features_of(module)
         if path is None:
             yield captured
             return
         layer = _part(module, "features", path)
-        sampled = any(isinstance(part, MCDropout) for part in module.modules())
+        sampled = any(isinstance(part, MCDropout) for part in called.modules())
 
-        def capture(_part: nn.Module, _inputs: object, output: Tensor) -> None:
+        def capture(_part: nn.Module, _inputs: object, output: object) -> None:
             if not sampled:
                 captured.clear()  # keep the last output of a layer that is called several times
-            captured.append(output.flatten(1))
+            captured.append(features_of(output).flatten(1))
 
         hook = layer.register_forward_hook(capture)
         try:

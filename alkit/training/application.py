@@ -16,7 +16,7 @@ from alkit.errors import ConfigurationError, LabelError, ModelOutputError, Unbui
 from alkit.model_outputs import logits_of
 from alkit.prediction import OutputKind
 from alkit.training.batches import UNDECLARED, Places, as_classes, as_values
-from alkit.training.calls import called
+from alkit.training.calls import output_for
 from alkit.training.metrics import Metrics, named_metrics
 from alkit.training.optimizers import Adam, Make, Optimizer, as_optimizer
 from alkit.training.posterior_mean import averaged, has_samples
@@ -132,7 +132,7 @@ class Application(Block, lightning.LightningModule):
 
     def predict_step(self, batch: Any, batch_idx: int = 0) -> Any:
         """Return the output of the model; targets in the batch are ignored."""
-        return called(self, self._places.split(batch, self)[0])
+        return output_for(self, self._places.split(batch, self)[0])
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return a new optimizer for the current parameters, with its schedule."""
@@ -162,7 +162,7 @@ class Application(Block, lightning.LightningModule):
         x, y = self._places.split(batch, self)
         if y is None:
             raise LabelError(f"The {kind} batch has no targets: pass batches (x, y), or a dict.")
-        y_hat = called(self, x)
+        y_hat = output_for(self, x)
         if isinstance(self.loss, _Loss):
             y_hat = logits_of(y_hat)
         return self.step_loss(kind, y_hat, y)

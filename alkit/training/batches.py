@@ -71,7 +71,7 @@ class Places:
     def input_of(
         self, batch: object, module: nn.Module | None = None, common: tuple[str, ...] = ()
     ) -> Any:
-        """Input of a module in a batch without labels, for ``called(module, x)``.
+        """Input of a module in a batch without labels, for ``output_for(module, x)``.
 
         Args:
             batch: inputs of some samples.

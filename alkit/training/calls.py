@@ -14,7 +14,7 @@ _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONL
 _REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def called(module: nn.Module, x: Any) -> Any:
+def output_for(module: nn.Module, x: Any) -> Any:
     """Output of a module for the input ``x`` of a batch.
 
     A dict goes to ``forward`` by the names of its parameters, other keys are left out unless it

@@ -13,7 +13,7 @@ from torch.nn.modules import activation
 
 from alkit.errors import ConfigurationError, LabelError, ModelOutputError
 from alkit.model_outputs import logits_of
-from alkit.training.calls import called
+from alkit.training.calls import output_for
 from alkit.training.classifiers import Classifier
 
 _ACTIVATIONS = tuple(
@@ -122,7 +122,7 @@ class LossPredictionClassifier(Classifier):
     def with_features(self, x: object) -> tuple[Any, Tensor]:
         """Outputs, and the pooled features of the tapped layers ``(B, D)``."""
         with self._taps() as taken:
-            outputs = called(self.model, x)
+            outputs = output_for(self.model, x)
         missing = [path for path, value in taken.items() if not isinstance(value, Tensor)]
         if missing:
             raise ModelOutputError(

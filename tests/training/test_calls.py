@@ -6,7 +6,7 @@ from torch import nn
 
 import alkit as al
 from alkit.errors import ConfigurationError
-from alkit.training.calls import called
+from alkit.training.calls import output_for
 
 A, B = torch.randn(2, 3), torch.randn(2, 3)
 
@@ -61,7 +61,7 @@ PAIR, DICT = (A, B), {"a": A, "b": B}
     ],
 )
 def test_inputs_go_to_forward_by_name_or_in_their_order(module, x, returned):
-    got = called(module, x)
+    got = output_for(module, x)
     same = got is returned or (type(got) is type(returned) and got == returned)
     assert same or all(map(torch.equal, got.values(), returned.values()))
 
@@ -85,8 +85,8 @@ def test_a_wrapper_that_passes_everything_on_is_called_by_the_names_of_what_is_i
     for wrapper in wrappers:
         wrapper.eval()
         with torch.no_grad():
-            assert torch.equal(called(wrapper, DICT | {"id": 1}), wrapper(A, B))
-            assert torch.equal(called(wrapper, PAIR), wrapper(A, B))
+            assert torch.equal(output_for(wrapper, DICT | {"id": 1}), wrapper(A, B))
+            assert torch.equal(output_for(wrapper, PAIR), wrapper(A, B))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_wrapper_that_passes_everything_on_is_called_by_the_names_of_what_is_i
 )
 def test_what_does_not_fit_is_refused_with_the_parameters_of_forward(x, what):
     with pytest.raises(ConfigurationError, match=rf"forward\(a, b\) of Two .* with {what}\. Let"):
-        called(Two(), x)
+        output_for(Two(), x)
 
 
 def test_an_error_inside_of_forward_is_not_taken_for_a_wrong_call():
@@ -109,4 +109,4 @@ def test_an_error_inside_of_forward_is_not_taken_for_a_wrong_call():
             raise TypeError("inside")
 
     with pytest.raises(TypeError, match="inside"):
-        called(Broken(), A)
+        output_for(Broken(), A)
