@@ -84,12 +84,14 @@ class Predictor:
             sampled: what is called in place of the module, such as an MCDropout around it.
         """
         called = module if sampled is None else sampled
+        width: int | None = None  # of the features
         capturing = self._captured(module, called)
         with evaluating(called, device), torch.no_grad(), capturing as captured:
             for ids, batch in loader:
                 x = self._input(module, move_data_to_device(batch, device))
                 outputs = output_for(called, x)
                 features = mean_of_samples(captured, len(ids)) if captured else None
+                width = _same_width(features, width)
                 captured.clear()
                 yield self._prediction(outputs, ids, features)
 
@@ -162,6 +164,17 @@ def _last_parts(module: nn.Module) -> tuple[str, str] | tuple[None, None]:
     if len(names) < 2 or not list(model.get_submodule(names[-1]).parameters()):
         return None, None  # a part without weights is not a head
     return f"{path}.{names[-2]}", f"{path}.{names[-1]}"
+
+
+def _same_width(features: Tensor | None, width: int | None) -> int | None:
+    """Width of the features, which must be that of earlier batches."""
+    if features is None or width in (None, features.shape[1]):
+        return None if features is None else features.shape[1]
+    raise ModelOutputError(
+        f"features= names a layer whose width changes from batch to batch, {width} and then "
+        f"{features.shape[1]}: its output for padded inputs is (N, T, D). Name a layer that "
+        "returns (N, D), such as the pooled output."
+    )
 
 
 def _look_like_probabilities(outputs: Tensor) -> bool:

@@ -115,10 +115,14 @@ def declared(
     ):
         if given is not None and block is not None:
             raise ConfigurationError(f"give {name}= to the block or to the strategy, not to both.")
-    inner, members = found.module, members or found.members
+    inner, seed_of_masks = found.module, found.seed
+    samples = found.samples if samples is None else samples
+    members = found.members if members is None else members
     if members is not None and isinstance(inner, L.LightningModule):
         inner = Committee.of(inner, members, seed)
-    return inner, PosteriorSamples(samples or found.samples, found.seed)
+    if samples is not None and isinstance(inner, L.LightningModule):
+        MCDropout(inner, samples, seed_of_masks)  # raises if there is no dropout to sample
+    return inner, PosteriorSamples(samples, seed_of_masks)
 
 
 def _needed(learner: ActiveLearner) -> bool:

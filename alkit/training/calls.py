@@ -26,7 +26,9 @@ def output_for(module: nn.Module, x: Any) -> Any:
         ConfigurationError: ``forward`` has other parameters.
     """
     if isinstance(x, Mapping):
-        whole = len(x) > 1 and len(_signature(module).parameters) == 1
+        whole = len(x) > 1 and [
+            p.kind in _NAMED for p in _signature(module).parameters.values()
+        ] == [True]
         named = None if whole else by_name(module, x)
         if named is not None:
             return module(**named)
