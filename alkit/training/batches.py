@@ -103,8 +103,9 @@ class Places:
                 f"forward; got {', '.join(map(repr, batch))}. Use these names, declare them, "
                 "ActiveLearningDataset(dataset, input_key=, label_key=), or override training_step."
             )
+        argument = "input_key" if self.inputs is None and key is not None else "inputs"
         raise ConfigurationError(
-            f"inputs={key!r} does not name the model's input among "
+            f"{argument}={key!r} does not name the model's input among "
             f"{', '.join(map(repr, batch))}, and they are not the parameters of its forward: pass "
             'inputs="key", or a function of the batch that returns the input, a tuple or a dict.'
         )

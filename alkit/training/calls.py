@@ -26,9 +26,7 @@ def output_for(module: nn.Module, x: Any) -> Any:
         ConfigurationError: ``forward`` has other parameters.
     """
     if isinstance(x, Mapping):
-        whole = len(x) > 1 and [
-            p.kind in _NAMED for p in _signature(module).parameters.values()
-        ] == [True]
+        whole = len(x) > 1 and _has_one(module)
         named = None if whole else by_name(module, x)
         if named is not None:
             return module(**named)
@@ -54,6 +52,12 @@ def by_name(module: nn.Module, batch: Mapping[Any, Any]) -> dict[str, Any] | Non
     if not _required(module) <= set(batch) or not (named & set(batch) or (rest and not named)):
         return None
     return {key: value for key, value in batch.items() if rest or key in named}
+
+
+def _has_one(module: nn.Module) -> bool:
+    """Return whether ``forward`` has one parameter, and no ``*args`` or ``**kwargs``."""
+    (kind, *more) = [p.kind for p in _signature(module).parameters.values()] or [None]
+    return kind in _NAMED and not more
 
 
 def _in_order(module: nn.Module, x: tuple[Any, ...] | list[Any]) -> bool:

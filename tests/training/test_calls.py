@@ -31,6 +31,11 @@ class Rest(nn.Module):
         return a, rest
 
 
+class Named(nn.Module):
+    def forward(self, **batch):
+        return (), batch
+
+
 class Anything(nn.Module):
     def forward(self, *args, **named):
         return args, named
@@ -51,6 +56,7 @@ PAIR, DICT = (A, B), {"a": A, "b": B}
         (Optional(), {"a": A, "c": B, "id": 3}, (A, None, B)),
         (Rest(), DICT, (A, {"b": B})),
         (Anything(), DICT, ((), DICT)),
+        (Named(), DICT, ((), DICT)),
         (Anything(), PAIR, (PAIR, {})),
         (One(), DICT, DICT),  # one parameter takes the whole
         (One(), PAIR, PAIR),
