@@ -84,7 +84,7 @@ class Predictor:
             sampled: what is called in place of the module, such as an MCDropout around it.
         """
         called = module if sampled is None else sampled
-        width: int | None = None  # of the features
+        width: int | None = None
         capturing = self._captured(module, called)
         with evaluating(called, device), torch.no_grad(), capturing as captured:
             for ids, batch in loader:

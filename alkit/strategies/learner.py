@@ -230,7 +230,7 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
 
     @property
     def places(self) -> Places:
-        """Where input and label stand in a batch."""
+        """Declared places of input and label in a batch."""
         return self.predictor.places
 
     @property

@@ -3,6 +3,7 @@
 from alkit.training.adversarial import AdversarialClassifier
 from alkit.training.application import Application, output_kind
 from alkit.training.classifiers import BinaryClassifier, CategoricalClassifier, Classifier
+from alkit.training.committee import Committee
 from alkit.training.consistency import FixMatchClassifier
 from alkit.training.history import History
 from alkit.training.loss_prediction import LossPredictionClassifier
@@ -19,6 +20,7 @@ __all__ = [
     "BinaryClassifier",
     "CategoricalClassifier",
     "Classifier",
+    "Committee",
     "FixMatchClassifier",
     "History",
     "LossPredictionClassifier",

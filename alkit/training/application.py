@@ -197,7 +197,7 @@ class Application(Block, lightning.LightningModule):
 
     @property
     def _places(self) -> Places:
-        """Where input and label stand in a batch, as the strategy that trains this declares."""
+        """Places of input and label in a batch, as declared by the strategy that trains this."""
         trained = None if self._trainer is None else self._trainer.lightning_module
         return getattr(trained, "places", UNDECLARED)
 

@@ -20,7 +20,7 @@ LABELS = ("y", "label", "target", "labels")
 
 @dataclass(frozen=True)
 class Places:
-    """Where input and label stand in a batch, for training, scoring and tests alike.
+    """Places of input and label in a batch, for training, scoring and tests alike.
 
     Args:
         inputs: declaration of the strategy, which precedes that of the pool: the key of a dict,
