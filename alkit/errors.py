@@ -82,6 +82,10 @@ class ScoreError(AlkitError, ValueError):
     """A criterion that returned anything but one finite score per candidate."""
 
 
+class SelectionWarning(UserWarning):
+    """A query that may be no better than chance; the reason is also in ``query.why``."""
+
+
 class PicksError(AlkitError, ValueError):
     """A selector or strategy that returned anything but distinct candidates."""
 

@@ -60,7 +60,7 @@ def _tensor(output: object, names: tuple[str, ...], expected: str, do: str) -> T
 
 
 def _listed(output: object) -> str:
-    """Type of an output with its parts: ``dict with 'loss'``, ``tuple of str, Tensor (2, 3)``."""
+    """Type of an output, with its parts: ``dict with loss, hidden``, ``tuple of str, Tensor``."""
     name = type(output).__name__
     if isinstance(output, Mapping):
         return f"{name} with {', '.join(map(repr, output)) or 'nothing in it'}"

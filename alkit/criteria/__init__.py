@@ -16,7 +16,7 @@ from alkit.criteria.regression import (
     UpperConfidenceBound,
     Variance,
 )
-from alkit.criteria.scores import check_scores
+from alkit.criteria.scores import check_scores, scores_of
 from alkit.criteria.temperature import Temperature, fit_temperature
 from alkit.criteria.tempered import Tempered
 from alkit.criteria.transforms import MinMax, Rank, Transform, ZScore
@@ -55,4 +55,5 @@ __all__ = [
     "as_criterion",
     "check_scores",
     "fit_temperature",
+    "scores_of",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from alkit.criteria.context import Context
-from alkit.criteria.scores import check_scores, count_bad
+from alkit.criteria.scores import count_bad, scores_of
 from alkit.errors import ConfigurationError, NonFiniteError
 from alkit.prediction import Prediction, are_finite
 
@@ -38,7 +38,12 @@ class Criterion:
     all of its rows, so it is scored at once."""
 
     disagreement: bool = False
-    """True if the criterion measures the disagreement of posterior samples: zero for K = 1."""
+    """True if the criterion measures the disagreement of posterior samples: K = 1 is an error."""
+
+    scores_classes: bool = True
+    """True if the outputs of one label can be scored as a binary prediction, so that independent
+    labels get the mean over their scores. False for a criterion that reads the whole row, or
+    features."""
 
     _operation: ClassVar[Callable[..., Criterion]]  # both are set by `algebra`
     _negation: ClassVar[Callable[..., Criterion]]
@@ -97,7 +102,7 @@ class Criterion:
             for k, term in enumerate(terms):
                 if term.in_chunks or not start:
                     rows = chunk if term.in_chunks else prediction
-                    scores = check_scores(term, term.score(rows), rows)
+                    scores = scores_of(term, rows)
                     columns[k] = _written(columns.get(k), scores, start, len(prediction))
             start += len(chunk)
         return list(columns.values())  # there is a chunk, also of no rows

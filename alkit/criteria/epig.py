@@ -11,7 +11,7 @@ from torch import Tensor
 
 from alkit.criteria.context import Context
 from alkit.criteria.criterion import Criterion
-from alkit.criteria.reductions import entropy
+from alkit.criteria.reductions import entropy, small_in_float64
 from alkit.errors import ConfigurationError, PredictionError
 from alkit.prediction import Prediction
 
@@ -26,8 +26,8 @@ class EPIG(Criterion):
     H[mean_k t_k] - H[mean_k p_k t_k']`` of probabilities p of the candidate and t of the target.
     BALD asks for information about the model, EPIG for information about its predictions where
     they matter. The K posterior samples of both must be the same ones, in the same order (for
-    dropout: the same masks, as by ``MCDropout``). From one sample (K = 1) it is zero for every
-    candidate.
+    dropout: the same masks, as by ``MCDropout``). One sample (K = 1) is a PredictionError. Values
+    below 1e-4 are computed in float64.
 
     In a strategy the targets are drawn and predicted anew for each query; they need no label.
 
@@ -67,7 +67,8 @@ class EPIG(Criterion):
         self.targets: Tensor | None = None
         if isinstance(targets, Prediction):
             self.targets = targets.probabilities
-            self._certain = entropy(targets.mean_probabilities.double()).mean()
+            p = targets.probabilities.double()
+            self._certain = entropy((p / p.sum(-1, keepdim=True)).mean(1)).mean()
 
     def at(self, context: Context) -> Criterion:
         if self.targets is not None:
@@ -88,11 +89,19 @@ class EPIG(Criterion):
             )
         # float64 on an accelerator, whose float32 products may be rounded to ten bits
         dtype = p.dtype if p.device.type == "cpu" else torch.float64
-        targets = [_columns(part.to(p.device, dtype)) for part in _parts(self.targets.to(p.device))]
-        joint = torch.cat([_joint_entropy(rows.to(dtype), targets) for rows in _parts(p)])
-        joint /= len(self.targets)
-        own = entropy(prediction.mean_probabilities) + self._certain.to(p)
-        return (own - joint.to(p.dtype)).clamp_min(0)
+        known = self.targets.to(p.device)
+        information = self._information(p, known, dtype).to(p.dtype)
+        return small_in_float64(
+            information, 1e-4, lambda rows: self._information(p[rows], known, torch.float64)
+        )
+
+    def _information(self, p: Tensor, known: Tensor, dtype: torch.dtype) -> Tensor:
+        """``H[y] + mean_t H[y_t] - mean_t H[y, y_t]``, ``(N,)``; slightly negative by rounding."""
+        if dtype == torch.float64:  # float32 rows sum to one up to 1e-7, as large as small gains
+            p, known = (rows.double() / rows.double().sum(-1, keepdim=True) for rows in (p, known))
+        targets = [_columns(part.to(dtype)) for part in _parts(known)]
+        joint = torch.cat([_joint_entropy(rows, targets) for rows in _parts(p)]) / len(known)
+        return entropy(p.mean(1)) + self._certain.to(p) - joint.to(dtype)
 
     def __repr__(self) -> str:
         if self.targets is not None:

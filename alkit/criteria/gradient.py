@@ -26,6 +26,8 @@ class ExpectedGradientLength(Criterion):
         bias: True if the last layer has a bias.
     """
 
+    scores_classes = False
+
     def __init__(self, bias: bool = True) -> None:
         self.bias = bias
 

@@ -29,6 +29,8 @@ class HeadScore(Criterion):
             device; or the path of that part in the strategy's module, ``"discriminator"``.
     """
 
+    scores_classes = False
+
     def __init__(self, head: nn.Module | str) -> None:
         self.head = head
 

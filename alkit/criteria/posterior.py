@@ -1,8 +1,8 @@
 """Disagreement of posterior samples: functions of the probabilities p_k, over the K axis.
 
 Posterior samples are passes of a network with dropout, members of an ensemble, or draws from any
-other posterior. With one sample (K = 1), ``BALD``, ``VoteEntropy`` and ``MeanStd`` are zero for
-every candidate.
+other posterior. With one sample (K = 1), nothing can disagree: ``BALD``, ``VoteEntropy`` and
+``MeanStd`` raise a PredictionError.
 
 Two criteria for committees have other names here. Consensus entropy (also called soft vote
 entropy), the entropy of the members' mean, is ``Entropy``. The divergence of the members from
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from alkit.criteria.criterion import Criterion
-from alkit.criteria.reductions import entropy
+from alkit.criteria.reductions import entropy, small_in_float64
 from alkit.prediction import Prediction
 
 
@@ -24,9 +24,9 @@ class BALD(Criterion):
     """``H[mean_k p_k] - mean_k H[p_k]``, in [0, log min(K, C)], in nats.
 
     Mutual information between the label and the model: high where the samples are certain and
-    contradict each other, zero where they agree, however uncertain they are. Values that rounding
-    makes negative become zero. For a committee, this is the divergence of its members from their
-    consensus, ``mean_k KL(p_k, mean_j p_j)``.
+    contradict each other, zero where they agree, however uncertain they are. Values below 1e-3 are
+    computed in float64; those that rounding makes negative become zero. For a committee, this is
+    the divergence of its members from their consensus, ``mean_k KL(p_k, mean_j p_j)``.
 
     Paper: Houlsby, Huszár, Ghahramani & Lengyel 2011, "Bayesian active learning for
     classification and preference learning", eq. 2; with dropout, Gal, Islam & Ghahramani 2017.
@@ -37,8 +37,8 @@ class BALD(Criterion):
 
     def score(self, prediction: Prediction) -> Tensor:
         p = prediction.probabilities
-        within = entropy(p.flatten(1)) / p.shape[1]
-        return (entropy(prediction.mean_probabilities) - within).clamp_min(0)
+        information = _information(p, prediction.mean_probabilities)
+        return small_in_float64(information, 1e-3, lambda rows: _information(p[rows].double()))
 
 
 class VariationRatio(Criterion):
@@ -90,3 +90,9 @@ class MeanStd(Criterion):
         mean = prediction.mean_probabilities[:, None]
         variance = (prediction.probabilities - mean).square_().mean(1)
         return variance.sqrt_().mean(-1)
+
+
+def _information(p: Tensor, mean: Tensor | None = None) -> Tensor:
+    """``H[mean_k p_k] - mean_k H[p_k]``, ``(N,)``; slightly negative by rounding."""
+    within = entropy(p.flatten(1)) / p.shape[1]
+    return entropy(p.mean(1) if mean is None else mean) - within

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -20,6 +21,19 @@ def entropy(p: Tensor) -> Tensor:
     """
     logs = p.log().clamp_min_(math.log(torch.finfo(p.dtype).tiny))
     return -logs.mul_(p).sum(-1)
+
+
+def small_in_float64(scores: Tensor, below: float, exact: Callable[[Tensor], Tensor]) -> Tensor:
+    """Scores ``(N,)``, with those below a bound computed again in float64.
+
+    For differences of entropies: rounding of float32, about 1e-7, would decide the order of small
+    ones. ``exact`` gets the positions of these rows.
+    """
+    if scores.dtype != torch.float64:
+        rows = (scores < below).nonzero().flatten()
+        if len(rows):
+            scores[rows] = exact(rows).to(scores.dtype)
+    return scores.clamp_min_(0)
 
 
 def largest(p: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from alkit.prediction import Prediction
 
 
 class Variance(Criterion):
-    """``mean_c var_k y_kc``, at least 0, in squared units of the target; zero for K = 1.
+    """``mean_c var_k y_kc``, at least 0, in squared units of the target; needs K > 1.
 
     The variance of a committee's predictions (query by committee for regression).
 
@@ -38,8 +38,10 @@ class Variance(Criterion):
 class ExpectedImprovement(Criterion):
     """``E max(y - best, 0)`` for normal y with mean m and deviation s: at least 0, in units of y.
 
-    Equals ``(m - best) * Phi(z) + s * phi(z)`` with ``z = (m - best) / s``, or
-    ``max(m - best, 0)`` if s is 0.
+    Equals ``s * (phi(z) + z * Phi(z))`` with ``z = (m - best) / s``, or ``max(m - best, 0)`` if s
+    is 0. Computed and returned in float64, in a form that does not cancel far below the best
+    (Ament et al. 2023, "Unexpected improvements to expected improvement for Bayesian
+    optimization", eq. 9): it decreases down to ``z = -38``, where it underflows to 0.
 
     Paper: Mockus, Tiesis & Zilinskas 1978, "The application of Bayesian methods for seeking the
     extremum"; in closed form, Jones, Schonlau & Welch 1998, "Efficient global optimization of
@@ -58,11 +60,12 @@ class ExpectedImprovement(Criterion):
         self.maximize = maximize
 
     def score(self, prediction: Prediction) -> Tensor:
-        mean, deviation = _mean_and_deviation(needs.one_value(self, prediction))
+        mean, deviation = _mean_and_deviation(needs.one_value(self, prediction).double())
         gain = mean - self.best if self.maximize else self.best - mean
-        z = gain / deviation.clamp_min(torch.finfo(gain.dtype).tiny)
-        density = torch.exp(-z.square() / 2) / math.sqrt(2 * math.pi)
-        return (gain * torch.special.ndtr(z) + deviation * density).clamp_min(0)
+        spread = deviation.clamp_min(1e-12 * gain.abs().clamp_min(1e-200))
+        return torch.where(
+            deviation < spread, gain.clamp_min(0), spread * _standard_improvement(gain / spread)
+        )
 
     def __repr__(self) -> str:
         minimize = "" if self.maximize else ", maximize=False"
@@ -121,6 +124,14 @@ class Thompson(Criterion):
 
     def __repr__(self) -> str:
         return f"Thompson({self.sample or ''})"
+
+
+def _standard_improvement(z: Tensor) -> Tensor:
+    """``phi(z) + z Phi(z)``, in float64 and without cancellation."""
+    density = torch.exp(-z.square() / 2) / math.sqrt(2 * math.pi)
+    # below 0, z Phi(z) / phi(z) = -|z| sqrt(pi / 2) erfcx(|z| / sqrt 2), which approaches -1
+    tail = math.sqrt(math.pi / 2) * z.abs() * torch.special.erfcx(z.abs() / math.sqrt(2))
+    return torch.where(z < -1, density * (1 - tail), density + z * torch.special.ndtr(z))
 
 
 def _mean_and_deviation(y: Tensor) -> tuple[Tensor, Tensor]:

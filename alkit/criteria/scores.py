@@ -1,12 +1,37 @@
-"""Checks of the scores of a term."""
+"""Scores of one term of a criterion, checked."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from alkit.errors import NonFiniteError, ScoreError
+from alkit.errors import NonFiniteError, PredictionError, ScoreError
 from alkit.prediction import Prediction, are_finite
+
+if TYPE_CHECKING:
+    from alkit.criteria.criterion import Criterion
+
+
+def scores_of(term: Criterion, prediction: Prediction) -> Tensor:
+    """Checked scores ``(N,)`` of a term; for independent labels, the mean over the labels.
+
+    Raises:
+        ScoreError, NonFiniteError: see ``check_scores``.
+        PredictionError: the term measures disagreement, and there is one posterior sample (K = 1).
+    """
+    outputs = prediction.outputs
+    if term.disagreement and outputs is not None and outputs.shape[1] == 1:
+        raise PredictionError(
+            f"{term!r} measures the disagreement of posterior samples, and the model gives one "
+            "(K = 1), so every score would be 0 and chance would choose. Use MCDropout(network), "
+            "Ensemble(network), or samples= or members= of ActiveLearner."
+        )
+    if prediction.task == "multilabel" and term.scores_classes:
+        rows = prediction.label_rows()
+        return check_scores(term, term.score(rows), rows).view(len(prediction), -1).mean(1)
+    return check_scores(term, term.score(prediction), prediction)
 
 
 def check_scores(term: object, scores: Tensor, prediction: Prediction) -> Tensor:

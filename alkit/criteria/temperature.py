@@ -114,5 +114,5 @@ def _checked(labels: ArrayLike | Tensor, prediction: Prediction) -> Tensor:
 def _calibration_error(prediction: Prediction, labels: Tensor) -> float:
     from torchmetrics.functional.classification import multiclass_calibration_error
 
-    p = prediction.mean_probabilities.clamp(0, 1)
+    p = prediction.mean_probabilities.double().clamp(0, 1)  # sums over many samples
     return float(multiclass_calibration_error(p, labels, p.shape[1], n_bins=BINS))

@@ -16,8 +16,8 @@ BATCHES = 500  # number of random batches to compare a query with
 def class_skew(query: Query, trace: Trace) -> Finding:
     """Compare the guessed classes of the picks with those of the candidates."""
     name, sample = "class skew", trace.sample
-    if query.guesses is None or sample is None or sample.prediction.kind == "values":
-        return not_seen(name, "class outputs of the candidates")
+    if query.guesses is None or sample is None or sample.prediction.task != "multiclass":
+        return not_seen(name, "outputs of exclusive classes")
     n, theirs = len(query), sample.prediction.guesses.numpy()
     classes, numbers = np.unique(np.concatenate([query.guesses, theirs]), return_inverse=True)
     picked, usual = (

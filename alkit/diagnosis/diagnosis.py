@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from alkit.diagnosis.chance import agreement_with_random, class_skew
 from alkit.diagnosis.finding import Finding
 from alkit.diagnosis.places import Distances, near_duplicates, outliers
-from alkit.diagnosis.scores import posterior, repeatability, ties
+from alkit.diagnosis.scores import meaning, posterior, repeatability, ties
 from alkit.errors import ConfigurationError
 from alkit.pool.query import Query
 from alkit.pool.trace import Trace
@@ -45,7 +45,7 @@ class Diagnosis:
         return {finding.name: finding for finding in self.findings}[name]
 
     def __repr__(self) -> str:
-        lines = [repr(self.query)]
+        lines = textwrap.wrap(repr(self.query), 100, subsequent_indent=" " * 10)
         for finding in self.findings:
             lines.append(f"{finding.verdict:9} {finding.name:22} {finding.says}")
             for label, text in (("means", finding.means), ("do", finding.do)):
@@ -66,6 +66,9 @@ def doctor(query: Query) -> Diagnosis:
     reset; otherwise, findings that need the picks are "not seen". After ``al.select``, it reads
     everything from the given arrays.
 
+    ``meaning of outputs``
+        Kind and task of the outputs. A note if they were assumed, since nothing declares them; a
+        warning if outputs that are declared as logits sum to one in each row.
     ``near-duplicates``
         Picks whose nearest pick is nearer than the 1% quantile of that distance in the sample.
         Random picks are at most as dense as the sample, so chance gives at most 1%. A warning if
@@ -78,8 +81,7 @@ def doctor(query: Query) -> Diagnosis:
         Picks drawn from candidates with equal scores. A warning above 10% of the picks, or if all
         candidates have the same score; a note if a term of the criterion is constant.
     ``posterior samples``
-        A warning if they differ by no more than rounding, 1e-6, or if there is only one but the
-        criterion measures disagreement.
+        A warning if they differ by no more than rounding, 1e-6.
     ``repeatable scores``
         Difference between the two predictions of the picks. A warning above 1% of the range over
         all candidates: rounding stays far below that, augmentation and batch statistics are far
@@ -112,6 +114,7 @@ def doctor(query: Query) -> Diagnosis:
     return Diagnosis(
         query,
         (
+            meaning(trace, again),
             near_duplicates(apart),
             outliers(apart),
             ties(query, trace),

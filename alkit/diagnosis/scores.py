@@ -9,6 +9,36 @@ from alkit.pool.query import Query
 from alkit.pool.trace import SecondLook, Trace
 
 
+def meaning(trace: Trace, again: SecondLook | None) -> Finding:
+    """Kind and task of the outputs, as they were declared or assumed."""
+    name = "meaning of outputs"
+    seen = trace.sample or (again.picks if again else None)
+    if seen is None or seen.prediction.outputs is None:
+        return not_seen(name, "outputs of the candidates")
+    columns = seen.prediction.outputs.shape[-1]
+    parts = {
+        "multiclass": f"{max(columns, 2)} exclusive classes",
+        "multilabel": f"{columns} independent labels",
+        "regression": f"{columns} target{'s' if columns > 1 else ''}",
+    }
+    kind = seen.kind.replace("_", "-")
+    says = f"{kind} of {parts[seen.prediction.task]}, {trace.declared or 'as given'}"
+    if seen.like_probabilities:
+        return Finding(
+            name,
+            "warning",
+            f"{says}; but each row sums to one",
+            None,
+            "a softmax of probabilities makes every sample look uncertain, and training with a "
+            "loss of logits slow.",
+            'remove the softmax from the model, or declare outputs="probabilities".',
+        )
+    if trace.declared.startswith("assumed"):
+        do = 'declare outputs= and task= of the strategy, such as outputs="logits".'
+        return Finding(name, "note", says, None, "other outputs would be misread.", do)
+    return Finding(name, "ok", says)
+
+
 def ties(query: Query, trace: Trace) -> Finding:
     """Picks that were drawn by chance from candidates with equal scores."""
     name = "tied scores"
@@ -42,16 +72,15 @@ def posterior(trace: Trace, again: SecondLook | None) -> Finding:
     """Posterior samples that are equal, or a single one where several are needed."""
     name = "posterior samples"
     seen = trace.sample or (again.picks if again else None)
-    if seen is None or (seen.posterior_samples < 2 and not trace.disagreement):
+    if seen is None or seen.posterior_samples < 2:
         return not_seen(name, "outputs (N, K, C) of K > 1 posterior samples")
     k, spread = seen.posterior_samples, seen.spread
     if spread > 1e-6:
         return Finding(name, "ok", f"{k} samples differ by up to {spread:.2g}", spread)
-    names = ", ".join(trace.disagreement)
     return Finding(
         name,
         "warning",
-        f"{k} samples, all equal" if k > 1 else f"one sample (K = 1) for {names}",
+        f"{k} samples, all equal",
         spread,
         "disagreement between posterior samples is 0 for every candidate.",
         "return outputs (N, K, C) of different passes or members; nn.Dropout is off during "

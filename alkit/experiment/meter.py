@@ -11,9 +11,10 @@ import psutil
 import torch
 from torch import Tensor, nn
 
+from alkit.blocks.posterior import gives_samples
 from alkit.errors import AlkitError
-from alkit.model_outputs import logits_of
-from alkit.prediction import OutputKind, Prediction
+from alkit.prediction import OutputKind
+from alkit.querying.meaning import Meaning
 from alkit.training.batches import UNDECLARED
 
 BESIDE = {"annotated", "unannotated"}  # the keys of a batch that has both
@@ -31,8 +32,9 @@ class Meter(L.Callback):
         tested, right: numbers of tested and of correctly predicted samples, ``{class: samples}``.
     """
 
-    def __init__(self, kind: OutputKind | None) -> None:
-        self.kind: OutputKind = "logits" if kind is None else kind
+    def __init__(self, meaning: Meaning) -> None:
+        self.kind: OutputKind = meaning.kind or "logits"
+        self._meaning = meaning
         self.samples_seen = 0
         self.tested: dict[int, int] = {}
         self.right: dict[int, int] = {}
@@ -48,21 +50,24 @@ class Meter(L.Callback):
         self.samples_seen += samples_in(batch)
 
     def on_test_start(self, trainer: object, module: nn.Module) -> None:
-        inner = getattr(module, "module", module)
-        self._hook = inner.register_forward_hook(lambda *call: self._outputs.append(call[-1]))
+        self._hook = inner_of(module).register_forward_hook(
+            lambda *call: self._outputs.append(call[-1])
+        )
 
     def on_test_end(self, *_: object) -> None:
         self._hook.remove()
 
     def on_test_batch_end(
-        self, trainer: object, module: object, outputs: object, batch: object, *_: object
+        self, trainer: object, module: nn.Module, outputs: object, batch: object, *_: object
     ) -> None:
         outputs, self._outputs = self._outputs, []
         if len(outputs) != 1 or self.kind == "values":
             return
         try:
-            y = getattr(module, "places", UNDECLARED).label_of(batch)
-            guesses = Prediction(logits_of(outputs[0]), kind=self.kind).guesses.cpu()
+            y = getattr(getattr(module, "predictor", None), "places", UNDECLARED).label_of(batch)
+            ids, samples = torch.arange(len(outputs[0])), gives_samples(inner_of(module))
+            prediction = self._meaning.prediction(outputs[0], ids, None, samples=samples)
+            guesses = prediction.guesses.cpu()
         except (AlkitError, TypeError, ValueError, RuntimeError):
             return  # the outputs are not a prediction of classes
         if not isinstance(y, Tensor) or y.numel() != len(guesses) or (y != y.round()).any():
@@ -71,6 +76,11 @@ class Meter(L.Callback):
         for counts, classes in ((self.tested, y), (self.right, y[guesses == y])):
             for c, n in zip(*(t.tolist() for t in torch.unique(classes, return_counts=True))):
                 counts[c] = counts.get(c, 0) + n
+
+
+def inner_of(module: nn.Module) -> nn.Module:
+    """The module that a strategy trains; any other module itself."""
+    return getattr(module, "module", module)
 
 
 def samples_in(batch: object) -> int:

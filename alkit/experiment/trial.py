@@ -147,7 +147,7 @@ class Trial:
 
     def _next(self, strategy: ActiveLearner, state: State, board: Board | None) -> State:
         plan, round = self.plan, len(state.rows)
-        pool, meter = strategy.train_pool, Meter(strategy.predictor.outputs)
+        pool, meter = strategy.train_pool, Meter(strategy.predictor.meaning)
         loop = ActiveLearningLoop(
             strategy,
             plan.query_size,

@@ -87,7 +87,7 @@ class Board:
     def _curves(self, strategy: ActiveLearner, annotated: int) -> None:
         data = strategy.test_data
         if self._labels is None:
-            self._labels = [strategy.places.label_of(data[k]) for k in range(len(data))]
+            self._labels = [strategy.predictor.places.label_of(data[k]) for k in range(len(data))]
         labels = _classes(self._labels)
         if labels is None:
             return
@@ -117,7 +117,7 @@ def check_installed() -> None:
 def _predictions(strategy: ActiveLearner) -> Generator[Prediction, None, None]:
     """Predictions of the model on the test data, batch by batch."""
     first = strategy.test_data[0]
-    key = strategy.places.label_in(first) if isinstance(first, Mapping) else None
+    key = strategy.predictor.places.label_in(first) if isinstance(first, Mapping) else None
     pool = ActiveLearningDataset(strategy.test_data, label_key=key)
     return strategy.predictions(pool, np.arange(len(pool)))
 

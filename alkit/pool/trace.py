@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from alkit.prediction import Prediction
+from alkit.prediction import OutputKind, Prediction, look_like_probabilities
 
 ROWS = 1000
 NBYTES = 2**24
@@ -25,11 +25,15 @@ class Seen:
             samples (so K = 1); and features, if there are any. Ids ascend.
         posterior_samples: K of the model's outputs; 0 if there are no outputs.
         spread: the largest difference between two posterior samples of one row; 0 for K = 1.
+        kind: the kind of the model's outputs, as it was declared or assumed.
+        like_probabilities: True if outputs of the kind "logits" sum to one in each row.
     """
 
     prediction: Prediction
     posterior_samples: int
     spread: float
+    kind: OutputKind = "logits"
+    like_probabilities: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +61,10 @@ class Trace:
         tied: the number of candidates, picked or not, with the score of the lowest pick.
         constant: terms of the criterion, or the whole criterion, that gave all candidates the same
             score.
-        disagreement: terms that measure the disagreement of posterior samples.
         unreachable: the number of candidates that a selector with random draws could not pick.
         look_again: function that predicts the picks again, or returns None if the model has
             changed. None if there is nothing to predict. Not pickled.
+        declared: the part that declared the meaning of the outputs, in words.
     """
 
     candidates: int = 0
@@ -68,9 +72,9 @@ class Trace:
     scores: np.ndarray | None = None
     tied: int = 0
     constant: tuple[str, ...] = ()
-    disagreement: tuple[str, ...] = ()
     unreachable: int = 0
     look_again: Callable[[], SecondLook | None] | None = field(default=None, repr=False)
+    declared: str = ""
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "look_again": None}  # the function holds the model
@@ -139,14 +143,26 @@ def _affordable(ids: Tensor, prediction: Prediction) -> Tensor:
 
 
 def _seen(part: Prediction) -> Seen:
-    outputs, kind, samples, spread = part.outputs, part.kind, 0, 0.0
-    if outputs is not None:
-        each = outputs if kind == "values" else part.probabilities
-        samples, spread = each.shape[1], float((each - each[:, :1]).abs().amax())
-        outputs = each.mean(1, keepdim=True).cpu()
-        kind = "values" if kind == "values" else "probabilities"
-    features = None if part.features is None else part.features.cpu()
-    return Seen(Prediction(outputs, part.ids.cpu(), kind, features), samples, spread)
+    outputs, features = part.outputs, part.features
+    features = None if features is None else features.cpu()
+    if outputs is None:
+        return Seen(replace(part, ids=part.ids.cpu(), features=features), 0, 0.0)
+    kind: OutputKind = "values" if part.task == "regression" else "probabilities"
+    each = {
+        "multiclass": lambda: part.probabilities,
+        "multilabel": lambda: part.label_probabilities,
+        "regression": lambda: outputs,
+    }[part.task]()
+    mean = each.mean(1, keepdim=True).cpu()
+    kept = replace(part, outputs=mean, ids=part.ids.cpu(), kind=kind, features=features)
+    doubtful = part.kind == "logits" and part.task == "multiclass"
+    return Seen(
+        kept,
+        each.shape[1],
+        float((each - each[:, :1]).abs().amax()),
+        part.kind,
+        doubtful and look_like_probabilities(outputs),
+    )
 
 
 def _joined(parts: Sequence[Seen]) -> Seen:
@@ -157,6 +173,10 @@ def _joined(parts: Sequence[Seen]) -> Seen:
         for name in ("outputs", "features")
         if getattr(predictions[0], name) is not None
     }
-    whole = Prediction(ids=ids, kind=predictions[0].kind, **rows)
-    spread = max(part.spread for part in parts)
-    return Seen(whole[ids.argsort()], parts[0].posterior_samples, spread)
+    whole = replace(predictions[0], ids=ids, **rows)
+    return replace(
+        parts[0],
+        prediction=whole[ids.argsort()],
+        spread=max(part.spread for part in parts),
+        like_probabilities=all(part.like_probabilities for part in parts),
+    )

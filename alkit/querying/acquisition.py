@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alkit.criteria import Context, Criterion, Margin, as_criterion
+from alkit.criteria import Constant, Context, Criterion, Margin, as_criterion
 from alkit.errors import ConfigurationError
 from alkit.pool import Query
 from alkit.pool.trace import Seen, Trace, drawn
 from alkit.prediction import Prediction
 from alkit.querying.checks import check_features, class_numbers
 from alkit.querying.context import PoolContext
+from alkit.querying.doubts import doubts, explained, is_constant
 from alkit.querying.gathered import Gathered, gather
 from alkit.querying.second_look import LookAgain
 from alkit.seeds import derive, generator
@@ -84,6 +85,8 @@ class Acquisition:
             names=None if names is None else [str(names[i]) for i in ids.tolist()],
             seconds={"score": scored - started, "select": selected - scored},
             look_again=LookAgain(context, bound.criterion, seen, ids),
+            declared=str(context.learner.predictor.meaning),
+            trained=context.learner.trained,
         )
 
     def look(self, context: PoolContext) -> Gathered:
@@ -124,6 +127,8 @@ class Acquisition:
         sample: Seen | None,
         *,
         look_again: Callable[[], Any] | None = None,
+        declared: str = "",
+        trained: bool = True,
         **known: Any,
     ) -> Query:
         """The Query of some picks among scored candidates.
@@ -133,26 +138,29 @@ class Acquisition:
             picks: what the selector picked.
             scores: ``(N,)`` of each term of the criterion.
             sample: rows of some of the candidates, for the trace.
-            look_again: see ``Trace``.
+            look_again, declared: see ``Trace``.
+            trained: False if the model was not trained since it was built.
             **known: further fields of the Query.
         """
         final, why = candidates.scores, repr(self.selector)
         trace: dict[str, Any] = {
             "candidates": len(candidates), "sample": sample, "unreachable": picks.unreachable,
-            "look_again": look_again,
+            "look_again": look_again, "declared": declared,
         }  # fmt: skip
-        values, shares = None, {}
+        values, shares, reasons = None, {}, []
         if final is not None and "scores" in self.selector.needs:
-            why = f"{why} of {self.criterion!r}"
+            why = f"{why} of {self.criterion!r}{_averaged(sample)}"
             rows = picks.positions.to(final.device)
             values = final[rows].cpu().numpy()
             parts = self.criterion.shares(*scores)
             shares = {name: part[rows].cpu().numpy() for name, part in parts.items()}
             trace |= self._scored(candidates, final, scores, sample, float(values.min()))
+            if not isinstance(self.criterion, Constant):
+                reasons = doubts(final, len(values), sample, trained)
         return Query(
             candidates.ids.cpu()[picks.positions].numpy(),
             scores=values,
-            why=f"{why}: {self.reason}" if self.reason else why,
+            why=explained(why, self.reason, reasons),
             probabilities=None if picks.probabilities is None else picks.probabilities.numpy(),
             shares=shares,
             trace=Trace(**trace),
@@ -170,7 +178,7 @@ class Acquisition:
         """Fields of a trace that are about scores."""
         terms = self.criterion.terms
         columns = [*zip(terms, scores, strict=True), (self.criterion, final)]
-        constant = [repr(term) for term, column in columns if _is_constant(column)]
+        constant = [repr(term) for term, column in columns if is_constant(column)]
         of_sample = None
         if sample is not None:
             rows = torch.searchsorted(candidates.ids.cpu(), sample.prediction.ids)
@@ -179,7 +187,6 @@ class Acquisition:
             "scores": of_sample,
             "tied": int((final == lowest).count_nonzero()),
             "constant": tuple(dict.fromkeys(constant)),
-            "disagreement": tuple(repr(term) for term in terms if term.disagreement),
         }
 
     def __repr__(self) -> str:
@@ -214,6 +221,8 @@ def _guesses(context: PoolContext, ids: Tensor) -> np.ndarray:
         return gather(predictions, len(ids), guesses=True).guesses_of(ids)
 
 
-def _is_constant(scores: Tensor) -> bool:
-    low, high = scores.aminmax()
-    return bool(low == high)
+def _averaged(sample: Seen | None) -> str:
+    outputs = None if sample is None else sample.prediction.outputs
+    if sample is None or outputs is None or sample.prediction.task != "multilabel":
+        return ""
+    return f", mean over {outputs.shape[-1]} labels"

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alkit.criteria import Criterion, check_scores
+from alkit.criteria import Criterion, scores_of
 from alkit.hardware import check_memory
 from alkit.pool.trace import Seen, Watch
-from alkit.prediction import OutputKind, Prediction
+from alkit.prediction import Prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,16 +78,16 @@ def gather(
     ids: list[Tensor] = []
     columns: list[list[Tensor]] = [[] for _ in terms]
     kept: dict[str, Tensor] = {}
-    kind: OutputKind = "logits"
+    first: Prediction | None = None
     filled = 0
     guessed: list[Tensor] = []
     witness = None if watch is None else Watch(watch)
     for prediction in predictions:
         ids.append(prediction.ids.cpu())
         for column, term in zip(columns, terms, strict=True):
-            column.append(check_scores(term, term.score(prediction), prediction))
+            column.append(scores_of(term, prediction))
         if keep and not kept:
-            kept, kind = _room(prediction, total, keep), prediction.kind
+            kept, first = _room(prediction, total, keep), prediction
         for name, rows in kept.items():
             rows[filled : filled + len(prediction)] = getattr(prediction, name)
         filled += len(prediction)
@@ -96,7 +96,10 @@ def gather(
         if witness is not None:
             witness.look(prediction)
     joined = torch.cat(ids)
-    whole = Prediction(kept.get("outputs"), joined, kind, kept.get("features")) if kept else None
+    whole = None
+    if first is not None:
+        parts = {name: kept.get(name) for name in ("outputs", "features")}
+        whole = replace(first, ids=joined, **parts)
     seen = Gathered(
         joined,
         [torch.cat(column) for column in columns],

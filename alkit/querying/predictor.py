@@ -11,11 +11,12 @@ from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor, nn
 
 from alkit.blocks import MCDropout, MultiLayerPerceptron, Sequential
-from alkit.blocks.posterior.sampled import mean_of_samples
-from alkit.errors import ConfigurationError, ModelOutputError, PredictionError
+from alkit.blocks.posterior import gives_samples, mean_of_samples
+from alkit.errors import ConfigurationError, ModelOutputError
 from alkit.eval_mode import evaluating
 from alkit.model_outputs import features_of
-from alkit.prediction import KINDS, OutputKind, Prediction
+from alkit.prediction import Prediction
+from alkit.querying.meaning import Meaning
 from alkit.training import Application
 from alkit.training.batches import INPUTS, Inputs, Places
 from alkit.training.calls import output_for
@@ -28,7 +29,7 @@ class Predictor:
         inputs: the model's input in a batch: the key of a dict, the position in a tuple, or a
             function of the batch; None if the batch is the input. Or ``Places``, which also hold
             what the pool declares.
-        outputs: the declared kind of the model's outputs; None if it is not declared.
+        meaning: kind and task of the model's outputs.
         features: path of the submodule whose output is the features. Default: the input of the
             last part of the module's ``model``, if that is a Sequential or MultiLayerPerceptron,
             inside an MCDropout or not. Within an MCDropout, features are the mean over its samples.
@@ -38,14 +39,12 @@ class Predictor:
     def __init__(
         self,
         inputs: Inputs | Places,
-        outputs: OutputKind | None,
+        meaning: Meaning,
         features: str | None,
         head: str | None = None,
     ) -> None:
-        if outputs is not None and outputs not in KINDS:
-            raise ConfigurationError(f"outputs must be one of {', '.join(KINDS)}, got {outputs!r}.")
         self.places = inputs if isinstance(inputs, Places) else Places(inputs)
-        self.outputs: OutputKind | None = outputs
+        self.meaning = meaning
         self.features = features
         self.head = head
 
@@ -84,7 +83,7 @@ class Predictor:
             sampled: what is called in place of the module, such as an MCDropout around it.
         """
         called = module if sampled is None else sampled
-        width: int | None = None
+        samples, width = gives_samples(called), None
         capturing = self._captured(module, called)
         with evaluating(called, device), torch.no_grad(), capturing as captured:
             for ids, batch in loader:
@@ -93,31 +92,11 @@ class Predictor:
                 features = mean_of_samples(captured, len(ids)) if captured else None
                 width = _same_width(features, width)
                 captured.clear()
-                yield self._prediction(outputs, ids, features)
+                yield self.meaning.prediction(outputs, ids, features, samples=samples)
 
     def _input(self, module: nn.Module, batch: object) -> object:
         common = INPUTS if isinstance(module, Application) else ()
         return self.places.input_of(batch, module, common)
-
-    def _prediction(self, outputs: object, ids: Tensor, features: Tensor | None) -> Prediction:
-        if not isinstance(outputs, Tensor):
-            raise ModelOutputError(
-                "expected the model to return one tensor (N, C) or (N, K, C), got "
-                f"{type(outputs).__name__}; wrap the model so that it returns only its outputs."
-            )
-        if outputs.ndim == 1:
-            outputs = outputs[:, None]
-        if len(outputs) != len(ids):
-            raise ModelOutputError(
-                f"expected one row of outputs per sample, {len(ids)}, "
-                f"got outputs of shape {tuple(outputs.shape)}."
-            )
-        if self.outputs is None and _look_like_probabilities(outputs):
-            raise PredictionError(
-                "The kind of the outputs was not declared, and each row is non-negative and sums "
-                'to one. Declare outputs="probabilities" (or "logits" if they are logits).'
-            )
-        return Prediction(outputs, ids, self.outputs or "logits", features)
 
     @contextmanager
     def _captured(self, module: nn.Module, called: nn.Module) -> Iterator[list[Tensor]]:
@@ -175,10 +154,3 @@ def _same_width(features: Tensor | None, width: int | None) -> int | None:
         f"{features.shape[1]}: its output for padded inputs is (N, T, D). Name a layer that "
         "returns (N, D), such as the pooled output."
     )
-
-
-def _look_like_probabilities(outputs: Tensor) -> bool:
-    outputs = outputs.float()
-    if outputs.shape[-1] < 2 or len(outputs) < 2 or (outputs < 0).any():
-        return False
-    return bool(((outputs.sum(-1) - 1).abs() < 1e-4).all())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -71,8 +72,8 @@ def select(
     elif probabilities is not None or embeddings is not None:
         raise ConfigurationError("give probabilities and embeddings, or a prediction, not both.")
     else:
-        outputs, features = prediction.outputs, prediction.features
-        prediction = Prediction(outputs, kind=prediction.kind, features=features)
+        outputs = prediction.outputs
+        prediction = replace(prediction, ids=torch.arange(len(prediction)))
     known, free = _split(annotated, len(prediction))
     check_query_size(n, len(prediction) - len(known))
     context = Context(round, seed)

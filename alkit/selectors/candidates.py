@@ -203,7 +203,7 @@ def _part(prediction: Prediction | None, needs: Set[str]) -> Prediction | None:
         return None
     if outputs is prediction.outputs and features is prediction.features:
         return prediction  # keeps the probabilities that it has computed
-    return Prediction(outputs, prediction.ids, prediction.kind, features)
+    return replace(prediction, outputs=outputs, features=features)
 
 
 def _check_labels(labels: Tensor, annotated: Prediction | None) -> None:

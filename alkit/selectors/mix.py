@@ -92,4 +92,4 @@ def _joined(first: Prediction, second: Prediction) -> Prediction:
         return None if ours is None or theirs is None else torch.cat([ours, theirs])
 
     ids = torch.cat([first.ids, second.ids.to(first.ids.device)])
-    return Prediction(both("outputs"), ids, first.kind, both("features"))
+    return replace(first, outputs=both("outputs"), ids=ids, features=both("features"))

@@ -17,10 +17,11 @@ from alkit.criteria import Criterion
 from alkit.pool import ActiveLearningDataset, Query
 from alkit.pool.annotations import Indices, check_query_size
 from alkit.pool.loaders import scoring_loader
-from alkit.prediction import OutputKind, Prediction
+from alkit.prediction import Prediction, Task
 from alkit.querying import Acquisition, Monitor, PoolContext
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
 from alkit.querying.checks import check_arguments, check_validation, checked_picks
+from alkit.querying.meaning import Outputs, check_assumed, meaning_of
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
 from alkit.querying.validation import validation_query
@@ -68,7 +69,11 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
             tuple, or a function of the batch, which may return a tuple or a dict of arguments.
             Default: a dict's keys are the arguments of ``forward``, and any other batch its input.
         outputs: kind of the model's outputs: ``"logits"``, ``"probabilities"``,
-            ``"log_probabilities"`` or ``"values"``. Default: that of its loss, else logits.
+            ``"log_probabilities"`` or ``"values"``; or a function from what the model returns to
+            ``(N, C)`` or a Prediction. Default: the kind of its loss, else logits, as long as the
+            labels are class numbers.
+        task: ``"multiclass"``, exclusive classes; ``"multilabel"``, independent labels; or
+            ``"regression"``. Default: that of the loss or of the kind.
         features: path of the layer whose output is the candidates' features, as in
             ``module.get_submodule``; only for criteria and selectors that use features. Default:
             the input of the last part of a Sequential or MultiLayerPerceptron.
@@ -99,7 +104,8 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         test_batch_size: int | None = None,
         steps_per_epoch: int | None = None,
         inputs: Inputs = None,
-        outputs: OutputKind | None = None,
+        outputs: Outputs = None,
+        task: Task | None = None,
         features: str | None = None,
         head: str | None = None,
         samples: int | None = None,
@@ -110,7 +116,7 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         super().__init__()
         check_hooks(self)
         self.seed = fresh_seed() if seed is None else seed
-        inner, self.posterior = declared(module, samples, members, self.seed)
+        inner, self.posterior = declared(module, samples, members, self.seed, outputs)
         check_arguments(inner, train_pool, val_pool, val_share)
         check_counts(
             batch_size=batch_size,
@@ -133,10 +139,9 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         self.test_batch_size = test_batch_size or batch_size
         self.steps_per_epoch = steps_per_epoch
         self.loader = dict(loader or {})
-        kind = outputs if outputs is not None else getattr(inner, "outputs", None)
         layer = features or getattr(inner, "features_layer", None)
         places = Places(inputs, train_pool.input_key, train_pool.label_key)
-        self.predictor = Predictor(places, kind, layer, head)
+        self.predictor = Predictor(places, meaning_of(inner, outputs, task), layer, head)
         self.build_if_ready_made()
 
     # --- querying -----------------------------------------------------------------------------
@@ -218,6 +223,9 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
 
         The model is in eval mode, without gradients, until the generator ends or is closed.
         """
+        if self.predictor.meaning.is_assumed:
+            for label in self.train_pool.labels_of(self.train_pool.annotated_indices[:1]):
+                check_assumed(label)
         view = pool.view(indices, labels=False, scoring=True)
         loader = scoring_loader(view, self.test_batch_size, **self.loader)
         device, sampled = self._fit_device or self.device, self.posterior.module(self)
@@ -227,11 +235,6 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         """Predict one sample, which sets the widths of lazy layers."""
         with closing(self.predictions(self.train_pool, [0])) as predictions:
             next(predictions)
-
-    @property
-    def places(self) -> Places:
-        """Declared places of input and label in a batch."""
-        return self.predictor.places
 
     @property
     def monitor(self) -> Monitor:

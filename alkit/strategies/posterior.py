@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import lightning as L
 from torch import nn
 
 from alkit.blocks import Ensemble, Layer, MCDropout
+from alkit.blocks.posterior import gives_samples
 from alkit.blocks.posterior.masks import dropouts, spreading
 from alkit.errors import ConfigurationError
-from alkit.pool.loaders import scoring_loader
+from alkit.querying.meaning import Outputs
 from alkit.selectors import BatchBALD
 from alkit.training.budget import check_counts
 from alkit.training.committee import Committee
@@ -29,8 +28,8 @@ class PosteriorSamples:
 
     Args:
         samples: declared number of posterior samples; None to draw 20 where the criterion or
-            selector measures their disagreement, and the module has dropout but returns one output
-            per sample.
+            selector measures their disagreement, and the module has dropout but does not declare
+            posterior samples of its own.
         seed: seed of the dropout masks.
     """
 
@@ -39,7 +38,6 @@ class PosteriorSamples:
         self.samples = samples
         self.seed = seed
         self._sampled: MCDropout | None = None
-        self._one_output: bool | None = None  # whether the module returns (N, C); asked once
 
     def module(self, learner: ActiveLearner) -> nn.Module:
         """The module to predict with: that of the learner, or MC dropout around it."""
@@ -52,14 +50,10 @@ class PosteriorSamples:
 
     def by_default(self, learner: ActiveLearner) -> bool:
         """True if nothing is declared, the query needs several samples, and dropout gives them."""
-        if self.samples is not None or not _needed(learner):
+        if self.samples is not None or learner.predictor.meaning.read or not _needed(learner):
             return False
-        parts, layers = learner.module.modules(), dropouts(learner.module)
-        if any(isinstance(part, MCDropout) for part in parts) or not spreading([*layers.values()]):
-            return False
-        if self._one_output is None:
-            self._one_output = _returns_one(learner)
-        return self._one_output
+        layers = dropouts(learner.module)
+        return spreading([*layers.values()]) and not gives_samples(learner.module)
 
     def why(self, learner: ActiveLearner) -> str:
         """Remark for ``query.why`` about samples that were not declared, if there are any."""
@@ -101,12 +95,13 @@ def unwrapped(module: object) -> Unwrapped:
 
 
 def declared(
-    module: object, samples: int | None, members: int | None, seed: int
+    module: object, samples: int | None, members: int | None, seed: int, outputs: Outputs
 ) -> tuple[Any, PosteriorSamples]:
     """The module of a learner, a Committee if it has ``members``, and its posterior samples.
 
     Raises:
-        ConfigurationError: the samples or members are declared twice, or are not valid numbers.
+        ConfigurationError: the samples or members are declared twice, are not valid numbers, or
+            come with a function that reads the outputs.
     """
     found = unwrapped(module)
     for name, given, block in (
@@ -118,9 +113,18 @@ def declared(
     inner, seed_of_masks = found.module, found.seed
     samples = found.samples if samples is None else samples
     members = found.members if members is None else members
-    if members is not None and isinstance(inner, L.LightningModule):
+    if not isinstance(inner, L.LightningModule):
+        return inner, PosteriorSamples()
+    if members is not None:
         inner = Committee.of(inner, members, seed)
-    if samples is not None and isinstance(inner, L.LightningModule):
+    several = samples is not None or isinstance(inner, Committee)
+    if several and callable(outputs):
+        raise ConfigurationError(
+            "outputs= is a function of what one call of the module returns, and posterior samples "
+            "or members are several calls: let the module return its outputs, and declare their "
+            'kind, outputs="logits".'
+        )
+    if samples is not None:
         MCDropout(inner, samples, seed_of_masks)  # raises if there is no dropout to sample
     return inner, PosteriorSamples(samples, seed_of_masks)
 
@@ -128,13 +132,3 @@ def declared(
 def _needed(learner: ActiveLearner) -> bool:
     terms = learner.criterion.terms
     return isinstance(learner.selector, BatchBALD) or any(term.disagreement for term in terms)
-
-
-def _returns_one(learner: ActiveLearner) -> bool:
-    """Return whether the module itself returns one output per sample, from a look at one."""
-    view = learner.train_pool.view([0], labels=False, scoring=True)
-    options: Mapping[str, Any] = learner.loader
-    loader = scoring_loader(view, 1, collate_fn=options.get("collate_fn"))
-    with closing(learner.predictor.predictions(learner.module, loader, learner.device)) as found:
-        outputs = next(found).outputs
-    return outputs is None or outputs.shape[1] == 1

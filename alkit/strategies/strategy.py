@@ -14,9 +14,10 @@ from typing_extensions import Unpack
 from alkit.criteria import Constant, Criterion
 from alkit.errors import ConfigurationError
 from alkit.pool import ActiveLearningDataset
-from alkit.prediction import OutputKind
+from alkit.prediction import Task
 from alkit.querying import Acquisition
 from alkit.querying.acquisition import ScoreFunction
+from alkit.querying.meaning import Outputs
 from alkit.selectors import Random, Selector
 from alkit.strategies.learner import ActiveLearner
 from alkit.strategies.posterior import unwrapped
@@ -37,7 +38,8 @@ class LearnerOptions(TypedDict, total=False):
     test_batch_size: int | None
     steps_per_epoch: int | None
     inputs: Inputs
-    outputs: OutputKind | None
+    outputs: Outputs
+    task: Task | None
     features: str | None
     head: str | None
     loader: Mapping[str, Any] | None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from alkit.criteria import Context, Criterion, as_criterion, check_scores
+from alkit.criteria import Context, Criterion, as_criterion, check_scores, scores_of
 from alkit.prediction import OutputKind, Prediction
 from alkit.testing.laws import broken, check_unchanged, contents, global_random_state_kept, run
 
@@ -25,8 +26,8 @@ def check_criterion(
     and underflowing predictions, a single candidate, a single column and several posterior samples.
     It is repeatable, changes neither its input nor global random state, and does not depend on the
     order of the candidates. It scores row by row, or declares that it depends on other rows; then
-    its terms, computed in chunks, must give the same scores. All predictions have features
-    ``(N, 2)``.
+    its terms, computed in chunks, must give the same scores. One that measures disagreement gets
+    at least two posterior samples. All predictions have features ``(N, 2)``.
 
     Args:
         criterion: instance, or plain function of a prediction; checked as it is in round 0.
@@ -44,6 +45,7 @@ def check_criterion(
     for on, prediction in _predictions():
         if prediction.kind != kind and (kind is not None or prediction.kind == "values"):
             continue
+        prediction = _enough_samples(criterion, prediction)
         scores = _check_call(criterion, on, prediction)
         _check_order(criterion, on, prediction, scores)
         _check_chunks(criterion, on, prediction, scores)
@@ -96,6 +98,14 @@ def _predictions() -> Iterator[tuple[str, Prediction]]:
     yield "values with gaps in memory", with_features(spaced, "values")
 
 
+def _enough_samples(criterion: Criterion, prediction: Prediction) -> Prediction:
+    """The prediction, with its one sample twice if the criterion measures disagreement."""
+    outputs = prediction.outputs
+    if outputs is None or outputs.shape[1] > 1 or not any(t.disagreement for t in criterion.terms):
+        return prediction
+    return replace(prediction, outputs=outputs.repeat(1, 2, 1))
+
+
 def _check_call(criterion: Criterion, on: str, prediction: Prediction) -> Tensor:
     before = contents(prediction)
     with global_random_state_kept(criterion, on):
@@ -143,10 +153,7 @@ def _by_rows(criterion: Criterion, chunks: list[Prediction]) -> Tensor:
 
 
 def _by_terms(criterion: Criterion, chunks: list[Prediction]) -> Tensor:
-    terms = (
-        torch.cat([check_scores(term, term.score(chunk), chunk) for chunk in chunks])
-        for term in criterion.terms
-    )
+    terms = (torch.cat([scores_of(term, chunk) for chunk in chunks]) for term in criterion.terms)
     return criterion.combine(*terms)
 
 
@@ -154,6 +161,7 @@ def _check_direction(criterion: Criterion, classes: int, kind: OutputKind) -> No
     p = torch.cat([torch.eye(classes), torch.full((1, classes), 1 / classes)])
     outputs = {"logits": 30 * p, "log_probabilities": p.log()}.get(kind, p)
     prediction = Prediction(outputs, kind=kind, features=torch.ones(len(p), 2))
+    prediction = _enough_samples(criterion, prediction)
     on = f"the {classes} one-hot predictions and a uniform one"
     scores = run(criterion, on, lambda: criterion(prediction))
     if not scores[-1] > scores[:-1].max():
@@ -166,8 +174,8 @@ def _check_class_order(criterion: Criterion, classes: int) -> None:
     features = torch.linspace(-1, 1, 14).view(7, 2)
     on = f"logits (7, {classes}), and the same with the classes in another order"
     scores, turned = (
-        run(criterion, on, lambda z=z: criterion(Prediction(z, features=features)))
-        for z in (outputs, outputs.roll(1, dims=-1))
+        run(criterion, on, lambda p=p: criterion(_enough_samples(criterion, p)))
+        for p in (Prediction(z, features=features) for z in (outputs, outputs.roll(1, dims=-1)))
     )
     if not _same(scores, turned):
         law = "uncertainty does not depend on the order of the classes"

@@ -14,7 +14,7 @@ from torchmetrics import Metric
 from alkit.blocks import Block
 from alkit.errors import ConfigurationError, LabelError, ModelOutputError, UnbuiltError
 from alkit.model_outputs import logits_of
-from alkit.prediction import OutputKind
+from alkit.prediction import OutputKind, Task
 from alkit.training.batches import UNDECLARED, Places, as_classes, as_values
 from alkit.training.calls import output_for
 from alkit.training.metrics import Metrics, named_metrics
@@ -25,6 +25,7 @@ _CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss)
 _KINDS: tuple[tuple[type[nn.Module], OutputKind], ...] = (
     (nn.CrossEntropyLoss, "logits"),
     (nn.BCEWithLogitsLoss, "logits"),
+    (nn.MultiLabelSoftMarginLoss, "logits"),
     (nn.BCELoss, "probabilities"),
     (nn.NLLLoss, "log_probabilities"),
     (nn.MSELoss, "values"),
@@ -37,6 +38,13 @@ _KINDS: tuple[tuple[type[nn.Module], OutputKind], ...] = (
 def output_kind(loss: object) -> OutputKind | None:
     """Kind of output of a model trained with `loss`; None if the loss does not determine it."""
     return next((kind for cls, kind in _KINDS if isinstance(loss, cls)), None)
+
+
+def task_of(loss: object) -> Task | None:
+    """Task of a model trained with `loss`, if it has several outputs; None if it is not known."""
+    if isinstance(loss, nn.BCEWithLogitsLoss | nn.BCELoss | nn.MultiLabelSoftMarginLoss):
+        return "multilabel"
+    return None
 
 
 class Application(Block, lightning.LightningModule):
@@ -55,8 +63,8 @@ class Application(Block, lightning.LightningModule):
     validation and test use the mean of their probabilities, or of their values.
 
     A batch is `(x, y)` or a dict, which the model gets by the names of the parameters of its
-    `forward`, or under the keys that the pool declares. A loss of `torch.nn` gets the `logits` of
-    what a model of another library returns (`alkit.model_outputs`); any other loss gets it as is.
+    `forward`, or under the keys that the pool declares. If the model does not return a tensor, a
+    loss of `torch.nn` gets what `outputs=` of the strategy reads in it, else its `logits`.
 
     Args:
         loss: function of the model's output and the targets that returns a scalar.
@@ -96,6 +104,16 @@ class Application(Block, lightning.LightningModule):
     def outputs(self) -> OutputKind | None:
         """Kind of output of the model, given its loss; None if the loss does not determine it."""
         return output_kind(self.loss)
+
+    @property
+    def task(self) -> Task | None:
+        """Task of the model, given its loss: independent labels for `BCEWithLogitsLoss`."""
+        return task_of(self.loss)
+
+    @property
+    def declared_by(self) -> str:
+        """Name of the loss, which declares the kind of output."""
+        return type(self.loss).__name__
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """Return the output of the model for a batch of inputs."""
@@ -162,10 +180,7 @@ class Application(Block, lightning.LightningModule):
         x, y = self._places.split(batch, self)
         if y is None:
             raise LabelError(f"The {kind} batch has no targets: pass batches (x, y), or a dict.")
-        y_hat = output_for(self, x)
-        if isinstance(self.loss, _Loss):
-            y_hat = logits_of(y_hat)
-        return self.step_loss(kind, y_hat, y)
+        return self.step_loss(kind, self._read(output_for(self, x)), y)
 
     def step_loss(self, kind: str, y_hat: Any, y: Any) -> Tensor:
         """Return the loss of a batch of `kind` ("train", "val" or "test"); log it with metrics."""
@@ -196,10 +211,23 @@ class Application(Block, lightning.LightningModule):
         return self.model
 
     @property
+    def _predictor(self) -> Any:
+        """Predictor of the strategy that trains this; None without a strategy."""
+        strategy = None if self._trainer is None else self._trainer.lightning_module
+        return getattr(strategy, "predictor", None)
+
+    @property
     def _places(self) -> Places:
-        """Places of input and label in a batch, as declared by the strategy that trains this."""
-        trained = None if self._trainer is None else self._trainer.lightning_module
-        return getattr(trained, "places", UNDECLARED)
+        """Places of input and label in a batch, as the strategy declares them."""
+        return getattr(self._predictor, "places", UNDECLARED)
+
+    def _read(self, returned: Any) -> Any:
+        """Argument of the loss in what the model returned, as the predictions read it."""
+        if isinstance(returned, Tensor) or not isinstance(self.loss, _Loss):
+            return returned
+        read = getattr(getattr(self._predictor, "meaning", None), "read", None)
+        value = None if read is None else read(returned)
+        return value if isinstance(value, Tensor) else logits_of(returned)
 
     def _averaged(self, kind: str, y_hat: object, y: object) -> object:
         """Average K posterior samples (N, K, C) to (N, C); return anything else unchanged."""

@@ -32,6 +32,8 @@ class Committee(L.LightningModule):
         members: the modules, with different weights.
     """
 
+    posterior_samples = True  # outputs (N, K, C) in eval mode
+
     def __init__(self, members: Sequence[L.LightningModule]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
@@ -65,6 +67,16 @@ class Committee(L.LightningModule):
         return getattr(self.members[0], "outputs", None)
 
     @property
+    def task(self) -> Any:
+        """Task of the outputs, as the members declare it."""
+        return getattr(self.members[0], "task", None)
+
+    @property
+    def declared_by(self) -> str:
+        """Name of what declares them."""
+        return getattr(self.members[0], "declared_by", type(self.members[0]).__name__)
+
+    @property
     def validation_step(self) -> Callable[..., Any]:
         """The step of the first member, for Lightning's check that there is one."""
         return self.members[0].validation_step  # type: ignore[return-value]
@@ -74,7 +86,8 @@ class Committee(L.LightningModule):
         if not self._checked:
             check_weights([*self.members])
             self._checked = True
-        return stacked([member(*inputs, **named) for member in self.members], "Committee")
+        outputs = [member(*inputs, **named) for member in self.members]
+        return stacked(outputs, self.members[0], "Committee")
 
     def configure_callbacks(self) -> list[L.Callback]:
         """Raise: this has no steps, and a plain Trainer calls this hook first."""

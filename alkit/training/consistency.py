@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from alkit.errors import ConfigurationError, ModelOutputError
-from alkit.model_outputs import logits_of
 from alkit.training.augmentation import STRONG, WEAK, Augmentation, Augmenter
 from alkit.training.batches import INPUTS
 from alkit.training.budget import check_counts
@@ -101,10 +100,10 @@ class FixMatchClassifier(Classifier):
         x, y = self._places.split(batch["annotated"], self)
         x = self.weak(_tensor(x), self.rng)
         if "unannotated" not in batch:
-            return self.step_loss("train", logits_of(self(x)), y)
+            return self.step_loss("train", self._read(self(x)), y)
         u = _tensor(self._places.input_of(batch["unannotated"], self, INPUTS))
         guesses, kept = self.pseudo_labels(self.weak(u, self.rng))
-        outputs = logits_of(self(torch.cat([x, self.strong(u, self.rng)])))
+        outputs = self._read(self(torch.cat([x, self.strong(u, self.rng)])))
         y_hat, u_hat = outputs.tensor_split([len(x)])
         loss = self.step_loss("train", y_hat, y)
         share = kept.float().mean()
@@ -120,7 +119,7 @@ class FixMatchClassifier(Classifier):
     def pseudo_labels(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Most probable class of each sample ``(B,)``, and a mask of the confident ones."""
         with torch.no_grad():
-            outputs = logits_of(self(u))
+            outputs = self._read(self(u))
         if outputs.ndim != 2 or outputs.shape[1] < 2:
             raise ModelOutputError(
                 f"pseudo-labels need one column per class, (B, C), got {tuple(outputs.shape)}."

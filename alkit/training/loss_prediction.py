@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn.modules import activation
 
 from alkit.errors import ConfigurationError, LabelError, ModelOutputError
-from alkit.model_outputs import logits_of
 from alkit.training.calls import output_for
 from alkit.training.classifiers import Classifier
 
@@ -129,7 +128,7 @@ class LossPredictionClassifier(Classifier):
                 f"layer {missing[0]!r} did not return a tensor in the forward pass: choose other "
                 "layers, layers=[...]."
             )
-        return logits_of(outputs), self.pooled(list(taken.values()))
+        return self._read(outputs), self.pooled(list(taken.values()))
 
     @contextmanager
     def _taps(self) -> Iterator[dict[str, Any]]:

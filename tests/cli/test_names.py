@@ -67,7 +67,7 @@ def test_a_name_with_arguments_asks_as_its_python_does(text, why):
     pool = al.ActiveLearningDataset(TRAIN)
     pool.annotate(range(20))
     strategy = Arm(text, "ratio", 5, TEST)(pool, 0)
-    assert strategy.build().query(3).why == why
+    assert strategy.build().query(3).why.startswith(why)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import alkit as al
 from alkit import criteria
-from alkit import prediction as module
 from alkit.errors import AlkitError, ConfigurationError, NonFiniteError
+from alkit.prediction import chunks as module
 
 NAMES = vars(al.criteria)
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv]
@@ -210,7 +210,7 @@ ROW_BY_ROW = [
 ]
 
 
-@pytest.mark.parametrize("outputs", [(101, 3, 10), (101, 2, 2), (101, 1, 50)])
+@pytest.mark.parametrize("outputs", [(101, 3, 10), (101, 2, 2), (101, 2, 50)])
 @pytest.mark.parametrize("criterion", ROW_BY_ROW, ids=repr)
 def test_scores_are_the_same_to_the_bit_whatever_the_size_of_a_chunk(
     criterion, outputs, monkeypatch

@@ -35,7 +35,7 @@ def definition(p, targets):
     return scores
 
 
-@given(st.integers(1, 6), st.integers(1, 5), st.integers(2, 4), st.integers(0, 10**6))
+@given(st.integers(1, 6), st.integers(2, 5), st.integers(2, 4), st.integers(0, 10**6))
 def test_it_is_the_mean_mutual_information_with_the_targets(M, K, C, seed):
     p, targets = rows(5, K, C, seed), rows(M, K, C, seed + 1)
     scores = EPIG(prediction(targets))(prediction(p))
@@ -73,13 +73,26 @@ def test_it_is_never_above_bald_and_equals_it_where_the_target_is_the_sample_its
     assert (others <= math.log(4)).all()
 
 
-def test_one_sample_tells_nothing():
-    assert EPIG(prediction(rows(3, 1, 4)))(prediction(rows(9, 1, 4, 1))).max() < 1e-12
+def test_one_sample_is_an_error():
+    with pytest.raises(PredictionError, match=r"\(K = 1\)"):
+        EPIG(prediction(rows(3, 1, 4)))(prediction(rows(9, 1, 4, 1)))
+
+
+def test_a_small_gain_is_exact_in_float32():
+    p = (rows(60, 5, 3) + 200).float()
+    p, targets = p / p.sum(-1, keepdim=True), rows(8, 5, 3, seed=1).float()
+    scores = EPIG(prediction(targets))(prediction(p))
+    assert scores.max() < 1e-4
+    p, targets = (part.double() / part.double().sum(-1, keepdim=True) for part in (p, targets))
+    exact = definition(p, targets)
+    np.testing.assert_allclose(scores.numpy(), exact, rtol=1e-3)
 
 
 def test_it_keeps_the_laws_with_targets_of_the_shape_of_its_candidates():
     def epig(candidates):
         _, K, C = candidates.probabilities.shape
+        if K == 1:
+            return candidates.probabilities.amax((1, 2))
         return EPIG(prediction(rows(6, K, C)))(candidates)
 
     check_criterion(epig, uncertainty=False)

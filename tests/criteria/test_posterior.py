@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 import torch
 from hypothesis import given
@@ -14,7 +15,7 @@ from alkit.errors import PredictionError
 
 logits = hnp.arrays(
     np.float64,
-    st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(2, 5)),
+    st.tuples(st.integers(1, 5), st.integers(2, 5), st.integers(2, 5)),
     elements=st.floats(-200, 200),
 )
 ONE_HOT = torch.eye(2)
@@ -101,10 +102,24 @@ def test_bald_of_samples_that_agree_is_never_below_zero():
     assert scores.max() < 1e-5
 
 
-@pytest.mark.parametrize("criterion", [BALD(), VoteEntropy(), MeanStd()])
-def test_one_sample_has_no_disagreement(criterion):
+@pytest.mark.parametrize("criterion", [BALD(), VoteEntropy(), MeanStd(), 2 * BALD() + Entropy()])
+def test_the_disagreement_of_one_sample_is_an_error(criterion):
     prediction = al.Prediction(torch.randn(500, 1, 10, generator=torch.Generator().manual_seed(1)))
-    assert not criterion(prediction).any()
+    with pytest.raises(PredictionError, match=r"\(K = 1\).* MCDropout"):
+        criterion(prediction)
+
+
+@pytest.mark.parametrize("noise", [1e-1, 1e-2, 1e-3])
+@pytest.mark.parametrize("sharp", [0.5, 3, 10])
+def test_a_small_bald_is_exact_in_float32(noise, sharp):
+    generator = torch.Generator().manual_seed(0)
+    z = sharp * torch.randn(300, 1, 10, generator=generator, dtype=torch.float64)
+    p = (z + noise * torch.randn(300, 20, 10, generator=generator)).softmax(-1).float()
+    scores = BALD()(al.Prediction(p, kind="probabilities"))
+    p = p.double().numpy()
+    mean = np.broadcast_to(p.mean(1, keepdims=True), p.shape)
+    exact = scipy.special.rel_entr(p, mean).sum(-1).mean(1)
+    np.testing.assert_allclose(scores.numpy(), exact, rtol=2e-3, atol=1e-14)
 
 
 @pytest.mark.parametrize("criterion", [BALD(), VoteEntropy(), VariationRatio(), MeanStd()])

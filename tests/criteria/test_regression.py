@@ -1,5 +1,6 @@
 import math
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.integrate
@@ -148,3 +149,26 @@ def test_they_print_as_they_are_written():
     assert repr(ExpectedImprovement(2, False)) == "ExpectedImprovement(2, maximize=False)"
     assert repr(UpperConfidenceBound(2) + Thompson()) == "UpperConfidenceBound(2) + Thompson()"
     assert repr(Thompson().at(Context(3))) == "Thompson(3)"
+
+
+def exact_improvement(mean, deviation):
+    """E max(y, 0) for normal y, in 60 digits."""
+    mpmath.mp.dps = 60
+    m, s = mpmath.mpf(mean), mpmath.mpf(deviation)
+    return float(m * mpmath.ncdf(m / s) + s * mpmath.npdf(m / s))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_expected_improvement_is_exact_far_below_the_best(dtype):
+    m = torch.cat([torch.arange(-30.0, 5, 0.37), torch.tensor([-1.0, 0.0])]).to(dtype)
+    y = torch.stack([m - 1, m + 1], 1)[..., None]
+    scores = al.ExpectedImprovement(0.0)(al.Prediction(y, kind="values"))
+    expected = [exact_improvement(value, 1) for value in m.tolist()]
+    assert scores.tolist() == pytest.approx(expected, rel=1e-5 if dtype == torch.float32 else 1e-9)
+    assert torch.equal(scores.argsort(), m.argsort())
+
+
+def test_expected_improvement_of_a_tiny_deviation_is_the_gain():
+    y = torch.tensor([[3.0, 3.0], [3.0, 3.0 + 1e-15], [-2.0, -2.0]], dtype=torch.float64)
+    scores = al.ExpectedImprovement(1.0)(al.Prediction(y[..., None], kind="values"))
+    assert scores.tolist() == pytest.approx([2, 2, 0])

@@ -15,6 +15,7 @@ from alkit.errors import ConfigurationError
 from alkit.seeds import generator
 
 NAMES = [
+    "meaning of outputs",
     "near-duplicates",
     "outliers",
     "tied scores",

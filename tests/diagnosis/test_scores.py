@@ -6,6 +6,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 import alkit as al
+from alkit.errors import PredictionError, SelectionWarning
 
 
 def data(n=90):
@@ -23,6 +24,8 @@ def pool_of(transform=None, scoring_transform=None):
 
 class Net(nn.Module):
     """A small network, whose parts may be active while they should not."""
+
+    posterior_samples = True  # where it makes several passes
 
     def __init__(self, *, batchnorm=False, dropout=0.0, passes=0):
         super().__init__()
@@ -85,9 +88,9 @@ def test_ties_that_decide_nothing_are_none():
 
 def test_a_term_that_is_the_same_for_all_is_a_note():
     p = torch.rand(60, 3, generator=torch.Generator().manual_seed(0)).softmax(1)
-    query = al.select(9, probabilities=p, criterion=al.Margin() + al.criteria.BALD(), seed=0)
+    query = al.select(9, probabilities=p, criterion=al.Margin() + al.Constant(2), seed=0)
     found = al.doctor(query)["tied scores"]
-    assert (found.verdict, found.says) == ("note", "the same for every candidate: BALD()")
+    assert (found.verdict, found.says) == ("note", "the same for every candidate: Constant(2)")
     margin = al.select(9, probabilities=p, seed=0)
     assert al.doctor(margin)["tied scores"].verdict == "ok"
 
@@ -120,19 +123,53 @@ def test_dropout_that_is_on_gives_samples_that_differ():
 
 
 @pytest.mark.parametrize("criterion", [al.criteria.BALD(), al.Margin() - al.criteria.MeanStd()])
-def test_one_sample_is_too_few_for_their_disagreement(criterion):
-    found = diagnosis(Net(), criterion)["posterior samples"]
-    assert found.verdict == "warning"
-    assert "(K = 1) for" in found.says
+def test_one_sample_has_no_disagreement_to_ask_for(criterion):
+    with pytest.raises(PredictionError, match=r"disagreement .*\(K = 1\).* MCDropout"):
+        diagnosis(Net(), criterion)
     assert diagnosis(Net(), al.Entropy())["posterior samples"].verdict == "not seen"
 
 
-def test_the_variance_of_one_value_is_nothing_and_that_of_a_committee_is_something():
+def test_the_variance_of_a_committee_is_something():
     y = torch.rand(50, 5, 1, generator=torch.Generator().manual_seed(0))
-    for k, verdict in ((1, "warning"), (5, "ok")):
-        prediction = al.Prediction(y[:, :k], kind="values")
-        query = al.select(5, prediction=prediction, criterion=al.criteria.Variance(), seed=0)
-        assert al.doctor(query)["posterior samples"].verdict == verdict
+    prediction = al.Prediction(y, kind="values")
+    query = al.select(5, prediction=prediction, criterion=al.criteria.Variance(), seed=0)
+    assert al.doctor(query)["posterior samples"].verdict == "ok"
+
+
+# --- what the outputs mean ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("loss", "verdict", "says"),
+    [
+        (None, "ok", "logits of 3 exclusive classes, declared by CrossEntropyLoss"),
+        (nn.NLLLoss(), "ok", "log-probabilities of 3 exclusive classes, declared by NLLLoss"),
+        (nn.MSELoss(), "ok", "values of 3 targets, declared by MSELoss"),
+        (nn.BCEWithLogitsLoss(), "ok", "logits of 3 independent labels, declared by BCEWith"),
+        (lambda z, y: z.sum(), "note", "logits of 3 exclusive classes, assumed"),
+    ],
+)
+def test_the_doctor_reports_what_the_outputs_mean_and_who_said_so(loss, verdict, says):
+    class Soft(Net):
+        def forward(self, x):
+            return super().forward(x).log_softmax(1)
+
+    criterion = al.criteria.Constant() if isinstance(loss, nn.MSELoss) else al.Margin()
+    net = Soft() if isinstance(loss, nn.NLLLoss) else Net()
+    found = diagnosis(net, criterion, loss=loss)["meaning of outputs"]
+    assert found.verdict == verdict
+    assert found.says.startswith(says)
+
+
+def test_a_softmax_before_a_loss_of_logits_is_found():
+    class Soft(Net):
+        def forward(self, x):
+            return super().forward(x).softmax(1)
+
+    with pytest.warns(SelectionWarning, match="as if the model ended in a softmax"):
+        found = diagnosis(Soft())
+    assert found["meaning of outputs"].verdict == "warning"
+    assert "ended in a softmax" in found.query.why
 
 
 # --- the same scores again ----------------------------------------------------------------------

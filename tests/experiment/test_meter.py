@@ -11,6 +11,7 @@ from torch.utils.data import TensorDataset
 import alkit as al
 from alkit.experiment.meter import Meter, peak_memory_mb, samples_in
 from alkit.experiment.trial import Plan, Trial, randomness
+from alkit.querying.meaning import Meaning
 from alkit.seeds import derive
 
 
@@ -176,4 +177,4 @@ def test_the_memory_is_that_of_the_process():
     import psutil
 
     assert peak_memory_mb() >= 0.95 * psutil.Process().memory_info().rss / 1e6
-    assert Meter(None).kind == "logits"
+    assert Meter(Meaning()).kind == "logits"

@@ -12,6 +12,7 @@ from alkit.experiment.meter import Meter
 from alkit.experiment.rows import classes_of, row
 from alkit.loop import RoundRecord
 from alkit.pool.query import Query
+from alkit.querying.meaning import Meaning
 
 
 def pool_of(labels):
@@ -22,7 +23,7 @@ def pool_of(labels):
 
 
 def meter(kind="logits", tested=None, right=None):
-    made = Meter(kind)
+    made = Meter(Meaning(kind))
     made.tested, made.right = tested or {}, right or {}
     return made
 

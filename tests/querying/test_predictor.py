@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import alkit as al
 from alkit.errors import ConfigurationError, ModelOutputError, NonFiniteError, PredictionError
 from alkit.eval_mode import evaluating
+from alkit.querying.meaning import Meaning
 from alkit.querying.predictor import Predictor
 
 CPU = torch.device("cpu")
@@ -16,7 +17,7 @@ TWOS = torch.full((2, 3), 2.0)
 
 
 def read(module, batches, inputs=None, outputs="logits", features=None):
-    return list(Predictor(inputs, outputs, features).predictions(module, batches, CPU))
+    return list(Predictor(inputs, Meaning(outputs), features).predictions(module, batches, CPU))
 
 
 def batches(x, size=4):
@@ -40,6 +41,8 @@ def test_one_number_a_sample_is_one_column_and_k_samples_are_kept():
     assert single.outputs.shape == (5, 1, 1)
 
     class Members(nn.Module):
+        posterior_samples = True
+
         def forward(self, x):
             return torch.stack([x, 2 * x], 1)
 
@@ -89,7 +92,7 @@ class Returns(nn.Module):
 @pytest.mark.parametrize(
     ("value", "error", "message"),
     [
-        ((torch.ones(2, 3),), ModelOutputError, "one tensor .* got tuple"),
+        ((3, torch.ones(2, 3)), ModelOutputError, "tensor.* got tuple of int"),
         (np.ones((2, 3)), ModelOutputError, "got ndarray"),
         (torch.ones(1, 3), ModelOutputError, r"one row of outputs per sample, 2, got .*\(1, 3\)"),
         (torch.ones(2, 3, 4, 5), PredictionError, r"\(N, K, C\)"),
@@ -145,7 +148,7 @@ class Net(nn.Module):
     ],
 )
 def test_by_default_the_features_are_what_goes_into_the_last_part_with_weights(model, features):
-    module, x, reader = Net(model), torch.randn(4, 3), Predictor(None, "logits", None)
+    module, x, reader = Net(model), torch.randn(4, 3), Predictor(None, Meaning("logits"), None)
     assert reader.features_of(module) == features
     (prediction,) = reader.predictions(module, batches(x), CPU)
     if features is None:
@@ -159,7 +162,7 @@ def test_by_default_the_features_are_what_goes_into_the_last_part_with_weights(m
 
 def test_the_head_is_in_eval_mode_for_the_call_alone_and_can_be_differentiated():
     model = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.Dropout(), nn.Linear(4, 2)))
-    head = Predictor(None, "logits", None).head_of(Net(model))
+    head = Predictor(None, Meaning("logits"), None).head_of(Net(model))
     z = torch.randn(5, 4, requires_grad=True)
     assert head(z).equal(head(z))
     assert model[1][0].training
@@ -167,7 +170,7 @@ def test_the_head_is_in_eval_mode_for_the_call_alone_and_can_be_differentiated()
 
 
 def test_a_head_that_is_not_there_is_named():
-    reader = Predictor(None, "logits", None, head="model.9")
+    reader = Predictor(None, Meaning("logits"), None, head="model.9")
     with pytest.raises(ConfigurationError, match=r"head='model.9' is not a layer of the model"):
         reader.head_of(Net(nn.Linear(3, 2)))
 
@@ -176,7 +179,7 @@ def test_modes_and_gradients_are_restored_after_an_end_a_close_and_an_error():
     module = nn.Sequential(nn.Linear(3, 2), nn.Dropout(), nn.BatchNorm1d(2))
     module[2].eval()
     modes = [part.training for part in module.modules()]
-    reader = Predictor(None, "logits", "0")
+    reader = Predictor(None, Meaning("logits"), "0")
 
     def check():
         assert [part.training for part in module.modules()] == modes

@@ -11,6 +11,7 @@ from torchmetrics import Accuracy
 import alkit as al
 from alkit.errors import ConfigurationError, NotEnoughMemoryError
 from alkit.querying.gathered import gather
+from alkit.querying.meaning import Meaning
 from alkit.querying.predictor import Predictor
 from alkit.testing import check_strategy
 
@@ -73,7 +74,7 @@ def test_the_loop_of_the_textbook_runs(make, pool, blobs, quiet):
         assert results["test_loss_epoch"] == pytest.approx(loss, rel=1e-4)
         query = strategy.query_and_update(5)
         assert query.round == round
-        assert query.why == "TopK() of BALD()"
+        assert query.why.startswith("TopK() of BALD()")
         assert (query.scores > 0).all()
         strategy.reset_model()
 
@@ -130,7 +131,9 @@ def test_features_within_mcdropout_are_the_mean_over_its_samples(pool, monkeypat
     batches = [(torch.arange(n, n + 20), x[n : n + 20]) for n in range(0, 60, 20)]
 
     def read():
-        found = Predictor(None, "logits", None).predictions(strategy.module, batches, x.device)
+        found = Predictor(None, Meaning("logits"), None).predictions(
+            strategy.module, batches, x.device
+        )
         return torch.cat([prediction.features for prediction in found])
 
     torch.testing.assert_close(read(), expected)
@@ -182,7 +185,7 @@ class Free:
 
 def test_papers_put_the_dropout_around_the_network(pool):
     query = al.bald(dropout_net(), pool, samples=4, seed=0).build().query(3)
-    assert query.why == "TopK() of BALD()"
+    assert query.why.startswith("TopK() of BALD()")
     strategy = al.papers.power_bald(dropout_net(), pool, samples=4, beta=2, seed=0).build()
     assert strategy.module.model.samples == 4
     assert strategy.query(3).probabilities.shape == (3,)

@@ -244,13 +244,15 @@ assert count(pick(theirs, al.BALD()))[0] <= 1
 # whichever method they come from. Other criteria that measure disagreement are `al.VoteEntropy()`
 # (each opinion has one vote) and `al.criteria.MeanStd()` (the spread of the probabilities).
 #
-# With a single opinion, K = 1, BALD is 0 for every candidate, because nothing can disagree.
+# With a single opinion, K = 1, nothing can disagree. alkit then raises an error, since a score of 0
+# for every candidate would leave the choice to chance.
 
 # %%
-print(al.BALD()(al.Prediction(opinions.probabilities[:, :1], kind="probabilities")))
-
-# %% tags=["hidden"]
-assert not al.BALD()(al.Prediction(opinions.probabilities[:, :1], kind="probabilities")).any()
+single = al.Prediction(opinions.probabilities[:, :1], kind="probabilities")
+try:
+    al.BALD()(single)
+except al.errors.PredictionError as error:
+    print(error)
 
 # %% [markdown]
 # ## Ten labels later

@@ -50,6 +50,8 @@ class Ensemble(Block):
             redrawn, or members share weights.
     """
 
+    posterior_samples = True  # outputs (N, K, C) in eval mode
+
     def __init__(self, model: nn.Module | Sequence[nn.Module], members: int | None = None) -> None:
         super().__init__()
         count = members
@@ -89,7 +91,8 @@ class Ensemble(Block):
             member = self.members[int(self.turn) % len(self.members)]
             self.turn += 1
             return member(*inputs, **named)
-        return stacked([member(*inputs, **named) for member in self.members], "Ensemble")
+        outputs = [member(*inputs, **named) for member in self.members]
+        return stacked(outputs, self.members[0], "Ensemble")
 
 
 def check_weights(members: Sequence[nn.Module]) -> None:

@@ -75,6 +75,8 @@ class MCDropout(Block):
             samples agree on every row although the rows differ.
     """
 
+    posterior_samples = True  # outputs (N, K, C) in eval mode
+
     def __init__(self, model: nn.Module, samples: int = 20, seed: int = 0) -> None:
         super().__init__()
         if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
@@ -153,14 +155,16 @@ class MCDropout(Block):
         with _dropping(layers, self._masks, inputs, _all_samples):
             output = logits_of(self.model(*inputs[0], **inputs[1]))
         several = isinstance(output, Sampled)
-        return stacked(output.held.values() if several else [output] * self.samples, "MCDropout")
+        return stacked(
+            output.held.values() if several else [output] * self.samples, self.model, "MCDropout"
+        )
 
     def _pass_by_pass(self, layers: dict[str, _DropoutNd], inputs: Inputs) -> Tensor:
         outputs = []
         for k in range(self.samples):
             with _dropping(layers, self._masks, inputs, partial(_one_sample, k)):
                 outputs.append(self.model(*inputs[0], **inputs[1]))
-        return stacked(outputs, "MCDropout")
+        return stacked(outputs, self.model, "MCDropout")
 
     def extra_repr(self) -> str:
         return f"samples={self.samples}, seed={self.seed}"

@@ -5,21 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from alkit.errors import ModelOutputError
 from alkit.model_outputs import logits_of
 
 
-def stacked(outputs: list[Any], block: str) -> Tensor:
-    """K outputs (N,) or (N, C) as (N, K, C); outputs (N, M, C) with M samples as (N, K M, C).
+def gives_samples(module: nn.Module) -> bool:
+    """True if a part of the module declares that it returns posterior samples (N, K, C)."""
+    return any(getattr(part, "posterior_samples", False) for part in module.modules())
+
+
+def stacked(outputs: list[Any], network: nn.Module, block: str) -> Tensor:
+    """K outputs (N,) or (N, C) as (N, K, C); posterior samples (N, M, C) as (N, K M, C).
+
+    Args:
+        outputs: the K outputs.
+        network: the network that returned one of them.
+        block: name of the block, for errors.
 
     Raises:
         ModelOutputError: the networks return something else.
     """
     outputs = [logits_of(output) for output in outputs]
     first = outputs[0]
-    if first.ndim not in (1, 2, 3):
+    if first.ndim not in ((1, 2, 3) if gives_samples(network) else (1, 2)):
         raise ModelOutputError(
             f"{block} expects networks that return one tensor (N, C), got {tuple(first.shape)}."
         )

@@ -1,15 +1,31 @@
 import pytest
 import torch
+from torch import nn
 
-from alkit.blocks.posterior.stacked import stacked
+import alkit as al
+from alkit.blocks.posterior.stacked import gives_samples, stacked
 from alkit.errors import ModelOutputError
+
+PLAIN = nn.Linear(3, 3)
+SAMPLING = nn.Sequential(al.MCDropout(nn.Sequential(nn.Dropout(), PLAIN)))
 
 
 def test_outputs_become_the_k_axis():
     a, b = torch.randn(4, 3), torch.randn(4, 3)
-    assert torch.equal(stacked([a, b], "Mine")[:, 1], b)
-    assert stacked([a[:, 0], b[:, 0]], "Mine").shape == (4, 2, 1)
-    assert torch.equal(stacked([stacked([a, b], "Mine")] * 2, "Mine")[:, 3], b)
+    assert torch.equal(stacked([a, b], PLAIN, "Mine")[:, 1], b)
+    assert stacked([a[:, 0], b[:, 0]], PLAIN, "Mine").shape == (4, 2, 1)
+
+
+def test_samples_of_samples_share_one_axis_where_the_network_declares_them():
+    pair = torch.randn(4, 2, 3)
+    assert gives_samples(SAMPLING)
+    assert torch.equal(stacked([pair, -pair], SAMPLING, "Mine")[:, 3], -pair[:, 1])
+
+
+def test_tokens_are_never_taken_for_samples():
+    assert not gives_samples(PLAIN)
+    with pytest.raises(ModelOutputError, match=r"one tensor \(N, C\), got \(4, 6, 3\)"):
+        stacked([torch.randn(4, 6, 3)] * 2, PLAIN, "Mine")
 
 
 @pytest.mark.parametrize(
@@ -23,4 +39,4 @@ def test_outputs_become_the_k_axis():
 )
 def test_an_output_that_cannot_be_stacked_raises(output, message):
     with pytest.raises(ModelOutputError, match=message):
-        stacked([output, output], "Mine")
+        stacked([output, output], SAMPLING, "Mine")

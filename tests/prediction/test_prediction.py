@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import alkit as al
-from alkit import prediction as module
 from alkit.errors import NonFiniteError, PredictionError
+from alkit.prediction import chunks as module
 
 NAN, INF = float("nan"), float("inf")
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
-from alkit.errors import NonFiniteError, PredictionError
-
-OutputKind = Literal["logits", "probabilities", "log_probabilities", "values"]
-
-KINDS: tuple[str, ...] = ("logits", "probabilities", "log_probabilities", "values")
-
-CACHE = 2**18  # outputs per chunk and thread: 1 MB of float32
-MEMORY = 2**26  # outputs per chunk on an accelerator: 256 MB of float32, and few launches
+from alkit.errors import PredictionError
+from alkit.prediction.checks import (
+    are_finite,
+    checked_ids,
+    checked_outputs,
+    look_like_probabilities,
+    raise_for,
+)
+from alkit.prediction.chunks import rows_of_a_chunk
+from alkit.prediction.probabilities import (
+    OutputKind,
+    Task,
+    are_probabilities,
+    checked_task,
+    probabilities_of,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,34 +40,47 @@ class Prediction:
         ids: ``(N,)`` dataset indices of the rows; default ``0 .. N - 1``. Scores are joined to
             samples by these ids, never by the order of a loader.
         kind: the kind of the outputs: ``"logits"``, ``"probabilities"``, ``"log_probabilities"``
-            or ``"values"`` (regression). Declared once, never guessed.
+            or ``"values"`` (regression). Default: ``"logits"``, unless the rows look like
+            probabilities, which is an error.
         features: ``(N, D)`` latent features of the candidates, if needed.
+        task: the meaning of the columns: ``"multiclass"``, C exclusive classes; ``"multilabel"``,
+            C independent labels; ``"regression"``, C values. Default: that of the kind.
 
     Raises:
-        PredictionError: shapes do not match, ids are repeated or not integers, the kind is
-            unknown, or "probabilities" are negative or do not sum to one.
+        PredictionError: shapes do not match, ids are repeated, negative or not integers, the kind
+            or task is unknown, the two contradict each other, or "probabilities" are negative or
+            do not sum to one.
         NonFiniteError: the outputs or features contain NaN or an infinity (log-probabilities may
             be minus infinity).
 
     A single column of logits, or of (log-)probabilities, is the binary case: ``probabilities``
-    then has the two columns ``(1 - p, p)``.
+    then has the two columns ``(1 - p, p)``. Independent labels are as many binary cases: see
+    ``label_rows``.
     """
 
     outputs: Tensor | None = None
     ids: Tensor = None  # type: ignore[assignment]  # 0 .. N - 1 unless given
-    kind: OutputKind = "logits"
+    kind: OutputKind = None  # type: ignore[assignment]  # logits unless given
     features: Tensor | None = None
+    task: Task = None  # type: ignore[assignment]  # follows from the kind unless given
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise PredictionError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}.")
+        declared = self.kind is not None
+        self._set("kind", self.kind if declared else "logits")
+        self._set("task", checked_task(self.kind, self.task))
         n = len(torch.as_tensor(held_by(self)))
         if self.ids is None:
             self._set("ascending", True)
-        self._set("ids", _checked_ids(self.ids, n))
+        self._set("ids", checked_ids(self.ids, n))
         if self.outputs is not None:
-            outputs = _checked_outputs(self.outputs)
+            outputs = checked_outputs(self.outputs)
             self._set("outputs", outputs)
+            if not declared and self.task == "multiclass" and look_like_probabilities(outputs):
+                raise PredictionError(
+                    "The kind of the outputs was not declared, and each row is non-negative and "
+                    'sums to one. Declare kind="probabilities", or outputs="probabilities" of a '
+                    'strategy (or "logits" if they are logits).'
+                )
             self._check_values(outputs)
         if self.features is not None:
             self._set("features", self._checked_features(n))
@@ -71,28 +90,29 @@ class Prediction:
 
     def _check_values(self, outputs: Tensor) -> None:
         """Check that outputs are finite and, if so declared, probabilities; chunk by chunk."""
-        sums_to_one = self.kind in ("probabilities", "log_probabilities")
-        check = self._are_probabilities if sums_to_one else are_finite
-        if not outputs.numel() or all(map(check, outputs.split(_rows_of_a_chunk(outputs)))):
+        check = are_finite
+        if self.kind in ("probabilities", "log_probabilities"):
+            check = partial(are_probabilities, kind=self.kind, binary=self._columns_are_binary)
+        if not outputs.numel() or all(map(check, outputs.split(rows_of_a_chunk(outputs)))):
             return
         self._check_finite(outputs)
         raise PredictionError(
             f"outputs declared as {self.kind} are negative or "
-            f"{'above one' if outputs.shape[-1] == 1 else 'do not sum to one'}. "
+            f"{'above one' if self._columns_are_binary else 'do not sum to one'}. "
             'Declare what the model returns, for example outputs="logits" for raw scores.'
         )
 
-    def _are_probabilities(self, outputs: Tensor) -> bool:
-        p = outputs.exp() if self.kind == "log_probabilities" else outputs
-        low, high = map(float, torch.mv(p.flatten(0, 1), p.new_ones(p.shape[-1])).aminmax())
-        fits = high <= 1 if p.shape[-1] == 1 else low >= 0.99 and high <= 1.01  # NaN never fits
-        return fits and float(p.amin()) >= 0
+    @property
+    def _columns_are_binary(self) -> bool:
+        """True if each column holds the probability of one label."""
+        columns = None if self.outputs is None else self.outputs.shape[-1]
+        return columns == 1 or self.task == "multilabel"
 
     def _check_finite(self, outputs: Tensor) -> None:
         bad = outputs.isnan() | (outputs == torch.inf)
         if self.kind != "log_probabilities":
             bad |= outputs == -torch.inf
-        _raise_for(bad.flatten(1).any(1), self.ids, "outputs")
+        raise_for(bad.flatten(1).any(1), self.ids, "outputs")
 
     def _checked_features(self, n: int) -> Tensor:
         features = torch.as_tensor(self.features).detach()
@@ -103,7 +123,7 @@ class Prediction:
         if not features.is_floating_point():
             raise PredictionError(f"features must be floating point, got {features.dtype}.")
         if not are_finite(features):
-            _raise_for(~torch.isfinite(features).all(1), self.ids, "features")
+            raise_for(~torch.isfinite(features).all(1), self.ids, "features")
         return features
 
     def __len__(self) -> int:
@@ -116,19 +136,41 @@ class Prediction:
 
     @cached_property
     def probabilities(self) -> Tensor:
-        """Class probabilities ``(N, K, C)``, float; rows sum to one. Raises for ``"values"``."""
+        """Probabilities ``(N, K, C)`` of exclusive classes, float; rows sum to one.
+
+        Raises:
+            PredictionError: values of a regression, or independent labels.
+        """
+        if self.task == "multilabel":
+            raise PredictionError(
+                f"the outputs are {self._needed_outputs().shape[-1]} independent labels, whose "
+                "probabilities do not sum to one. A criterion scores each label, and the mean "
+                "counts; anything else reads label_probabilities or label_rows()."
+            )
+        p = self._of_columns()
+        return torch.cat([1 - p, p], dim=-1) if p.shape[-1] == 1 else p
+
+    @property
+    def label_probabilities(self) -> Tensor:
+        """Probability ``(N, K, C)`` of each of C independent labels, in [0, 1].
+
+        Raises:
+            PredictionError: the task is another one.
+        """
+        if self.task != "multilabel":
+            raise PredictionError(
+                f'label_probabilities are those of independent labels; the task is "{self.task}".'
+            )
+        return self._of_columns()
+
+    def _of_columns(self) -> Tensor:
         outputs = self._needed_outputs()
-        binary = outputs.shape[-1] == 1
         if self.kind == "values":
             raise PredictionError(
                 'A criterion needs probabilities, but the outputs are declared as "values" '
                 "(regression). Use a criterion for values, or declare the kind of the outputs."
             )
-        if self.kind == "logits":
-            p = outputs.sigmoid() if binary else _softmax(outputs)
-        else:
-            p = outputs.exp() if self.kind == "log_probabilities" else outputs
-        return torch.cat([1 - p, p], dim=-1) if binary else p
+        return probabilities_of(outputs, self.kind, binary=self._columns_are_binary)
 
     @cached_property
     def mean_probabilities(self) -> Tensor:
@@ -136,11 +178,26 @@ class Prediction:
         p = self.probabilities
         return p[:, 0] if p.shape[1] == 1 else p.mean(1)
 
+    def label_rows(self) -> Prediction:
+        """One binary row ``(K, 1)`` for each sample and label, ``N * C`` rows, without features.
+
+        The C rows of a sample follow each other and have its id.
+        """
+        outputs = self._needed_outputs()
+        rows = outputs.transpose(1, 2).flatten(0, 1)[..., None]
+        ids = self.ids.repeat_interleave(outputs.shape[-1])
+        return _unchecked(ids, rows, self.kind, None, "multiclass")
+
     @property
     def guesses(self) -> Tensor:
-        """The most probable class ``(N,)``, or the mean value ``(N, C)`` of a regression."""
-        if self.kind == "values":
+        """The most probable class ``(N,)``; for labels and values ``(N, C)``.
+
+        A label is 1 from a mean probability of 0.5, else 0; a value is the mean of its samples.
+        """
+        if self.task == "regression":
             return self._needed_outputs().mean(1)
+        if self.task == "multilabel":
+            return (self.label_probabilities.mean(1) >= 0.5).long()
         return self.mean_probabilities.argmax(-1)
 
     def _needed_outputs(self) -> Tensor:
@@ -156,7 +213,7 @@ class Prediction:
 
         A row-wise function gives the same result for any chunk size.
         """
-        rows = _rows_of_a_chunk(held_by(self))
+        rows = rows_of_a_chunk(held_by(self))
         if len(self) <= rows:
             yield self
             return
@@ -168,15 +225,21 @@ class Prediction:
         ids = self.ids[rows]
         if ids.ndim != 1:
             raise PredictionError(f"rows must be positions, a mask or a slice, got {rows!r}.")
-        part = object.__new__(Prediction)
-        part._set("ids", ids)
-        part._set("kind", self.kind)
+        outputs, features = (None if t is None else t[rows] for t in (self.outputs, self.features))
+        part = _unchecked(ids, outputs, self.kind, features, self.task)
         if isinstance(rows, slice) and self.__dict__.get("ascending"):
             part._set("ascending", True)  # a slice of a tensor cannot run backwards
-        for name in ("outputs", "features"):
-            value = getattr(self, name)
-            part._set(name, None if value is None else value[rows])
         return part
+
+
+def _unchecked(
+    ids: Tensor, outputs: Tensor | None, kind: OutputKind, features: Tensor | None, task: Task
+) -> Prediction:
+    part = object.__new__(Prediction)
+    values = {"ids": ids, "outputs": outputs, "kind": kind, "features": features, "task": task}
+    for name, value in values.items():
+        part._set(name, value)
+    return part
 
 
 def held_by(prediction: Prediction) -> Tensor:
@@ -185,61 +248,3 @@ def held_by(prediction: Prediction) -> Tensor:
     if held is None:
         raise PredictionError("a prediction needs outputs (N, K, C) or features (N, D).")
     return held
-
-
-def _rows_of_a_chunk(held: Tensor) -> int:
-    size = CACHE * torch.get_num_threads() if held.device.type == "cpu" else MEMORY
-    return max(size // max(held[:1].numel(), 1), 1)
-
-
-def are_finite(values: Tensor) -> bool:
-    """Return whether all values are finite, in one pass without allocating a copy."""
-    return not values.numel() or all(math.isfinite(bound) for bound in values.detach().aminmax())
-
-
-def _softmax(logits: Tensor) -> Tensor:
-    if logits.shape[-1] >= 16 or logits.device.type != "cpu":
-        return logits.softmax(-1)
-    powers = (logits - logits.amax(-1, keepdim=True)).exp_()  # torch's takes 4 times as long
-    return powers.div_(powers.sum(-1, keepdim=True))
-
-
-def _checked_ids(ids: object, n: int) -> Tensor:
-    if ids is None:
-        return torch.arange(n)
-    ids = torch.as_tensor(ids).detach()
-    if n and (ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool):
-        raise PredictionError(f"ids must be integers, got {ids.dtype}.")
-    ids = ids.long()
-    if ids.shape != (n,):
-        raise PredictionError(f"expected {n} ids, one per row, got shape {tuple(ids.shape)}.")
-    ascending = bool((ids[1:] > ids[:-1]).all())
-    if not ascending and len(ids.unique()) != n:
-        raise PredictionError("ids must be distinct: a candidate appears twice.")
-    return ids
-
-
-def _checked_outputs(outputs: object) -> Tensor:
-    outputs = torch.as_tensor(outputs).detach()
-    if outputs.ndim == 2:
-        outputs = outputs[:, None, :]
-    if outputs.ndim != 3 or 0 in outputs.shape[1:]:
-        raise PredictionError(
-            "outputs must have the shape (N, K, C), or (N, C) for K = 1, "
-            f"got {tuple(outputs.shape)}."
-        )
-    if not outputs.is_floating_point():
-        raise PredictionError(f"outputs must be floating point, got {outputs.dtype}.")
-    if outputs.dtype in (torch.float16, torch.bfloat16):
-        return outputs.float()  # entropies of half precision are noise
-    return outputs
-
-
-def _raise_for(bad: Tensor, ids: Tensor, what: str) -> None:
-    if bad.any():
-        rows = ids.cpu()[bad.cpu()]
-        raise NonFiniteError(
-            f"The model's {what} contain NaN or infinity for {len(rows)} of {len(bad)} "
-            f"samples (the first: sample {int(rows[0])}). Nothing was selected. Check the "
-            "learning rate, the inputs of these samples, and that the model was trained."
-        )

@@ -1,0 +1,72 @@
+"""Checks of the parts of a prediction."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from alkit.errors import NonFiniteError, PredictionError
+
+
+def are_finite(values: Tensor) -> bool:
+    """Return whether all values are finite, in one pass without allocating a copy."""
+    return not values.numel() or all(math.isfinite(bound) for bound in values.detach().aminmax())
+
+
+def look_like_probabilities(outputs: Tensor) -> bool:
+    """Return whether the first 1,000 rows are non-negative and each sums to one.
+
+    False for a single row or column, which are too little to tell.
+    """
+    some = outputs[:1000].float()
+    if some.shape[-1] < 2 or len(some) < 2 or (some < 0).any():
+        return False
+    return bool(((some.sum(-1) - 1).abs() < 1e-4).all())
+
+
+def checked_ids(ids: object, n: int) -> Tensor:
+    """Ids as ``(n,)`` distinct integers from 0 on; 0 .. n - 1 by default."""
+    if ids is None:
+        return torch.arange(n)
+    ids = torch.as_tensor(ids).detach()
+    if n and (ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool):
+        raise PredictionError(f"ids must be integers, got {ids.dtype}.")
+    ids = ids.long()
+    if ids.shape != (n,):
+        raise PredictionError(f"expected {n} ids, one per row, got shape {tuple(ids.shape)}.")
+    if n and ids.min() < 0:
+        raise PredictionError(f"ids are dataset indices from 0 on, got {int(ids.min())}.")
+    ascending = bool((ids[1:] > ids[:-1]).all())
+    if not ascending and len(ids.unique()) != n:
+        raise PredictionError("ids must be distinct: a candidate appears twice.")
+    return ids
+
+
+def checked_outputs(outputs: object) -> Tensor:
+    """Outputs as a floating-point tensor ``(N, K, C)``, detached, of at least 32 bits."""
+    outputs = torch.as_tensor(outputs).detach()
+    if outputs.ndim == 2:
+        outputs = outputs[:, None, :]
+    if outputs.ndim != 3 or 0 in outputs.shape[1:]:
+        raise PredictionError(
+            "outputs must have the shape (N, K, C), or (N, C) for K = 1, "
+            f"got {tuple(outputs.shape)}."
+        )
+    if not outputs.is_floating_point():
+        raise PredictionError(f"outputs must be floating point, got {outputs.dtype}.")
+    if outputs.dtype in (torch.float16, torch.bfloat16):
+        return outputs.float()  # entropies of half precision are noise
+    return outputs
+
+
+def raise_for(bad: Tensor, ids: Tensor, what: str) -> None:
+    """Raise a NonFiniteError that names the first bad row, if there is one."""
+    if bad.any():
+        rows = ids.cpu()[bad.cpu()]
+        raise NonFiniteError(
+            f"The model's {what} contain NaN or infinity for {len(rows)} of {len(bad)} "
+            f"samples (the first: sample {int(rows[0])}). Nothing was selected. Check the "
+            "learning rate, the inputs of these samples, and that the model was trained."
+        )
