@@ -40,6 +40,7 @@ class Samples:
         self.dataset = dataset
         self.label_key = label_key
         self.input_key = input_key
+        self._pairs = False  # whether items are (x, y), where x may be a dict too
         self._cache: dict[int, tuple[Any, Any]] | None = {} if cache else None
 
     def __len__(self) -> int:
@@ -81,6 +82,7 @@ class Samples:
         self._check_input(index, item)
         if isinstance(item, (tuple, list)):
             if len(item) == 2:
+                self._pairs = True
                 return item[0], ABSENT if item[1] is None else item[1]
             if len(item) == 1:
                 return item[0], ABSENT
@@ -137,7 +139,9 @@ class Samples:
 
     def join(self, x: object, label: object) -> object:
         """Combine input and label in the form of the items: a pair, or a dict."""
-        return {**x, self.label_key or "label": label} if isinstance(x, dict) else (x, label)
+        if isinstance(x, dict) and not self._pairs:
+            return {**x, self.label_key or "label": label}
+        return x, label
 
     @property
     def cache_nbytes(self) -> int:

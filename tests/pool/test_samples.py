@@ -63,6 +63,13 @@ def test_a_dict_is_split_at_its_label():
     assert item == {"image": 1, "mask": 2, "label": 3}
 
 
+def test_a_pair_whose_input_is_a_dict_stays_a_pair():
+    pairs = samples([({"a": 1}, 2)])
+    x, label = pairs[0]
+    assert (x, label) == ({"a": 1}, 2)
+    assert pairs.join(x, label) == ({"a": 1}, 2)
+
+
 def test_a_declared_input_stays_in_the_dict_and_must_be_there():
     item = {"image": 1, "mask": 2, "label": 3}
     assert samples([item], input_key="image")[0] == ({"image": 1, "mask": 2}, 3)

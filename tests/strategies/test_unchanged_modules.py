@@ -161,6 +161,13 @@ class Pairs(Rows):
         return (self.a[i], self.b[i]), self.y[i]
 
 
+class Nested(Rows):
+    """The same as ``({"a": a, "b": b}, y)``."""
+
+    def __getitem__(self, i):
+        return {"a": self.a[i], "b": self.b[i]}, self.y[i]
+
+
 class Two(nn.Module):
     def __init__(self):
         super().__init__()
@@ -183,6 +190,8 @@ class Alone(nn.Linear):
 CASES = {
     "by name": (Two, Rows, {}, {}),
     "another label": (Two, lambda **k: Rows(label="kind", **k), {"label_key": "kind"}, {}),
+    "nested": (Two, Nested, {}, {}),
+    "nested and whole": (Whole, Nested, {}, {"inputs": lambda b: b}),
     "dict": (Two, Rows, {}, {"inputs": lambda b: {"b": b["b"], "a": b["a"]}}),
     "tuple": (Two, Rows, {}, {"inputs": lambda b: (b["a"], b["b"])}),
     "pairs": (Two, Pairs, {}, {}),
