@@ -26,11 +26,29 @@ def look_like_probabilities(outputs: Tensor) -> bool:
     return bool(((some.sum(-1) - 1).abs() < 1e-4).all())
 
 
+def numbers_of(value: object, name: str) -> Tensor:
+    """A tensor of an array, tensor or nested list of numbers with at least one axis.
+
+    Raises:
+        PredictionError: it is anything else.
+    """
+    try:
+        numbers = torch.as_tensor(value).detach()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise PredictionError(
+            f"{name} must be an array, a tensor or a nested list of numbers, got "
+            f"{type(value).__name__}: {str(error).splitlines()[0]}"
+        ) from error
+    if not numbers.ndim:
+        raise PredictionError(f"{name} must have one row per candidate, got one number.")
+    return numbers
+
+
 def checked_ids(ids: object, n: int) -> Tensor:
     """Ids as ``(n,)`` distinct integers from 0 on; 0 .. n - 1 by default."""
     if ids is None:
         return torch.arange(n)
-    ids = torch.as_tensor(ids).detach()
+    ids = numbers_of(ids, "ids")
     if n and (ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool):
         raise PredictionError(f"ids must be integers, got {ids.dtype}.")
     ids = ids.long()
@@ -46,7 +64,7 @@ def checked_ids(ids: object, n: int) -> Tensor:
 
 def checked_outputs(outputs: object) -> Tensor:
     """Outputs as a floating-point tensor ``(N, K, C)``, detached, of at least 32 bits."""
-    outputs = torch.as_tensor(outputs).detach()
+    outputs = numbers_of(outputs, "outputs")
     if outputs.ndim == 2:
         outputs = outputs[:, None, :]
     if outputs.ndim != 3 or 0 in outputs.shape[1:]:
@@ -59,6 +77,20 @@ def checked_outputs(outputs: object) -> Tensor:
     if outputs.dtype in (torch.float16, torch.bfloat16):
         return outputs.float()  # entropies of half precision are noise
     return outputs
+
+
+def checked_features(features: object, ids: Tensor) -> Tensor:
+    """Features as a finite floating-point tensor ``(N, D)``, detached."""
+    features = numbers_of(features, "features")
+    if features.ndim != 2 or len(features) != len(ids):
+        raise PredictionError(
+            f"features must have the shape ({len(ids)}, D), got {tuple(features.shape)}."
+        )
+    if not features.is_floating_point():
+        raise PredictionError(f"features must be floating point, got {features.dtype}.")
+    if not are_finite(features):
+        raise_for(~torch.isfinite(features).all(1), ids, "features")
+    return features
 
 
 def raise_for(bad: Tensor, ids: Tensor, what: str) -> None:

@@ -12,9 +12,11 @@ from torch import Tensor
 from alkit.errors import PredictionError
 from alkit.prediction.checks import (
     are_finite,
+    checked_features,
     checked_ids,
     checked_outputs,
     look_like_probabilities,
+    numbers_of,
     raise_for,
 )
 from alkit.prediction.chunks import rows_of_a_chunk
@@ -68,7 +70,7 @@ class Prediction:
         declared = self.kind is not None
         self._set("kind", self.kind if declared else "logits")
         self._set("task", checked_task(self.kind, self.task))
-        n = len(torch.as_tensor(held_by(self)))
+        n = len(numbers_of(held_by(self), "outputs" if self.outputs is not None else "features"))
         if self.ids is None:
             self._set("ascending", True)
         self._set("ids", checked_ids(self.ids, n))
@@ -83,7 +85,7 @@ class Prediction:
                 )
             self._check_values(outputs)
         if self.features is not None:
-            self._set("features", self._checked_features(n))
+            self._set("features", checked_features(self.features, self.ids))
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -113,18 +115,6 @@ class Prediction:
         if self.kind != "log_probabilities":
             bad |= outputs == -torch.inf
         raise_for(bad.flatten(1).any(1), self.ids, "outputs")
-
-    def _checked_features(self, n: int) -> Tensor:
-        features = torch.as_tensor(self.features).detach()
-        if features.ndim != 2 or len(features) != n:
-            raise PredictionError(
-                f"features must have the shape ({n}, D), got {tuple(features.shape)}."
-            )
-        if not features.is_floating_point():
-            raise PredictionError(f"features must be floating point, got {features.dtype}.")
-        if not are_finite(features):
-            raise_for(~torch.isfinite(features).all(1), self.ids, "features")
-        return features
 
     def __len__(self) -> int:
         return len(self.ids)

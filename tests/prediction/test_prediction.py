@@ -199,3 +199,39 @@ def test_nan_is_found_in_every_chunk(row, kind, monkeypatch):
 def test_finite_logits_may_be_as_large_as_floats_allow():
     largest = torch.finfo(torch.float32).max
     assert al.Prediction(torch.tensor([[largest, largest], [0, -largest]])).guesses[1] == 0
+
+
+@pytest.mark.parametrize("outputs", ["abc", [[0.1, 0.9], [1.0]], [[None, 1.0]], object(), 1.0])
+def test_what_is_no_array_of_numbers_is_refused(outputs):
+    for name in "outputs", "features":
+        with pytest.raises(PredictionError, match=name):
+            al.Prediction(**{name: outputs})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ids": torch.tensor([-1, 2])}, "from 0 on, got -1"),
+        ({"task": "labels"}, "task must be one of multiclass, multilabel, regression"),
+        ({"task": "multilabel", "kind": "values"}, "does not go with"),
+        ({"task": "regression"}, "does not go with"),
+    ],
+)
+def test_an_id_or_a_task_that_cannot_be_is_refused(options, message):
+    with pytest.raises(PredictionError, match=message):
+        al.Prediction(torch.zeros(2, 2), **options)
+
+
+def test_probabilities_of_independent_labels_need_not_sum_to_one():
+    p = torch.tensor([[0.9, 0.8], [0.1, 0.0]])
+    prediction = al.Prediction(p, kind="probabilities", task="multilabel")
+    assert prediction.label_probabilities.equal(p[:, None])
+    assert prediction.guesses.tolist() == [[1, 1], [0, 0]]
+    with pytest.raises(PredictionError, match="above one"):
+        al.Prediction(p + 0.5, kind="probabilities", task="multilabel")
+    with pytest.raises(PredictionError, match="2 independent labels"):
+        prediction.probabilities
+    assert prediction[1:].task == "multilabel"
+    rows = prediction.label_rows()
+    assert rows.ids.tolist() == [0, 0, 1, 1]
+    assert rows.probabilities[:, 0, 1].tolist() == pytest.approx([0.9, 0.8, 0.1, 0.0])
