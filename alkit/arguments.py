@@ -46,7 +46,7 @@ def check_integer(name: str, value: object, least: int = 1) -> int:
     return number
 
 
-def check_integers(name: str, values: object, example: list[int]) -> list[int]:
+def check_integers(name: str, values: Any, example: list[int]) -> list[int]:
     """Return an argument as a list of integers of at least 1; it may be empty.
 
     Raises:

@@ -29,6 +29,10 @@ class ArgumentError(ConfigurationError, TypeError):
     """An argument of the wrong type, where Python itself would raise a TypeError."""
 
 
+class ForeignHookError(ConfigurationError, RuntimeError):
+    """A subclass with a method that another library calls, and alkit never would."""
+
+
 class SelectionError(AlkitError, IndexError, AttributeError):
     """A block selector, slice or child name that matches nothing."""
 

@@ -46,7 +46,7 @@ def build_in_place(block: Block) -> None:
     made: dict[int, nn.Module | None] = {}
     _make(block, "", made)
     _place(block, "", made)
-    _initialize(block)
+    initialize(block)
     _log_outputs(block)
 
 
@@ -69,7 +69,7 @@ def _place(block: Block, path: str, made: dict[int, nn.Module | None]) -> None:
             _place(part, f"{path}.{below}" if path else below, made)
 
 
-def _initialize(block: Block) -> None:
+def initialize(block: Block) -> None:
     """Run the outermost initializers first, so that those of a part override the whole's."""
     tops = [made.module for made in all_made(block) if made.module is not made.part]
     fresh = dict.fromkeys(module for top in tops if top is not None for module in top.modules())
@@ -77,7 +77,7 @@ def _initialize(block: Block) -> None:
         run_initializer(initializer, fresh, block._path or type(block).__name__)
     for path, part, module in block._made:
         if module is part:
-            _initialize(part)
+            initialize(part)
         elif module is not None:
             for initializer in part._initializers:
                 run_initializer(initializer, module.modules(), path)

@@ -15,7 +15,7 @@ from alkit.blocks.posterior import gives_samples
 from alkit.errors import AlkitError
 from alkit.prediction import OutputKind
 from alkit.querying.meaning import Meaning
-from alkit.training.batches import split_batch
+from alkit.training.batches import UNDECLARED
 
 BESIDE = {"annotated", "unannotated"}  # the keys of a batch that has both
 
@@ -64,7 +64,7 @@ class Meter(L.Callback):
         if len(outputs) != 1 or self.kind == "values":
             return
         try:
-            y = split_batch(batch)[1]
+            y = getattr(getattr(module, "predictor", None), "places", UNDECLARED).label_of(batch)
             ids, samples = torch.arange(len(outputs[0])), gives_samples(inner_of(module))
             prediction = self._meaning.prediction(outputs[0], ids, None, samples=samples)
             guesses = prediction.guesses.cpu()

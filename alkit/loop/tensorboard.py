@@ -16,7 +16,6 @@ from alkit.pool import ActiveLearningDataset
 from alkit.pool.query import Query
 from alkit.prediction import Prediction
 from alkit.strategies.learner import ActiveLearner
-from alkit.training.batches import split_batch
 
 MOST_CLASSES = 20  # beyond these, no precision-recall curve per class
 
@@ -88,7 +87,7 @@ class Board:
     def _curves(self, strategy: ActiveLearner, annotated: int) -> None:
         data = strategy.test_data
         if self._labels is None:
-            self._labels = [split_batch(data[k])[1] for k in range(len(data))]
+            self._labels = [strategy.predictor.places.label_of(data[k]) for k in range(len(data))]
         labels = _classes(self._labels)
         if labels is None:
             return
@@ -118,8 +117,8 @@ def check_installed() -> None:
 def _predictions(strategy: ActiveLearner) -> Generator[Prediction, None, None]:
     """Predictions of the model on the test data, batch by batch."""
     first = strategy.test_data[0]
-    keys = [key for key in ("y", "label", "target") if isinstance(first, Mapping) and key in first]
-    pool = ActiveLearningDataset(strategy.test_data, label_key=keys[0] if keys else None)
+    key = strategy.predictor.places.label_in(first) if isinstance(first, Mapping) else None
+    pool = ActiveLearningDataset(strategy.test_data, label_key=key)
     return strategy.predictions(pool, np.arange(len(pool)))
 
 

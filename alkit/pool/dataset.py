@@ -40,6 +40,7 @@ class ActiveLearningDataset(Dataset):
         names: ``(N,)`` names of the samples. They are written to saved queries and states, and
             compared when these are read again.
         label_key: the key of the label in dict items; None if dict items have no label.
+        input_key: the key of the model's input in dict items. Default: its arguments' names.
         classes: ``(C,)`` names of the classes in the order of their numbers 0 to C - 1. Labels are
             then one of these names, and become its number, or such a number.
         missing: the label, or a list of labels, that means "not annotated" in the dataset, such as
@@ -64,8 +65,10 @@ class ActiveLearningDataset(Dataset):
         classes: Sequence[str] | None = None,
         missing: object = None,
         among: Indices | None = None,
+        input_key: str | None = None,
     ) -> None:
-        self._samples = Samples(dataset, cache=cache, label_key=label_key)
+        self._samples = Samples(dataset, cache=cache, label_key=label_key, input_key=input_key)
+        self.input_key, self.label_key = input_key, label_key
         self._names = Names(names, len(self._samples))
         self._known = Annotations(len(self._samples), among, self._names.describe)
         gate = Gate(classes, missing)

@@ -38,14 +38,19 @@ class Samples:
     """Items of a map-style dataset as ``(input, label)``, whatever their form.
 
     An item is ``(x, y)``, ``(x,)``, ``x`` alone, or a dict with its label under ``label_key`` (its
-    input is the dict without the label). Reading an item costs O(1); nothing is copied. With
-    ``cache``, an item is kept once it was read, and each reader gets a copy of the input.
+    input is the dict without the label; ``input_key``, if given, must be in it). Reading an item
+    costs O(1); nothing is copied. With ``cache``, an item is kept once it was read, and each reader
+    gets a copy of the input.
     """
 
-    def __init__(self, dataset: Any, *, cache: bool, label_key: str | None) -> None:
+    def __init__(
+        self, dataset: Any, *, cache: bool, label_key: str | None, input_key: str | None = None
+    ) -> None:
         check_dataset(dataset, "A pool")
         self.dataset = dataset
         self.label_key = label_key
+        self.input_key = input_key
+        self._pairs = False  # whether items are (x, y), where x may be a dict too
         self._cache: dict[int, tuple[Any, Any]] | None = {} if cache else None
 
     def __len__(self) -> int:
@@ -84,8 +89,10 @@ class Samples:
         return {**self.__dict__, "_cache": None if self._cache is None else {}}
 
     def _split(self, index: int, item: object) -> tuple[Any, Any]:
+        self._check_input(index, item)
         if isinstance(item, (tuple, list)):
             if len(item) == 2:
+                self._pairs = True
                 return item[0], ABSENT if item[1] is None else item[1]
             if len(item) == 1:
                 return item[0], ABSENT
@@ -95,6 +102,16 @@ class Samples:
                 "whole input."
             )
         return self._split_dict(item) if isinstance(item, Mapping) else (item, ABSENT)
+
+    def _check_input(self, index: int, item: object) -> None:
+        """Raise a ConfigurationError if a declared input key is not in an item."""
+        if self.input_key is None or (isinstance(item, Mapping) and self.input_key in item):
+            return
+        keys = f" with {', '.join(map(repr, item))}" if isinstance(item, Mapping) else ""
+        raise ConfigurationError(
+            f"input_key={self.input_key!r} names the input in dict items, but item {index} is a "
+            f"{type(item).__name__}{keys}."
+        )
 
     def _split_dict(self, item: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
         key = self.label_key
@@ -135,7 +152,9 @@ class Samples:
 
     def join(self, x: object, label: object) -> object:
         """Combine input and label in the form of the items: a pair, or a dict."""
-        return {**x, self.label_key or "label": label} if isinstance(x, dict) else (x, label)
+        if isinstance(x, dict) and not self._pairs:
+            return {**x, self.label_key or "label": label}
+        return x, label
 
     @property
     def cache_nbytes(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,12 +12,14 @@ from torch import Tensor, nn
 
 from alkit.blocks import MCDropout, MultiLayerPerceptron, Sequential
 from alkit.blocks.posterior import gives_samples, mean_of_samples
-from alkit.errors import ConfigurationError
+from alkit.errors import ConfigurationError, ModelOutputError
 from alkit.eval_mode import evaluating
+from alkit.model_outputs import features_of
 from alkit.prediction import Prediction
 from alkit.querying.meaning import Meaning
-
-Inputs = str | int | Callable[[Any], Any] | None
+from alkit.training import Application
+from alkit.training.batches import INPUTS, Inputs, Places
+from alkit.training.calls import output_for
 
 
 class Predictor:
@@ -25,7 +27,8 @@ class Predictor:
 
     Args:
         inputs: the model's input in a batch: the key of a dict, the position in a tuple, or a
-            function of the batch; None if the batch is the input.
+            function of the batch; None if the batch is the input. Or ``Places``, which also hold
+            what the pool declares.
         meaning: kind and task of the model's outputs.
         features: path of the submodule whose output is the features. Default: the input of the
             last part of the module's ``model``, if that is a Sequential or MultiLayerPerceptron,
@@ -35,12 +38,12 @@ class Predictor:
 
     def __init__(
         self,
-        inputs: Inputs,
+        inputs: Inputs | Places,
         meaning: Meaning,
         features: str | None,
         head: str | None = None,
     ) -> None:
-        self.inputs = inputs
+        self.places = inputs if isinstance(inputs, Places) else Places(inputs)
         self.meaning = meaning
         self.features = features
         self.head = head
@@ -63,62 +66,52 @@ class Predictor:
         return self.features or _last_parts(module)[0]
 
     def predictions(
-        self, module: nn.Module, loader: Iterable[Any], device: torch.device
+        self,
+        module: nn.Module,
+        loader: Iterable[Any],
+        device: torch.device,
+        sampled: nn.Module | None = None,
     ) -> Generator[Prediction, None, None]:
         """Yield one Prediction per batch of ``(ids, inputs)``, without gradients.
 
         Modes and weights are restored when the generator ends or is closed. Memory: one batch.
+
+        Args:
+            module: the module, which paths of layers refer to.
+            loader: batches without labels.
+            device: the device to predict on.
+            sampled: what is called in place of the module, such as an MCDropout around it.
         """
-        samples = gives_samples(module)
-        with evaluating(module, device), torch.no_grad(), self._captured(module) as captured:
+        called = module if sampled is None else sampled
+        samples, width = gives_samples(called), None
+        capturing = self._captured(module, called)
+        with evaluating(called, device), torch.no_grad(), capturing as captured:
             for ids, batch in loader:
-                outputs = module(self._input(move_data_to_device(batch, device)))
+                x = self._input(module, move_data_to_device(batch, device))
+                outputs = output_for(called, x)
                 features = mean_of_samples(captured, len(ids)) if captured else None
+                width = _same_width(features, width)
                 captured.clear()
                 yield self.meaning.prediction(outputs, ids, features, samples=samples)
 
-    def _input(self, batch: object) -> object:
-        if isinstance(batch, Mapping):
-            if callable(self.inputs):
-                return self.inputs(batch)
-            if self.inputs not in batch:
-                raise ConfigurationError(
-                    f"inputs={self.inputs!r} does not name the model's input among "
-                    f'{", ".join(map(repr, batch))}: pass inputs="key", or a function of the '
-                    "batch."
-                )
-            return batch[self.inputs]
-        if isinstance(self.inputs, str):
-            raise ConfigurationError(
-                f"inputs={self.inputs!r} is a key, but the items of this pool are not dicts."
-            )
-        # for (x, y) items, a batch without labels is a tuple of one
-        return batch if self.inputs is None else self._from_tuple((batch,))
-
-    def _from_tuple(self, batch: tuple[object]) -> object:
-        if callable(self.inputs):
-            return self.inputs(batch)
-        if self.inputs != 0:
-            raise ConfigurationError(
-                f"inputs={self.inputs!r}: the input of (x, y) items is at position 0; anything "
-                "else is their label."
-            )
-        return batch[0]
+    def _input(self, module: nn.Module, batch: object) -> object:
+        common = INPUTS if isinstance(module, Application) else ()
+        return self.places.input_of(batch, module, common)
 
     @contextmanager
-    def _captured(self, module: nn.Module) -> Iterator[list[Tensor]]:
+    def _captured(self, module: nn.Module, called: nn.Module) -> Iterator[list[Tensor]]:
         captured: list[Tensor] = []
         path = self.features_of(module)
         if path is None:
             yield captured
             return
         layer = _part(module, "features", path)
-        sampled = any(isinstance(part, MCDropout) for part in module.modules())
+        sampled = any(isinstance(part, MCDropout) for part in called.modules())
 
-        def capture(_part: nn.Module, _inputs: object, output: Tensor) -> None:
+        def capture(_part: nn.Module, _inputs: object, output: object) -> None:
             if not sampled:
                 captured.clear()  # keep the last output of a layer that is called several times
-            captured.append(output.flatten(1))
+            captured.append(features_of(output).flatten(1))
 
         hook = layer.register_forward_hook(capture)
         try:
@@ -150,3 +143,14 @@ def _last_parts(module: nn.Module) -> tuple[str, str] | tuple[None, None]:
     if len(names) < 2 or not list(model.get_submodule(names[-1]).parameters()):
         return None, None  # a part without weights is not a head
     return f"{path}.{names[-2]}", f"{path}.{names[-1]}"
+
+
+def _same_width(features: Tensor | None, width: int | None) -> int | None:
+    """Width of the features, which must be that of earlier batches."""
+    if features is None or width in (None, features.shape[1]):
+        return None if features is None else features.shape[1]
+    raise ModelOutputError(
+        f"features= names a layer whose width changes from batch to batch, {width} and then "
+        f"{features.shape[1]}: its output for padded inputs is (N, T, D). Name a layer that "
+        "returns (N, D), such as the pooled output."
+    )

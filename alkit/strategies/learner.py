@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from alkit.blocks import Block
+from alkit.blocks import Block, Ensemble, MCDropout
 from alkit.criteria import Criterion
 from alkit.pool import ActiveLearningDataset, Query
 from alkit.pool.annotations import Indices, check_query_size
@@ -24,11 +24,14 @@ from alkit.querying.acquisition import ScoreFunction, as_acquisition
 from alkit.querying.checks import check_arguments, check_validation, checked_picks
 from alkit.querying.meaning import Outputs, check_assumed, meaning_of
 from alkit.querying.monitor import Asked
-from alkit.querying.predictor import Inputs, Predictor
+from alkit.querying.predictor import Predictor
 from alkit.querying.validation import validation_query
 from alkit.seeds import fresh_seed
 from alkit.selectors import Selector
 from alkit.strategies.asking import HasAcquisition
+from alkit.strategies.foreign_hooks import check_hooks
+from alkit.strategies.posterior import declared
+from alkit.training.batches import Inputs, Places
 from alkit.training.budget import check_counts
 from alkit.training.initial_weights import InitialWeights
 from alkit.training.on_pool import TrainedOnPool
@@ -47,7 +50,8 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
     ``score`` (the score of each), ``training_step`` (how the model is trained).
 
     Args:
-        module: the model, a LightningModule. An unbuilt one is built by ``build()``.
+        module: the model, a LightningModule, also inside an ``MCDropout`` or ``Ensemble``. An
+            unbuilt one is built by ``build()``.
         train_pool: the pool, shared with its other users, never copied.
         criterion: score of each candidate: a Criterion, or a function of a Prediction. Default:
             ``Margin()``.
@@ -63,7 +67,8 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
             the annotated samples. The order of the samples does not depend on it.
         val_batch_size, test_batch_size: batch sizes for validation, and for testing and scoring.
         inputs: the model's input in a batch without labels: the key of a dict, the position in a
-            tuple, or a function of the batch. Default: the batch is the input.
+            tuple, or a function of the batch, which may return a tuple or a dict of arguments.
+            Default: a dict's keys are the arguments of ``forward``, and any other batch its input.
         outputs: kind of the model's outputs: ``"logits"``, ``"probabilities"``,
             ``"log_probabilities"`` or ``"values"``; or a function from what the model returns to
             ``(N, C)`` or a Prediction. Default: the kind of its loss, else logits, as long as the
@@ -75,13 +80,18 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
             the input of the last part of a Sequential or MultiLayerPerceptron.
         head: path of the part from features to logits; only for selectors that use it. Default:
             that last part.
+        samples: number of posterior samples by MC dropout at scoring, from the module's dropout
+            layers; its training and testing are unchanged. ``MCDropout(module, samples)`` is the
+            same. Default: 1, or 20 if the criterion needs several (``query.why`` states it).
+        members: number of members of an ensemble of the module, as ``Ensemble(module, members)``:
+            the module and copies with redrawn weights. Each is trained alone; see ``Committee``.
         loader: further arguments of the DataLoaders, such as ``{"num_workers": 2}``.
         seed: seed of the data order and of the queries. Default: a fresh one, in ``self.seed``.
     """
 
     def __init__(
         self,
-        module: L.LightningModule,
+        module: L.LightningModule | MCDropout | Ensemble,
         train_pool: ActiveLearningDataset,
         criterion: Criterion | ScoreFunction | None = None,
         selector: Selector | Callable[..., Any] | None = None,
@@ -99,11 +109,16 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         task: Task | None = None,
         features: str | None = None,
         head: str | None = None,
+        samples: int | None = None,
+        members: int | None = None,
         loader: Mapping[str, Any] | None = None,
         seed: int | None = None,
     ) -> None:
         super().__init__()
-        check_arguments(module, train_pool, val_pool, val_share)
+        check_hooks(self)
+        self.seed = fresh_seed() if seed is None else seed
+        inner, self.posterior = declared(module, samples, members, self.seed, outputs)
+        check_arguments(inner, train_pool, val_pool, val_share)
         check_counts(
             batch_size=batch_size,
             val_batch_size=val_batch_size,
@@ -111,7 +126,7 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
             steps_per_epoch=steps_per_epoch,
         )
         self.forget_training()
-        self.module = module
+        self.module = inner
         check_validation(self, val_pool)
         if test is not None:
             check_dataset(test, "test=")
@@ -127,9 +142,9 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         self.test_batch_size = test_batch_size or batch_size
         self.steps_per_epoch = steps_per_epoch
         self.loader = dict(loader or {})
-        self.seed = fresh_seed() if seed is None else seed
-        layer = features or getattr(module, "features_layer", None)
-        self.predictor = Predictor(inputs, meaning_of(module, outputs, task), layer, head)
+        layer = features or getattr(inner, "features_layer", None)
+        places = Places(inputs, train_pool.input_key, train_pool.label_key)
+        self.predictor = Predictor(places, meaning_of(inner, outputs, task), layer, head)
         self.build_if_ready_made()
 
     # --- querying -----------------------------------------------------------------------------
@@ -169,8 +184,9 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         indices = checked_picks(query, size, pool)
         if not isinstance(query, Query):
             query = Query(indices, pool.next_round, why=type(self).__name__)
-        if validation is not None or query.round != pool.next_round:
-            query = replace(query, round=pool.next_round, validation=validation)
+        why = query.why + self.posterior.why(self)
+        if (why, pool.next_round, validation) != (query.why, query.round, None):
+            query = replace(query, round=pool.next_round, validation=validation, why=why)
         self.monitor.record(query, len(pool.unannotated_indices))
         return query
 
@@ -215,7 +231,8 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
                 check_assumed(label)
         view = pool.view(indices, labels=False, scoring=True)
         loader = scoring_loader(view, self.test_batch_size, **self.loader)
-        yield from self.predictor.predictions(self.module, loader, self._fit_device or self.device)
+        device, sampled = self._fit_device or self.device, self.posterior.module(self)
+        yield from self.predictor.predictions(self.module, loader, device, sampled)
 
     def dry_run(self) -> None:
         """Predict one sample, which sets the widths of lazy layers."""

@@ -7,13 +7,11 @@ a Sequential.
 
 from __future__ import annotations
 
-import lightning as L
 from torch import nn
 from typing_extensions import Unpack
 
 from alkit.blocks import Ensemble, MCDropout
 from alkit.criteria import BALD, EPIG, Criterion, Margin
-from alkit.errors import ConfigurationError
 from alkit.pool import ActiveLearningDataset
 from alkit.querying import Auto
 from alkit.selectors import (
@@ -73,7 +71,7 @@ def bald(
     Each pick is the best on its own, but the picks of a batch are redundant; see ``power_bald``.
     Cost: see ``MCDropout``, which wraps the network.
     """
-    return Strategy(_with_dropout(classifier, samples), train_pool, BALD(), **options)
+    return Strategy(MCDropout(classifier, samples), train_pool, BALD(), **options)
 
 
 def batchbald(
@@ -90,7 +88,7 @@ def batchbald(
     explain all differences between the ``samples``; see ``power_bald``. Cost: see ``MCDropout``,
     which wraps the network, and ``BatchBALD``.
     """
-    return Strategy(_with_dropout(classifier, samples), train_pool, None, BatchBALD(), **options)
+    return Strategy(MCDropout(classifier, samples), train_pool, None, BatchBALD(), **options)
 
 
 def committee(
@@ -106,13 +104,9 @@ def committee(
     By default, it is measured as their divergence from their consensus, which is ``BALD()``:
     McCallum and Nigam 1998, "Employing EM and pool-based active learning for text classification".
     Alternatives are ``VoteEntropy()`` and ``Entropy()``, the consensus entropy. The members share
-    the training steps. Cost: see ``Ensemble``, which holds copies of the network.
+    the training steps; those of a LightningModule are trained separately, for all steps each. Cost:
+    see ``Ensemble``, which holds copies of the network.
     """
-    if isinstance(classifier, L.LightningModule):
-        raise ConfigurationError(
-            f"{type(classifier).__name__} is a LightningModule: replace the network inside it with "
-            "Ensemble(network, members), and pass it to Strategy with the criterion BALD()."
-        )
     rule = BALD() if criterion is None else criterion
     return Strategy(Ensemble(classifier, members), train_pool, rule, **options)
 
@@ -142,7 +136,7 @@ def epig(
     are a dataset of relevant inputs, labeled or not; by default the unannotated samples. Cost: see
     ``MCDropout``, which wraps the network, and ``EPIG``.
     """
-    return Strategy(_with_dropout(classifier, samples), train_pool, EPIG(targets), **options)
+    return Strategy(MCDropout(classifier, samples), train_pool, EPIG(targets), **options)
 
 
 def typiclust(
@@ -229,7 +223,7 @@ def power_bald(
     acquisition: a simple baseline for deep active learning", section 3. The query contains the
     probability of each pick. Cost: see ``MCDropout``, which wraps the network, and ``Power``.
     """
-    return Strategy(_with_dropout(classifier, samples), train_pool, BALD(), Power(beta), **options)
+    return Strategy(MCDropout(classifier, samples), train_pool, BALD(), Power(beta), **options)
 
 
 def auto(
@@ -238,12 +232,3 @@ def auto(
     """Automatic choice of the selector before each query, with the reason; see ``Auto``."""
     options.setdefault("acquisition", Auto())
     return Strategy(classifier, train_pool, **options)
-
-
-def _with_dropout(classifier: nn.Module, samples: int) -> MCDropout:
-    if isinstance(classifier, L.LightningModule):
-        raise ConfigurationError(
-            f"{type(classifier).__name__} is a LightningModule: put MCDropout(network, samples) "
-            "around the network inside it, and pass it to Strategy with the criterion BALD()."
-        )
-    return MCDropout(classifier, samples)

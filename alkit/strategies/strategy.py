@@ -18,10 +18,11 @@ from alkit.prediction import Task
 from alkit.querying import Acquisition
 from alkit.querying.acquisition import ScoreFunction
 from alkit.querying.meaning import Outputs
-from alkit.querying.predictor import Inputs
 from alkit.selectors import Random, Selector
 from alkit.strategies.learner import ActiveLearner
+from alkit.strategies.posterior import unwrapped
 from alkit.training import Application, Classifier
+from alkit.training.batches import Inputs
 from alkit.training.metrics import Metrics
 
 
@@ -59,6 +60,13 @@ class StrategyOptions(LearnerOptions, TrainingOptions, total=False):
     """Keyword arguments of every strategy over a network."""
 
 
+class PosteriorOptions(StrategyOptions, total=False):
+    """Keyword arguments of a strategy that may draw posterior samples."""
+
+    samples: int | None
+    members: int | None
+
+
 class Strategy(ActiveLearner):
     """An active learner over a plain network, with its loss, optimizer and metrics.
 
@@ -72,6 +80,9 @@ class Strategy(ActiveLearner):
         optimizer: a recipe, ``alkit.Adam(lr=1e-3)`` by default.
         train_metrics, val_metrics, test_metrics: metrics of torchmetrics; results are named after
             their class: ``testMulticlassAccuracy`` (and ``testMulticlassAccuracy_epoch``).
+        samples, members: posterior samples by MC dropout, members of an ensemble; see
+            ``ActiveLearner``. The network inside an ``MCDropout`` or ``Ensemble`` is also tested
+            with the mean of its samples.
         **options: the options of ``ActiveLearner``, such as ``acquisition`` and ``seed``.
 
     Raises:
@@ -91,6 +102,8 @@ class Strategy(ActiveLearner):
         train_metrics: Metrics = None,
         val_metrics: Metrics = None,
         test_metrics: Metrics = None,
+        samples: int | None = None,
+        members: int | None = None,
         **options: Unpack[LearnerOptions],
     ) -> None:
         training = {
@@ -100,7 +113,10 @@ class Strategy(ActiveLearner):
             "val_metrics": val_metrics,
             "test_metrics": test_metrics,
         }
-        super().__init__(_trained(classifier, training), train_pool, criterion, selector, **options)
+        module = _trained(classifier, training)
+        super().__init__(
+            module, train_pool, criterion, selector, samples=samples, members=members, **options
+        )
 
     def on_test_epoch_end(self) -> None:
         """Call the module's hook; its metrics are also logged under their plain names."""
@@ -142,7 +158,7 @@ class UncertaintyStrategy(Strategy):
         classifier: nn.Module,
         criterion: Criterion | ScoreFunction | None = None,
         train_pool: ActiveLearningDataset | None = None,
-        **options: Unpack[StrategyOptions],
+        **options: Unpack[PosteriorOptions],
     ) -> None:
         if train_pool is None:
             raise ConfigurationError("UncertaintyStrategy needs a train_pool.")
@@ -156,14 +172,15 @@ def training_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
     return training, {name: value for name, value in options.items() if name not in names}
 
 
-def _trained(classifier: nn.Module, training: dict[str, Any]) -> L.LightningModule:
+def _trained(classifier: nn.Module, training: dict[str, Any]) -> Any:
     """Wrap a network as a LightningModule that trains it."""
-    if not isinstance(classifier, L.LightningModule):
+    module = unwrapped(classifier).module
+    if not isinstance(module, L.LightningModule):
         return Classifier(classifier, **training)
     ignored = [name for name, value in training.items() if value is not None]
     if ignored:
         raise ConfigurationError(
-            f"{type(classifier).__name__} is a LightningModule, which trains and measures by "
+            f"{type(module).__name__} is a LightningModule, which trains and measures by "
             f"itself: give {', '.join(ignored)} to it, not to the strategy."
         )
     return classifier

@@ -3,6 +3,7 @@
 from alkit.training.adversarial import AdversarialClassifier
 from alkit.training.application import Application, output_kind
 from alkit.training.classifiers import BinaryClassifier, CategoricalClassifier, Classifier
+from alkit.training.committee import Committee
 from alkit.training.consistency import FixMatchClassifier
 from alkit.training.estimator import Estimator
 from alkit.training.history import History
@@ -20,6 +21,7 @@ __all__ = [
     "BinaryClassifier",
     "CategoricalClassifier",
     "Classifier",
+    "Committee",
     "Estimator",
     "FixMatchClassifier",
     "History",

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from alkit.blocks import Block, Sequential
-from alkit.training.batches import split_batch
+from alkit.training.batches import INPUTS
 from alkit.training.budget import check_counts
+from alkit.training.calls import output_for
 from alkit.training.classifiers import Classifier
 
 
@@ -82,15 +83,14 @@ class AdversarialClassifier(Classifier):
         self.rng = generator("between")
 
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> Tensor:
-        x, y = split_batch(batch["annotated"])
+        x, y = self._places.split(batch["annotated"], self)
         backbone, head = self.model[0], self.model[1]
-        latents = backbone(x)
+        latents = output_for(backbone, x)
         loss = self.step_loss("train", head(latents), y)
         if "unannotated" not in batch:
             return loss
-        u = batch["unannotated"]
-        u = split_batch(u)[0] if isinstance(u, Mapping) else u
-        ours, others = latents.flatten(1), backbone(u).flatten(1)
+        u = self._places.input_of(batch["unannotated"], self, INPUTS)
+        ours, others = latents.flatten(1), output_for(backbone, u).flatten(1)
         weight = self.adversarial_weight
         distance = self.distance(_reversed(ours, weight), _reversed(others, weight))
         penalty = self.gradient_penalty(ours.detach(), others.detach())

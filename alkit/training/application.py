@@ -8,12 +8,15 @@ from typing import Any
 import lightning
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.nn.modules.loss import _Loss
 from torchmetrics import Metric
 
 from alkit.blocks import Block
 from alkit.errors import ConfigurationError, LabelError, ModelOutputError, UnbuiltError
+from alkit.model_outputs import logits_of
 from alkit.prediction import OutputKind, Task
-from alkit.training.batches import as_classes, as_values, split_batch
+from alkit.training.batches import UNDECLARED, Places, as_classes, as_values
+from alkit.training.calls import output_for
 from alkit.training.metrics import Metrics, named_metrics
 from alkit.training.optimizers import Adam, Make, Optimizer, as_optimizer
 from alkit.training.posterior_mean import averaged, has_samples
@@ -58,6 +61,10 @@ class Application(Block, lightning.LightningModule):
 
     If the model returns K posterior samples (N, K, C) in eval mode (`MCDropout`, `Ensemble`),
     validation and test use the mean of their probabilities, or of their values.
+
+    A batch is `(x, y)` or a dict, which the model gets by the names of the parameters of its
+    `forward`, or under the keys that the pool declares. If the model does not return a tensor, a
+    loss of `torch.nn` gets what `outputs=` of the strategy reads in it, else its `logits`.
 
     Args:
         loss: function of the model's output and the targets that returns a scalar.
@@ -108,9 +115,9 @@ class Application(Block, lightning.LightningModule):
         """Name of the loss, which declares the kind of output."""
         return type(self.loss).__name__
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, *inputs: Any, **named: Any) -> Any:
         """Return the output of the model for a batch of inputs."""
-        return self.model(x)
+        return self.model(*inputs, **named)
 
     def compute_loss(self, y_hat: Any, y: Any) -> Tensor | dict[str, Tensor]:
         """Return the loss of a batch: a scalar, or a dict of scalars to be logged and summed."""
@@ -143,7 +150,7 @@ class Application(Block, lightning.LightningModule):
 
     def predict_step(self, batch: Any, batch_idx: int = 0) -> Any:
         """Return the output of the model; targets in the batch are ignored."""
-        return self(split_batch(batch)[0])
+        return output_for(self, self._places.split(batch, self)[0])
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return a new optimizer for the current parameters, with its schedule."""
@@ -170,10 +177,10 @@ class Application(Block, lightning.LightningModule):
             self.log(name, metric, on_step=True, on_epoch=True, batch_size=len(y))
 
     def _step(self, kind: str, batch: object) -> Tensor:
-        x, y = split_batch(batch)
+        x, y = self._places.split(batch, self)
         if y is None:
             raise LabelError(f"The {kind} batch has no targets: pass batches (x, y), or a dict.")
-        return self.step_loss(kind, self(x), y)
+        return self.step_loss(kind, self._read(output_for(self, x)), y)
 
     def step_loss(self, kind: str, y_hat: Any, y: Any) -> Tensor:
         """Return the loss of a batch of `kind` ("train", "val" or "test"); log it with metrics."""
@@ -197,6 +204,30 @@ class Application(Block, lightning.LightningModule):
             )
         self.log_metrics(kind, y_hat.detach() if isinstance(y_hat, Tensor) else y_hat, y)
         return total
+
+    @property
+    def passes_to(self) -> nn.Module:
+        """The module that gets the arguments of ``forward``."""
+        return self.model
+
+    @property
+    def _predictor(self) -> Any:
+        """Predictor of the strategy that trains this; None without a strategy."""
+        strategy = None if self._trainer is None else self._trainer.lightning_module
+        return getattr(strategy, "predictor", None)
+
+    @property
+    def _places(self) -> Places:
+        """Places of input and label in a batch, as the strategy declares them."""
+        return getattr(self._predictor, "places", UNDECLARED)
+
+    def _read(self, returned: Any) -> Any:
+        """Argument of the loss in what the model returned, as the predictions read it."""
+        if isinstance(returned, Tensor) or not isinstance(self.loss, _Loss):
+            return returned
+        read = getattr(getattr(self._predictor, "meaning", None), "read", None)
+        value = None if read is None else read(returned)
+        return value if isinstance(value, Tensor) else logits_of(returned)
 
     def _averaged(self, kind: str, y_hat: object, y: object) -> object:
         """Average K posterior samples (N, K, C) to (N, C); return anything else unchanged."""

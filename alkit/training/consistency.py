@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from alkit.errors import ConfigurationError, ModelOutputError
 from alkit.training.augmentation import STRONG, WEAK, Augmentation, Augmenter
-from alkit.training.batches import split_batch
+from alkit.training.batches import INPUTS
 from alkit.training.budget import check_counts
 from alkit.training.classifiers import Classifier
 
@@ -97,14 +97,14 @@ class FixMatchClassifier(Classifier):
         self.rng = generator("augment")
 
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> Tensor:
-        x, y = split_batch(batch["annotated"])
+        x, y = self._places.split(batch["annotated"], self)
         x = self.weak(_tensor(x), self.rng)
         if "unannotated" not in batch:
-            return self.step_loss("train", self(x), y)
-        u = batch["unannotated"]
-        u = _tensor(split_batch(u)[0] if isinstance(u, Mapping) else u)
+            return self.step_loss("train", self._read(self(x)), y)
+        u = _tensor(self._places.input_of(batch["unannotated"], self, INPUTS))
         guesses, kept = self.pseudo_labels(self.weak(u, self.rng))
-        y_hat, u_hat = self(torch.cat([x, self.strong(u, self.rng)])).tensor_split([len(x)])
+        outputs = self._read(self(torch.cat([x, self.strong(u, self.rng)])))
+        y_hat, u_hat = outputs.tensor_split([len(x)])
         loss = self.step_loss("train", y_hat, y)
         share = kept.float().mean()
         consistency = u_hat.sum() * 0.0  # for a batch without pseudo-labels
@@ -119,7 +119,7 @@ class FixMatchClassifier(Classifier):
     def pseudo_labels(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Most probable class of each sample ``(B,)``, and a mask of the confident ones."""
         with torch.no_grad():
-            outputs = self(u)
+            outputs = self._read(self(u))
         if outputs.ndim != 2 or outputs.shape[1] < 2:
             raise ModelOutputError(
                 f"pseudo-labels need one column per class, (B, C), got {tuple(outputs.shape)}."

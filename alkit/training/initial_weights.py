@@ -57,6 +57,7 @@ class InitialWeights(_Base):
         if self.initial_weights is not None:
             twin.module.load_state_dict(self.initial_weights, strict=False)
         twin.forget_training()
+        twin._ready_made = False
         return twin
 
     def reset_model(self, *, redraw: bool = False) -> Self:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules import activation
 
 from alkit.errors import ConfigurationError, LabelError, ModelOutputError
-from alkit.training.batches import split_batch
+from alkit.training.calls import output_for
 from alkit.training.classifiers import Classifier
 
 _ACTIVATIONS = tuple(
@@ -111,8 +111,8 @@ class LossPredictionClassifier(Classifier):
             )
         return found[-4:]
 
-    def forward(self, x: Any) -> Any:
-        outputs, features = self.with_features(x)
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        outputs, features = self.with_features(named or inputs)
         if any(isinstance(p, nn.UninitializedParameter) for p in self.loss_head.parameters()):
             with torch.no_grad():
                 self.loss_head(features)  # sets the input width of the head
@@ -121,14 +121,14 @@ class LossPredictionClassifier(Classifier):
     def with_features(self, x: object) -> tuple[Any, Tensor]:
         """Outputs, and the pooled features of the tapped layers ``(B, D)``."""
         with self._taps() as taken:
-            outputs = self.model(x)
+            outputs = output_for(self.model, x)
         missing = [path for path, value in taken.items() if not isinstance(value, Tensor)]
         if missing:
             raise ModelOutputError(
                 f"layer {missing[0]!r} did not return a tensor in the forward pass: choose other "
                 "layers, layers=[...]."
             )
-        return outputs, self.pooled(list(taken.values()))
+        return self._read(outputs), self.pooled(list(taken.values()))
 
     @contextmanager
     def _taps(self) -> Iterator[dict[str, Any]]:
@@ -148,7 +148,7 @@ class LossPredictionClassifier(Classifier):
                 hook.remove()
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        x, y = split_batch(batch)
+        x, y = self._places.split(batch, self)
         if y is None:
             raise LabelError("The train batch has no targets: use batches (x, y), or a dict.")
         outputs, features = self.with_features(x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -11,6 +11,7 @@ import lightning
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar, Timer, TQDMProgressBar
 
 from alkit.errors import TrainerEndedError
+from alkit.training.committee import again, mean_results, turns
 from alkit.training.history import History
 from alkit.training.lightning_internals import (
     callbacks_of,
@@ -59,6 +60,7 @@ class Trainer(lightning.Trainer):
         **kwargs: Any,
     ) -> None:
         callbacks = [callbacks] if isinstance(callbacks, lightning.Callback) else callbacks
+        self._given = {"callbacks": callbacks, **kwargs}
         callbacks = list(callbacks or [])
         if not any(isinstance(callback, History) for callback in callbacks):
             callbacks.append(History())
@@ -88,11 +90,22 @@ class Trainer(lightning.Trainer):
         """
         if ckpt_path is None:
             _check_limits(self)
+        given = (train_dataloaders, val_dataloaders, datamodule, ckpt_path)
+        for last in turns(model):
+            trainer = self if last else Trainer(**again(self._given))
+            with quiet(), interruptible(), moved_if_elsewhere():
+                lightning.Trainer.fit(trainer, model, *given, **kwargs)
+
+    def test(
+        self, model: lightning.LightningModule | None = None, *args: Any, **kwargs: Any
+    ) -> list[Mapping[str, float]]:
+        """Lightning's ``test``; the mean over the members of an ensemble of LightningModules."""
+        model = model or self.lightning_module
+        test = super().test
         with quiet(), interruptible(), moved_if_elsewhere():
-            super().fit(model, train_dataloaders, val_dataloaders, datamodule, ckpt_path, **kwargs)
+            return mean_results([test(model, *args, **kwargs) for _ in turns(model)])
 
     validate = _quietly(lightning.Trainer.validate)
-    test = _quietly(lightning.Trainer.test)
     predict = _quietly(lightning.Trainer.predict)
 
 

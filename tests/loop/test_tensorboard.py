@@ -120,6 +120,24 @@ def told(records):
     return [(r.metrics, r.query.indices.tolist(), r.query.scores.tolist()) for r in records]
 
 
+def test_labels_of_dict_items_are_read_where_the_pool_has_them(tmp_path):
+    rows = [{"a": x, "label": -1, "kind": int(y)} for x, y in zip(X, Y, strict=True)]
+    curves = []
+    for name in ("pairs", "dicts"):
+        strategy = make()
+        if name == "dicts":
+            pool = al.ActiveLearningDataset(rows[:40], input_key="a", label_key="kind")
+            pool.annotate(strategy.train_pool.annotated_indices)
+            strategy = al.Strategy(
+                strategy.module.model, pool, test=rows[40:], batch_size=8, seed=3
+            ).build()
+        run(strategy, TensorBoardLogger(tmp_path, name=name, version="a"), rounds=1)
+        board = events(tmp_path / name / "a")
+        (event,) = board.Tensors("precision-recall/all classes")
+        curves.append(tensor_util.make_ndarray(event.tensor_proto))
+    np.testing.assert_allclose(*curves)
+
+
 def test_a_logger_changes_nothing_else(tmp_path):
     plain = run(make(**accuracy()))
     before = torch.random.get_rng_state()

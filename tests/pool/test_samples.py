@@ -14,8 +14,8 @@ from alkit.pool.labels import ABSENT
 from alkit.pool.samples import Samples
 
 
-def samples(dataset, *, cache=False, label_key="label"):
-    return Samples(dataset, cache=cache, label_key=label_key)
+def samples(dataset, *, cache=False, label_key="label", input_key=None):
+    return Samples(dataset, cache=cache, label_key=label_key, input_key=input_key)
 
 
 class Counted(list):
@@ -62,6 +62,24 @@ def test_a_dict_is_split_at_its_label():
     assert samples([item], label_key="mask")[0] == ({"image": 1, "label": 3}, 2)
     assert samples([item], label_key=None)[0] == (item, ABSENT)
     assert item == {"image": 1, "mask": 2, "label": 3}
+
+
+def test_a_pair_whose_input_is_a_dict_stays_a_pair():
+    pairs = samples([({"a": 1}, 2)])
+    x, label = pairs[0]
+    assert (x, label) == ({"a": 1}, 2)
+    assert pairs.join(x, label) == ({"a": 1}, 2)
+
+
+def test_a_declared_input_stays_in_the_dict_and_must_be_there():
+    item = {"image": 1, "mask": 2, "label": 3}
+    assert samples([item], input_key="image")[0] == ({"image": 1, "mask": 2}, 3)
+    with pytest.raises(
+        ConfigurationError, match=r"input_key='img' .* item 0 is a dict with 'image'"
+    ):
+        samples([item], input_key="img")[0]
+    with pytest.raises(ConfigurationError, match=r"input_key='x' names .* item 0 is a tuple"):
+        samples([(1, 2)], input_key="x")[0]
 
 
 def test_a_dict_without_the_label_names_its_keys():

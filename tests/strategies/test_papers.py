@@ -121,9 +121,12 @@ def test_a_committee_may_vote(pool, net):
 
 
 @pytest.mark.parametrize("name", ["batchbald", "committee", "epig"])
-def test_a_lightning_module_is_told_where_the_samples_go(name, pool, net):
-    with pytest.raises(ValueError, match=r"(MCDropout|Ensemble)\(network"):
-        getattr(papers, name)(al.CategoricalClassifier(net()), pool)
+def test_a_lightning_module_is_sampled_or_repeated_as_it_is(name, pool, net):
+    strategy = getattr(papers, name)(al.CategoricalClassifier(net()), pool, seed=0).build()
+    strategy.fit(max_steps=2, enable_progress_bar=False)
+    (prediction,) = strategy.predictions(pool, [0, 1])
+    assert prediction.outputs.shape == (2, 5 if name == "committee" else 20, 3)
+    assert len(strategy.query(3)) == 3
 
 
 def test_features_may_be_named(pool):

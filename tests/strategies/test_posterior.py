@@ -191,5 +191,3 @@ def test_papers_put_the_dropout_around_the_network(pool):
     assert strategy.query(3).probabilities.shape == (3,)
     with pytest.raises(ConfigurationError, match="finds no dropout layer"):
         al.bald(nn.Linear(2, 3), pool)
-    with pytest.raises(ConfigurationError, match="is a LightningModule: put MCDropout"):
-        al.bald(al.Classifier(dropout_net()), pool)

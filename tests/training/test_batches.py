@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 import alkit as al
-from alkit.errors import ModelOutputError, ShapeError
-from alkit.training.batches import as_classes, as_values, split_batch
+from alkit.errors import ConfigurationError, ModelOutputError, ShapeError
+from alkit.training.batches import Places, as_classes, as_values, split_batch
 
 x, y = torch.randn(4, 2), torch.arange(4)
 
@@ -20,12 +20,53 @@ x, y = torch.randn(4, 2), torch.arange(4)
         {"x": x, "y": y},
         {"image": x, "label": y, "id": 3},
         {"input": x, "target": y},
+        {"x": x, "labels": y},
     ],
 )
 def test_a_batch_is_a_pair_or_a_dict(batch):
     first, second = split_batch(batch)
     assert first is x
     assert second is y
+
+
+def test_declared_keys_come_before_common_names_and_the_strategy_before_the_pool():
+    batch = {"x": 1, "a": x, "label": 2, "kind": y}
+    assert Places(None, "a", "kind").split(batch) == (x, y)
+    assert Places("x", "a", "kind").split(batch) == (1, y)
+    first, second = Places(lambda b: (b["a"], sorted(b)), None, "kind").split(batch)
+    assert first == (x, ["a", "label", "x"])  # the label is not among the inputs
+    assert second is y
+    assert Places(None, "a", "kind").input_of({"a": x, "b": y}) is x
+    assert Places(None, None, "kind").label_of({"labels": y}) is y
+    assert Places(None, None, "kind").label_of((x, y)) is y
+    assert Places().label_of({"x": x}) is None
+    assert Places().label_of(x) is None
+
+
+@pytest.mark.parametrize(
+    ("places", "batch", "message"),
+    [
+        (Places("b"), {"a": x}, "inputs='b' does not name .* among 'a'"),
+        (Places(None, "b"), {"a": x}, "input_key='b' does not name"),
+        (Places("b"), x, "'b' is a key, but the items .* are not dicts"),
+        (Places(1), x, "position 0"),
+    ],
+)
+def test_an_input_that_is_not_there_is_an_error(places, batch, message):
+    for read in (places.input_of, places.split):
+        with pytest.raises(ConfigurationError, match=message):
+            read(batch)
+
+
+def test_dicts_are_read_by_the_parameters_of_a_module_before_common_names():
+    class Net(nn.Module):
+        def forward(self, image, age=None):
+            return image
+
+    batch = {"x": 1, "image": x, "id": 3, "y": y}
+    assert Places().split(batch, Net()) == ({"image": x}, y)
+    assert Places().split(batch | {"age": 5}, Net()) == ({"image": x, "age": 5}, y)
+    assert Places().split(batch, nn.Identity()) == (1, y)
 
 
 @pytest.mark.parametrize("batch", [x, (x,), [x], {"x": x}])

@@ -5,17 +5,21 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from alkit.arguments import check_integer
 from alkit.blocks.block import Block
+from alkit.blocks.construction import blocks_below, initialize
 from alkit.blocks.containers import LayerList
 from alkit.blocks.layer import Layer
 from alkit.blocks.posterior.network import check_network
 from alkit.blocks.posterior.stacked import stacked
 from alkit.errors import ConfigurationError
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class Ensemble(Block):
@@ -75,38 +79,51 @@ class Ensemble(Block):
                     "member: [Net() for _ in range(5)]."
                 )
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    @property
+    def passes_to(self) -> nn.Module:
+        """A module whose ``forward`` has the arguments of this one."""
+        return self.members[0]
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
         """One member's output in training; ``(N, M, C)`` in eval mode."""
         if not self._checked:
-            self._check_weights()
+            check_weights([*self.members])
+            self._checked = True
         if self.training:
             member = self.members[int(self.turn) % len(self.members)]
             self.turn += 1
-            return member(*inputs)
-        return stacked([member(*inputs) for member in self.members], self.members[0], "Ensemble")
+            return member(*inputs, **named)
+        outputs = [member(*inputs, **named) for member in self.members]
+        return stacked(outputs, self.members[0], "Ensemble")
 
-    def _check_weights(self) -> None:
-        """Raise if members have equal weights that are not constant: copied, not drawn."""
-        for one, other in combinations(self.members, 2):
-            theirs = dict(other.named_parameters())
-            for name, weight in one.named_parameters():
-                twin = theirs.get(name)
-                same = twin is not None and weight.requires_grad and torch.equal(weight, twin)
-                if same and weight.numel() > 1 and bool(weight.min() < weight.max()):
-                    raise ConfigurationError(
-                        f"Members have the same weights in {name!r}, so they start identical. "
-                        "Make that part a recipe, al.Layer(Class, ...), pass a list of modules "
-                        "with different weights, or freeze it: requires_grad_(False)."
-                    )
-        self._checked = True
+
+def check_weights(members: Sequence[nn.Module]) -> None:
+    """Raise if members have equal weights that are not constant: copied, not drawn."""
+    for one, other in combinations(members, 2):
+        theirs = dict(other.named_parameters())
+        for name, weight in one.named_parameters():
+            twin = theirs.get(name)
+            same = twin is not None and weight.requires_grad and torch.equal(weight, twin)
+            if same and weight.numel() > 1 and bool(weight.min() < weight.max()):
+                raise ConfigurationError(
+                    f"Members have the same weights in {name!r}, so they start identical. "
+                    "Make that part a recipe, al.Layer(Class, ...), pass a list of modules "
+                    "with different weights, or freeze it: requires_grad_(False)."
+                )
 
 
 def _recipe(model: nn.Module) -> Block:
-    return model.new() if isinstance(model, Block) else Layer(_drawn_anew, model)
+    return model.new() if isinstance(model, Block) else Layer(redrawn, model)
 
 
-def _drawn_anew(model: nn.Module) -> nn.Module:
-    """A copy of a module whose layers have redrawn their weights."""
+def redrawn(model: M) -> M:
+    """A copy of a module whose layers have redrawn their weights from torch's generator.
+
+    Blocks draw those that they make, built or not, with their initializers.
+
+    Raises:
+        ConfigurationError: a layer has weights but no ``reset_parameters``.
+    """
     twin = copy.deepcopy(model)
     for name, layer in twin.named_modules():
         own = [
@@ -123,4 +140,8 @@ def _drawn_anew(model: nn.Module) -> nn.Module:
                 "but no reset_parameters to redraw them, so members would share them. Pass the "
                 "class, al.Layer(Net, ...), or a list of modules, [Net() for _ in range(5)]."
             )
+    blocks = [twin] if isinstance(twin, Block) else [block for _, block in blocks_below(twin)]
+    for block in blocks:
+        if block._built:
+            initialize(block)
     return twin

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import count
 from typing import Any
@@ -16,6 +16,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from alkit.arguments import check_integer
 from alkit.blocks.block import Block
 from alkit.blocks.construction import is_block
+from alkit.blocks.posterior.functional import functions_refused
 from alkit.blocks.posterior.masks import (
     Masks,
     check_rows,
@@ -32,6 +33,9 @@ from alkit.blocks.posterior.stacked import stacked
 from alkit.blocks.posterior.thinned import Values, dropped
 from alkit.errors import ConfigurationError
 from alkit.eval_mode import evaluating
+from alkit.model_outputs import logits_of
+
+Inputs = tuple[tuple[Any, ...], dict[str, Any]]  # positional, by name
 
 ROWS = 2048
 """Rows times samples held at once on a CPU if the input is one tensor; 8 times as many on other
@@ -62,14 +66,15 @@ class MCDropout(Block):
     with the same results.
 
     Args:
-        model: a block or any ``nn.Module`` with dropout layers. A dropout called as a function
-            within ``forward`` is not detected and stays off.
+        model: a block or any ``nn.Module`` with dropout layers. The dropout inside torch's LSTM
+            and attention is not sampled; a dropout called as a function raises.
         samples: number of posterior samples K.
         seed: seed of the masks.
 
     Raises:
-        ConfigurationError: there is no dropout layer, none drops at random, none is called, or
-            the samples agree on every row although the rows differ.
+        ConfigurationError: there is no dropout layer, none drops at random, none is called, a
+            dropout is called as a function, ``F.dropout(x, training=self.training)``, or the
+            samples agree on every row although the rows differ.
     """
 
     posterior_samples = True  # outputs (N, K, C) in eval mode
@@ -84,6 +89,7 @@ class MCDropout(Block):
         self.samples = samples
         self.seed = seed
         self._at_once = True  # until the network does something unsupported for K samples
+        self._no_functions = False  # no dropout is called as a function; checked in the first pass
         self._masks = Masks(seed, samples)
         if all(part._built for part in model.modules() if is_block(part)):
             self.layers()
@@ -110,15 +116,23 @@ class MCDropout(Block):
             )
         return found
 
-    def forward(self, *inputs: object) -> Tensor:
+    @property
+    def passes_to(self) -> nn.Module:
+        """The module that gets the arguments of ``forward``."""
+        return self.model
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
         """The model's output; ``(N, K, C)`` in eval mode."""
         layers = self.layers()
         if self.training:
-            return self.model(*inputs)
+            return self.model(*inputs, **named)
         if (self._masks.seed, self._masks.samples) != (self.seed, self.samples):
             self._masks = Masks(self.seed, self.samples)
-        with evaluating(self.model):
-            outputs = self._posterior(layers, inputs)
+        # every call of a function is looked at, so only once
+        once = nullcontext() if self._no_functions else functions_refused(layers.values())
+        with evaluating(self.model), once:
+            outputs = self._posterior(layers, (inputs, named))
+        self._no_functions = True
         if self.samples > 1 and _agree_on_every_row(outputs):
             raise ConfigurationError(
                 f"The {self.samples} samples of MCDropout agree on every row: its dropout layers "
@@ -126,7 +140,7 @@ class MCDropout(Block):
             )
         return outputs
 
-    def _posterior(self, layers: dict[str, _DropoutNd], inputs: tuple[Any, ...]) -> Tensor:
+    def _posterior(self, layers: dict[str, _DropoutNd], inputs: Inputs) -> Tensor:
         if self._at_once and not torch.is_grad_enabled():
             try:
                 chunks = _chunks(inputs, self.samples)
@@ -139,19 +153,19 @@ class MCDropout(Block):
                 return outputs
         return self._pass_by_pass(layers, inputs)
 
-    def _in_one_pass(self, layers: dict[str, _DropoutNd], inputs: tuple[Any, ...]) -> Tensor:
+    def _in_one_pass(self, layers: dict[str, _DropoutNd], inputs: Inputs) -> Tensor:
         with _dropping(layers, self._masks, inputs, _all_samples):
-            output = self.model(*inputs)
+            output = logits_of(self.model(*inputs[0], **inputs[1]))
         several = isinstance(output, Sampled)
         return stacked(
             output.held.values() if several else [output] * self.samples, self.model, "MCDropout"
         )
 
-    def _pass_by_pass(self, layers: dict[str, _DropoutNd], inputs: tuple[Any, ...]) -> Tensor:
+    def _pass_by_pass(self, layers: dict[str, _DropoutNd], inputs: Inputs) -> Tensor:
         outputs = []
         for k in range(self.samples):
             with _dropping(layers, self._masks, inputs, partial(_one_sample, k)):
-                outputs.append(self.model(*inputs))
+                outputs.append(self.model(*inputs[0], **inputs[1]))
         return stacked(outputs, self.model, "MCDropout")
 
     def extra_repr(self) -> str:
@@ -164,25 +178,26 @@ def _agree_on_every_row(outputs: Tensor) -> bool:
     return same and not bool((outputs == outputs[:1]).all())
 
 
-def _chunks(inputs: tuple[Any, ...], samples: int) -> list[tuple[Any, ...]]:
+def _chunks(inputs: Inputs, samples: int) -> list[Inputs]:
     """One input in chunks of rows whose samples fit at once; several inputs stay unsplit."""
-    x = inputs[0]
-    if len(inputs) > 1 or not isinstance(x, Tensor) or not x.ndim:
+    (x, *more), named = inputs if inputs[0] else ((None,), inputs[1])
+    if more or named or not isinstance(x, Tensor) or not x.ndim:
         return [inputs]
     rows = ROWS if x.device.type == "cpu" else 8 * ROWS
     parts = math.ceil(len(x) / max(1, rows // samples))
-    return [(chunk,) for chunk in x.tensor_split(max(1, parts))]
+    return [((chunk,), {}) for chunk in x.tensor_split(max(1, parts))]
 
 
 @contextmanager
 def _dropping(
     layers: dict[str, _DropoutNd],
     masks: Masks,
-    inputs: tuple[Any, ...],
+    inputs: Inputs,
     drop: Callable[[_DropoutNd, Tensor, list[Tensor]], Tensor],
 ) -> Iterator[None]:
     """Replace the output of each dropout layer by ``drop`` of its input, for one pass."""
-    rows = len(inputs[0]) if isinstance(inputs[0], Tensor) and inputs[0].ndim else None
+    x = next(iter((*inputs[0], *inputs[1].values())), None)
+    rows = len(x) if isinstance(x, Tensor) and x.ndim else None
     called: list[_DropoutNd] = []
 
     def hook(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from alkit.errors import ModelOutputError
+from alkit.model_outputs import logits_of
 
 
 def gives_samples(module: nn.Module) -> bool:
@@ -26,12 +27,11 @@ def stacked(outputs: list[Any], network: nn.Module, block: str) -> Tensor:
     Raises:
         ModelOutputError: the networks return something else.
     """
+    outputs = [logits_of(output) for output in outputs]
     first = outputs[0]
-    axes = (1, 2, 3) if gives_samples(network) else (1, 2)
-    if not isinstance(first, Tensor) or first.ndim not in axes:
-        got = tuple(first.shape) if isinstance(first, Tensor) else type(first).__name__
+    if first.ndim not in ((1, 2, 3) if gives_samples(network) else (1, 2)):
         raise ModelOutputError(
-            f"{block} expects networks that return one tensor (N, C), got {got}."
+            f"{block} expects networks that return one tensor (N, C), got {tuple(first.shape)}."
         )
     if first.ndim == 3:
         return torch.cat(outputs, 1)

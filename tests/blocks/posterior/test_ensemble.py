@@ -145,11 +145,29 @@ def test_an_invalid_number_of_members_raises(model, members):
         al.Ensemble(model, members)
 
 
-def test_outputs_that_are_not_tensors_raise():
-    with pytest.raises(
-        ModelOutputError, match=r"Ensemble expects .* one tensor \(N, C\), got tuple"
-    ):
-        al.Ensemble(nn.LSTM(4, 3), members=2).build().predict(X)
+class Answers(nn.Linear):
+    """A network that returns what ``answer`` makes of its outputs, for inputs given by name."""
+
+    answer = staticmethod(lambda y: {"logits": y, "hidden": None})
+
+    def forward(self, x, scale=1.0):
+        return self.answer(scale * super().forward(x))
+
+
+def test_outputs_without_a_tensor_raise():
+    class Hidden(Answers):
+        answer = staticmethod(lambda y: {"hidden": y})
+
+    with pytest.raises(ModelOutputError, match="got dict with 'hidden'"):
+        al.Ensemble(Hidden(4, 3), members=2).build().predict(X)
+
+
+def test_members_may_return_logits_by_name_and_take_inputs_by_name():
+    ensemble = al.Ensemble(Answers(4, 3), members=2).build().eval()
+    expected = torch.stack([member(X, 2.0)["logits"] for member in ensemble.members], 1)
+    assert torch.equal(ensemble(x=X, scale=2.0), expected)
+    ensemble.train()
+    assert ensemble(x=X, scale=2.0).keys() == {"logits", "hidden"}  # one member, unchanged
 
 
 def test_it_is_a_block():

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 import alkit as al
 from alkit.blocks.posterior.masks import Masks
-from alkit.errors import ConfigurationError, ModelOutputError
+from alkit.errors import ConfigurationError
 
 K = 5
 
@@ -478,13 +478,33 @@ def test_an_invalid_number_of_samples_raises(samples):
 
 
 def test_an_error_of_the_network_is_raised_and_does_not_disable_the_single_pass():
-    net, x = drawn(channels, IMAGES)
+    net, _ = drawn(channels, IMAGES)
     block = al.MCDropout(net, samples=K).build().eval()
     with torch.no_grad(), pytest.raises(RuntimeError, match=r"mat1 and mat2|model\.9"):
         block(torch.randn(2, 1, 11, 14))
     assert block._at_once
-    with pytest.raises(ModelOutputError, match=r"one tensor \(N, C\), got tuple"):
-        al.MCDropout(nn.Sequential(nn.Dropout(0.5), nn.LSTM(10, 3))).build().predict(x[:, 0])
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_inputs_may_come_by_name_and_logits_go_by_name(at_once):
+    class Answers(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drop, self.head = nn.Dropout(0.5), nn.Linear(6, 3)
+
+        def forward(self, x, mask=None):
+            y = self.head(self.drop(x if mask is None else x * mask))
+            return {"hidden": x, "logits": y}
+
+    block, x, mask = al.MCDropout(Answers(), samples=K).build(), torch.randn(5, 6), torch.ones(5, 6)
+    assert block.train()(x=x, mask=mask).keys() == {"hidden", "logits"}
+    block.eval()._at_once = at_once
+    with torch.no_grad():
+        outputs = block(x=x, mask=mask)
+        assert torch.equal(outputs, block(x, mask))
+        torch.testing.assert_close(outputs, block(x))
+    assert outputs.shape == (5, K, 3)
+    assert not torch.equal(outputs[:, 0], outputs[:, 1])
 
 
 def test_it_is_a_block():

@@ -28,7 +28,15 @@ def test_tokens_are_never_taken_for_samples():
         stacked([torch.randn(4, 6, 3)] * 2, PLAIN, "Mine")
 
 
-@pytest.mark.parametrize("output", [torch.tensor(1.0), torch.ones(2, 3, 4, 5), (1, 2), None])
-def test_an_output_that_cannot_be_stacked_raises(output):
-    with pytest.raises(ModelOutputError, match=r"Mine expects networks that return one tensor"):
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        (torch.tensor(1.0), r"Mine expects networks that return one tensor"),
+        (torch.ones(2, 3, 4, 5), r"Mine expects .* got \(2, 3, 4, 5\)"),
+        ((1, 2), "got tuple of int, int"),
+        (None, "got NoneType"),
+    ],
+)
+def test_an_output_that_cannot_be_stacked_raises(output, message):
+    with pytest.raises(ModelOutputError, match=message):
         stacked([output, output], SAMPLING, "Mine")
