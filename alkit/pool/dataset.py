@@ -190,7 +190,7 @@ class ActiveLearningDataset(Dataset):
             labels = fitting_labels(labels, ids, self._kind)
         else:
             for index in ids.tolist():
-                self._label(index)
+                self._known.note(index, self._label(index))
         self._known.change(ids, round, labels)
         return ids
 

@@ -15,6 +15,7 @@ from alkit.blocks.posterior.sampled import mean_of_samples
 from alkit.errors import ConfigurationError, ModelOutputError, PredictionError
 from alkit.eval_mode import evaluating
 from alkit.prediction import KINDS, OutputKind, Prediction
+from alkit.training.precision import as_weights
 
 Inputs = str | int | Callable[[Any], Any] | None
 
@@ -70,9 +71,10 @@ class Predictor:
 
         Modes and weights are restored when the generator ends or is closed. Memory: one batch.
         """
+        cast = as_weights(module)
         with evaluating(module, device), torch.no_grad(), self._captured(module) as captured:
             for ids, batch in loader:
-                outputs = module(self._input(move_data_to_device(batch, device)))
+                outputs = module(self._input(cast(move_data_to_device(batch, device))))
                 features = mean_of_samples(captured, len(ids)) if captured else None
                 captured.clear()
                 yield self._prediction(outputs, ids, features)

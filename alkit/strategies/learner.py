@@ -16,11 +16,19 @@ from alkit.blocks import Block
 from alkit.criteria import Criterion
 from alkit.pool import ActiveLearningDataset, Query
 from alkit.pool.annotations import Indices, check_query_size
+from alkit.pool.collating import for_inputs
 from alkit.pool.loaders import scoring_loader
 from alkit.prediction import OutputKind, Prediction
 from alkit.querying import Acquisition, Monitor, PoolContext
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
-from alkit.querying.checks import check_arguments, check_validation, checked_picks
+from alkit.querying.checks import (
+    check_arguments,
+    check_datasets,
+    check_options,
+    check_oracle,
+    check_validation,
+    checked_picks,
+)
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Inputs, Predictor
 from alkit.querying.validation import validation_query
@@ -55,6 +63,8 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         val_pool: pool for validation; ``val_share`` of each query is spent on it, drawn uniformly,
             since a validation set must be distributed like the data.
         val_share: share of each query for ``val_pool``, in (0, 1).
+        val: a dataset of ``(x, y)`` for validation in each fit, instead of a ``val_pool``. It is
+            not counted among the labels that were bought.
         test: a dataset of ``(x, y)`` for ``test()``.
         batch_size: largest number of samples per training step; batches have nearly equal sizes.
         steps_per_epoch: gradient steps that Lightning counts as an epoch. Default: one pass over
@@ -83,6 +93,7 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         acquisition: Acquisition | None = None,
         val_pool: ActiveLearningDataset | None = None,
         val_share: float = 0.2,
+        val: Dataset | None = None,
         test: Dataset | None = None,
         batch_size: int = 32,
         val_batch_size: int | None = None,
@@ -97,6 +108,8 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
     ) -> None:
         super().__init__()
         check_arguments(module, train_pool, val_pool, val_share)
+        check_options(seed=seed, features=features, head=head, loader=loader)
+        check_datasets(val=val, test=test)
         check_counts(
             batch_size=batch_size,
             val_batch_size=val_batch_size,
@@ -105,10 +118,11 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         )
         self.forget_training()
         self.module = module
-        check_validation(self, val_pool)
+        check_validation(self, val_pool, val)
         self.train_pool = train_pool
         self.val_pool = val_pool
         self.val_share = val_share
+        self.val_data = val
         self.test_data = test
         if acquisition is None and type(self).score is not ActiveLearner.score:
             criterion = self.score
@@ -185,6 +199,7 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
             oracle: function from dataset indices to labels. Default: the dataset's labels. The
                 samples of ``val_pool`` always get their dataset's labels.
         """
+        check_oracle(oracle)
         query = self.query(n)
         self.train_pool.annotate(query, None if oracle is None else oracle(query.indices))
         if query.validation is not None and self.val_pool is not None:
@@ -203,7 +218,8 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         The model is in eval mode, without gradients, until the generator ends or is closed.
         """
         view = pool.view(indices, labels=False, scoring=True)
-        loader = scoring_loader(view, self.test_batch_size, **self.loader)
+        options = for_inputs(self.loader, pool if pool.get_num_annotated() else self.train_pool)
+        loader = scoring_loader(view, self.test_batch_size, **options)
         yield from self.predictor.predictions(self.module, loader, self._fit_device or self.device)
 
     def dry_run(self) -> None:

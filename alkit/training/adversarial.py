@@ -48,6 +48,7 @@ class AdversarialClassifier(Classifier):
 
     model: Sequential
     features_layer = "model.0"
+    epoch_covers_unannotated = True  # as the paper counts its epochs
 
     def __init__(
         self,

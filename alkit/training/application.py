@@ -18,7 +18,7 @@ from alkit.training.metrics import Metrics, named_metrics
 from alkit.training.optimizers import Adam, Make, Optimizer, as_optimizer
 from alkit.training.posterior_mean import averaged, has_samples
 
-_CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss)
+CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss)
 _KINDS: tuple[tuple[type[nn.Module], OutputKind], ...] = (
     (nn.CrossEntropyLoss, "logits"),
     (nn.BCEWithLogitsLoss, "logits"),
@@ -29,6 +29,23 @@ _KINDS: tuple[tuple[type[nn.Module], OutputKind], ...] = (
     (nn.SmoothL1Loss, "values"),
     (nn.HuberLoss, "values"),
 )
+
+
+def as_network(model: object) -> nn.Module:
+    """Return `model` if it is a network.
+
+    Raises:
+        ConfigurationError: it is anything else, such as a class or a list of layers.
+    """
+    if isinstance(model, nn.Module):
+        return model
+    if isinstance(model, type):
+        came = f"the class {model.__name__}: create an instance"
+    elif isinstance(model, list | tuple):
+        came = f"a {type(model).__name__}: join the layers, nn.Sequential(*layers)"
+    else:
+        came = repr(model)
+    raise ConfigurationError(f"The network must be an nn.Module or a Block, got {came}.")
 
 
 def output_kind(loss: object) -> OutputKind | None:
@@ -66,6 +83,7 @@ class Application(Block, lightning.LightningModule):
     model: nn.Module
     _paired = False  # outputs and targets have one shape; used if the loss does not determine it
     _kind: OutputKind | None = None  # kind of output, if the loss does not determine it
+    first_outputs: Callable[[object], None] | None = None  # checks the first outputs of a fit
 
     def __init__(
         self,
@@ -79,6 +97,11 @@ class Application(Block, lightning.LightningModule):
         super().__init__()
         if isinstance(loss, type):
             raise ConfigurationError(f"loss must be an instance: {loss.__name__}(), not the class.")
+        if loss is not None and not callable(loss):
+            raise ConfigurationError(
+                "loss must be a torch loss such as nn.CrossEntropyLoss(), or a function of outputs "
+                f"and targets, got {loss!r}."
+            )
         self.loss = loss
         self.optimizer = Adam(lr=1e-3) if optimizer is None else as_optimizer(optimizer)
         for kind, more in ("train", train_metrics), ("val", val_metrics), ("test", test_metrics):
@@ -107,7 +130,7 @@ class Application(Block, lightning.LightningModule):
 
         Targets (B,) against outputs (B, 1) would silently broadcast to (B, B).
         """
-        if isinstance(self.loss, _CLASS_LOSSES):
+        if isinstance(self.loss, CLASS_LOSSES):
             return as_classes(y_hat, y)
         return y if self.outputs is None and not self._paired else as_values(y_hat, y)
 
@@ -160,6 +183,9 @@ class Application(Block, lightning.LightningModule):
     def step_loss(self, kind: str, y_hat: Any, y: Any) -> Tensor:
         """Return the loss of a batch of `kind` ("train", "val" or "test"); log it with metrics."""
         y_hat = self._averaged(kind, y_hat, y)
+        if kind == "train" and self.first_outputs is not None:
+            check, self.first_outputs = self.first_outputs, None
+            check(y_hat)
         y = self.targets(y_hat, y)
         loss = self.compute_loss(y_hat, y)
         parts = loss if isinstance(loss, dict) else {}
@@ -183,7 +209,7 @@ class Application(Block, lightning.LightningModule):
     def _averaged(self, kind: str, y_hat: object, y: object) -> object:
         """Average K posterior samples (N, K, C) to (N, C); return anything else unchanged."""
         returned = self.outputs or self._kind
-        classes = self.outputs is None or isinstance(self.loss, _CLASS_LOSSES)
+        classes = self.outputs is None or isinstance(self.loss, CLASS_LOSSES)
         if returned is None or not has_samples(y_hat, y, classes):
             return y_hat
         if kind == "train":

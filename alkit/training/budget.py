@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 from alkit.errors import ConfigurationError
 
 
@@ -20,3 +22,13 @@ def check_budget(max_steps: int | None, max_epochs: int | None) -> None:
             "annotated samples)."
         )
     check_counts(max_steps=max_steps, max_epochs=max_epochs)
+
+
+LIMITS = ("max_epochs", "min_epochs", "max_steps", "min_steps")
+
+
+def check_limits(**limits: object) -> None:
+    """Raise a ConfigurationError for a limit of a Trainer that is neither None nor an integer."""
+    for name, n in limits.items():
+        if n is not None and (isinstance(n, bool) or not isinstance(n, Integral)):
+            raise ConfigurationError(f"{name} must be an integer (-1 for no limit), got {n!r}.")
