@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -147,4 +148,9 @@ class ActiveLearningLoop:
 
     def _trainer_options(self) -> dict[str, Any]:
         given = self.trainer() if callable(self.trainer) else self.trainer
+        if not isinstance(given, Mapping | NoneType):
+            raise ConfigurationError(
+                "trainer must be a dict of arguments of the Trainer, or a function that returns "
+                f"one, got {given!r}."
+            )
         return {"enable_progress_bar": False, **(given or {})}

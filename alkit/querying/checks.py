@@ -140,6 +140,10 @@ def check_options(*, seed: object, features: object, head: object, loader: objec
             raise ConfigurationError(
                 f"loader: torch's DataLoader has no argument {name!r}{likely(str(name), free)}"
             )
+    try:
+        DataLoader([0], **loader)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"loader={dict(loader)!r}: {error}") from error
 
 
 def check_oracle(oracle: object) -> None:

@@ -123,7 +123,13 @@ class Application(Block, lightning.LightningModule):
             raise ConfigurationError(
                 f"{type(self).__name__} has no loss: pass loss=, or override compute_loss."
             )
-        return self.loss(y_hat, self.targets(y_hat, y))
+        try:
+            return self.loss(y_hat, self.targets(y_hat, y))
+        except IndexError as error:  # torch's, for a class beyond the outputs
+            raise LabelError(
+                f"The loss cannot use the targets of this batch: {error} The model returned "
+                f"{tuple(getattr(y_hat, 'shape', ()))}, with one column per class."
+            ) from error
 
     def targets(self, y_hat: Any, y: Any) -> Any:
         """Targets in the form that the loss needs: long classes, or the shape of the output.

@@ -57,7 +57,7 @@ def _check(index: int, label: Any, classes: int, ndim: int, ignored: int | None)
             "classes. For a one-hot vector give its position, y.argmax()."
         )
     if values.dtype.kind == "f":
-        if values.ndim == ndim - 1:
+        if values.ndim == ndim - 1 > 1:
             return  # probabilities of each position
         raise LabelError(
             f"{where}, and the loss needs class numbers: convert the labels to integers, y.long(), "

@@ -125,9 +125,10 @@ class TrainedOnPool(L.LightningModule):
         """
         check_budget(max_steps, max_epochs)
         limits = {"max_steps": -1 if max_steps is None else max_steps, "max_epochs": max_epochs}
+        new = Trainer(**limits, **trainer)
         if isinstance(profiler := trainer.get("profiler"), Profiler):
-            restart([profiler], object(), self)
-        Trainer(**limits, **trainer).fit(self, datamodule=datamodule)
+            restart([profiler], new, self)
+        new.fit(self, datamodule=datamodule)
         return self.history
 
     def test(self, **trainer: Any) -> dict[str, float]:
@@ -234,8 +235,8 @@ class TrainedOnPool(L.LightningModule):
                     "would survive reset_model. Create the optimizer inside configure_optimizers."
                 )
             self._optimizers_are_new = False
-        if self.fits == 0 and learns_from_unannotated(self.module):
-            say_steps(self.trainer, type(self).__name__)
+        if self.fits == 0:
+            say_steps(self.module, self.trainer, type(self).__name__)
         self.module.on_train_start()
 
     def on_train_end(self) -> None:

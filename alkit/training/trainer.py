@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import lightning
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar, Timer, TQDMProgressBar
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from alkit.errors import ConfigurationError, TrainerEndedError
 from alkit.training.budget import LIMITS, check_limits
@@ -70,6 +70,8 @@ class Trainer(lightning.Trainer):
         if not kwargs.get("barebones"):  # barebones mode accepts none of these
             _set_defaults(kwargs, callbacks)
         check_limits(**{name: kwargs.get(name) for name in LIMITS})
+        if kwargs.get("max_steps") is None:
+            kwargs.pop("max_steps", None)
         try:
             with quiet(), plugins_listed_once():
                 super().__init__(callbacks=callbacks, **kwargs)

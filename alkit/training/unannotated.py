@@ -57,9 +57,9 @@ def steps_of_epoch(
     return max(ceil(annotated / size), ceil(unannotated / module.unannotated_batch_size(size)))
 
 
-def say_steps(trainer: L.Trainer, name: str) -> None:
-    """Log how many steps an epoch has, for a fit that is limited by epochs."""
-    if trainer.max_steps < 0:
+def say_steps(module: object, trainer: L.Trainer, name: str) -> None:
+    """Log how many steps an epoch has, if both sets of samples count and epochs limit the fit."""
+    if learns_from_unannotated(module) and trainer.max_steps < 0:
         rank_zero_info(
             f"An epoch of this {name} has {trainer.num_training_batches} gradient steps; "
             "steps_per_epoch= sets another number."
