@@ -38,5 +38,6 @@ def _pairs(metrics: Metrics) -> list[Any]:
     if isinstance(metrics, Mapping | MetricCollection):
         return list(metrics.items())
     is_pair = isinstance(metrics, tuple) and len(metrics) == 2 and isinstance(metrics[0], str)
-    several = not is_pair and not isinstance(metrics, Metric) and isinstance(metrics, Iterable)
-    return list(metrics) if several else [metrics]
+    if is_pair or isinstance(metrics, Metric) or not isinstance(metrics, Iterable):
+        return [metrics]
+    return list(metrics)
