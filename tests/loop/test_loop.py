@@ -270,3 +270,14 @@ def test_a_warm_start_is_the_loop_by_hand_without_a_reset():
     assert [record.metrics for record in loop] == expected
     cold = al.ActiveLearningLoop(make(), 4, 3, max_steps=5, trainer=CPU)
     assert [record.metrics for record in cold] != expected
+
+
+def test_what_a_loop_cannot_run_is_refused_before_it_starts():
+    for wrong in None, 3, "uniform", torch.nn.Linear(2, 3):
+        with pytest.raises(ConfigurationError, match="needs a strategy"):
+            al.ActiveLearningLoop(wrong, 3, 2, max_steps=1)
+    with pytest.raises(ConfigurationError, match="oracle must be a function"):
+        loop(make("uniform"), oracle=[1, 2])
+    for wrong in 3, lambda: 3:
+        with pytest.raises(ConfigurationError, match="trainer must be a dict"):
+            list(loop(make("uniform"), trainer=wrong))
