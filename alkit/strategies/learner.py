@@ -47,7 +47,9 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
 
     The module trains by its own ``training_step`` and ``configure_optimizers``, and gets the
     annotated part of the pool as its training data. ``trainer.fit(learner)`` with a plain
-    Lightning Trainer and ``learner.fit(...)`` are the same, bit for bit.
+    Lightning Trainer and ``learner.fit(...)`` are the same, bit for bit. A loader or a datamodule
+    that the Trainer gets does not add training data. Attributes that the learner lacks are those
+    of the module (``learner.backbone``), and training changes the module that was passed in.
 
     Three methods may be overridden, each on its own: ``query_strategy`` (which samples),
     ``score`` (the score of each), ``training_step`` (how the model is trained).
@@ -68,7 +70,8 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         test: a dataset of ``(x, y)`` for ``test()``.
         batch_size: largest number of samples per training step; batches have nearly equal sizes.
         steps_per_epoch: gradient steps that Lightning counts as an epoch. Default: one pass over
-            the annotated samples. The order of the samples does not depend on it.
+            the annotated samples, or what the module declares (``AdversarialStrategy``). The order
+            of the samples does not depend on it.
         val_batch_size, test_batch_size: batch sizes for validation, and for testing and scoring.
         inputs: the model's input in a batch without labels: the key of a dict, the position in a
             tuple, or a function of the batch. Default: the batch is the input.
@@ -79,7 +82,9 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
             the input of the last part of a Sequential or MultiLayerPerceptron.
         head: path of the part from features to logits; only for selectors that use it. Default:
             that last part.
-        loader: further arguments of the DataLoaders, such as ``{"num_workers": 2}``.
+        loader: further arguments of the DataLoaders, such as ``{"num_workers": 2}``. A
+            ``collate_fn`` gets items ``(x, y)`` or dicts; where labels are hidden, that of an
+            annotated sample stands in for each, and is taken out of the batch.
         seed: seed of the data order and of the queries. Default: a fresh one, in ``self.seed``.
     """
 
