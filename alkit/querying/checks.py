@@ -82,7 +82,7 @@ def check_validation(
 
 
 def check_datasets(**datasets: object) -> None:
-    """Raise a ConfigurationError for a validation or test set that is no labeled dataset."""
+    """Raise a ConfigurationError for a validation or test set that is not a labeled dataset."""
     for name, data in datasets.items():
         if data is not None:
             _check_dataset(name, data)

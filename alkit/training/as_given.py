@@ -83,7 +83,7 @@ def _warn_of_loss(part: object, first: dict[str, Any]) -> None:
             warnings.warn(
                 f"{type(part).__name__} begins each fit in the state in which it was first given, "
                 f"so the {len(value)} entries of its {name!r} are discarded. Read them after each "
-                "fit, or collect them in a variable that is no attribute of the callback.",
+                "fit, or collect them in a variable outside of the callback.",
                 stacklevel=2,
             )
 

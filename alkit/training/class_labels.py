@@ -26,11 +26,17 @@ def check_at_first_outputs(module: nn.Module, pool: ActiveLearningDataset) -> No
         module.first_outputs = partial(check_classes, pool, ignored)
 
 
+def check_no_more(module: nn.Module) -> None:
+    """Forget the check of a fit that never called ``step_loss``."""
+    if isinstance(module, Application):
+        module.first_outputs = None
+
+
 def check_classes(pool: ActiveLearningDataset, ignored: int | None, outputs: object) -> None:
     """Compare the annotated labels with outputs ``(B, C)`` or ``(B, C, ...)``.
 
     Raises:
-        LabelError: a label is no class of the network; the message names the sample.
+        LabelError: the network has no output for a label; the message names the sample.
     """
     if not isinstance(outputs, Tensor) or outputs.ndim < 2:
         return

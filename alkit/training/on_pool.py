@@ -21,7 +21,7 @@ from alkit.pool.loaders import eval_loader, is_paid_for, train_loader
 from alkit.seeds import generator
 from alkit.training.as_given import restart
 from alkit.training.budget import check_budget
-from alkit.training.class_labels import check_at_first_outputs
+from alkit.training.class_labels import check_at_first_outputs, check_no_more
 from alkit.training.history import History, HistoryOfFits
 from alkit.training.inner_hooks import attribute_inside, hooks_of_module
 from alkit.training.lightning_internals import (
@@ -246,3 +246,4 @@ class TrainedOnPool(L.LightningModule):
     def teardown(self, stage: str) -> None:
         self.module.teardown(stage)
         give_back(self.module, self._dtypes)  # a Trainer's precision ends with its run
+        check_no_more(self.module)

@@ -23,7 +23,7 @@ def give_back(module: nn.Module, dtypes: Mapping[str, torch.dtype]) -> None:
     """
     for name, value in _tensors(module):
         if dtypes.get(name, value.dtype) != value.dtype:
-            value.grad = None  # of a step that is done; another dtype than the weight's is invalid
+            value.grad = None  # from a finished step, in the other dtype
             value.data = value.data.to(dtypes[name])
 
 
