@@ -11,7 +11,7 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.utilities.model_helpers import is_overridden
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from alkit.errors import ConfigurationError, PicksError, SampleIndexError, likely
 from alkit.pool import ActiveLearningDataset
@@ -141,7 +141,7 @@ def check_options(*, seed: object, features: object, head: object, loader: objec
                 f"loader: torch's DataLoader has no argument {name!r}{likely(str(name), free)}"
             )
     try:
-        DataLoader([0], **loader)
+        DataLoader(TensorDataset(torch.zeros(1)), **loader)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"loader={dict(loader)!r}: {error}") from error
 
