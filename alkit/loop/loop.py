@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -13,7 +14,10 @@ from alkit.errors import ConfigurationError
 from alkit.loop.tensorboard import Board
 from alkit.pool.annotations import check_query_size
 from alkit.pool.query import Query
-from alkit.strategies.learner import ActiveLearner, Oracle
+from alkit.querying.checks import check_oracle
+from alkit.strategies.asking import Oracle
+from alkit.strategies.learner import ActiveLearner
+from alkit.training.as_given import check_restartable
 from alkit.training.budget import limits_of
 
 
@@ -59,7 +63,9 @@ class ActiveLearningLoop:
             except for an ``Estimator``.
         warm_start: True to continue training from the weights of the previous round, with a new
             optimizer, instead of the weights that the model was built with.
-        trainer: further arguments for the Trainer of each round.
+        trainer: further arguments for the Trainer of each round, or a function that returns them.
+            A callback begins each round in the state in which it was given; after a round, it has
+            the state of that round. Loggers continue.
         logger: True to write scalars, histograms of the queries and precision-recall curves for
             TensorBoard to ``lightning_logs``; a Lightning TensorBoardLogger to choose the folder;
             or a ``Board``, to log several loops as one run. Logging does not change the run.
@@ -75,10 +81,16 @@ class ActiveLearningLoop:
         *,
         max_epochs: int | None = None,
         warm_start: bool = False,
-        trainer: dict[str, Any] | None = None,
+        trainer: dict[str, Any] | Callable[[], dict[str, Any]] | None = None,
         logger: bool | TensorBoardLogger | Board | None = None,
     ) -> None:
+        if not isinstance(strategy, ActiveLearner):
+            raise ConfigurationError(
+                f"ActiveLearningLoop needs a strategy, such as al.Strategy(network, pool).build(), "
+                f"got {strategy!r}."
+            )
         strategy.check_built("loop over")
+        check_oracle(oracle)
         if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
             raise ConfigurationError(f"rounds must be a positive integer, got {rounds!r}.")
         limits_of(strategy.module, max_steps, max_epochs)
@@ -88,7 +100,9 @@ class ActiveLearningLoop:
         self.oracle = oracle
         self.budget = {"max_steps": max_steps, "max_epochs": max_epochs}
         self.warm_start = warm_start
-        self.trainer: dict[str, Any] = {"enable_progress_bar": False, **(trainer or {})}
+        self.trainer = trainer
+        if not callable(trainer):
+            check_restartable(self._trainer_options().get("callbacks"))
         self.board = logger if isinstance(logger, Board) else Board(logger) if logger else None
 
     def __len__(self) -> int:
@@ -104,15 +118,16 @@ class ActiveLearningLoop:
     def evaluate(self, round: int = 0) -> RoundRecord:
         """Train on the annotated samples, and test."""
         strategy = self.strategy
+        options = self._trainer_options()
         started = time.perf_counter()
-        strategy.fit(**self.budget, **self.trainer)
+        strategy.fit(**self.budget, **options)
         trained = time.perf_counter()
         steps = strategy.trainer.global_step
         if self.board is not None:
             self.board.trained(strategy)
-        metrics = {} if strategy.test_data is None else strategy.test(**self.trainer)
+        metrics = {} if strategy.test_data is None else strategy.test(**options)
         seconds = {"train": trained - started, "test": time.perf_counter() - trained}
-        pools = (strategy.train_pool, strategy.val_pool)
+        pools = (strategy.train_pool, strategy.val_pool)  # val= was not bought
         annotated = sum(pool.get_num_annotated() for pool in pools if pool is not None)
         if self.board is not None:
             self.board.tested(strategy, round, annotated, metrics)
@@ -132,3 +147,12 @@ class ActiveLearningLoop:
         return RoundRecord(
             record.round, record.annotated, record.metrics, record.steps, seconds, query
         )
+
+    def _trainer_options(self) -> dict[str, Any]:
+        given = self.trainer() if callable(self.trainer) else self.trainer
+        if not isinstance(given, Mapping | NoneType):
+            raise ConfigurationError(
+                "trainer must be a dict of arguments of the Trainer, or a function that returns "
+                f"one, got {given!r}."
+            )
+        return {"enable_progress_bar": False, **(given or {})}

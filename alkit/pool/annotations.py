@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable, Iterator
 from numbers import Integral
 from typing import Any, TypeGuard
 
@@ -16,7 +17,7 @@ from alkit.errors import (
     QuerySizeError,
     SampleIndexError,
 )
-from alkit.pool.labels import ABSENT, Describe, sample_named
+from alkit.pool.labels import ABSENT, Describe, plain, sample_named
 from alkit.seeds import fresh_seed
 
 Indices = ArrayLike | Tensor  # dataset indices: list, array, tensor, Query; or names
@@ -50,6 +51,7 @@ class Annotations:
             self.rounds[:] = OUTSIDE
             self.rounds[inside] = -1
         self.labels: dict[int, Any] = {}  # only labels from outside the dataset
+        self.read: dict[int, Any] = {}  # labels of the dataset that were read; None for arrays
         self._undo: list[tuple[np.ndarray, np.ndarray, list[Any]]] = []
         self._refresh()
 
@@ -69,6 +71,31 @@ class Annotations:
     def inside(self) -> np.ndarray:
         """Dataset indices of the samples of the pool, ascending."""
         return np.flatnonzero(self.rounds > OUTSIDE)
+
+    def note(self, index: int, label: object) -> None:
+        """Keep a label of the dataset that was read, if it is one value; None for an array."""
+        if isinstance(label, Tensor | np.ndarray | np.generic):
+            self.read[index] = label.item() if label.ndim == 0 else None
+        elif isinstance(label, list | tuple | int | float | str):
+            self.read[index] = None if isinstance(label, list | tuple) else label
+
+    def values(self, read: Callable[[int], object]) -> Iterator[tuple[int, Any]]:
+        """Yield index and label of the annotated samples; of labels that are arrays, the first.
+
+        Args:
+            read: function that returns the label of a sample; called for those that were not read.
+        """
+        array_seen = False
+        for index in self.annotated.tolist():
+            label = self.labels.get(index, self.read.get(index, ABSENT))
+            if label is ABSENT:
+                label = plain(read(index))
+                self.note(index, label)
+            if label is None or isinstance(label, list):
+                if array_seen:
+                    continue
+                array_seen, label = True, plain(read(index))
+            yield index, label
 
     @property
     def next_round(self) -> int:

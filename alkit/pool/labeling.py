@@ -59,7 +59,9 @@ class Labeling:
 
     def read(self, index: int) -> object:
         """Read an item of the dataset, and return the label of this sample."""
-        return self.of(index, self._samples[index][1])
+        label = self.of(index, self._samples[index][1])
+        self._known.note(index, label)
+        return label
 
     @property
     def kind(self) -> str | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -17,7 +18,11 @@ from torch.utils.data import (
     default_collate,
 )
 
+from alkit.errors import ConfigurationError
 from alkit.pool.samples import PoolView
+
+if TYPE_CHECKING:
+    from alkit.pool.dataset import ActiveLearningDataset
 
 
 class Order(Protocol):
@@ -111,6 +116,33 @@ def scoring_loader(
     samples = _InOneRead(view) if collate_fn is None else view
     collate = partial(_with_ids, collate_fn or _collated)
     return eval_loader(_WithIds(samples, view.indices), batch_size, collate_fn=collate, **options)
+
+
+def is_paid_for(pool: ActiveLearningDataset, loader: object) -> bool:
+    """True if a loader for training has samples of views of the pool only.
+
+    False, with a warning, if it has the whole dataset: the batches of the pool replace it.
+
+    Raises:
+        ConfigurationError: it has other samples.
+    """
+    samples = getattr(loader, "dataset", None)
+    if isinstance(samples, PoolView) and samples.pool is pool:
+        return True
+    if samples is not pool and samples is not pool._samples.dataset:
+        raise ConfigurationError(
+            "A strategy trains on the annotated samples of its pool, and the loader that the "
+            "Trainer was given has other samples: call trainer.fit(strategy) without it "
+            "(val_dataloaders= is allowed, and datamodule=, whose training data is not used). To "
+            "train on more samples, put them into the pool and annotate them."
+        )
+    warnings.warn(
+        "The Trainer was given a loader of the whole dataset: this trains on the annotated samples "
+        "of the pool alone, in batches of the strategy's batch_size. Call trainer.fit(strategy) "
+        "without a train loader.",
+        stacklevel=2,
+    )
+    return False
 
 
 def _with_ids(collate: Callable, batch: tuple[np.ndarray, Any]) -> tuple[torch.Tensor, Any]:

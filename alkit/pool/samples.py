@@ -204,6 +204,11 @@ class PoolView(Dataset):
         self._read = read
         self._stack = stack
 
+    @property
+    def pool(self) -> object:
+        """The pool whose method reads the samples."""
+        return getattr(getattr(self._read, "func", self._read), "__self__", None)
+
     def __len__(self) -> int:
         return len(self.indices)
 

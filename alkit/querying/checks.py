@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from inspect import signature
+from numbers import Integral
 from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.utilities.model_helpers import is_overridden
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from alkit.errors import ConfigurationError, PicksError, SampleIndexError
+from alkit.errors import ConfigurationError, PicksError, SampleIndexError, likely
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.annotations import Indices
 from alkit.selectors import Selector
 from alkit.selectors.candidates import HOW_TO_GET_FEATURES
+
+_OWN = "Samples are shuffled, in an order that depends on seed= alone."
+_OF_STRATEGY = {  # arguments of a DataLoader that are not for loader=
+    "dataset": "Its data is that of the pool.",
+    "batch_size": "Pass batch_size= (val_batch_size=, test_batch_size=) to it.",
+    "shuffle": _OWN,
+    "sampler": _OWN,
+    "batch_sampler": _OWN,
+    "generator": _OWN,
+}
 
 
 def check_arguments(module: object, train_pool: object, val_pool: object, val_share: float) -> None:
@@ -29,16 +43,116 @@ def check_arguments(module: object, train_pool: object, val_pool: object, val_sh
                 f"{name} must be an ActiveLearningDataset, got {type(pool).__name__}: "
                 "wrap the dataset, ActiveLearningDataset(dataset)."
             )
-    if not 0 < val_share < 1:
+    if val_pool is not None:
+        _check_apart(train_pool, val_pool)
+    if not isinstance(val_share, int | float) or not 0 < val_share < 1:
         raise ConfigurationError(f"val_share must be between 0 and 1, got {val_share!r}.")
 
 
-def check_validation(learner: L.LightningModule, val_pool: ActiveLearningDataset | None) -> None:
-    """Raise a ConfigurationError if labels for validation would never be used."""
-    if val_pool is not None and not is_overridden("validation_step", learner):
+def _check_apart(train_pool: Any, val_pool: Any) -> None:
+    """Raise a ConfigurationError if a sample could be trained on and validated on."""
+    here, there = (
+        np.concatenate([pool.annotated_indices, pool.unannotated_indices])
+        for pool in (train_pool, val_pool)
+    )
+    one_dataset = train_pool._samples.dataset is val_pool._samples.dataset
+    if train_pool is val_pool or (one_dataset and np.isin(here, there).any()):
         raise ConfigurationError(
-            f"{type(learner.module).__name__} has no validation_step, so the labels of val_pool "
-            "would be bought for nothing: write one, or give no val_pool."
+            "val_pool has samples of train_pool, so the model would be validated on samples that "
+            "it was trained on: split the dataset, for example with torch.utils.data.Subset, and "
+            "make a pool of each part."
+        )
+
+
+def check_validation(
+    learner: L.LightningModule, val_pool: ActiveLearningDataset | None, val: object
+) -> None:
+    """Raise a ConfigurationError if data for validation is given twice or would not be used."""
+    if val_pool is not None and val is not None:
+        raise ConfigurationError(
+            "val= is a labeled dataset for validation, val_pool= one whose labels are bought: pass "
+            "one of them."
+        )
+    given = "val" if val_pool is None else "val_pool"
+    if (val_pool, val) != (None, None) and not is_overridden("validation_step", learner):
+        raise ConfigurationError(
+            f"{type(learner.module).__name__} has no validation_step, so {given} would be of no "
+            f"use: write one, or pass no {given}."
+        )
+
+
+def check_datasets(**datasets: object) -> None:
+    """Raise a ConfigurationError for a validation or test set that is not a labeled dataset."""
+    for name, data in datasets.items():
+        if data is not None:
+            _check_dataset(name, data)
+
+
+def _check_dataset(name: str, data: Any) -> None:
+    if isinstance(data, DataLoader):
+        come, use = "a DataLoader", f"pass its dataset, {name}=loader.dataset"
+    elif isinstance(data, ActiveLearningDataset):
+        if not len(data.unannotated_indices):
+            return
+        come, use = "a pool with unannotated samples", f"pass the dataset, or {name}=pool.annotated"
+    elif isinstance(data, str | bytes | Mapping | tuple | np.ndarray | torch.Tensor):
+        come = f"a {type(data).__name__}"
+        use = "pass a dataset of (x, y), for example TensorDataset(x, y)"
+    elif not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
+        come = f"a {type(data).__name__}" if isinstance(data, IterableDataset) else repr(data)
+        use = "pass a dataset with __len__ and __getitem__, for example TensorDataset(x, y)"
+    elif isinstance(data, IterableDataset):
+        come, use = "an IterableDataset", "pass a dataset with __getitem__"
+    elif not len(data):
+        come, use = "an empty dataset", f"pass one with samples, or no {name}"
+    else:
+        return
+    raise ConfigurationError(f"{name} must be a dataset of labeled samples, got {come}: {use}.")
+
+
+def check_options(*, seed: object, features: object, head: object, loader: object) -> None:
+    """Raise a ConfigurationError for options of a strategy that could only fail later."""
+    whole = isinstance(seed, Integral) and not isinstance(seed, bool)
+    if seed is not None and not (whole and int(seed) >= 0):  # type: ignore[call-overload]
+        raise ConfigurationError(
+            f"seed must be an integer of at least 0, or None for a fresh one, got {seed!r}."
+        )
+    for name, path in (("features", features), ("head", head)):
+        if path is not None and not isinstance(path, str):
+            raise ConfigurationError(
+                f'{name} must be the path of a layer, such as "model.0", got {path!r}.'
+            )
+    if loader is None:
+        return
+    if not isinstance(loader, Mapping):
+        raise ConfigurationError(
+            'loader must be a dict of arguments of a DataLoader, such as {"num_workers": 2}, got '
+            f"{loader!r}."
+        )
+    known = list(signature(DataLoader).parameters)
+    for name in loader:
+        if name in _OF_STRATEGY:
+            raise ConfigurationError(
+                f"loader={{{name!r}: ...}}: the strategy sets it. {_OF_STRATEGY[name]}"
+            )
+        if name not in known:
+            free = [each for each in known if each not in _OF_STRATEGY]
+            raise ConfigurationError(
+                f"loader: torch's DataLoader has no argument {name!r}{likely(str(name), free)}"
+            )
+    try:
+        DataLoader(TensorDataset(torch.zeros(1)), **loader)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"loader={dict(loader)!r}: {error}") from error
+
+
+def check_oracle(oracle: object) -> None:
+    """Raise a ConfigurationError for an oracle that cannot be asked."""
+    if oracle is not None and not callable(oracle):
+        raise ConfigurationError(
+            "oracle must be a function from the dataset indices of the queried samples to their "
+            f"labels, got {type(oracle).__name__}. For labels that you have already, call "
+            "pool.annotate(query, labels)."
         )
 
 

@@ -20,6 +20,7 @@ from alkit.querying.meaning import Meaning
 from alkit.training import Application
 from alkit.training.batches import INPUTS, Inputs, Places
 from alkit.training.calls import output_for
+from alkit.training.precision import as_weights
 
 
 class Predictor:
@@ -83,11 +84,11 @@ class Predictor:
             sampled: what is called in place of the module, such as an MCDropout around it.
         """
         called = module if sampled is None else sampled
-        samples, width = gives_samples(called), None
+        samples, width, cast = gives_samples(called), None, as_weights(module)
         capturing = self._captured(module, called)
         with evaluating(called, device), torch.no_grad(), capturing as captured:
             for ids, batch in loader:
-                x = self._input(module, move_data_to_device(batch, device))
+                x = self._input(module, cast(move_data_to_device(batch, device)))
                 outputs = output_for(called, x)
                 features = mean_of_samples(captured, len(ids)) if captured else None
                 width = _same_width(features, width)

@@ -25,6 +25,11 @@ class AdversarialStrategy(Strategy):
     training", AISTATS. ``AdversarialClassifier`` states the training objective and every
     deviation; in the query, ranks replace raw values, whose scales cannot be compared.
 
+    An epoch (``max_epochs``) is one pass over the larger of the two sets, as in the paper: with
+    few annotated samples they are repeated, with few unannotated ones these are. The first fit
+    that is limited by epochs logs how many steps an epoch has; ``steps_per_epoch`` sets another
+    number. Steps (``max_steps``) are the same whatever an epoch is.
+
     Args:
         backbone, classification_head, discriminator_head: the networks, as for
             ``AdversarialClassifier``.

@@ -1,20 +1,50 @@
-"""HasAcquisition: the acquisition of a strategy, and its parts."""
+"""Asks: the acquisition of a strategy, and its queries."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
 
 from alkit.criteria import Criterion
-from alkit.querying import Acquisition
+from alkit.pool import ActiveLearningDataset, Query
+from alkit.pool.annotations import Indices, check_query_size
+from alkit.prediction import Prediction
+from alkit.querying import Acquisition, Monitor, PoolContext
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
+from alkit.querying.checks import check_oracle, checked_picks
+from alkit.querying.monitor import Asked
+from alkit.querying.predictor import Predictor
+from alkit.querying.validation import validation_query
 from alkit.selectors import Selector
 
+if TYPE_CHECKING:  # a Block that is trained on a pool
+    from alkit.blocks import Block
+    from alkit.training.initial_weights import InitialWeights
+    from alkit.training.on_pool import TrainedOnPool
 
-class HasAcquisition:
-    """The acquisition of a strategy, as a whole and by its parts; each can be set."""
+    class _Base(InitialWeights, Block, TrainedOnPool):
+        val_share: float
+        predictor: Predictor
+        posterior: Any
+
+        def predictions(
+            self, pool: ActiveLearningDataset, indices: Indices
+        ) -> Generator[Prediction, None, None]: ...
+else:
+    _Base = object
+
+Oracle = Callable[[np.ndarray], Any]
+
+
+class Asks(_Base):
+    """The acquisition of a strategy, as a whole and by its parts, and the queries by it."""
 
     _acquisition: Acquisition
+    _asked: list[Asked]
     _acquisition_replaced: bool = False  # set after construction: it goes before query_strategy
 
     @property
@@ -44,3 +74,79 @@ class HasAcquisition:
     @selector.setter
     def selector(self, selector: Selector | Callable[..., Any]) -> None:
         self._acquisition = Acquisition(self.criterion, selector)
+
+    @property
+    def asks_by_acquisition(self) -> bool:
+        """True if the acquisition decides, False if an overridden ``query_strategy`` does."""
+        own = getattr(self.query_strategy, "__func__", None) is not Asks.query_strategy
+        return self._acquisition_replaced or not own
+
+    @property
+    def context(self) -> PoolContext:
+        """Context of the next query, for ``criterion.at(strategy.context)``."""
+        return PoolContext(self, self.train_pool)
+
+    def query(self, n: int) -> Query:
+        """Query ``n`` samples, most wanted first. Changes nothing: not the model, not the pool.
+
+        Works before any training, after it, and without a Trainer. The same state of the pool
+        and model gives the same query. With a ``val_pool``, a share of ``n`` is in
+        ``query.validation``. ``monitor`` remembers the query.
+
+        Cost: one forward pass over the unannotated samples, in batches of ``test_batch_size``
+        (over the picks alone where the selector uses no scores).
+
+        Raises:
+            QuerySizeError: ``n`` is not a positive integer, or exceeds the unannotated samples.
+            NonFiniteError, ScoreError, PicksError: outputs, scores or picks are not valid.
+        """
+        pool = self.train_pool
+        n = check_query_size(n, len(pool.unannotated_indices))
+        self.check_built("query")
+        validation = validation_query(self.val_pool, n, self.val_share, self.seed, pool.next_round)
+        size = n - (0 if validation is None else len(validation))
+        ask = self._ask if self._acquisition_replaced else self.query_strategy
+        query = ask(pool, size)
+        indices = checked_picks(query, size, pool)
+        if not isinstance(query, Query):
+            query = Query(indices, pool.next_round, why=type(self).__name__)
+        why = query.why + self.posterior.why(self)
+        if (why, pool.next_round, validation) != (query.why, query.round, None):
+            query = replace(query, round=pool.next_round, validation=validation, why=why)
+        self.monitor.record(query, len(pool.unannotated_indices))
+        return query
+
+    def query_strategy(self, pool: ActiveLearningDataset, n: int) -> Any:
+        """``n`` samples to annotate: dataset indices, or a Query; by default the acquisition's."""
+        return self._ask(pool, n)
+
+    def _ask(self, pool: ActiveLearningDataset, n: int) -> Query:
+        return self._acquisition.ask(PoolContext(self, pool), n)
+
+    def score(self, prediction: Prediction) -> Tensor:
+        """Score of each candidate, ``(N,)``, by one row at a time; by default the criterion's."""
+        return self.criterion(prediction)
+
+    def query_and_update(self, n: int, oracle: Oracle | None = None) -> Query:
+        """Query ``n`` samples, annotate them, and return the query.
+
+        Args:
+            n: number of samples.
+            oracle: function from dataset indices to labels. Default: the dataset's labels. The
+                samples of ``val_pool`` always get their dataset's labels.
+        """
+        check_oracle(oracle)
+        query = self.query(n)
+        self.train_pool.annotate(query, None if oracle is None else oracle(query.indices))
+        if query.validation is not None and self.val_pool is not None:
+            try:
+                self.val_pool.annotate(query.validation)
+            except Exception:
+                self.train_pool.undo()
+                raise
+        return query
+
+    @property
+    def monitor(self) -> Monitor:
+        """Error of the model on the unannotated samples, from the labels of stochastic queries."""
+        return Monitor(self.train_pool, self._asked)

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 import lightning as L
-import numpy as np
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from alkit.blocks import Block, Ensemble, MCDropout
 from alkit.criteria import Criterion
-from alkit.pool import ActiveLearningDataset, Query
-from alkit.pool.annotations import Indices, check_query_size
+from alkit.pool import ActiveLearningDataset
+from alkit.pool.annotations import Indices
+from alkit.pool.collating import for_inputs
 from alkit.pool.loaders import scoring_loader
-from alkit.pool.sources import check_dataset
 from alkit.prediction import Prediction, Task
-from alkit.querying import Acquisition, Monitor, PoolContext
+from alkit.querying import Acquisition
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
-from alkit.querying.checks import check_arguments, check_validation, checked_picks
+from alkit.querying.checks import (
+    check_arguments,
+    check_datasets,
+    check_options,
+    check_validation,
+)
 from alkit.querying.meaning import Outputs, check_assumed, meaning_of
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
-from alkit.querying.validation import validation_query
 from alkit.seeds import fresh_seed
 from alkit.selectors import Selector
-from alkit.strategies.asking import HasAcquisition
+from alkit.strategies.asking import Asks
 from alkit.strategies.foreign_hooks import check_hooks
 from alkit.strategies.posterior import declared
 from alkit.training.batches import Inputs, Places
@@ -36,15 +37,15 @@ from alkit.training.budget import check_counts
 from alkit.training.initial_weights import InitialWeights
 from alkit.training.on_pool import TrainedOnPool
 
-Oracle = Callable[[np.ndarray], Any]
 
-
-class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
+class ActiveLearner(Asks, InitialWeights, Block, TrainedOnPool):
     """Any LightningModule, unchanged, with a pool to learn from and an acquisition to query it.
 
     The module trains by its own ``training_step`` and ``configure_optimizers``, and gets the
     annotated part of the pool as its training data. ``trainer.fit(learner)`` with a plain
-    Lightning Trainer and ``learner.fit(...)`` are the same, bit for bit.
+    Lightning Trainer and ``learner.fit(...)`` are the same, bit for bit. A loader or a datamodule
+    that the Trainer gets does not add training data. Attributes that the learner lacks are those
+    of the module (``learner.backbone``), and training changes the module that was passed in.
 
     Three methods may be overridden, each on its own: ``query_strategy`` (which samples),
     ``score`` (the score of each), ``training_step`` (how the model is trained).
@@ -61,10 +62,13 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         val_pool: pool for validation; ``val_share`` of each query is spent on it, drawn uniformly,
             since a validation set must be distributed like the data.
         val_share: share of each query for ``val_pool``, in (0, 1).
+        val: a dataset of ``(x, y)`` for validation in each fit, instead of a ``val_pool``. It is
+            not counted among the labels that were bought.
         test: a dataset of ``(x, y)`` for ``test()``.
         batch_size: largest number of samples per training step; batches have nearly equal sizes.
         steps_per_epoch: gradient steps that Lightning counts as an epoch. Default: one pass over
-            the annotated samples. The order of the samples does not depend on it.
+            the annotated samples, or what the module declares (``AdversarialStrategy``). The order
+            of the samples does not depend on it.
         val_batch_size, test_batch_size: batch sizes for validation, and for testing and scoring.
         inputs: the model's input in a batch without labels: the key of a dict, the position in a
             tuple, or a function of the batch, which may return a tuple or a dict of arguments.
@@ -85,7 +89,9 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
             same. Default: 1, or 20 if the criterion needs several (``query.why`` states it).
         members: number of members of an ensemble of the module, as ``Ensemble(module, members)``:
             the module and copies with redrawn weights. Each is trained alone; see ``Committee``.
-        loader: further arguments of the DataLoaders, such as ``{"num_workers": 2}``.
+        loader: further arguments of the DataLoaders, such as ``{"num_workers": 2}``. A
+            ``collate_fn`` gets items ``(x, y)`` or dicts; where labels are hidden, that of an
+            annotated sample stands in for each, and is taken out of the batch.
         seed: seed of the data order and of the queries. Default: a fresh one, in ``self.seed``.
     """
 
@@ -99,6 +105,7 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         acquisition: Acquisition | None = None,
         val_pool: ActiveLearningDataset | None = None,
         val_share: float = 0.2,
+        val: Dataset | None = None,
         test: Dataset | None = None,
         batch_size: int = 32,
         val_batch_size: int | None = None,
@@ -116,9 +123,11 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
     ) -> None:
         super().__init__()
         check_hooks(self)
+        check_options(seed=seed, features=features, head=head, loader=loader)
         self.seed = fresh_seed() if seed is None else seed
         inner, self.posterior = declared(module, samples, members, self.seed, outputs)
         check_arguments(inner, train_pool, val_pool, val_share)
+        check_datasets(val=val, test=test)
         check_counts(
             batch_size=batch_size,
             val_batch_size=val_batch_size,
@@ -127,12 +136,11 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         )
         self.forget_training()
         self.module = inner
-        check_validation(self, val_pool)
-        if test is not None:
-            check_dataset(test, "test=")
+        check_validation(self, val_pool, val)
         self.train_pool = train_pool
         self.val_pool = val_pool
         self.val_share = val_share
+        self.val_data = val
         self.test_data = test
         if acquisition is None and type(self).score is not ActiveLearner.score:
             criterion = self.score
@@ -147,78 +155,6 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         self.predictor = Predictor(places, meaning_of(inner, outputs, task), layer, head)
         self.build_if_ready_made()
 
-    # --- querying -----------------------------------------------------------------------------
-
-    @property
-    def asks_by_acquisition(self) -> bool:
-        """True if the acquisition decides, False if an overridden ``query_strategy`` does."""
-        own = getattr(self.query_strategy, "__func__", None) is not ActiveLearner.query_strategy
-        return self._acquisition_replaced or not own
-
-    @property
-    def context(self) -> PoolContext:
-        """Context of the next query, for ``criterion.at(strategy.context)``."""
-        return PoolContext(self, self.train_pool)
-
-    def query(self, n: int) -> Query:
-        """Query ``n`` samples, most wanted first. Changes nothing: not the model, not the pool.
-
-        Works before any training, after it, and without a Trainer. The same state of the pool
-        and model gives the same query. With a ``val_pool``, a share of ``n`` is in
-        ``query.validation``. ``monitor`` remembers the query.
-
-        Cost: one forward pass over the unannotated samples, in batches of ``test_batch_size``
-        (over the picks alone where the selector uses no scores).
-
-        Raises:
-            QuerySizeError: ``n`` is not a positive integer, or exceeds the unannotated samples.
-            NonFiniteError, ScoreError, PicksError: outputs, scores or picks are not valid.
-        """
-        pool = self.train_pool
-        n = check_query_size(n, len(pool.unannotated_indices))
-        self.check_built("query")
-        validation = validation_query(self.val_pool, n, self.val_share, self.seed, pool.next_round)
-        size = n - (0 if validation is None else len(validation))
-        ask = self._ask if self._acquisition_replaced else self.query_strategy
-        query = ask(pool, size)
-        indices = checked_picks(query, size, pool)
-        if not isinstance(query, Query):
-            query = Query(indices, pool.next_round, why=type(self).__name__)
-        why = query.why + self.posterior.why(self)
-        if (why, pool.next_round, validation) != (query.why, query.round, None):
-            query = replace(query, round=pool.next_round, validation=validation, why=why)
-        self.monitor.record(query, len(pool.unannotated_indices))
-        return query
-
-    def query_strategy(self, pool: ActiveLearningDataset, n: int) -> Any:
-        """``n`` samples to annotate: dataset indices, or a Query; by default the acquisition's."""
-        return self._ask(pool, n)
-
-    def _ask(self, pool: ActiveLearningDataset, n: int) -> Query:
-        return self._acquisition.ask(PoolContext(self, pool), n)
-
-    def score(self, prediction: Prediction) -> Tensor:
-        """Score of each candidate, ``(N,)``, by one row at a time; by default the criterion's."""
-        return self.criterion(prediction)
-
-    def query_and_update(self, n: int, oracle: Oracle | None = None) -> Query:
-        """Query ``n`` samples, annotate them, and return the query.
-
-        Args:
-            n: number of samples.
-            oracle: function from dataset indices to labels. Default: the dataset's labels. The
-                samples of ``val_pool`` always get their dataset's labels.
-        """
-        query = self.query(n)
-        self.train_pool.annotate(query, None if oracle is None else oracle(query.indices))
-        if query.validation is not None and self.val_pool is not None:
-            try:
-                self.val_pool.annotate(query.validation)
-            except Exception:
-                self.train_pool.undo()
-                raise
-        return query
-
     def predictions(
         self, pool: ActiveLearningDataset, indices: Indices
     ) -> Generator[Prediction, None, None]:
@@ -230,7 +166,8 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
             for label in self.train_pool.labels_of(self.train_pool.annotated_indices[:1]):
                 check_assumed(label)
         view = pool.view(indices, labels=False, scoring=True)
-        loader = scoring_loader(view, self.test_batch_size, **self.loader)
+        options = for_inputs(self.loader, pool if pool.get_num_annotated() else self.train_pool)
+        loader = scoring_loader(view, self.test_batch_size, **options)
         device, sampled = self._fit_device or self.device, self.posterior.module(self)
         yield from self.predictor.predictions(self.module, loader, device, sampled)
 
@@ -238,11 +175,6 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         """Predict one sample, which sets the widths of lazy layers."""
         with closing(self.predictions(self.train_pool, [0])) as predictions:
             next(predictions)
-
-    @property
-    def monitor(self) -> Monitor:
-        """Error of the model on the unannotated samples, from the labels of stochastic queries."""
-        return Monitor(self.train_pool, self._asked)
 
     def forget_training(self) -> None:
         super().forget_training()

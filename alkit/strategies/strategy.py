@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypedDict, cast
 
 import lightning as L
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 from torchmetrics import Metric
@@ -23,6 +24,7 @@ from alkit.strategies.learner import ActiveLearner
 from alkit.strategies.posterior import unwrapped
 from alkit.training import Application, Classifier
 from alkit.training.batches import Inputs
+from alkit.training.losses import as_network
 from alkit.training.metrics import Metrics
 
 
@@ -32,6 +34,7 @@ class LearnerOptions(TypedDict, total=False):
     acquisition: Acquisition | None
     val_pool: ActiveLearningDataset | None
     val_share: float
+    val: Dataset | None
     test: Dataset | None
     batch_size: int
     val_batch_size: int | None
@@ -172,10 +175,24 @@ def training_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
     return training, {name: value for name, value in options.items() if name not in names}
 
 
+def _check_no_training_inside(network: nn.Module) -> None:
+    """Raise a ConfigurationError if a part of a network has a training that would be ignored."""
+    for path, part in network.named_modules():
+        if isinstance(part, L.LightningModule) and is_overridden("training_step", part):
+            name = type(part).__name__
+            raise ConfigurationError(
+                f"{name} ({path!r} of {type(network).__name__}) is a LightningModule, whose "
+                f"training_step would be ignored here. To train by it, pass the {name} itself to "
+                "ActiveLearner or Strategy; MC dropout and ensembles of it are ActiveLearner(..., "
+                "samples=20) and members=5. To use its layers in another network, pass these."
+            )
+
+
 def _trained(classifier: nn.Module, training: dict[str, Any]) -> Any:
     """Wrap a network as a LightningModule that trains it."""
     module = unwrapped(classifier).module
     if not isinstance(module, L.LightningModule):
+        _check_no_training_inside(as_network(classifier))
         return Classifier(classifier, **training)
     ignored = [name for name, value in training.items() if value is not None]
     if ignored:

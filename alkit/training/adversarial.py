@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from alkit.blocks import Block, Sequential
+from alkit.errors import ModelOutputError
 from alkit.training.batches import INPUTS
 from alkit.training.budget import check_counts
 from alkit.training.calls import output_for
@@ -49,6 +50,7 @@ class AdversarialClassifier(Classifier):
 
     model: Sequential
     features_layer = "model.0"
+    epoch_covers_unannotated = True  # as the paper counts its epochs
 
     def __init__(
         self,
@@ -102,8 +104,13 @@ class AdversarialClassifier(Classifier):
 
     def distance(self, latents: Tensor, others: Tensor) -> Tensor:
         """Distance W between the pool and its annotated part, estimated by the critic."""
-        critic = self.discriminator
-        return self.unannotated_share * (critic(others).mean() - critic(latents).mean())
+        there, here = self.discriminator(others), self.discriminator(latents)
+        if there.numel() != len(others):
+            raise ModelOutputError(
+                "the discriminator must return one number per sample, got outputs of shape "
+                f"{tuple(there.shape)} for {len(others)} samples."
+            )
+        return self.unannotated_share * (there.mean() - here.mean())
 
     def gradient_penalty(self, latents: Tensor, others: Tensor) -> Tensor:
         """Mean of (|grad g| - 1)^2 at random points between pairs of latents ``(B, D)``."""

@@ -17,34 +17,10 @@ from alkit.model_outputs import logits_of
 from alkit.prediction import OutputKind, Task
 from alkit.training.batches import UNDECLARED, Places, as_classes, as_values
 from alkit.training.calls import output_for
+from alkit.training.losses import CLASS_LOSSES, output_kind, task_of
 from alkit.training.metrics import Metrics, named_metrics
 from alkit.training.optimizers import Adam, Make, Optimizer, as_optimizer
 from alkit.training.posterior_mean import averaged, has_samples
-
-_CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss)
-_KINDS: tuple[tuple[type[nn.Module], OutputKind], ...] = (
-    (nn.CrossEntropyLoss, "logits"),
-    (nn.BCEWithLogitsLoss, "logits"),
-    (nn.MultiLabelSoftMarginLoss, "logits"),
-    (nn.BCELoss, "probabilities"),
-    (nn.NLLLoss, "log_probabilities"),
-    (nn.MSELoss, "values"),
-    (nn.L1Loss, "values"),
-    (nn.SmoothL1Loss, "values"),
-    (nn.HuberLoss, "values"),
-)
-
-
-def output_kind(loss: object) -> OutputKind | None:
-    """Kind of output of a model trained with `loss`; None if the loss does not determine it."""
-    return next((kind for cls, kind in _KINDS if isinstance(loss, cls)), None)
-
-
-def task_of(loss: object) -> Task | None:
-    """Task of a model trained with `loss`, if it has several outputs; None if it is not known."""
-    if isinstance(loss, nn.BCEWithLogitsLoss | nn.BCELoss | nn.MultiLabelSoftMarginLoss):
-        return "multilabel"
-    return None
 
 
 class Application(Block, lightning.LightningModule):
@@ -81,6 +57,7 @@ class Application(Block, lightning.LightningModule):
     model: nn.Module
     _paired = False  # outputs and targets have one shape; used if the loss does not determine it
     _kind: OutputKind | None = None  # kind of output, if the loss does not determine it
+    first_outputs: Callable[[object], None] | None = None  # checks the first outputs of a fit
 
     def __init__(
         self,
@@ -94,6 +71,11 @@ class Application(Block, lightning.LightningModule):
         super().__init__()
         if isinstance(loss, type):
             raise ConfigurationError(f"loss must be an instance: {loss.__name__}(), not the class.")
+        if loss is not None and not callable(loss):
+            raise ConfigurationError(
+                "loss must be a torch loss such as nn.CrossEntropyLoss(), or a function of outputs "
+                f"and targets, got {loss!r}."
+            )
         self.loss = loss
         self.optimizer = Adam(lr=1e-3) if optimizer is None else as_optimizer(optimizer)
         for kind, more in ("train", train_metrics), ("val", val_metrics), ("test", test_metrics):
@@ -125,14 +107,20 @@ class Application(Block, lightning.LightningModule):
             raise ConfigurationError(
                 f"{type(self).__name__} has no loss: pass loss=, or override compute_loss."
             )
-        return self.loss(y_hat, self.targets(y_hat, y))
+        try:
+            return self.loss(y_hat, self.targets(y_hat, y))
+        except IndexError as error:  # torch's, for a class beyond the outputs
+            raise LabelError(
+                f"The loss cannot use the targets of this batch: {error} The model returned "
+                f"{tuple(getattr(y_hat, 'shape', ()))}, with one column per class."
+            ) from error
 
     def targets(self, y_hat: Any, y: Any) -> Any:
         """Targets in the form that the loss needs: long classes, or the shape of the output.
 
         Targets (B,) against outputs (B, 1) would silently broadcast to (B, B).
         """
-        if isinstance(self.loss, _CLASS_LOSSES):
+        if isinstance(self.loss, CLASS_LOSSES):
             return as_classes(y_hat, y)
         return y if self.outputs is None and not self._paired else as_values(y_hat, y)
 
@@ -185,6 +173,9 @@ class Application(Block, lightning.LightningModule):
     def step_loss(self, kind: str, y_hat: Any, y: Any) -> Tensor:
         """Return the loss of a batch of `kind` ("train", "val" or "test"); log it with metrics."""
         y_hat = self._averaged(kind, y_hat, y)
+        if kind == "train" and self.first_outputs is not None:
+            check, self.first_outputs = self.first_outputs, None
+            check(y_hat)
         y = self.targets(y_hat, y)
         loss = self.compute_loss(y_hat, y)
         parts = loss if isinstance(loss, dict) else {}
@@ -232,7 +223,7 @@ class Application(Block, lightning.LightningModule):
     def _averaged(self, kind: str, y_hat: object, y: object) -> object:
         """Average K posterior samples (N, K, C) to (N, C); return anything else unchanged."""
         returned = self.outputs or self._kind
-        classes = self.outputs is None or isinstance(self.loss, _CLASS_LOSSES)
+        classes = self.outputs is None or isinstance(self.loss, CLASS_LOSSES)
         if returned is None or not has_samples(y_hat, y, classes):
             return y_hat
         if kind == "train":

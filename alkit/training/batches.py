@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from alkit.errors import ConfigurationError, ModelOutputError, ShapeError
+from alkit.errors import ConfigurationError, LabelError, ModelOutputError, ShapeError
 from alkit.training.calls import by_name
 
 Inputs = str | int | Callable[[Any], Any] | None
@@ -132,7 +132,16 @@ def split_batch(batch: object) -> tuple[Any, Any]:
 
 
 def as_classes(y_hat: object, y: object) -> object:
-    """Classes as long (N,); class probabilities, which are floating-point, stay as they are."""
+    """Classes as long (N,); class probabilities, which are floating-point, stay as they are.
+
+    Raises:
+        LabelError: the targets are text.
+    """
+    if isinstance(y, list | tuple) and y and isinstance(y[0], str):
+        raise LabelError(
+            f"the targets are text, such as {y[0]!r}, and the loss needs class numbers: 0, 1, ... "
+            "for the outputs of the network in their order."
+        )
     if not isinstance(y, Tensor) or not isinstance(y_hat, Tensor) or y.is_floating_point():
         return y
     return (y.squeeze(1) if y.ndim == y_hat.ndim > 1 and y.shape[1] == 1 else y).long()

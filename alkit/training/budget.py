@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 from alkit.errors import ConfigurationError
@@ -34,3 +35,13 @@ def limits_of(module: object, max_steps: int | None, max_epochs: int | None) -> 
         return {"max_steps": -1, "max_epochs": 1}
     check_budget(max_steps, max_epochs)
     return {"max_steps": -1 if max_steps is None else max_steps, "max_epochs": max_epochs}
+
+
+LIMITS = ("max_epochs", "min_epochs", "max_steps", "min_steps")
+
+
+def check_limits(**limits: object) -> None:
+    """Raise a ConfigurationError for a limit of a Trainer that is neither None nor an integer."""
+    for name, n in limits.items():
+        if n is not None and (isinstance(n, bool) or not isinstance(n, Integral)):
+            raise ConfigurationError(f"{name} must be an integer (-1 for no limit), got {n!r}.")

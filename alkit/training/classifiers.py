@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torchmetrics.classification import BinaryAccuracy, MulticlassAccuracy
 
 from alkit.training.application import Application
+from alkit.training.losses import as_network
 from alkit.training.metrics import Metrics
 from alkit.training.optimizers import Make, Optimizer
 
@@ -36,7 +37,7 @@ class CategoricalClassifier(Application):
         **metrics: Metrics,
     ) -> None:
         super().__init__(nn.CrossEntropyLoss() if loss is None else loss, optimizer, **metrics)
-        self.model = model
+        self.model = as_network(model)
         if num_classes is not None:
             self._measure(MulticlassAccuracy(num_classes, average="micro"))
 
@@ -66,7 +67,7 @@ class BinaryClassifier(Application):
         **metrics: Metrics,
     ) -> None:
         super().__init__(nn.BCELoss() if loss is None else loss, optimizer, **metrics)
-        self.model = model
+        self.model = as_network(model)
         self._measure(BinaryAccuracy())
 
     def log_metrics(self, kind: str, y_hat: Tensor, y: Tensor) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from alkit.blocks import Block
 from alkit.errors import ConfigurationError
+from alkit.training.precision import give_back
 
 if TYPE_CHECKING:  # a Block that is trained on a pool
     from alkit.training.on_pool import TrainedOnPool
@@ -27,6 +28,10 @@ class InitialWeights(_Base):
     def build(self) -> Self:
         """Build the model in place, and keep its weights for ``reset_model``. Returns self.
 
+        Training changes the module that was passed in. One that another strategy has trained is
+        first put back to the weights that it had before, with a warning, and the other strategy
+        can no longer be used: pass ``copy.deepcopy(module)`` to keep both.
+
         If the module has no unbuilt parts, the learner is built from the start; its first call of
         ``build`` then does nothing.
 
@@ -37,6 +42,8 @@ class InitialWeights(_Base):
             self._ready_made = False
             return self
         super().build()
+        self._set_widths()
+        self.weights_from.restore(self.module)
         self.keep_initial_weights()
         return self
 
@@ -76,16 +83,19 @@ class InitialWeights(_Base):
         """
         self.check_built("reset")
         weights = self._redrawn() if redraw else self.initial_weights or {}
+        initial = self.initial_weights or {}
+        give_back(self.module, {name: value.dtype for name, value in initial.items()})
         self.module.load_state_dict(weights)
+        (self.weights_from.begin if redraw else self.weights_from.end)(self.module)
         self._optimizers_are_new = True
         return self
 
     def keep_initial_weights(self) -> None:
         """Keep the present weights as those that ``reset_model`` restores."""
-        if any(isinstance(p, nn.UninitializedParameter) for p in self.module.parameters()):
-            self.dry_run()
+        self._set_widths()
         state = self.module.state_dict()
         self.initial_weights = {name: value.detach().cpu().clone() for name, value in state.items()}
+        self.weights_from.remember(self.module, self.initial_weights)
 
     @property
     def trained(self) -> bool:
@@ -95,6 +105,10 @@ class InitialWeights(_Base):
             name in initial and torch.equal(value.cpu(), initial[name])
             for name, value in self.module.state_dict().items()
         )
+
+    def _set_widths(self) -> None:
+        if any(isinstance(p, nn.UninitializedParameter) for p in self.module.parameters()):
+            self.dry_run()
 
     def _redrawn(self) -> dict[str, Any]:
         twin = self.new()

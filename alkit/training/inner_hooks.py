@@ -1,8 +1,8 @@
-"""The hooks that a wrapper takes from the module inside."""
+"""The hooks and attributes that a wrapper takes from the module inside."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import lightning as L
 
@@ -59,7 +59,6 @@ HOOKS = """
     configure_model
     prepare_data
     setup
-    teardown
     transfer_batch_to_device
     on_before_batch_transfer
     on_after_batch_transfer
@@ -73,3 +72,14 @@ def hooks_of_module(wrapper: Wrapper) -> Wrapper:
     for name in HOOKS:
         setattr(wrapper, name, from_module(name))
     return wrapper
+
+
+def attribute_inside(wrapper: object, module: L.LightningModule, name: str) -> Any:
+    """Attribute of the module inside, for callbacks and tuners that expect that module."""
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        raise AttributeError(
+            f"Neither {type(wrapper).__name__} nor its module {type(module).__name__} has an "
+            f"attribute {name!r}."
+        ) from None

@@ -149,11 +149,65 @@ class RunningHook:
 
 
 def past_modules(self: L.LightningModule, name: str, value: Any) -> None:
-    """``__setattr__`` that sets ``_current_fx_name`` past nn.Module's, which is slow."""
+    """``__setattr__`` of a wrapper: fast for ``_current_fx_name``, and open to Lightning's tuners.
+
+    Lightning 2.6 sets ``_current_fx_name`` some fifty times per step, and nn.Module's own method is
+    slow. Its tuners set what they found (``lr``) on the module that the Trainer was given: a name
+    that only the module inside has is set there, while a Trainer is attached.
+    """
     if name == "_current_fx_name":
         object.__setattr__(self, name, value)
+    elif self.__dict__.get("_trainer") is not None and _only_inside(self, name):
+        setattr(self.module, name, value)
     else:
         L.LightningModule.__setattr__(self, name, value)
+
+
+def _only_inside(wrapper: L.LightningModule, name: str) -> bool:
+    own = wrapper.__dict__
+    places = (own, own["_modules"], own["_parameters"], own["_buffers"])
+    here = any(name in place for place in places) or hasattr(type(wrapper), name)
+    inside = own["_modules"].get("module")
+    return not here and inside is not None and name in vars(inside)
+
+
+class LogsHyperparameters:
+    """Descriptor for ``_log_hyperparams``: also True if the module inside saved hyperparameters.
+
+    Lightning 2.6 passes hyperparameters to the loggers only if the module that the Trainer was
+    given has this flag; ``hparams`` then comes from the module inside.
+    """
+
+    def __get__(self, wrapper: L.LightningModule | None, owner: type | None = None) -> Any:
+        if wrapper is None:
+            return self
+        inside = wrapper.__dict__.get("_modules", {}).get("module")
+        return wrapper.__dict__.get("_logs") or getattr(inside, "_log_hyperparams", False)
+
+    def __set__(self, wrapper: L.LightningModule, value: bool) -> None:
+        wrapper.__dict__["_logs"] = value
+
+
+def train_on_own_data(
+    trainer: L.Trainer, learner: L.LightningModule, allowed: Callable[[object], bool]
+) -> None:
+    """Let ``learner`` give the training batches, and the batches that a datamodule lacks.
+
+    Lightning 2.6 keeps the source of each kind of batches (module, datamodule, loaders) in the
+    private ``_data_source`` of a loop, and no hook before the first batch shows it.
+
+    Args:
+        trainer: the Trainer.
+        learner: the module that the Trainer was given.
+        allowed: True for a loader that the Trainer may train on.
+    """
+    training: Any = trainer.fit_loop._data_source
+    if training.is_module() or not allowed(training.instance):
+        training.instance = learner
+    for loop in (trainer.fit_loop.epoch_loop.val_loop, trainer.validate_loop, trainer.test_loop):
+        source: Any = loop._data_source
+        if not source.is_defined():
+            source.instance = learner
 
 
 def callbacks_of(trainer: L.Trainer) -> list[L.Callback]:

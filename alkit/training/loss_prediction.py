@@ -115,7 +115,7 @@ class LossPredictionClassifier(Classifier):
         outputs, features = self.with_features(named or inputs)
         if any(isinstance(p, nn.UninitializedParameter) for p in self.loss_head.parameters()):
             with torch.no_grad():
-                self.loss_head(features)  # sets the input width of the head
+                self.loss_head.to(features.dtype)(features)  # sets the input width of the head
         return outputs
 
     def with_features(self, x: object) -> tuple[Any, Tensor]:

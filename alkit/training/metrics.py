@@ -38,4 +38,6 @@ def _pairs(metrics: Metrics) -> list[Any]:
     if isinstance(metrics, Mapping | MetricCollection):
         return list(metrics.items())
     is_pair = isinstance(metrics, tuple) and len(metrics) == 2 and isinstance(metrics[0], str)
-    return [metrics] if is_pair or isinstance(metrics, Metric) else list(metrics)
+    if is_pair or isinstance(metrics, Metric) or not isinstance(metrics, Iterable):
+        return [metrics]
+    return list(metrics)

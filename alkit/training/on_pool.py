@@ -8,20 +8,38 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.profilers import Profiler
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import CombinedLoader
 from torch import Tensor
 from torch.utils.data import DataLoader, RandomSampler
 
 from alkit.errors import ConfigurationError, EmptyPoolError, UnbuiltError
 from alkit.pool import ActiveLearningDataset
-from alkit.pool.loaders import eval_loader, train_loader
+from alkit.pool.collating import for_inputs
+from alkit.pool.loaders import eval_loader, is_paid_for, train_loader
 from alkit.seeds import generator
+from alkit.training.as_given import restart
 from alkit.training.budget import limits_of
+from alkit.training.class_labels import check_at_first_outputs, check_no_more
 from alkit.training.history import History, HistoryOfFits
-from alkit.training.inner_hooks import hooks_of_module
-from alkit.training.lightning_internals import RunningHook, callbacks_of, past_modules
+from alkit.training.inner_hooks import attribute_inside, hooks_of_module
+from alkit.training.lightning_internals import (
+    LogsHyperparameters,
+    RunningHook,
+    callbacks_of,
+    past_modules,
+    train_on_own_data,
+)
+from alkit.training.precision import dtypes_of, give_back
+from alkit.training.shared_weights import TrainingOfWeights
 from alkit.training.trainer import Trainer, check_not_ended
-from alkit.training.unannotated import beside_unannotated, learns_from_unannotated
+from alkit.training.unannotated import (
+    beside_unannotated,
+    learns_from_unannotated,
+    say_steps,
+    steps_of_epoch,
+)
 
 
 @hooks_of_module
@@ -37,6 +55,7 @@ class TrainedOnPool(L.LightningModule):
     module: L.LightningModule
     train_pool: ActiveLearningDataset
     val_pool: ActiveLearningDataset | None
+    val_data: Any
     test_data: Any
     batch_size: int
     val_batch_size: int
@@ -46,7 +65,17 @@ class TrainedOnPool(L.LightningModule):
     seed: int
 
     _current_fx_name: Any = RunningHook()
+    _log_hyperparams: Any = LogsHyperparameters()
     __setattr__ = past_modules
+
+    def __getattr__(self, name: str) -> Any:
+        """A part, or an attribute that only the module inside has."""
+        parts = self.__dict__.get("_modules", {})
+        if name in parts:
+            return parts[name]
+        if "module" not in parts or name.startswith("__") or hasattr(type(self), name):
+            return super().__getattr__(name)
+        return attribute_inside(self, parts["module"], name)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)
@@ -67,25 +96,38 @@ class TrainedOnPool(L.LightningModule):
         self.history = HistoryOfFits()
         self.fits = 0  # number of fits; each has its own data order
         self.initial_weights: dict[str, Tensor] | None = None
+        self.weights_from = TrainingOfWeights()
         self._optimizers_are_new = True
         self._fit_device: torch.device | None = None
 
     def fit(
-        self, max_steps: int | None = None, *, max_epochs: int | None = None, **trainer: Any
+        self,
+        max_steps: int | None = None,
+        *,
+        max_epochs: int | None = None,
+        datamodule: L.LightningDataModule | None = None,
+        **trainer: Any,
     ) -> History:
         """Train on the annotated samples with a new ``alkit.Trainer``; return ``self.history``.
+
+        Callbacks that an earlier Trainer used start again in the state in which they were first
+        given, and so does a profiler; a logger continues.
 
         Args:
             max_steps: gradient steps, the fair budget for comparisons; or
             max_epochs: passes over the annotated samples; or both, whichever ends first. An
                 ``Estimator`` needs neither.
+            datamodule: its validation data and its hooks are used, and not its training data.
             **trainer: further arguments of the Trainer.
 
         Raises:
             ConfigurationError: no limit is given, or a limit is below 1.
             EmptyPoolError: no sample is annotated.
         """
-        Trainer(**limits_of(self.module, max_steps, max_epochs), **trainer).fit(self)
+        new = Trainer(**limits_of(self.module, max_steps, max_epochs), **trainer)
+        if isinstance(profiler := trainer.get("profiler"), Profiler):
+            restart([profiler], new, self)
+        new.fit(self, datamodule=datamodule)
         return self.history
 
     def test(self, **trainer: Any) -> dict[str, float]:
@@ -105,6 +147,7 @@ class TrainedOnPool(L.LightningModule):
             raise UnbuiltError(
                 f"{type(self).__name__} is not built: call .build() before you {use} it."
             )
+        self.weights_from.check(self.module)
 
     # --- data ---------------------------------------------------------------------------------
 
@@ -120,20 +163,22 @@ class TrainedOnPool(L.LightningModule):
                 "pool.annotate(indices, labels) or pool.annotate_random(n) first."
             )
         shuffled = RandomSampler(pool.annotated, generator=generator("order"))
-        annotated = train_loader(
-            pool.annotated, self.batch_size, shuffled, self.steps_per_epoch, **self.loader
-        )
-        module = self.module
+        module, size, steps = self.module, self.batch_size, self.steps_per_epoch
         if not learns_from_unannotated(module):
-            return annotated
+            return train_loader(pool.annotated, size, shuffled, steps, **self.loader)
         others = pool.unannotated
         module.begin_fit(pool.get_num_annotated(), len(others), generator)
-        size = module.unannotated_batch_size(self.batch_size)
-        return beside_unannotated(annotated, others, size, generator("unannotated"), **self.loader)
+        steps = steps_of_epoch(module, pool.get_num_annotated(), len(others), size, steps)
+        annotated = train_loader(pool.annotated, size, shuffled, steps, **self.loader)
+        size = module.unannotated_batch_size(size)
+        options = for_inputs(self.loader, pool)
+        return beside_unannotated(annotated, others, size, generator("unannotated"), **options)
 
     @property
     def val_dataloader(self) -> Callable[[], object]:
-        """A function that returns batches of the annotated samples of ``val_pool``, if any."""
+        """A function that returns batches of ``val``, or of the annotated part of ``val_pool``."""
+        if self.val_data is not None:
+            return partial(eval_loader, self.val_data, self.val_batch_size, **self.loader)
         if self.val_pool is None or not self.val_pool.get_num_annotated():
             return super().val_dataloader  # Lightning's default, so that there is no validation
         view = self.val_pool.view(self.val_pool.annotated_indices, labels=True, scoring=True)
@@ -158,9 +203,15 @@ class TrainedOnPool(L.LightningModule):
     # --- hooks that add behavior before they call the inner module's --------------------------
 
     def configure_callbacks(self) -> Sequence[L.Callback] | L.Callback:
-        self.check_built("train")
+        trainer = self.trainer
+        self.check_built("train" if trainer.state.fn == TrainerFn.FITTING else "test")
+        train_on_own_data(trainer, self, partial(is_paid_for, self.train_pool))
         callbacks = self.module.configure_callbacks()
-        own = callbacks_of(self.trainer)
+        own = callbacks_of(trainer)
+        if trainer.state.fn == TrainerFn.FITTING:
+            more = [callbacks] if isinstance(callbacks, L.Callback) else callbacks
+            restart([*own, *more], trainer, self)
+        self._dtypes = dtypes_of(self.module)
         # not returned, since it would then replace the Trainer's History
         own[:] = [c for c in own if not isinstance(c, HistoryOfFits)] + [self.history]
         return callbacks
@@ -168,8 +219,10 @@ class TrainedOnPool(L.LightningModule):
     def on_fit_start(self) -> None:
         check_not_ended(self.trainer)
         self._fit_device = self.device
+        check_at_first_outputs(self.module, self.train_pool)
         if not any(part.training for part in self.module.modules()):
             self.train()  # after strategy.eval(), Lightning would train without dropout
+        self.weights_from.begin(self.module)
         self.module.on_fit_start()
 
     def on_train_start(self) -> None:
@@ -181,8 +234,15 @@ class TrainedOnPool(L.LightningModule):
                     "would survive reset_model. Create the optimizer inside configure_optimizers."
                 )
             self._optimizers_are_new = False
+        if self.fits == 0:
+            say_steps(self.module, self.trainer, type(self).__name__)
         self.module.on_train_start()
 
     def on_train_end(self) -> None:
         self.fits += 1
         self.module.on_train_end()
+
+    def teardown(self, stage: str) -> None:
+        self.module.teardown(stage)
+        give_back(self.module, self._dtypes)  # a Trainer's precision ends with its run
+        check_no_more(self.module)

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from alkit.training.application import Application
+from alkit.training.losses import as_network
 from alkit.training.metrics import Metrics
 from alkit.training.optimizers import Make, Optimizer
 
@@ -32,4 +33,4 @@ class Regressor(Application):
         **metrics: Metrics,
     ) -> None:
         super().__init__(nn.L1Loss() if loss is None else loss, optimizer, **metrics)
-        self.model = model
+        self.model = as_network(model)

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import lightning
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar, Timer, TQDMProgressBar
 
-from alkit.errors import TrainerEndedError
+from alkit.errors import ConfigurationError, TrainerEndedError
+from alkit.training.budget import LIMITS, check_limits
 from alkit.training.committee import again, mean_results, turns
 from alkit.training.history import History
 from alkit.training.lightning_internals import (
@@ -51,6 +53,9 @@ class Trainer(lightning.Trainer):
     Args:
         callbacks: Lightning's callbacks. A ``History`` is added if there is none.
         **kwargs: all other arguments of ``lightning.Trainer``.
+
+    Raises:
+        ConfigurationError: Lightning refuses an argument, or a limit is not a whole number.
     """
 
     def __init__(
@@ -66,8 +71,16 @@ class Trainer(lightning.Trainer):
             callbacks.append(History())
         if not kwargs.get("barebones"):  # barebones mode accepts none of these
             _set_defaults(kwargs, callbacks)
-        with quiet(), plugins_listed_once():
-            super().__init__(callbacks=callbacks, **kwargs)
+        check_limits(**{name: kwargs.get(name) for name in LIMITS})
+        if kwargs.get("max_steps") is None:
+            kwargs.pop("max_steps", None)
+        try:
+            with quiet(), plugins_listed_once():
+                super().__init__(callbacks=callbacks, **kwargs)
+        except (ValueError, MisconfigurationException) as error:
+            raise ConfigurationError(
+                f"Lightning's Trainer refuses its arguments: {error}"
+            ) from error
 
     @property
     def history(self) -> History:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from math import ceil
 from typing import Any, Protocol, TypeGuard
 
+import lightning as L
 import torch
-from lightning.pytorch.utilities import CombinedLoader
+from lightning.pytorch.utilities import CombinedLoader, rank_zero_info
 from torch.utils.data import DataLoader, RandomSampler
 
 from alkit.pool.loaders import train_loader
@@ -18,7 +20,9 @@ class LearnsFromUnannotated(Protocol):
     """LightningModule whose training batches are ``{"annotated": (x, y), "unannotated": u}``.
 
     Any LightningModule with these two methods gets such batches from a strategy. If no
-    unannotated sample is left, ``"unannotated"`` is missing.
+    unannotated sample is left, ``"unannotated"`` is missing. An epoch is one pass over the
+    annotated samples; with the attribute ``epoch_covers_unannotated = True`` it is one pass over
+    the larger of the two sets, and the smaller one is repeated.
     """
 
     def unannotated_batch_size(self, batch_size: int) -> int:
@@ -35,6 +39,31 @@ class LearnsFromUnannotated(Protocol):
 def learns_from_unannotated(module: object) -> TypeGuard[LearnsFromUnannotated]:
     """True if the training batches of a module contain unannotated samples."""
     return getattr(module, "unannotated_batch_size", None) is not None
+
+
+def steps_of_epoch(
+    module: LearnsFromUnannotated, annotated: int, unannotated: int, size: int, given: int | None
+) -> int | None:
+    """Steps of an epoch by the rule of a module; None for one pass over the annotated samples.
+
+    Args:
+        module: the module that is trained.
+        annotated, unannotated: numbers of samples.
+        size: batch size of the annotated samples.
+        given: the ``steps_per_epoch`` of the strategy, which goes first.
+    """
+    if given is not None or not getattr(module, "epoch_covers_unannotated", False):
+        return given
+    return max(ceil(annotated / size), ceil(unannotated / module.unannotated_batch_size(size)))
+
+
+def say_steps(module: object, trainer: L.Trainer, name: str) -> None:
+    """Log how many steps an epoch has, if both sets of samples count and epochs limit the fit."""
+    if learns_from_unannotated(module) and trainer.max_steps < 0:
+        rank_zero_info(
+            f"An epoch of this {name} has {trainer.num_training_batches} gradient steps; "
+            "steps_per_epoch= sets another number."
+        )
 
 
 def beside_unannotated(

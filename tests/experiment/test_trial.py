@@ -13,7 +13,7 @@ PLAN = Plan(rounds=3, query_size=6, initial=8, max_steps=4)
 
 
 def validated(pool, seed):
-    held_out = al.ActiveLearningDataset(DATA)
+    held_out = al.ActiveLearningDataset(list(DATA))  # not one dataset for both
     held_out.annotate([1, 2, 3])
     return al.Strategy(network(), pool, al.Margin(), val_pool=held_out, **options(seed))
 

@@ -66,14 +66,15 @@ def loop(strategy, **options):
     return al.ActiveLearningLoop(strategy, **options)
 
 
-class KeepsWeights(L.Callback):
-    """Weights at the end of each fit, before they are reset."""
+def keeps_weights():
+    """A list, and a callback that adds the weights at the end of each fit, before the reset."""
+    kept = []  # no attribute: a callback begins each fit in its first state
 
-    def __init__(self):
-        self.kept = []
+    class KeepsWeights(L.Callback):
+        def on_train_end(self, trainer, pl_module):
+            kept.append({k: v.tolist() for k, v in pl_module.state_dict().items()})
 
-    def on_train_end(self, trainer, pl_module):
-        self.kept.append({k: v.tolist() for k, v in pl_module.state_dict().items()})
+    return kept, KeepsWeights()
 
 
 def told(records):
@@ -81,25 +82,25 @@ def told(records):
 
 
 def by_loop(strategy):
-    keep = KeepsWeights()
+    kept, keep = keeps_weights()
     records = list(loop(strategy, trainer={**CPU, "callbacks": [keep]}))
-    return keep.kept, told(records)
+    return kept, told(records)
 
 
 def by_methods(strategy):
-    keep, events = KeepsWeights(), []
+    (kept, keep), events = keeps_weights(), []
     for _ in range(3):
         annotated = strategy.train_pool.get_num_annotated()
         strategy.fit(max_steps=4, callbacks=[keep], **QUIET)
         metrics = strategy.test(**QUIET)
         events.append((metrics, strategy.query_and_update(5).indices.tolist(), annotated))
         strategy.reset_model()
-    return keep.kept, events
+    return kept, events
 
 
 def by_hand(strategy):
     plain = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
-    keep, events = KeepsWeights(), []
+    (kept, keep), events = keeps_weights(), []
     pool = strategy.train_pool
     for _ in range(3):
         annotated = pool.get_num_annotated()
@@ -110,7 +111,7 @@ def by_hand(strategy):
         pool.annotate(query.indices)
         events.append((metrics, query.indices.tolist(), annotated))
         strategy.reset_model()
-    return keep.kept, events
+    return kept, events
 
 
 @pytest.mark.parametrize("kind", ["uniform", "uncertainty", "adversarial"])
@@ -269,3 +270,14 @@ def test_a_warm_start_is_the_loop_by_hand_without_a_reset():
     assert [record.metrics for record in loop] == expected
     cold = al.ActiveLearningLoop(make(), 4, 3, max_steps=5, trainer=CPU)
     assert [record.metrics for record in cold] != expected
+
+
+def test_what_a_loop_cannot_run_is_refused_before_it_starts():
+    for wrong in None, 3, "uniform", torch.nn.Linear(2, 3):
+        with pytest.raises(ConfigurationError, match="needs a strategy"):
+            al.ActiveLearningLoop(wrong, 3, 2, max_steps=1)
+    with pytest.raises(ConfigurationError, match="oracle must be a function"):
+        loop(make("uniform"), oracle=[1, 2])
+    for wrong in 3, lambda: 3:
+        with pytest.raises(ConfigurationError, match="trainer must be a dict"):
+            list(loop(make("uniform"), trainer=wrong))

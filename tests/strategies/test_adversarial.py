@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import Dataset, TensorDataset
 
 import alkit as al
-from alkit.errors import ShapeError
+from alkit.errors import ModelOutputError, ShapeError
 from alkit.training.adversarial import AdversarialClassifier, _reversed
 
 
@@ -198,14 +198,46 @@ def test_unannotated_batches_are_loaded_lazily_and_freshly_drawn(quiet):  # faul
     data = Counting(5_000)
     pool = al.ActiveLearningDataset(data)
     pool.annotate(range(32))
-    strategy = adversarial(pool, unlabeled_batch_size=8)
+    strategy = adversarial(pool, unlabeled_batch_size=8, steps_per_epoch=2)
     data.read.clear()
-    strategy.fit(max_epochs=3, **quiet)  # 32 samples by 16
+    strategy.fit(max_epochs=3, **quiet)
     assert strategy.trainer.global_step == 6
     others = [index for index in data.read if index >= 32]
     assert len(data.read) == 6 * (16 + 8)
     assert len(others) == 6 * 8
     assert len(set(others)) > 40
+
+
+@pytest.mark.parametrize(("annotated", "steps"), [(32, 11), (150, 10)])
+def test_an_epoch_is_a_pass_over_the_larger_of_both_sets_and_the_first_fit_says_so(
+    annotated, steps, quiet, caplog
+):
+    data = Counting(200)
+    pool = al.ActiveLearningDataset(data)
+    pool.annotate(range(annotated))
+    strategy = adversarial(pool)  # batches of 16
+    data.read.clear()
+    with caplog.at_level("INFO", logger="lightning.pytorch.utilities.rank_zero"):
+        strategy.fit(max_epochs=2, **quiet)
+        assert strategy.trainer.global_step == 2 * steps
+        assert f"An epoch of this AdversarialStrategy has {steps} gradient steps" in caplog.text
+        caplog.clear()
+        strategy.fit(max_epochs=1, **quiet)
+    assert "An epoch" not in caplog.text
+    counts = np.bincount([i for i in data.read if i < annotated], minlength=annotated)
+    assert counts.min() >= 1  # each annotated sample, again and again
+    if annotated == 32:
+        assert counts.max() - counts.min() <= 2
+
+
+def test_gradient_steps_do_not_depend_on_the_length_of_an_epoch(quiet):
+    found = []
+    for steps in None, 2, 5:
+        pool, _ = two_clusters()
+        strategy = adversarial(pool, steps_per_epoch=steps)
+        strategy.fit(max_steps=12, **quiet)
+        found.append([p.tolist() for p in strategy.module.parameters()])
+    assert found[0] == found[1] == found[2]
 
 
 def test_the_length_of_an_epoch_is_the_users(quiet):
@@ -273,3 +305,6 @@ def test_a_backbone_and_a_head_that_do_not_fit_are_reported(blocks, quiet):
             strategy.fit(max_steps=1, **quiet)
     with pytest.raises(ShapeError):
         al.Strategy(al.Sequential(make(2, 4), make(5, 2)), pool).build().query(1)
+    two = al.AdversarialStrategy(make(2, 4), make(4, 2), make(4, 2), pool).build()
+    with pytest.raises(ModelOutputError, match="one number per sample"):
+        two.fit(max_steps=1, **quiet)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
 
 import alkit as al
@@ -21,6 +21,17 @@ from alkit.errors import (
     ScoreError,
     UnbuiltError,
 )
+
+
+class Stream(IterableDataset):
+    """A dataset that has a length and no items by position."""
+
+    def __len__(self):
+        return 3
+
+    def __iter__(self):
+        return iter([(1, 2)] * 3)
+
 
 KINDS = ["uniform", "uncertainty", "adversarial"]
 
@@ -475,9 +486,75 @@ def test_nothing_is_annotated_if_the_validation_pool_cannot_be(pool, net, blobs)
         ({"selector": al.TopK}, r"TopK\(\)"),
         ({"outputs": "logit"}, "outputs must be one of"),
         ({"module": nn.Linear(2, 3)}, "use Strategy"),
+        ({"seed": "a"}, "seed must be an integer"),
+        ({"seed": 1.5}, "seed must be an integer"),
+        ({"seed": -1}, "seed must be an integer"),
+        ({"seed": True}, "seed must be an integer"),
+        ({"features": 3}, r'features must be the path of a layer, such as "model\.0"'),
+        ({"head": 3}, "head must be the path"),
+        ({"loader": 4}, "loader must be a dict"),
+        ({"loader": {"num_worker": 1}}, "Did you mean 'num_workers'"),
+        ({"loader": {"batch_size": 4}}, "test_batch_size="),
+        ({"loader": {"shuffle": True}}, "seed= alone"),
+        ({"loader": {"num_workers": -1}}, "should be non-negative"),
+        ({"val_share": "a"}, "val_share"),
     ],
 )
 def test_wrong_arguments_are_named(wrong, message, pool, net):
     arguments = {"module": al.Classifier(net()), "train_pool": pool, **wrong}
     with pytest.raises(ConfigurationError, match=message):
         al.ActiveLearner(**arguments)
+
+
+@pytest.mark.parametrize("name", ["val", "test"])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (5, "got 5"),
+        ([], "an empty dataset"),
+        ("images/", "a str"),
+        ({"a": 1}, "a dict"),
+        (torch.zeros(3, 2), "a Tensor: pass a dataset"),
+        ((torch.zeros(3, 2), torch.zeros(3)), "a tuple"),
+        (DataLoader([(1, 2)]), "a DataLoader: pass its dataset"),
+        (iter([1]), "__len__ and __getitem__"),
+        (al.ActiveLearningDataset([(1, 2), (3, 4)]), "unannotated samples"),
+        (Stream(), "__getitem__"),
+    ],
+)
+def test_what_is_no_labeled_dataset_is_refused_at_construction(name, wrong, message, pool, net):
+    with pytest.raises(ConfigurationError, match=rf"{name} must be .*{message}"):
+        al.Strategy(net(), pool, **{name: wrong})
+
+
+def test_labeled_datasets_of_several_forms_are_accepted(pool, net, blobs, quiet):
+    whole = al.ActiveLearningDataset(blobs(12, seed=9))
+    whole.annotate(range(12))
+    expected = al.Strategy(net(), pool, test=blobs(12, seed=9)).build().test(**quiet)
+    for same in (
+        list(blobs(12, seed=9)),
+        whole,
+        whole.annotated,
+        Subset(blobs(12, seed=9), range(12)),
+    ):
+        assert al.Strategy(net(), pool, test=same).build().test(**quiet) == expected
+
+
+def test_validation_samples_that_may_be_trained_on_are_refused(blobs, net):
+    data = blobs()
+    pool = al.ActiveLearningDataset(data)
+    for same in pool, al.ActiveLearningDataset(data):
+        with pytest.raises(ConfigurationError, match="val_pool has samples of train_pool"):
+            al.Strategy(net(), pool, val_pool=same)
+    val = al.ActiveLearningDataset(blobs(seed=1))
+    with pytest.raises(ConfigurationError, match="pass one of them"):
+        al.Strategy(net(), pool, val_pool=val, val=blobs(seed=1))
+    assert al.Strategy(net(), pool, val_pool=val).val_pool is val
+
+
+def test_an_oracle_that_is_no_function_is_refused_before_the_query(pool, net):
+    strategy = make("uncertainty", pool, net)
+    before = everything(strategy)
+    with pytest.raises(ConfigurationError, match=r"got list.*pool\.annotate"):
+        strategy.query_and_update(3, oracle=[1, 2, 0])
+    assert everything(strategy) == before

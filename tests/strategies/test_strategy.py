@@ -2,6 +2,7 @@
 
 import copy
 
+import lightning as L
 import pytest
 import torch
 from torch import nn
@@ -148,3 +149,50 @@ def test_the_same_recipe_serves_two_strategies(pool, net, quiet):  # fault 43
     first, second = (s.module.model[0].weight for s in strategies)
     assert torch.equal(first, second)
     assert not torch.equal(first, net()[0].weight)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (None, "got None"),
+        ([nn.Linear(2, 3)], r"nn\.Sequential\(\*layers\)"),
+        (nn.Linear, "the class Linear"),
+        ("resnet18", "got 'resnet18'"),
+    ],
+)
+def test_what_is_no_network_is_refused_at_construction(wrong, message, pool):
+    for make in (
+        lambda: al.Strategy(wrong, pool),
+        lambda: al.UncertaintyStrategy(wrong, al.Margin(), pool),
+        lambda: al.LearningLossStrategy(wrong, pool),
+        lambda: al.SemiSupervisedStrategy(wrong, pool),
+        lambda: al.Classifier(wrong),
+        lambda: al.Regressor(wrong),
+        lambda: al.BinaryClassifier(wrong),
+    ):
+        with pytest.raises(ConfigurationError, match=rf"must be an nn\.Module.*{message}"):
+            make()
+
+
+@pytest.mark.parametrize("loss", ["ce", 3, nn.CrossEntropyLoss])
+def test_what_is_no_loss_is_refused_at_construction(loss, pool, net):
+    with pytest.raises(ConfigurationError, match="loss must be"):
+        al.Strategy(net(), pool, loss=loss)
+
+
+def test_a_lightning_module_whose_training_would_be_ignored_is_refused(pool, net):
+    class Trains(L.LightningModule):
+        def training_step(self, batch, batch_idx):
+            return None
+
+    class OnlyLayers(L.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.net = net()
+
+        def forward(self, x):
+            return self.net(x)
+
+    with pytest.raises(ConfigurationError, match=r"Trains \('1\.0' of Sequential\).*samples=20"):
+        al.Strategy(nn.Sequential(nn.ReLU(), nn.Sequential(Trains())), pool)
+    al.Strategy(nn.Sequential(OnlyLayers()), pool, seed=0).build().query(3)

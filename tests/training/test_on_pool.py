@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from lightning.pytorch.callbacks import EarlyStopping
 from torch import nn
-from torch.utils.data import TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
 
 import alkit as al
@@ -176,23 +177,127 @@ def test_loader_options_reach_every_loader_and_results_do_not_depend_on_workers(
     assert runs[:2] == runs[2:]
 
 
-def test_a_collate_function_is_given_items_as_the_dataset_has_them(pool, net, quiet):
-    sizes = []
+# --- data of others ---------------------------------------------------------------------------
 
-    def collate(items):
-        if isinstance(items[0], tuple):
-            xs, ys = zip(*items)
-            return torch.stack(xs), torch.stack(ys)
-        sizes.append(items[0].shape)
-        return torch.stack(items)
 
-    options = {"seed": 0, "batch_size": 8}
-    strategy = al.Strategy(net(), pool, loader={"collate_fn": collate}, **options).build()
-    plain = al.Strategy(net(), pool, **options).build()
-    for each in strategy, plain:
-        each.fit(max_steps=2, **quiet)
-    assert strategy.query(5).indices.tolist() == plain.query(5).indices.tolist()
-    assert set(sizes) == {(2,)}  # inputs without labels, and without ids
+class Seen(L.LightningModule):
+    """Remembers the inputs of its training batches."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net, self.seen, self.validated = net, [], 0
+
+    def forward(self, x):
+        return self.net(x)
+
+    def training_step(self, batch, batch_idx):
+        self.seen += batch[0].tolist()
+        return F.cross_entropy(self(batch[0]), batch[1])
+
+    def validation_step(self, batch, batch_idx):
+        self.validated += len(batch[0])
+
+    def test_step(self, batch, batch_idx):
+        self.log("seen_in_test", float(len(batch[0])))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class Data(L.LightningDataModule):
+    def __init__(self, train, val, test):
+        super().__init__()
+        self.train, self.val, self.test = train, val, test
+
+    def train_dataloader(self):
+        return DataLoader(self.train, 16)
+
+    def val_dataloader(self):
+        return DataLoader(self.val, 16)
+
+    def test_dataloader(self):
+        return DataLoader(self.test, 16)
+
+
+class OnlyTrain(L.LightningDataModule):
+    def __init__(self, train):
+        super().__init__()
+        self.data = train
+
+    def train_dataloader(self):
+        return DataLoader(self.data, 16)
+
+
+def paid_for(pool):
+    return sorted(pool.annotated[k][0].tolist() for k in range(pool.get_num_annotated()))
+
+
+@pytest.mark.parametrize("trainer_of", [al.Trainer, L.Trainer])
+def test_a_datamodule_gives_all_but_the_training_data(trainer_of, pool, net, blobs, quiet):
+    learner = al.ActiveLearner(Seen(net()), pool, seed=0)
+    trainer = trainer_of(max_epochs=1, logger=False, enable_checkpointing=False, **quiet)
+    data = Data(blobs(), blobs(10, seed=7), blobs(12, seed=9))
+    trainer.fit(learner, datamodule=data)
+    assert sorted(learner.module.seen) == paid_for(pool)
+    assert learner.module.validated >= 10
+    (results,) = trainer.test(learner, datamodule=data)
+    assert results == {"seen_in_test": 12.0}
+
+
+def test_a_datamodule_may_be_given_to_fit_or_in_place_of_a_loader(pool, net, blobs, quiet):
+    for call in (
+        lambda learner: learner.fit(max_epochs=1, datamodule=OnlyTrain(blobs()), **quiet),
+        lambda learner: al.Trainer(max_epochs=1, **quiet).fit(learner, OnlyTrain(blobs())),
+    ):
+        learner = al.ActiveLearner(Seen(net()), pool, val=blobs(10, seed=7), seed=0)
+        call(learner)
+        assert sorted(learner.module.seen) == paid_for(pool)
+        assert learner.module.validated == 10  # the learner's own, as the datamodule has none
+
+
+@pytest.mark.parametrize("trainer_of", [al.Trainer, L.Trainer])
+def test_a_loader_of_the_whole_dataset_is_replaced_and_of_other_samples_refused(
+    trainer_of, blobs, net, quiet
+):
+    data = blobs()
+    pool = al.ActiveLearningDataset(data)
+    pool.annotate_random(24, seed=0)
+    made = {"max_epochs": 1, "logger": False, "enable_checkpointing": False, **quiet}
+    for loader in DataLoader(data, 16), DataLoader(pool, 16):
+        learner = al.ActiveLearner(Seen(net()), pool, seed=0)
+        with pytest.warns(UserWarning, match="annotated samples of the pool alone"):
+            trainer_of(**made).fit(learner, loader)
+        assert sorted(learner.module.seen) == paid_for(pool)
+    learner = al.ActiveLearner(Seen(net()), pool, seed=0)
+    before = weights(learner)
+    other = DataLoader(blobs(seed=1), 16)
+    for wrong in other, [other], {"a": DataLoader(data, 16)}, [next(iter(other))]:
+        with pytest.raises(ConfigurationError, match="without it"):
+            trainer_of(**made).fit(learner, wrong)
+    assert learner.module.seen == []
+    assert same(weights(learner), before)
+    trainer_of(**made).fit(learner, DataLoader(pool.annotated, 4))  # which was paid for
+    assert sorted(learner.module.seen) == paid_for(pool)
+
+
+def test_a_fixed_validation_set_is_used_in_each_fit_and_counts_as_no_label(pool, net, blobs, quiet):
+    val = blobs(15, seed=5)
+    metrics = {"val_metrics": [MulticlassAccuracy(3, average="micro")]}
+    strategy = al.Strategy(net(), pool, val=val, seed=0, **metrics).build()
+    stop = EarlyStopping("val_loss_epoch", min_delta=10.0, patience=2)
+    loop = al.ActiveLearningLoop(
+        strategy, 5, 2, max_epochs=9, trainer={"callbacks": [stop], **quiet}
+    )
+    records = list(loop)
+    assert [record.annotated for record in records] == [24, 29]
+    assert [record.steps for record in records] == [3, 3]  # a first epoch, and two of patience
+    assert len(records[0].query) == 5
+    strategy.fit(max_epochs=1, **quiet)
+    model = copy.deepcopy(strategy.module.model).eval()
+    right = (model(val.tensors[0]).argmax(1) == val.tensors[1]).float().mean().item()
+    assert strategy.history.history["valMulticlassAccuracy_epoch"]["value"][-1] == pytest.approx(
+        right
+    )
 
 
 # --- modes ------------------------------------------------------------------------------------

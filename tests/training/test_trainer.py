@@ -15,7 +15,7 @@ from lightning.pytorch.trainer.connectors.logger_connector import result
 from torch.utils.data import DataLoader, TensorDataset
 
 import alkit
-from alkit.errors import AlkitError, TrainerEndedError
+from alkit.errors import AlkitError, ConfigurationError, TrainerEndedError
 from alkit.training.history import History
 from alkit.training.trainer import Trainer, check_not_ended
 
@@ -405,3 +405,16 @@ def test_a_value_on_another_device_than_its_sums_takes_them_there():
             value = torch.zeros((), device=device)
             collection.log("training_step", "loss", value, batch_size=1, on_step=True)
             assert collection["training_step.loss"].cumulated_batch_size.device.type == device
+
+
+@pytest.mark.parametrize("limit", ["max_epochs", "min_epochs", "max_steps", "min_steps"])
+@pytest.mark.parametrize("value", ["a", 1.5, True])
+def test_a_limit_that_is_no_whole_number_is_named(limit, value):
+    with pytest.raises(ConfigurationError, match=f"{limit} must be an integer"):
+        Trainer(**{limit: value})
+
+
+def test_what_lightning_refuses_is_an_error_of_alkit():
+    with pytest.raises(ConfigurationError, match="invalid accelerator name"):
+        Trainer(accelerator="xpu9")
+    assert Trainer(max_steps=None, max_epochs=None).max_steps == -1

@@ -1,0 +1,83 @@
+"""``collate_fn`` of a user, for batches without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alkit.errors import ConfigurationError
+from alkit.pool.labels import ABSENT
+
+if TYPE_CHECKING:
+    from alkit.pool.dataset import ActiveLearningDataset
+
+
+def for_inputs(options: Mapping[str, Any], pool: ActiveLearningDataset) -> dict[str, Any]:
+    """Options of a loader for samples without labels: its ``collate_fn`` still gets whole items.
+
+    In the place of each label is that of an annotated sample, and it is taken out of the batch.
+    Without annotated samples, ``collate_fn`` gets the inputs alone.
+    """
+    collate = options.get("collate_fn")
+    if collate is None:
+        return dict(options)
+    return {**options, "collate_fn": CollatedInputs(collate, *_stand_in(pool))}
+
+
+def _stand_in(pool: ActiveLearningDataset) -> tuple[object, str]:
+    """Label of an annotated sample, ABSENT without one, and the key of labels in dict items."""
+    key = pool._samples.label_key or "label"
+    if not pool.get_num_annotated():
+        return ABSENT, key
+    item = pool._reader.view(pool.annotated_indices[:1], None, True)[0]
+    return (item[key] if isinstance(item, dict) else item[1]), key
+
+
+@dataclass
+class CollatedInputs:
+    """``collate_fn`` of a user for items ``(x, y)`` or dicts, called for inputs without labels.
+
+    Args:
+        collate: the function.
+        label: the label that stands in; ``ABSENT`` if there is none.
+        key: the key of the label in dict items.
+    """
+
+    collate: Callable[[list[Any]], Any]
+    label: object
+    key: str
+
+    def __call__(self, inputs: list[Any]) -> Any:
+        if self.label is ABSENT:
+            return self._alone(inputs)
+        if not isinstance(inputs[0], dict):
+            return self._input(self.collate([(x, self.label) for x in inputs]))
+        try:
+            return self.collate(inputs)
+        except Exception:  # a function that reads the label
+            batch = self.collate([{**x, self.key: self.label} for x in inputs])
+            return self._input(batch)
+
+    def _alone(self, inputs: list[Any]) -> Any:
+        try:
+            return self.collate(inputs)
+        except Exception as error:
+            raise ConfigurationError(
+                f"collate_fn failed on inputs without labels ({type(error).__name__}: {error}). "
+                "Annotate a sample first, whose label then stands in for those that are hidden, "
+                "or let collate_fn accept inputs alone."
+            ) from error
+
+    def _input(self, batch: Any) -> Any:
+        if isinstance(batch, Mapping):  # "labels" is the name that Hugging Face's collators give
+            drop = (self.key, "labels")
+            return {name: value for name, value in batch.items() if name not in drop}
+        if not isinstance(batch, tuple | list):
+            return batch
+        if len(batch) != 2:
+            raise ConfigurationError(
+                f"collate_fn returned {len(batch)} parts, and which of them is the label is not "
+                "known: return (inputs, labels), where inputs may be a tuple or a dict, or a dict."
+            )
+        return batch[0]

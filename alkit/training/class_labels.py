@@ -1,0 +1,79 @@
+"""Labels of the annotated samples, compared with the outputs of a classifier before a fit."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from alkit.errors import LabelError
+from alkit.pool import ActiveLearningDataset
+from alkit.training.application import Application
+from alkit.training.losses import CLASS_LOSSES
+
+
+def check_at_first_outputs(module: nn.Module, pool: ActiveLearningDataset) -> None:
+    """Let an ``Application`` with a loss of classes check the labels of a pool at its first batch.
+
+    Torch would report a class that the network does not have without the sample, in the middle of
+    the training, on a GPU in a way that ends the process. Labels that are arrays are left to it.
+    Cost: a comparison of the annotated labels per fit. Those of the dataset are known since they
+    were annotated; those of a restored pool are read once.
+    """
+    if isinstance(module, Application) and isinstance(module.loss, CLASS_LOSSES):
+        ignored = getattr(module.loss, "ignore_index", None)
+        module.first_outputs = partial(check_classes, pool, ignored)
+
+
+def check_no_more(module: nn.Module) -> None:
+    """Forget the check of a fit that never called ``step_loss``."""
+    if isinstance(module, Application):
+        module.first_outputs = None
+
+
+def check_classes(pool: ActiveLearningDataset, ignored: int | None, outputs: object) -> None:
+    """Compare the annotated labels with outputs ``(B, C)`` or ``(B, C, ...)``.
+
+    Raises:
+        LabelError: the network has no output for a label; the message names the sample.
+    """
+    if not isinstance(outputs, Tensor) or outputs.ndim < 2:
+        return
+    classes = outputs.shape[1]
+    for index, label in pool._known.values(pool._labels.read):
+        if type(label) is int and 0 <= label < classes and outputs.ndim == 2:
+            continue
+        _check(index, label, classes, outputs.ndim, ignored)
+
+
+def _check(index: int, label: Any, classes: int, ndim: int, ignored: int | None) -> None:
+    values = np.asarray(label)
+    where = f"the label of sample {index} is {label!r}"
+    if values.dtype.kind in "OUS":
+        raise LabelError(
+            f"{where}, and the loss needs class numbers: 0, 1, ... for the outputs of the network "
+            "in their order."
+        )
+    if values.shape == (classes,) and ndim == 2:
+        if values.dtype.kind == "f":
+            return  # probabilities
+        raise LabelError(
+            f"{where}, and the loss needs one class number, or floating-point probabilities of the "
+            "classes. For a one-hot vector give its position, y.argmax()."
+        )
+    if values.dtype.kind == "f":
+        if values.ndim == ndim - 1 > 1:
+            return  # probabilities of each position
+        raise LabelError(
+            f"{where}, and the loss needs class numbers: convert the labels to integers, y.long(), "
+            "or use a loss for numbers, such as nn.MSELoss()."
+        )
+    wrong = values[((values < 0) & (values != ignored)) | (values >= classes)]
+    if wrong.size:
+        raise LabelError(
+            f"sample {index} has the class {wrong.flat[0]}, and the network has {classes} outputs, "
+            f"for the classes 0 to {classes - 1}: give its last layer one output per class, or "
+            "correct the label with pool.relabel."
+        )

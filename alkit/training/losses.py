@@ -1,0 +1,50 @@
+"""Networks and losses, and the meaning of the outputs that a loss trains."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from alkit.errors import ConfigurationError
+from alkit.prediction import OutputKind, Task
+
+CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss)
+_KINDS: tuple[tuple[type[nn.Module], OutputKind], ...] = (
+    (nn.CrossEntropyLoss, "logits"),
+    (nn.BCEWithLogitsLoss, "logits"),
+    (nn.MultiLabelSoftMarginLoss, "logits"),
+    (nn.BCELoss, "probabilities"),
+    (nn.NLLLoss, "log_probabilities"),
+    (nn.MSELoss, "values"),
+    (nn.L1Loss, "values"),
+    (nn.SmoothL1Loss, "values"),
+    (nn.HuberLoss, "values"),
+)
+
+
+def output_kind(loss: object) -> OutputKind | None:
+    """Kind of output of a model trained with `loss`; None if the loss does not determine it."""
+    return next((kind for cls, kind in _KINDS if isinstance(loss, cls)), None)
+
+
+def task_of(loss: object) -> Task | None:
+    """Task of a model trained with `loss`, if it has several outputs; None if it is not known."""
+    if isinstance(loss, nn.BCEWithLogitsLoss | nn.BCELoss | nn.MultiLabelSoftMarginLoss):
+        return "multilabel"
+    return None
+
+
+def as_network(model: object) -> nn.Module:
+    """Return `model` if it is a network.
+
+    Raises:
+        ConfigurationError: it is anything else, such as a class or a list of layers.
+    """
+    if isinstance(model, nn.Module):
+        return model
+    if isinstance(model, type):
+        came = f"the class {model.__name__}: create an instance"
+    elif isinstance(model, list | tuple):
+        came = f"a {type(model).__name__}: join the layers, nn.Sequential(*layers)"
+    else:
+        came = repr(model)
+    raise ConfigurationError(f"The network must be an nn.Module or a Block, got {came}.")

@@ -1,0 +1,1 @@
+from small_nets import quiet  # noqa: F401

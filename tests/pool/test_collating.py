@@ -1,0 +1,177 @@
+"""The collate_fn of a user: written for items with labels, called where labels are hidden."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Dataset
+
+import alkit as al
+from alkit.errors import ConfigurationError
+from alkit.pool.collating import for_inputs
+
+
+class Ragged(Dataset):
+    """Sequences of different lengths, whose labels raise until they are paid for."""
+
+    def __init__(self, form):
+        generator = torch.Generator().manual_seed(0)
+        self.x = [torch.randn(2 + k % 4, 3, generator=generator) for k in range(40)]
+        self.form, self.paid = form, lambda index: True
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, index):
+        label = torch.tensor(index % 3) if self.paid(index) else Unpaid()
+        return self.form(self.x[index], label)
+
+
+class Unpaid:
+    """A label that fails where it is used."""
+
+    def __getattr__(self, name):
+        raise AssertionError("a hidden label was used")
+
+    __int__ = __index__ = __array__ = __getattr__
+
+
+def pool_of(form, **options):
+    dataset = Ragged(form)
+    pool = al.ActiveLearningDataset(dataset, **options)
+    pool.annotate(range(12))
+    dataset.paid = lambda index: pool.rounds[index] >= 0
+    return pool
+
+
+def pairs(x, y):
+    return x, y
+
+
+def dicts(x, y):
+    return {"x": x, "label": y}
+
+
+def padded(items):
+    xs, ys = zip(*items, strict=True)
+    return pad_sequence(list(xs), batch_first=True), torch.stack(ys)
+
+
+def padded_alone(items):
+    return pad_sequence([x for x, _ in items], batch_first=True)
+
+
+def with_mask(items):
+    xs = [item["x"] for item in items]
+    lengths = torch.tensor([len(x) for x in xs])
+    batch = {"x": pad_sequence(xs, batch_first=True), "lengths": lengths}
+    if "label" in items[0]:
+        batch["label"] = torch.stack([item["label"] for item in items])
+    return batch
+
+
+def renamed(items):
+    """As collators of tokens do it: the label is needed, and gets another name."""
+    return {
+        "x": pad_sequence([item["x"] for item in items], batch_first=True),
+        "labels": torch.stack([item["label"] for item in items]),
+    }
+
+
+class Mean(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+
+    def forward(self, x):
+        assert torch.is_tensor(x)
+        return self.layer(x.sum(1))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_pairs_of_ragged_sequences_train_test_and_query(workers, quiet):
+    pool = pool_of(pairs)
+    loader = {"collate_fn": padded, "num_workers": workers}
+    strategy = al.Strategy(
+        Mean(), pool, loader=loader, test=pool.annotated, test_batch_size=7, seed=0
+    ).build()
+    strategy.fit(max_steps=2, **quiet)
+    assert "test_loss_epoch" in strategy.test(**quiet)
+    query = strategy.query(28)
+    with torch.no_grad():
+        single = [strategy.module.model(pool[i][None])[0].softmax(0) for i in query.indices]
+    top = torch.stack(single).topk(2).values
+    expected = 1 - (top[:, 0] - top[:, 1])
+    torch.testing.assert_close(torch.as_tensor(query.scores).float(), expected)
+
+
+@pytest.mark.parametrize("collate", [with_mask, renamed])
+def test_dicts(collate, quiet):
+    pool = pool_of(dicts)
+    strategy = al.Strategy(Mean(), pool, loader={"collate_fn": collate}, inputs="x", seed=0).build()
+    seen = []
+    (prediction,) = al.ActiveLearner.predictions(strategy, pool, range(12, 20))
+    assert prediction.ids.tolist() == list(range(12, 20))
+    strategy = al.Strategy(
+        Mean(), pool, loader={"collate_fn": collate}, inputs=lambda b: seen.append(b) or b["x"],
+        seed=0,
+    ).build()  # fmt: skip
+    strategy.query(3)
+    assert {"label", "labels"}.isdisjoint(*map(set, seen))
+
+
+def test_a_function_that_drops_labels_or_never_wants_them(quiet):
+    pool = pool_of(pairs)
+    options = for_inputs({"collate_fn": padded_alone}, pool)
+    batch = options["collate_fn"]([pool[20], pool[21]])
+    assert batch.shape == (2, 3, 3)
+    assert for_inputs({"num_workers": 2}, pool) == {"num_workers": 2}
+
+
+def test_unannotated_batches_of_a_training_are_collated_too(quiet):
+    class Flat(nn.Module):
+        def forward(self, x):
+            return x.sum(1)
+
+    pool = pool_of(pairs)
+    strategy = al.AdversarialStrategy(
+        nn.Sequential(Flat(), nn.Linear(3, 4)), nn.Linear(4, 3), nn.Linear(4, 1), pool,
+        loader={"collate_fn": padded}, batch_size=8, seed=0,
+    ).build()  # fmt: skip
+    strategy.fit(max_steps=3, **quiet)
+    strategy.query(3)
+
+
+def test_labels_of_the_stand_in_do_not_matter():
+    pool = pool_of(pairs)
+    collate = for_inputs({"collate_fn": padded}, pool)["collate_fn"]
+    batch = collate([pool[20], pool[21]])
+    assert torch.equal(batch, padded([(pool[20], torch.tensor(0)), (pool[21], torch.tensor(1))])[0])
+
+
+def test_where_nothing_is_annotated_inputs_alone_are_tried():
+    dataset = Ragged(pairs)
+    pool = al.ActiveLearningDataset(dataset)
+    padding = {"collate_fn": lambda items: pad_sequence(items, batch_first=True)}
+    assert len(al.Strategy(Mean(), pool, loader=padding, seed=0).build().query(3)) == 3
+    strategy = al.Strategy(Mean(), pool, loader={"collate_fn": padded}, seed=0).build()
+    with pytest.raises(ConfigurationError, match="Annotate a sample first"):
+        strategy.query(3)
+
+
+def test_a_batch_whose_label_cannot_be_found_is_refused():
+    def three(items):
+        xs, ys = zip(*items, strict=True)
+        return pad_sequence(list(xs)), torch.tensor([len(x) for x in xs]), torch.stack(ys)
+
+    strategy = al.Strategy(Mean(), pool_of(pairs), loader={"collate_fn": three}, seed=0).build()
+    with pytest.raises(ConfigurationError, match=r"3 parts.*\(inputs, labels\)"):
+        strategy.query(3)
+
+
+def test_the_label_that_stands_in_is_read_without_the_transform():
+    calls = []
+    pool = al.ActiveLearningDataset(Ragged(pairs), transform=lambda x: calls.append(1) or x)
+    pool.annotate([3])
+    for_inputs({"collate_fn": padded}, pool)
+    assert calls == []
