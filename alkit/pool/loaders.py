@@ -127,7 +127,7 @@ def is_paid_for(pool: ActiveLearningDataset, loader: object) -> bool:
         ConfigurationError: it has other samples.
     """
     samples = getattr(loader, "dataset", None)
-    if isinstance(samples, PoolView) and samples.pool is pool:
+    if isinstance(samples, PoolView) and samples.reader is pool._reader:
         return True
     if samples is not pool and samples is not pool._samples.dataset:
         raise ConfigurationError(

@@ -205,8 +205,8 @@ class PoolView(Dataset):
         self._stack = stack
 
     @property
-    def pool(self) -> object:
-        """The pool whose method reads the samples."""
+    def reader(self) -> object:
+        """The reader of the pool that the samples are of."""
         return getattr(getattr(self._read, "func", self._read), "__self__", None)
 
     def __len__(self) -> int:

@@ -11,11 +11,12 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.utilities.model_helpers import is_overridden
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 
 from alkit.errors import ConfigurationError, PicksError, SampleIndexError, likely
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.annotations import Indices
+from alkit.pool.sources import check_dataset
 from alkit.selectors import Selector
 from alkit.selectors.candidates import HOW_TO_GET_FEATURES
 
@@ -84,30 +85,19 @@ def check_validation(
 def check_datasets(**datasets: object) -> None:
     """Raise a ConfigurationError for a validation or test set that is not a labeled dataset."""
     for name, data in datasets.items():
-        if data is not None:
-            _check_dataset(name, data)
-
-
-def _check_dataset(name: str, data: Any) -> None:
-    if isinstance(data, DataLoader):
-        come, use = "a DataLoader", f"pass its dataset, {name}=loader.dataset"
-    elif isinstance(data, ActiveLearningDataset):
-        if not len(data.unannotated_indices):
-            return
-        come, use = "a pool with unannotated samples", f"pass the dataset, or {name}=pool.annotated"
-    elif isinstance(data, str | bytes | Mapping | tuple | np.ndarray | torch.Tensor):
-        come = f"a {type(data).__name__}"
-        use = "pass a dataset of (x, y), for example TensorDataset(x, y)"
-    elif not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
-        come = f"a {type(data).__name__}" if isinstance(data, IterableDataset) else repr(data)
-        use = "pass a dataset with __len__ and __getitem__, for example TensorDataset(x, y)"
-    elif isinstance(data, IterableDataset):
-        come, use = "an IterableDataset", "pass a dataset with __getitem__"
-    elif not len(data):
-        come, use = "an empty dataset", f"pass one with samples, or no {name}"
-    else:
-        return
-    raise ConfigurationError(f"{name} must be a dataset of labeled samples, got {come}: {use}.")
+        if isinstance(data, ActiveLearningDataset):
+            if len(data.unannotated_indices):
+                raise ConfigurationError(
+                    f"{name}= needs labeled samples, got a pool with unannotated ones: pass the "
+                    f"dataset, or {name}=pool.annotated."
+                )
+        elif isinstance(data, np.ndarray | torch.Tensor):
+            raise ConfigurationError(
+                f"{name}= needs samples with labels, got a {type(data).__name__}: pass a dataset "
+                "of (x, y), such as TensorDataset(x, y)."
+            )
+        elif data is not None:
+            check_dataset(data, f"{name}=")
 
 
 def check_options(*, seed: object, features: object, head: object, loader: object) -> None:

@@ -97,16 +97,18 @@ class Committee(L.LightningModule):
         )
 
 
-def turns(learner: Any) -> Iterator[bool]:
+def turns(learner: Any, *, trains: bool) -> Iterator[bool]:
     """Let each member of a learner's committee take the place of its module, one after another.
 
     Yields True for the last member, whose history is that of the learner; once, for a learner
-    with any other module. Each member has its own seed.
+    with any other module. Each member has its own seed. ``trains`` is True for a fit.
     """
     committee = getattr(learner, "module", None)
     if not isinstance(committee, Committee):
         yield True
         return
+    if trains:
+        learner.weights_from.begin(committee)
     seed, history, fits = learner.seed, learner.history, learner.fits
     new = learner._optimizers_are_new
     try:

@@ -104,7 +104,7 @@ class Trainer(lightning.Trainer):
         if ckpt_path is None:
             _check_limits(self)
         given = (train_dataloaders, val_dataloaders, datamodule, ckpt_path)
-        for last in turns(model):
+        for last in turns(model, trains=True):
             trainer = self if last else Trainer(**again(self._given))
             with quiet(), interruptible(), moved_if_elsewhere():
                 lightning.Trainer.fit(trainer, model, *given, **kwargs)
@@ -116,7 +116,7 @@ class Trainer(lightning.Trainer):
         model = model or self.lightning_module
         test = super().test
         with quiet(), interruptible(), moved_if_elsewhere():
-            return mean_results([test(model, *args, **kwargs) for _ in turns(model)])
+            return mean_results([test(model, *args, **kwargs) for _ in turns(model, trains=False)])
 
     validate = _quietly(lightning.Trainer.validate)
     predict = _quietly(lightning.Trainer.predict)

@@ -511,19 +511,19 @@ def test_wrong_arguments_are_named(wrong, message, pool, net):
     ("wrong", "message"),
     [
         (5, "got 5"),
-        ([], "an empty dataset"),
-        ("images/", "a str"),
-        ({"a": 1}, "a dict"),
-        (torch.zeros(3, 2), "a Tensor: pass a dataset"),
-        ((torch.zeros(3, 2), torch.zeros(3)), "a tuple"),
-        (DataLoader([(1, 2)]), "a DataLoader: pass its dataset"),
+        ([], "at least one sample"),
+        ("images/", "ImageFolder"),
+        ({"a": 1}, "got dict"),
+        (torch.zeros(3, 2), "got a Tensor: pass a dataset"),
+        ((torch.zeros(3, 2), torch.zeros(3)), "got tuple"),
+        (DataLoader([(1, 2)]), "DataLoader: pass its dataset"),
         (iter([1]), "__len__ and __getitem__"),
-        (al.ActiveLearningDataset([(1, 2), (3, 4)]), "unannotated samples"),
+        (al.ActiveLearningDataset([(1, 2), (3, 4)]), "with unannotated ones"),
         (Stream(), "__getitem__"),
     ],
 )
 def test_what_is_no_labeled_dataset_is_refused_at_construction(name, wrong, message, pool, net):
-    with pytest.raises(ConfigurationError, match=rf"{name} must be .*{message}"):
+    with pytest.raises(ConfigurationError, match=rf"{name}= needs .*{message}"):
         al.Strategy(net(), pool, **{name: wrong})
 
 
