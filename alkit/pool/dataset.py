@@ -17,6 +17,7 @@ from alkit.pool.csv_labels import read_labels
 from alkit.pool.labels import fitting_labels, label_kind, plain
 from alkit.pool.query import Query
 from alkit.pool.samples import PoolView, Samples, Transform
+from alkit.seeds import fresh_seed
 
 
 class ActiveLearningDataset(Dataset):
@@ -203,7 +204,7 @@ class ActiveLearningDataset(Dataset):
             QuerySizeError: ``n`` is not a positive integer, or there are fewer unannotated samples.
         """
         n = check_query_size(n, len(self._known.unannotated))
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(fresh_seed() if seed is None else seed)
         return self.annotate(rng.choice(self._known.unannotated, size=n, replace=False))
 
     def relabel(self, indices: Indices, labels: object) -> np.ndarray:

@@ -53,7 +53,8 @@ def select(
         criterion: score of each row. Default: ``Margin()``, if the selector uses scores.
         selector: choice of a batch. Default: ``TopK()``.
         round: round number, for weights that change by round.
-        seed: seed of the random choices and of ties. Default: a fresh one.
+        seed: seed of the random choices and of ties. Default: one from torch's generator, which is
+            not advanced.
 
     Returns:
         A Query: array-like of row numbers, with scores, guesses, probabilities of the picks and

@@ -70,7 +70,8 @@ class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
         head: path of the part from features to logits; only for selectors that use it. Default:
             that last part.
         loader: further arguments of the DataLoaders, such as ``{"num_workers": 2}``.
-        seed: seed of the data order and of the queries. Default: a fresh one, in ``self.seed``.
+        seed: seed of the data order and of the queries. Default: one from torch's generator, which
+            is not advanced; it is in ``self.seed``.
     """
 
     def __init__(
