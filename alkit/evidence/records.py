@@ -12,7 +12,7 @@ import numpy as np
 
 from alkit.errors import ConfigurationError, FolderError
 from alkit.evidence import records_csv
-from alkit.evidence.atomic import write_whole
+from alkit.atomic import write_whole
 from alkit.evidence.records_csv import Row
 
 RECORDS, PROTOCOL = "records.csv", "protocol.json"

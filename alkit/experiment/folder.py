@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from alkit.errors import FolderError
 from alkit.evidence import records_csv
-from alkit.evidence.atomic import append, write_whole
+from alkit.atomic import append, write_whole
 from alkit.evidence.records import PROTOCOL, RECORDS, in_order
 from alkit.evidence.records_csv import Row
 from alkit.experiment.states import StateFiles

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from alkit.errors import FolderError
-from alkit.evidence.atomic import writing
+from alkit.atomic import writing
 
 try:
     import fcntl

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from alkit.errors import FolderError
-from alkit.evidence.atomic import write_whole
+from alkit.atomic import write_whole
 from alkit.experiment.trial import State
 
 STATE = "state.json"

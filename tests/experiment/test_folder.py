@@ -161,7 +161,7 @@ def test_a_disk_that_is_full_is_said_and_what_was_finished_is_kept(tmp_path):
 
 
 def test_a_full_device_is_said_too(tmp_path):
-    from alkit.evidence.atomic import append
+    from alkit.atomic import append
 
     with pytest.raises(FolderError, match="No space left"):
         append(Path("/dev/full"), "row\n")

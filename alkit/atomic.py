@@ -56,8 +56,8 @@ def writing(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise FolderError(
-            f"{path} cannot be written: {error.strerror or error}. Finished results are kept. "
-            "Free up disk space or make the folder writable, then start again with the same folder."
+            f"{path} cannot be written: {error.strerror or error}. What was written before is "
+            "kept. Free up disk space or make the folder writable, then start again."
         ) from error
 
 
