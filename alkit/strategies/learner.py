@@ -27,6 +27,7 @@ from alkit.querying.validation import validation_query
 from alkit.seeds import fresh_seed
 from alkit.selectors import Selector
 from alkit.strategies.asking import HasAcquisition
+from alkit.strategies.saving import Saved
 from alkit.training.budget import check_counts
 from alkit.training.initial_weights import InitialWeights
 from alkit.training.on_pool import TrainedOnPool
@@ -34,7 +35,7 @@ from alkit.training.on_pool import TrainedOnPool
 Oracle = Callable[[np.ndarray], Any]
 
 
-class ActiveLearner(HasAcquisition, InitialWeights, Block, TrainedOnPool):
+class ActiveLearner(HasAcquisition, Saved, InitialWeights, Block, TrainedOnPool):
     """Any LightningModule, unchanged, with a pool to learn from and an acquisition to query it.
 
     The module trains by its own ``training_step`` and ``configure_optimizers``, and gets the
