@@ -22,33 +22,40 @@ def compare(args: Namespace) -> int:
     import alkit as al
     from alkit.cli import datasets
     from alkit.cli.arms import Arm
+    from alkit.experiment.termination import STATUS, kept, terminable
 
     train, test = datasets.load(args.dataset, args.data_dir, download=args.download)
     names = dict.fromkeys([*args.strategies, *args.without])
     settings = {name: getattr(args, name) for name in SETTINGS}
     settings["data_dir"] = str(Path(args.data_dir).resolve())
+    again = f"alkit resume {args.out}"
     try:
-        result = al.compare(
-            {name: Arm(name, args.criterion, args.max_steps, test) for name in names},
-            train,
-            seeds=range(args.seed, args.seed + args.trials),
-            rounds=args.rounds,
-            query_size=args.query_size,
-            max_steps=args.max_steps,
-            warm_start=args.warm_start,
-            ceiling=args.ceiling,
-            without=args.without,
-            folder=args.out,
-            protocol={
-                "dataset": args.dataset,
-                "criterion": args.criterion,
-                "test": len(test),
-                "command": settings,
-            },
-        )
+        with terminable(args.out, again):
+            result = al.compare(
+                {name: Arm(name, args.criterion, args.max_steps, test) for name in names},
+                train,
+                seeds=range(args.seed, args.seed + args.trials),
+                rounds=args.rounds,
+                query_size=args.query_size,
+                max_steps=args.max_steps,
+                warm_start=args.warm_start,
+                ceiling=args.ceiling,
+                without=args.without,
+                folder=args.out,
+                protocol={
+                    "dataset": args.dataset,
+                    "criterion": args.criterion,
+                    "test": len(test),
+                    "command": settings,
+                },
+            )
     except KeyboardInterrupt:
-        _say_what_is_kept(args.out)
+        print(kept(args.out, again), file=sys.stderr)
         return 130
+    except SystemExit as stopped:
+        if stopped.code != STATUS:
+            raise
+        return STATUS
     _show(result, args.out)
     return 0
 
@@ -137,18 +144,3 @@ def _show(result: Records, folder: Path) -> None:
     save(whole, folder / "report.html")
     print(f"\n{as_text(whole)}\n\n{legend(whole)}\n")
     print(f"Report: {(folder / 'report.html').resolve()}")
-
-
-def _say_what_is_kept(folder: Path) -> None:
-    try:
-        kept = Records.load(folder)
-    except FolderError:
-        print("alkit: stopped before the first round ended; nothing is kept.", file=sys.stderr)
-        return
-    made = kept.protocol
-    total = made["rounds"] * len(made["seeds"]) * len(made["strategies"])
-    print(
-        f"\nalkit: stopped. {len(kept.rows)} of {total} rounds are finished and kept in {folder}.\n"
-        f"To continue: alkit resume {folder}",
-        file=sys.stderr,
-    )

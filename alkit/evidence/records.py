@@ -10,9 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from alkit.atomic import write_whole
 from alkit.errors import ConfigurationError, FolderError
 from alkit.evidence import records_csv
-from alkit.atomic import write_whole
 from alkit.evidence.records_csv import Row
 
 RECORDS, PROTOCOL = "records.csv", "protocol.json"

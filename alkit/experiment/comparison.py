@@ -15,6 +15,7 @@ from alkit.errors import ConfigurationError, likely
 from alkit.experiment.checks import check_looks, check_plan, check_seeds, fingerprint, look
 from alkit.experiment.run import CEILING, ceiling_trials, run
 from alkit.experiment.stand_ins import Uniform
+from alkit.experiment.termination import ends_when_terminated
 from alkit.experiment.trial import Factory, Plan, Trial
 from alkit.loop.tensorboard import check_installed
 from alkit.reporting.result import Result
@@ -23,6 +24,7 @@ UNIFORM = "uniform"
 PACKAGES = ("alkit", "torch", "lightning", "torchmetrics", "numpy")
 
 
+@ends_when_terminated
 def compare(
     strategies: Mapping[str, Factory],
     dataset: Any,

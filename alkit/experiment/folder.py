@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from alkit.atomic import append, write_whole
 from alkit.errors import FolderError
 from alkit.evidence import records_csv
-from alkit.atomic import append, write_whole
 from alkit.evidence.records import PROTOCOL, RECORDS, in_order
 from alkit.evidence.records_csv import Row
 from alkit.experiment.states import StateFiles

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from alkit.errors import FolderError
 from alkit.atomic import writing
+from alkit.errors import FolderError
 
 try:
     import fcntl

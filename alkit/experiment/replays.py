@@ -15,10 +15,12 @@ from alkit.experiment.checks import check_looks, check_seeds, fingerprint, look
 from alkit.experiment.comparison import packages
 from alkit.experiment.run import ceiling_trials, run
 from alkit.experiment.stand_ins import Recorded
+from alkit.experiment.termination import ends_when_terminated
 from alkit.experiment.trial import Factory, Plan, Trial
 from alkit.reporting.result import Result
 
 
+@ends_when_terminated
 def replay(
     result: Records,
     strategy: str,
@@ -88,6 +90,7 @@ def replay(
     return run([trial], protocol, folder, progress=progress)
 
 
+@ends_when_terminated
 def ceiling(
     factory: Factory,
     dataset: Any,

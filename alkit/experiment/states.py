@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from alkit.errors import FolderError
 from alkit.atomic import write_whole
+from alkit.errors import FolderError
 from alkit.experiment.trial import State
 
 STATE = "state.json"

@@ -405,3 +405,15 @@ def test_a_value_on_another_device_than_its_sums_takes_them_there():
             value = torch.zeros((), device=device)
             collection.log("training_step", "loss", value, batch_size=1, on_step=True)
             assert collection["training_step.loss"].cumulated_batch_size.device.type == device
+
+
+def test_sigterm_does_not_end_as_success():
+    class Terminated(Line):
+        def training_step(self, batch, batch_idx):
+            signal.raise_signal(signal.SIGTERM)
+            return super().training_step(batch, batch_idx)
+
+    with pytest.raises(SystemExit) as ended:
+        Trainer(max_steps=3, enable_progress_bar=False).fit(Terminated(), loader())
+    assert ended.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
