@@ -73,16 +73,16 @@ def test_workers_stop_after_their_round(tmp_path):
 
     def run():
         with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as executor:
-            return compare(folder=folder, rounds=6, max_steps=100, executor=executor)
+            return compare(folder=folder, rounds=15, query_size=2, executor=executor)
 
     status, errors = terminated(run, folder)
     assert status == 143
-    assert "of 24 rounds are finished" in errors
+    assert "of 60 rounds are finished" in errors
     states = [json.loads(path.read_text())["state"] for path in folder.rglob("state.json")]
     assert len(states) <= 3  # of two workers, and one that the executor had handed out
     assert not any(state["finished"] for state in states)
     run()
-    assert rows_in(folder) == 24
+    assert rows_in(folder) == 60
     assert not list(folder.rglob(".stop"))
 
 
