@@ -73,7 +73,7 @@ def test_workers_stop_after_their_round(tmp_path):
 
     def run():
         with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as executor:
-            return compare(folder=folder, rounds=15, query_size=2, executor=executor)
+            return compare(folder=folder, rounds=15, query_size=2, max_steps=80, executor=executor)
 
     status, errors = terminated(run, folder)
     assert status == 143
