@@ -87,6 +87,7 @@ def in_executor(
         for future, trial in futures.items():
             if not future.cancel():
                 with suppress(OSError):
+                    files(trial).folder.mkdir(parents=True, exist_ok=True)
                     _last_round(files(trial)).touch()
 
 
