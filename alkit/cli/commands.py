@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
 from pathlib import Path
 
 from alkit.errors import FolderError
-from alkit.evidence.records import PROTOCOL, Records
+from alkit.evidence.records import Records
+from alkit.evidence.whole import PROTOCOL, read_protocol
 
 SETTINGS = (  # arguments of alkit compare, kept for alkit resume
     "dataset", "data_dir", "strategies", "without", "criterion", "rounds", "query_size", "trials",
@@ -63,11 +63,14 @@ def compare(args: Namespace) -> int:
 def resume(args: Namespace) -> int:
     """Resume a comparison of ``alkit compare`` in a folder."""
     try:
-        protocol = json.loads((args.folder / PROTOCOL).read_text(encoding="utf-8"))
+        protocol = read_protocol(args.folder)
     except FileNotFoundError:
         raise FolderError(f"{args.folder} has no results to resume.") from None
     except (OSError, ValueError) as error:
-        raise FolderError(f"{args.folder / PROTOCOL} is damaged: {error}.") from error
+        raise FolderError(
+            f"{args.folder / PROTOCOL} is damaged: {error}. Run the same alkit compare command "
+            "again: if the trials are whole, it writes the protocol anew and continues."
+        ) from error
     settings = protocol.get("command")
     if settings is None:
         raise FolderError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,8 +15,9 @@ from alkit.atomic import write_whole
 from alkit.errors import ConfigurationError, FolderError
 from alkit.evidence import records_csv
 from alkit.evidence.records_csv import Row
+from alkit.evidence.whole import PROTOCOL, TRIALS, check_rows, read_protocol
 
-RECORDS, PROTOCOL = "records.csv", "protocol.json"
+RECORDS = "records.csv"
 
 
 @dataclass
@@ -108,16 +110,24 @@ class Records:
         A last row that was only partly written is left out.
 
         Raises:
-            FolderError: there are no records, or they are damaged.
+            FolderError: there are no records, or they are damaged: a row is missing between others
+                or differs from the state of its trial, or a column is missing.
+            ConfigurationError: ``folder`` is not a path.
         """
+        if not isinstance(folder, str | PathLike):
+            raise ConfigurationError(f"load takes the path of a folder, got {folder!r}.")
         folder = Path(folder)
         try:
             rows = records_csv.read(folder / RECORDS)
-            protocol = json.loads((folder / PROTOCOL).read_text(encoding="utf-8"))
+            protocol = read_protocol(folder)
+            check_rows(rows, protocol, folder)
         except FileNotFoundError as error:
             raise FolderError(f"{folder} holds no results: there is no {error.filename}.") from None
         except (OSError, ValueError) as error:
-            raise FolderError(f"the results in {folder} cannot be read: {error}.") from error
+            again = ""
+            if (folder / TRIALS).is_dir():
+                again = " Make the same al.compare call again: it writes them anew from the trials."
+            raise FolderError(f"the results in {folder} cannot be read: {error}.{again}") from error
         return cls(in_order(rows, protocol), protocol)
 
 

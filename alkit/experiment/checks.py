@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sized
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,11 +13,12 @@ import numpy as np
 
 from alkit.errors import AlkitError, ConfigurationError, likely
 from alkit.evidence.records import main_metric
+from alkit.experiment.sources import sources
 from alkit.experiment.stand_ins import chooses_uniformly
-from alkit.experiment.trial import Plan, Trial, annotated_for_validation, randomness
+from alkit.experiment.trial import Factory, Plan, Trial, annotated_for_validation, randomness
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.annotations import check_query_size
-from alkit.querying import Acquisition
+from alkit.strategies.identity import asking, identity, plainly, settings
 from alkit.strategies.learner import ActiveLearner
 from alkit.training.budget import check_counts
 
@@ -35,6 +35,8 @@ class Look:
         classes: number of columns of its outputs; None if it has no outputs.
         results: names of its test results.
         validation: number of samples that it may still annotate for validation.
+        parts: what decides its results, in words and hashes, to recognize it in a folder.
+        test: its test data.
     """
 
     description: str
@@ -42,6 +44,8 @@ class Look:
     classes: int | None
     results: list[str]
     validation: int
+    parts: dict[str, Any]
+    test: Any
 
 
 def look(trial: Trial) -> Look:
@@ -57,6 +61,7 @@ def look(trial: Trial) -> Look:
             f"{trial.name!r} has no test data, so there is nothing to compare: pass test=dataset "
             "to its strategy."
         )
+    parts = _parts(trial.factory, strategy)
     with randomness(0):
         strategy.acquisition.at(strategy.context)  # fails here if anything it needs is missing
         classes = _classes(strategy)
@@ -64,7 +69,15 @@ def look(trial: Trial) -> Look:
     left = 0
     if strategy.val_pool is not None:
         left = len(strategy.val_pool) - annotated_for_validation(strategy)
-    return Look(_describe(strategy), chooses_uniformly(strategy), classes, results, left)
+    return Look(
+        _describe(strategy),
+        chooses_uniformly(strategy),
+        classes,
+        results,
+        left,
+        parts,
+        strategy.test_data,
+    )
 
 
 def check_looks(
@@ -147,15 +160,19 @@ def _describe(strategy: ActiveLearner) -> str:
     optimizer = getattr(strategy.module, "optimizer", None)
     parts = [
         type(strategy).__name__,
-        _asking(strategy),
+        asking(strategy.acquisition),
         f"batches of {strategy.batch_size}",
         f"{weights:,} weights",
         *([] if optimizer is None else [repr(optimizer)]),
     ]
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", "; ".join(parts))
+    return plainly("; ".join(parts))
 
 
-def _asking(strategy: ActiveLearner) -> str:
-    acquisition = strategy.acquisition
-    plain = type(acquisition) is Acquisition
-    return f"{acquisition.selector!r} of {acquisition.criterion!r}" if plain else repr(acquisition)
+def _parts(factory: Factory, strategy: ActiveLearner) -> dict[str, Any]:
+    """Identity of a strategy before it is trained, with the sources of the user's code in it."""
+    used = [factory, strategy, strategy.acquisition, strategy.predictor, *strategy.module.modules()]
+    return {
+        **identity(strategy),
+        "settings": settings(strategy),
+        "source": sources([*used, *strategy.criterion.terms, strategy.selector]),
+    }

@@ -12,7 +12,15 @@ from typing import Any, Literal
 import torch
 
 from alkit.errors import ConfigurationError, likely
-from alkit.experiment.checks import check_looks, check_plan, check_seeds, fingerprint, look
+from alkit.experiment.checks import (
+    Look,
+    check_looks,
+    check_plan,
+    check_seeds,
+    fingerprint,
+    look,
+)
+from alkit.experiment.data import content, contents
 from alkit.experiment.run import CEILING, ceiling_trials, run
 from alkit.experiment.stand_ins import Uniform
 from alkit.experiment.termination import ends_when_terminated
@@ -141,11 +149,19 @@ def compare(
         "ceiling_steps": ceiling,
         "samples": len(dataset),
         "labels": fingerprint(dataset),
+        "data": content(dataset),
+        "parts": parts_of(looks),
         **({} if metric is None else {"metric": metric}),
         **packages(),
         "torch_threads": torch.get_num_threads() if executor is None else cpus,
     }
     return run(trials, made, folder, executor, cpus, gpus, progress)
+
+
+def parts_of(looks: Mapping[str, Look]) -> dict[str, dict[str, Any]]:
+    """What decides the results of each strategy, with the content of its test data."""
+    tests = contents({name: seen.test for name, seen in looks.items()})
+    return {name: {**seen.parts, "test": tests[name]} for name, seen in looks.items()}
 
 
 def packages() -> dict[str, str]:

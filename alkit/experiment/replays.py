@@ -12,7 +12,8 @@ from alkit.errors import ConfigurationError, likely
 from alkit.evidence.records import Records
 from alkit.evidence.records_csv import Row
 from alkit.experiment.checks import check_looks, check_seeds, fingerprint, look
-from alkit.experiment.comparison import packages
+from alkit.experiment.comparison import packages, parts_of
+from alkit.experiment.data import content
 from alkit.experiment.run import ceiling_trials, run
 from alkit.experiment.stand_ins import Recorded
 from alkit.experiment.termination import ends_when_terminated
@@ -61,10 +62,12 @@ def replay(
             f"the protocol of the record lacks {', '.join(sorted(missing))}: it was not written "
             "by alkit.compare."
         )
-    if (len(dataset), fingerprint(dataset)) != (made["samples"], made["labels"]):
+    data = content(dataset)
+    same = (len(dataset), fingerprint(dataset)) == (made["samples"], made["labels"])
+    if not same or made.get("data", data) != data:
         raise ConfigurationError(
             f"the dataset of {len(dataset):,} samples is not the one of the record, which had "
-            f"{made['samples']:,}: its samples or labels differ."
+            f"{made['samples']:,}: its samples, inputs or labels differ."
         )
     name = f"{strategy}, replayed" if name is None else name
     steps = rows[0]["steps"] if max_steps is None else max_steps
@@ -76,6 +79,8 @@ def replay(
         **{key: made[key] for key in ("dataset", "samples", "labels", "initial") if key in made},
         "strategies": [name],
         "made": {name: seen.description},
+        "data": data,
+        "parts": parts_of({name: seen}),
         "replayed": {"strategy": strategy, "seed": seed},
         "reference": name,
         "seeds": [seed],

@@ -19,6 +19,7 @@ from alkit.reporting.verdict import cautions, findings
 APART = (
     "failed",
     "failures",
+    "parts",
     "seeds",
     "versions",
 )  # parts of the protocol with their own sections

@@ -70,7 +70,8 @@ def plainly(part: object) -> str:
 def differences(before: Any, now: Any, name: str = "") -> list[str]:
     """What differs between two identities or protocols, in words: each difference once.
 
-    Mappings are compared entry by entry, and sentences part by part.
+    Mappings are compared entry by entry, and sentences part by part. Of hashes, which begin with
+    ``#``, only the name is given.
     """
     if before == now:
         return []
@@ -80,6 +81,8 @@ def differences(before: Any, now: Any, name: str = "") -> list[str]:
             for key in dict.fromkeys([*before, *now])
             for text in differences(before.get(key), now.get(key), f"{name} {key}".strip())
         ]
+    if all(text is None or str(text).startswith("#") for text in (before, now)):
+        return [f"{name} differs"]
     if isinstance(before, str) and isinstance(now, str):
         before, now = _unlike(before, now)
     return [f"{name} was {before!r} and is {now!r}"]
