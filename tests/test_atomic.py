@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from alkit.errors import FolderError
 from alkit.atomic import append, write_whole
+from alkit.errors import FolderError
 
 
 def test_a_file_takes_the_place_of_another_and_leaves_nothing_beside(tmp_path):

@@ -127,11 +127,16 @@ def check_plan(plan: Plan, samples: int) -> None:
 
 
 def check_seeds(seeds: Iterable[Any]) -> list[int]:
-    """Return the seeds as distinct integers of at least 0, or raise a ConfigurationError."""
+    """Return the seeds as distinct integers from 0 to 2**63 - 1, or raise a ConfigurationError."""
+    if isinstance(seeds, str) or not isinstance(seeds, Iterable):
+        hint = f" For {seeds} seeds, pass range({seeds})." if isinstance(seeds, int) else ""
+        raise ConfigurationError(f"seeds must be a list or range of integers, got {seeds!r}.{hint}")
     seeds = list(seeds)
     wrong = [s for s in seeds if isinstance(s, bool) or not isinstance(s, int | np.integer)]
-    if wrong or len(set(seeds)) != len(seeds) or any(seed < 0 for seed in seeds):
-        raise ConfigurationError(f"seeds must be distinct integers of at least 0, got {seeds}.")
+    if wrong or len(set(seeds)) != len(seeds) or any(not 0 <= seed < 2**63 for seed in seeds):
+        raise ConfigurationError(
+            f"seeds must be distinct integers of at least 0 and below 2**63, got {seeds}."
+        )
     return [int(seed) for seed in seeds]
 
 
@@ -170,9 +175,12 @@ def _describe(strategy: ActiveLearner) -> str:
 
 def _parts(factory: Factory, strategy: ActiveLearner) -> dict[str, Any]:
     """Identity of a strategy before it is trained, with the sources of the user's code in it."""
-    used = [factory, strategy, strategy.acquisition, strategy.predictor, *strategy.module.modules()]
+    used = [factory, type(strategy), *strategy.module.modules(), strategy.predictor]
+    used += [strategy.acquisition, *strategy.criterion.terms, strategy.selector]
     return {
         **identity(strategy),
         "settings": settings(strategy),
-        "source": sources([*used, *strategy.criterion.terms, strategy.selector]),
+        "source": sources(
+            [*used, *strategy.criterion.terms, strategy.selector, strategy.predictor]
+        ),
     }

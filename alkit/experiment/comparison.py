@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 
 from alkit.errors import ConfigurationError, likely
+from alkit.experiment.arguments import check_dataset, check_options, check_strategies
 from alkit.experiment.checks import (
     Look,
     check_looks,
@@ -108,6 +109,12 @@ def compare(
         TrialError: trials failed in their workers. It is raised after all others have finished.
     """
     seeds = check_seeds(seeds)
+    check_strategies(strategies)
+    without = [without] if isinstance(without, str) else without
+    check_options(
+        without=without, metric=metric, folder=folder, protocol=protocol, cpus=cpus, gpus=gpus
+    )
+    check_dataset(dataset)
     if not strategies or not seeds:
         raise ConfigurationError("compare needs at least one strategy and one seed.")
     plan = Plan(

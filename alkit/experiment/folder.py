@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from alkit.atomic import append, write_whole
 from alkit.errors import FolderError
@@ -16,7 +15,7 @@ from alkit.evidence.records import RECORDS, in_order
 from alkit.evidence.records_csv import Row
 from alkit.evidence.whole import PROTOCOL, STATE, TRIALS, read_protocol
 from alkit.experiment.states import StateFiles
-from alkit.experiment.trial import State, Trial
+from alkit.experiment.trial import State, Trial, quoted
 from alkit.strategies.identity import differences
 
 LATER = ("ceiling", "failures")  # protocol entries that are known only at the end
@@ -90,7 +89,7 @@ class Folder:
     def files(self, trial: Trial) -> StateFiles:
         """The files of a trial; the same object each time, since it tracks the weights file."""
         name, seed = trial.key
-        at = self.path / TRIALS / f"{quote(name, safe=' ')}-{seed}"
+        at = self.path / TRIALS / f"{quoted(name)}-{seed}"
         owner = {"strategy": name, "seed": seed, "comparison": self._owner}
         return self._files.setdefault(trial.key, StateFiles(at, owner))
 

@@ -11,6 +11,7 @@ import torch
 from alkit.errors import ConfigurationError, likely
 from alkit.evidence.records import Records
 from alkit.evidence.records_csv import Row
+from alkit.experiment.arguments import check_dataset, check_factory, check_options
 from alkit.experiment.checks import check_looks, check_seeds, fingerprint, look
 from alkit.experiment.comparison import packages, parts_of
 from alkit.experiment.data import content
@@ -54,6 +55,13 @@ def replay(
     Raises:
         ConfigurationError: there is no such trial, or the dataset is not that of the records.
     """
+    if not isinstance(result, Records):
+        raise ConfigurationError(
+            f"replay takes the records of a comparison, from compare or load, got {result!r}."
+        )
+    check_factory(factory)
+    check_options(folder=folder)
+    check_dataset(dataset)
     rows = _trial_of(result, strategy, seed)
     made = result.protocol
     missing = {"initial", "query_size", "samples", "labels"} - made.keys()
@@ -123,6 +131,8 @@ def ceiling(
     seeds = check_seeds(seeds)
     if not seeds:
         raise ConfigurationError("a ceiling needs at least one seed.")
+    check_factory(factory)
+    check_dataset(dataset)
     trials = ceiling_trials(factory, dataset, seeds, max_steps)
     look(trials[0])
     return run(trials, {"seeds": seeds}, None, progress=progress).protocol["ceiling"]

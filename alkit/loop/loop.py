@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +77,16 @@ class ActiveLearningLoop:
         trainer: dict[str, Any] | None = None,
         logger: bool | TensorBoardLogger | Board | None = None,
     ) -> None:
+        if not isinstance(strategy, ActiveLearner):
+            raise ConfigurationError(
+                f"a loop runs a strategy, such as al.UncertaintyStrategy(...), got {strategy!r}."
+            )
+        if not isinstance(trainer, Mapping | None):
+            raise ConfigurationError(f"trainer must be a dict of arguments, got {trainer!r}.")
+        if oracle is not None and not callable(oracle):
+            raise ConfigurationError(
+                f"oracle must be a function from dataset indices to labels, got {oracle!r}."
+            )
         strategy.check_built("loop over")
         if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
             raise ConfigurationError(f"rounds must be a positive integer, got {rounds!r}.")

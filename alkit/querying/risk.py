@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from statistics import NormalDist
 
 import numpy as np
@@ -137,7 +138,8 @@ class Terms:
     ) -> Terms:
         """Create the terms of a query; see ``estimate_risk``."""
         loss, q = _row("losses", losses), _row("probabilities", probabilities)
-        total, picks = int(candidates), len(q)
+        total, picks = _whole("candidates", candidates), len(q)
+        unreachable = _whole("unreachable", unreachable)
         if len(loss) != picks or not picks:
             raise ConfigurationError(
                 f"expected one loss per pick, and at least one, got {len(loss)} losses and "
@@ -165,7 +167,7 @@ class Terms:
 
 def mean_of(parts: Sequence[Terms], level: float = 0.9) -> Risk:
     """Estimate the mean loss over one or more queries, with equal weight for each label."""
-    if not 0 < level < 1:
+    if not isinstance(level, Real) or not 0 < level < 1:
         raise ConfigurationError(f"level must be in (0, 1), got {level!r}.")
     losses, v = (
         np.concatenate([getattr(p, name) for p in parts]) for name in ("losses", "weights")
@@ -190,6 +192,12 @@ def _wilson(share: float, spread: float, level: float) -> tuple[float, float]:
     middle = share + square / 2
     half = (square * (share * (1 - share) + square / 4)) ** 0.5
     return max(0.0, (middle - half) / (1 + square)), (middle + half) / (1 + square)
+
+
+def _whole(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise ConfigurationError(f"{name} must be a whole number of samples, got {value!r}.")
+    return int(value)
 
 
 def _row(name: str, values: ArrayLike | torch.Tensor | None) -> np.ndarray:

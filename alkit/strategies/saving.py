@@ -7,12 +7,12 @@ import io
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
 from torch import Tensor
 
-from alkit.atomic import write_whole
+from alkit.atomic import as_path, write_whole
 from alkit.errors import AlkitError, ConfigurationError, FolderError
 from alkit.querying import Monitor
 from alkit.strategies.identity import differences, identity
@@ -20,14 +20,10 @@ from alkit.strategies.identity import differences, identity
 if TYPE_CHECKING:
     from alkit.strategies.learner import ActiveLearner
 
-    _Base = ActiveLearner
-else:
-    _Base = object
-
 FORMAT = "alkit strategy 1"
 
 
-class Saved(_Base):
+class Saved:
     """``save`` and ``load`` of a strategy."""
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -47,8 +43,9 @@ class Saved(_Base):
             ConfigurationError: labels or extra state that are not tensors or plain values.
             FolderError: the file cannot be written; an older one is unchanged.
         """
-        self.check_built("save")
-        content = _packed(_state_of(self))
+        strategy = cast("ActiveLearner", self)
+        strategy.check_built("save")
+        content = _packed(_state_of(strategy))
         try:
             _unpacked(content)
         except Exception as error:
@@ -58,7 +55,7 @@ class Saved(_Base):
             ) from error
         digest = hashlib.sha256(content).hexdigest()
         whole = {"format": FORMAT, "sha256": digest, "state": _as_tensor(content)}
-        write_whole(Path(path), _packed(whole))
+        write_whole(as_path(path), _packed(whole))
 
     def load(self, path: str | PathLike[str]) -> Self:
         """Continue from what ``save`` wrote: the next rounds are those of the saved strategy.
@@ -77,19 +74,21 @@ class Saved(_Base):
             ConfigurationError: the file is of another class, network, query or pool; the message
                 names what differs.
         """
-        self.check_built("load")
-        state = _read(Path(path))
-        unlike = differences(state["identity"], identity(self))
+        strategy = cast("ActiveLearner", self)
+        strategy.check_built("load")
+        state = _read(as_path(path))
+        unlike = differences(state["identity"], identity(strategy))
         if not unlike:
-            unlike = differences(_shapes(state["initial_weights"]), _shapes(self.initial_weights))
-        if not unlike and state["weights"].keys() != self.state_dict().keys():
-            unlike = [f"weights were {[*state['weights']]} and are {[*self.state_dict()]}"]
+            mine = _shapes(strategy.initial_weights)
+            unlike = differences(_shapes(state["initial_weights"]), mine)
+        if not unlike and state["weights"].keys() != (own := strategy.state_dict()).keys():
+            unlike = [f"weights were {[*state['weights']]} and are {[*own]}"]
         if unlike:
             raise ConfigurationError(
                 f"{path} is of another strategy: {'; '.join(unlike)}. Make the strategy as it was "
                 "made when the file was saved."
             )
-        _restore(self, state, str(path))
+        _restore(strategy, state, str(path))
         return self
 
 
