@@ -59,6 +59,10 @@ class LabelError(AlkitError, ValueError):
     """Labels with the wrong number or type, or missing labels."""
 
 
+class LabelFileError(LabelError, FileNotFoundError):
+    """A file of labels that does not exist."""
+
+
 class EmptyPoolError(AlkitError, ValueError):
     """A pool with nothing left to query, or without annotated samples to train on."""
 

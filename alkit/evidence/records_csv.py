@@ -1,4 +1,4 @@
-"""Rows of records to and from a plain CSV table."""
+"""Rows of records to and from a plain CSV table, which a spreadsheet may open and save."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from alkit.spreadsheet import escaped, restored
 
 Row = dict[str, Any]
 
@@ -23,7 +25,11 @@ def columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
 def as_text(rows: Sequence[Row]) -> str:
     """The whole table, with its header. A list fills one cell, separated by spaces."""
     names = columns(rows)
-    return _line(names) + "".join(line(row, names) for row in rows) if names else ""
+    return (
+        _line([escaped(name) for name in names]) + "".join(line(row, names) for row in rows)
+        if names
+        else ""
+    )
 
 
 def line(row: Row, names: Sequence[str]) -> str:
@@ -39,12 +45,12 @@ def read(path: Path) -> list[Row]:
     Raises:
         ValueError: the file is not a table of records, or is damaged before its last row.
     """
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")
     reader = csv.reader(io.StringIO(text, newline=""))
     lines = list(reader)
     if not lines:
         return []
-    names, cells = lines[0], lines[1:]
+    names, cells = [restored(name) for name in lines[0]], lines[1:]
     if cells and (not text.endswith("\n") or len(cells[-1]) != len(names)):
         cells.pop()
     if not {"strategy", "seed", "round"} <= set(names):
@@ -62,7 +68,7 @@ def _row(names: Sequence[str], cells: Sequence[str]) -> Row:
 
 def _value(name: str, cell: str) -> str | list[int | float] | int | float:
     if name in TEXTS:
-        return cell
+        return restored(cell)
     if name in LISTS:
         return [_number(part) for part in cell.split()]
     return int(cell) if name in NUMBERS else float(cell)
@@ -76,7 +82,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, list | tuple):
         return " ".join(map(_cell, value))
     value = value.item() if hasattr(value, "item") else value  # NumPy scalar
-    return value if isinstance(value, str) else repr(value)
+    return escaped(value) if isinstance(value, str) else repr(value)
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -35,13 +35,16 @@ def pool_map(
     """
     strategy.check_built("map")
     pool = strategy.train_pool
+    ids = pool.indices
     if queried is None:
         rounds = pool.rounds
         queried = np.flatnonzero(rounds == rounds.max()) if rounds.max() > 0 else ()
-    with closing(strategy.predictions(pool, np.arange(len(pool)))) as predictions:
+    with closing(strategy.predictions(pool, ids)) as predictions:
         rows = [p.outputs.flatten(1) if p.features is None else p.features for p in predictions]  # type: ignore[union-attr]
     features = np.concatenate([part.float().cpu().numpy() for part in rows])
-    return embedding_map(features, pool.annotated_indices, queried, ax)
+    queried = pool.view(queried, labels=False).indices
+    annotated, queried = (np.searchsorted(ids, part) for part in (pool.annotated_indices, queried))
+    return embedding_map(features, annotated, queried, ax)
 
 
 def embedding_map(

@@ -34,9 +34,9 @@ class Regions:
         x, y: ``(G,)`` coordinates of the grid.
         classes: ``(G, G)`` predicted classes; rows follow ``y``.
         points: ``(N, 2)`` samples of the pool.
-        annotated: ``(A,)`` dataset indices of the annotated samples.
+        annotated: ``(A,)`` rows of the annotated samples in ``points``.
         labels: ``(A,)`` labels of the annotated samples.
-        queried: ``(n,)`` dataset indices of the queried samples; may be empty.
+        queried: ``(n,)`` rows of the queried samples; may be empty.
     """
 
     x: np.ndarray
@@ -63,8 +63,9 @@ def regions(strategy: ActiveLearner, queried: Query | ArrayLike = ()) -> Regions
     strategy.check_built("draw")
     pool = strategy.train_pool
     ids = pool.annotated_indices
-    view = pool.view(np.arange(len(pool)), labels=False, scoring=True)
-    samples = [view[k] for k in range(len(pool))]
+    queried = pool.view(queried, labels=False).indices
+    view = pool.view(pool.indices, labels=False, scoring=True)
+    samples = [view[k] for k in range(len(view))]
     first = samples[0][0] if isinstance(samples[0], tuple | list) else samples[0]
     if np.shape(first) != (2,):
         raise ConfigurationError(
@@ -85,9 +86,9 @@ def regions(strategy: ActiveLearner, queried: Query | ArrayLike = ()) -> Regions
         y,
         classes.reshape(GRID, GRID).numpy(),
         points,
-        ids,
+        np.searchsorted(pool.indices, ids),
         np.asarray(pool.labels_of(ids) if len(ids) else (), dtype=np.int64),
-        np.asarray(queried, dtype=np.int64),
+        np.searchsorted(pool.indices, queried),
     )
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
-from functools import partial
 from os import PathLike
 from typing import Any
 
 import numpy as np
 from torch.utils.data import Dataset
 
-from alkit.errors import AnnotationError, ConfigurationError, LabelError, SampleIndexError
-from alkit.pool.annotations import Annotations, Indices, check_query_size, check_round
-from alkit.pool.csv_labels import read_labels
-from alkit.pool.labels import fitting_labels, label_kind, plain
+from alkit.errors import LabelError
+from alkit.pool.annotations import Annotations, Indices, check_round
+from alkit.pool.gate import Gate
+from alkit.pool.identity import Identity
+from alkit.pool.labeling import Labeling
+from alkit.pool.labels import plain
+from alkit.pool.names import Names
 from alkit.pool.query import Query
-from alkit.pool.samples import PoolView, Samples, Transform
-from alkit.seeds import fresh_seed
+from alkit.pool.reading import Reader
+from alkit.pool.samples import PoolView, Samples, Transform, check_transform
+from alkit.pool.state import parsed
 
 
 class ActiveLearningDataset(Dataset):
@@ -25,23 +27,29 @@ class ActiveLearningDataset(Dataset):
 
     All indices in arguments and results are indices of ``dataset``. ``pool[i]`` is ``(x, y)`` if
     sample ``i`` is annotated, and ``x`` alone if it is not, so labels that were not paid for cannot
-    be read from the pool. The dataset is not copied. Cost: O(1) per item, whatever the size of the
-    pool.
+    be read from the pool. The dataset is not copied. Cost: O(1) per item.
 
     Args:
-        dataset: any map-style dataset. Its items are ``(x, y)``, ``x`` alone (tensor, array,
-            image, ...) or a dict.
+        dataset: any map-style dataset of items ``(x, y)``, ``x`` alone (tensor, image) or dicts.
         transform: function applied to ``x`` (or to the dict without its label) for training, after
             the dataset's own transform.
         scoring_transform: function applied instead of ``transform`` to score or validate a
             sample, so that the pool is never scored under augmentation. Default: ``transform``.
         cache: True to keep decoded items of ``dataset`` in memory after the first read: up to
             ``cache_nbytes`` bytes, as shown by ``repr(pool)``. Each loader worker has its own.
-        names: ``(N,)`` names of the samples for human readers; they appear in a saved query.
+        names: ``(N,)`` names of the samples. They are written to saved queries and states, and
+            compared when these are read again.
         label_key: the key of the label in dict items; None if dict items have no label.
+        classes: ``(C,)`` names of the classes in the order of their numbers 0 to C - 1. Labels are
+            then one of these names, and become its number, or such a number.
+        missing: the label, or a list of labels, that means "not annotated" in the dataset, such as
+            -1 or NaN. Otherwise negative class numbers and NaN are refused.
+        among: dataset indices of the samples of the pool. Default: all. The others are neither
+            annotated nor unannotated; indices and ``len(pool)`` stay those of the dataset.
 
     Raises:
-        ConfigurationError: the dataset is empty or not map-style, or the number of names is wrong.
+        ConfigurationError: the dataset is empty or not map-style, or another argument is wrong.
+        SampleIndexError: ``among`` is not a list of distinct dataset indices.
     """
 
     def __init__(
@@ -53,16 +61,31 @@ class ActiveLearningDataset(Dataset):
         cache: bool = False,
         names: Sequence[str] | None = None,
         label_key: str | None = "label",
+        classes: Sequence[str] | None = None,
+        missing: object = None,
+        among: Indices | None = None,
     ) -> None:
         self._samples = Samples(dataset, cache=cache, label_key=label_key)
-        self._known = Annotations(len(self._samples))
+        self._names = Names(names, len(self._samples))
+        self._known = Annotations(len(self._samples), among, self._names.describe)
+        gate = Gate(classes, missing)
+        self._labels = Labeling(self._samples, self._known, self._names, gate)
+        self._identity = Identity(self._samples, self._names, self._known)
+        self._reader = Reader(self._samples, self._known, self._labels)
+        check_transform(transform=transform, scoring_transform=scoring_transform)
         self._transform = transform
         self._scoring_transform = transform if scoring_transform is None else scoring_transform
-        if names is not None and len(names) != len(self):
-            raise ConfigurationError(f"expected {len(self)} names, got {len(names)}.")
-        self.names = names
+        self.classes = gate.classes
 
-    # --- annotations --------------------------------------------------------------------------
+    @property
+    def names(self) -> list[str] | None:
+        """``(N,)`` names of the samples; None if they have none."""
+        return self._names.texts
+
+    @property
+    def indices(self) -> np.ndarray:
+        """Dataset indices of the samples of the pool, ascending, int64: all, or ``among``."""
+        return self._known.inside
 
     @property
     def annotated_indices(self) -> np.ndarray:
@@ -76,7 +99,7 @@ class ActiveLearningDataset(Dataset):
 
     @property
     def rounds(self) -> np.ndarray:
-        """``(N,)`` round in which each sample was annotated; -1 for unannotated samples."""
+        """``(N,)`` round of each annotated sample; -1 if unannotated, -2 if not in ``among``."""
         return self._known.rounds.copy()
 
     @property
@@ -100,8 +123,8 @@ class ActiveLearningDataset(Dataset):
             SampleIndexError: indices are out of range, not integers, or repeated.
             AnnotationError: a sample is not annotated.
         """
-        ids = self._known.check(indices, annotated=True)
-        return [plain(self._label(index)) for index in ids.tolist()]
+        ids = self._checked(indices, annotated=True)
+        return [plain(self._labels.read(index)) for index in ids.tolist()]
 
     # --- samples ------------------------------------------------------------------------------
 
@@ -109,52 +132,27 @@ class ActiveLearningDataset(Dataset):
         return len(self._known)
 
     def __getitem__(self, index: int) -> Any:
-        try:
-            index = operator.index(index)
-        except TypeError:
-            raise SampleIndexError(f"expected one dataset index, got {index!r}.") from None
-        if not 0 <= index < len(self):
-            raise SampleIndexError(f"dataset indices run from 0 to {len(self) - 1}, got {index}.")
-        return self._read(self._transform, self._known.is_annotated(index), index)
+        index = self._known.check_one(index)
+        return self._reader.read(self._transform, self._known.is_annotated(index), index)
 
     @property
     def annotated(self) -> PoolView:
         """The annotated samples as they are now, with their labels, for training. O(1)."""
-        return self._view(self._known.annotated, self._transform, True)
+        return self._reader.view(self._known.annotated, self._transform, True)
 
     @property
     def unannotated(self) -> PoolView:
         """The unannotated samples as they are now, without a label. O(1)."""
-        return self._view(self._known.unannotated, self._transform, False)
+        return self._reader.view(self._known.unannotated, self._transform, False)
 
     def view(self, indices: Indices, *, labels: bool, scoring: bool = False) -> PoolView:
         """The given samples, read lazily, with labels (all must be annotated) or without.
 
         ``scoring=True`` applies ``scoring_transform`` instead of the training transform.
         """
-        ids = self._known.check(indices, annotated=True if labels else None)
+        ids = self._checked(indices, annotated=True if labels else None)
         transform = self._scoring_transform if scoring else self._transform
-        return self._view(ids, transform, labels)
-
-    def _view(self, ids: np.ndarray, transform: Transform | None, labels: bool) -> PoolView:
-        read, stack = (partial(how, transform, labels) for how in (self._read, self._stack))
-        return PoolView(ids, read, stack)
-
-    def _read(self, transform: Transform | None, labels: bool, index: int) -> object:
-        if labels and not self._known.is_annotated(index):
-            raise AnnotationError(f"sample {index} of this view is no longer annotated.")
-        x, label = self._samples[index]
-        x = x if transform is None else transform(x)
-        if not labels:
-            return x
-        return self._samples.join(x, self._known.label(index, label))
-
-    def _stack(self, transform: Transform | None, labels: bool, indices: np.ndarray) -> object:
-        """A batch as a loader would collate it, if one read is enough; else None."""
-        one_by_one = transform is not None or (labels and self._known.labels)
-        if one_by_one or (labels and (self._known.rounds[indices] < 0).any()):
-            return None  # reading one by one reports a sample that is no longer annotated
-        return self._samples.stacked(indices, labels)
+        return self._reader.view(ids, transform, labels)
 
     # --- annotating ---------------------------------------------------------------------------
 
@@ -164,35 +162,36 @@ class ActiveLearningDataset(Dataset):
         """Mark samples as annotated, and return their dataset indices; changes all or none.
 
         Args:
-            indices: dataset indices (list, array, tensor, Query), or the path of a CSV file that
-                ``Query.save`` wrote and people filled in. Rows without a label, and rows that
-                repeat annotations of the pool, are skipped.
+            indices: dataset indices (list, array, tensor, Query), a list of names, or the path of
+                a CSV file that ``Query.save`` wrote and people filled in, or of one with the
+                columns ``name`` and ``label``. Rows without a label, and rows that repeat
+                annotations of the pool, are skipped.
             labels: one label per index. Default: those of the dataset, each read once as a check.
             round: the round that these annotations belong to. Default: that of the query or the
                 file, else ``next_round``.
 
         Raises:
-            SampleIndexError: indices are out of range, not integers, or repeated.
+            SampleIndexError: indices are out of range, not integers, or repeated; a name is
+                unknown or not unique.
             AnnotationError: a sample is annotated already (use ``relabel`` to change its label).
-            LabelError: labels have the wrong number or type, or neither the call nor the dataset
-                provides them.
+            LabelError: labels have the wrong number or kind, or neither the call nor the dataset
+                provides them; a file cannot be read, or its names are not those of the pool.
         """
         if isinstance(indices, str | PathLike):
             if labels is not None:
                 raise LabelError("pass a file of labels, or indices and labels, not both.")
-            indices, labels, file_round = read_labels(indices)
-            indices, labels = self._news(indices, labels)
-            round = file_round if round is None else round
-        elif isinstance(indices, Query) and round is None:
-            round = indices.round
-        ids = self._known.check(indices, annotated=False)
-        round = self.next_round if round is None else check_round(round)
-        if labels is not None:
-            labels = fitting_labels(labels, ids, self._kind)
+            ids, labels, written = self._labels.from_file(indices)
+            round = written if round is None else round
         else:
-            for index in ids.tolist():
-                self._label(index)
-        self._known.change(ids, round, labels)
+            ids = self._checked(indices, annotated=False)
+            labels = None if labels is None else self._labels.given(labels, ids)
+            if isinstance(indices, Query) and round is None:
+                round = indices.round
+        round = self.next_round if round is None else check_round(round)
+        if labels is None:
+            self._labels.annotate_own(ids, round)
+        else:
+            self._known.change(ids, round, labels)
         return ids
 
     def annotate_random(self, n: int, seed: int | np.random.Generator | None = None) -> np.ndarray:
@@ -202,15 +201,14 @@ class ActiveLearningDataset(Dataset):
 
         Raises:
             QuerySizeError: ``n`` is not a positive integer, or there are fewer unannotated samples.
+            ConfigurationError: the seed is not an integer of at least 0 or a Generator.
         """
-        n = check_query_size(n, len(self._known.unannotated))
-        rng = np.random.default_rng(fresh_seed() if seed is None else seed)
-        return self.annotate(rng.choice(self._known.unannotated, size=n, replace=False))
+        return self.annotate(self._known.draw(n, seed))
 
     def relabel(self, indices: Indices, labels: object) -> np.ndarray:
         """Change the labels of annotated samples, not their rounds, and return the indices."""
-        ids = self._known.check(indices, annotated=True)
-        labels = fitting_labels(labels, ids, self._kind)
+        ids = self._checked(indices, annotated=True)
+        labels = self._labels.given(labels, ids)
         self._known.change(ids, self._known.rounds[ids], labels)
         return ids
 
@@ -218,34 +216,30 @@ class ActiveLearningDataset(Dataset):
         """Undo the last annotation or relabeling, and return the indices that it had changed."""
         return self._known.undo()
 
-    def _label(self, index: int) -> object:
-        return self._known.label(index, self._samples[index][1])
-
-    @property
-    def _kind(self) -> str | None:
-        """The kind of the labels so far; None if there are none."""
-        first = self._known.annotated[:1].tolist()
-        return label_kind(self._label(first[0])) if first else None
-
-    def _news(self, ids: list[int], labels: list[Any]) -> tuple[list[int], list[Any]]:
-        """The rows of a file that do not merely repeat annotations of the pool."""
-        known = set(self._known.annotated.tolist())
-        rows = zip(ids, labels, strict=True)
-        news = [(i, y) for i, y in rows if i not in known or plain(self._label(i)) != y]
-        return [i for i, _ in news], [y for _, y in news]
+    def _checked(self, indices: Indices, *, annotated: bool | None) -> np.ndarray:
+        return self._known.check(self._names.indices(indices), annotated=annotated)
 
     def state_dict(self) -> dict[str, Any]:
-        """The annotated samples, their rounds and labels from outside, as plain values."""
-        return self._known.state_dict()
+        """The annotations as plain values, and a fingerprint of the names or of 16 inputs."""
+        return {**self._known.state_dict(), **self._identity.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore the result of ``state_dict``; earlier changes can no longer be undone."""
-        self._known.load_state_dict(state)
+        """Restore the result of ``state_dict``; earlier changes can no longer be undone.
+
+        Raises:
+            ConfigurationError: the state is damaged, or of another dataset or other ``among``.
+            LabelError: a label in it is not a label of this pool.
+        """
+        annotations = parsed(state, self._known)
+        self._identity.check(state, annotations[0])
+        self._labels.load(*annotations)
 
     def __repr__(self) -> str:
         nbytes = self.cache_nbytes
         cache = f", caches up to {nbytes / 1e6:.1f} MB" if nbytes else ""
+        size = len(self.indices)
+        of = "" if size == len(self) else f" of {len(self)}"
         return (
-            f"ActiveLearningDataset({len(self)} samples of {type(self._samples.dataset).__name__}"
+            f"ActiveLearningDataset({size}{of} samples of {type(self._samples.dataset).__name__}"
             f", {self.get_num_annotated()} annotated, next round {self.next_round}{cache})"
         )

@@ -15,7 +15,7 @@ from torch import Tensor
 from alkit.pool.samples import Samples
 
 ITEMS = 16
-VALUES = 2**18  # of one array; of a larger one, that many are hashed, evenly spread
+VALUES = 2**18  # per array; a larger one is hashed in part, evenly spread
 
 
 def fingerprint(

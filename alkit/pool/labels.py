@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Set, Sized
+from collections.abc import Callable, Iterable, Mapping, Set, Sized
 from enum import Enum
 from typing import Any
 
@@ -23,6 +23,14 @@ class Absent(Enum):
 ABSENT = Absent.ABSENT
 
 
+Describe = Callable[[int], str]  # a sample, as errors name it
+
+
+def sample_named(index: int) -> str:
+    """A sample, as errors name it: ``sample 3``."""
+    return f"sample {index}"
+
+
 def plain(label: object) -> Any:
     """Label in plain values (numbers, text, nested lists), which JSON and torch.save accept."""
     if isinstance(label, Tensor | np.ndarray | np.generic):
@@ -34,11 +42,12 @@ def label_kind(label: object) -> str:
     """Kind of a label, in words, so that the labels of one pool can be compared.
 
     Raises:
-        LabelError: None, NaN or infinity, which are not labels, or a list that is not an array.
+        LabelError: a value that is not a label: None, NaN, infinity, empty text, a negative
+            integer (as a class number), or a list that is not an array of numbers.
     """
     label = plain(label)
-    if label is None or label is ABSENT:
-        raise LabelError("None is not a label; leave the sample unannotated instead.")
+    if label is None or label is ABSENT or type(label).__name__ in ("NAType", "NaTType"):
+        raise LabelError(f"{_shown(label)} is not a label; leave the sample unannotated instead.")
     if isinstance(label, list):
         try:
             values = np.asarray(label)
@@ -46,17 +55,104 @@ def label_kind(label: object) -> str:
             values = np.asarray(None)
         if values.dtype.kind not in "biuf":
             raise LabelError(f"a label of several values must be an array of numbers, got {label}.")
-        finite = bool(np.isfinite(values).all())
-        kind = f"array of shape {values.shape}"
-    else:
-        finite = not isinstance(label, float) or math.isfinite(label)
-        kind = "int" if isinstance(label, bool | int) else type(label).__name__
-    if not finite:
+        if not np.isfinite(values).all():
+            raise LabelError(f"{label} is not a label; leave the sample unannotated instead.")
+        if _is_negative(values):
+            raise _not_a_class(label)
+        return f"array of shape {values.shape}"
+    if isinstance(label, bool | int):
+        if label < 0:
+            raise _not_a_class(label)
+        return "int"
+    if isinstance(label, float) and not math.isfinite(label):
         raise LabelError(f"{label} is not a label; leave the sample unannotated instead.")
-    return kind
+    if isinstance(label, str) and not label.strip():
+        raise LabelError(f"{label!r} is not a label; leave the sample unannotated instead.")
+    return type(label).__name__
 
 
-def fitting_labels(labels: object, ids: np.ndarray, known: str | None) -> list[Any]:
+def own_kind(label: Any) -> str:
+    """Kind of a label of the dataset, at the cost of looking at one value of an array.
+
+    Arrays of all shapes are of one kind, and may be measured in part (some values NaN, or some
+    negative integers that a loss ignores). Objects of other types are of the kind of their type.
+
+    Raises:
+        LabelError: a value that is not a label, see ``label_kind``; an array of such values only.
+    """
+    if isinstance(label, list | tuple):
+        try:
+            values = np.asarray(label)
+        except (ValueError, RuntimeError, TypeError):
+            return type(label).__name__
+        label = values if values.dtype.kind in "biuf" else None
+        if label is None:
+            return "list"
+    if not isinstance(label, Tensor | np.ndarray) or label.ndim == 0:
+        return label_kind(label)
+    first = label[(0,) * label.ndim] if 0 not in label.shape else 0
+    if first < 0 and _is_negative(label):
+        raise _not_a_class("an array of negative numbers only")
+    if first != first and _is_nan(label).all():
+        raise LabelError("an array of NaN only is not a label.")
+    return "array"
+
+
+def family(kind: str) -> str:
+    """Kind without the shape of an array."""
+    return kind.split(" of ")[0]
+
+
+def form_kind(own: Any) -> str | None:
+    """Kind of the labels of a dataset by the type of one, which is not otherwise looked at.
+
+    None if the type does not tell: no label, an array, or an unknown type.
+    """
+    if isinstance(own, Tensor) and own.ndim == 0:
+        return "float" if own.is_floating_point() else "int"
+    if isinstance(own, np.ndarray | np.generic) and own.ndim == 0:
+        return {"f": "float", "i": "int", "u": "int", "b": "int", "U": "str"}.get(own.dtype.kind)
+    return {int: "int", bool: "int", float: "float", str: "str"}.get(type(own))
+
+
+def same_value(label: object, value: object) -> bool:
+    """True if a label, or each value of an array, equals a plain value; NaN equals NaN."""
+    if isinstance(label, Tensor | np.ndarray) and label.ndim:
+        if 0 in label.shape or isinstance(value, str) or value is None:
+            return False
+        same: Any = _is_nan(label) if value != value else label == value
+        return bool(same.all())
+    label = plain(label)
+    if isinstance(label, int | float) and isinstance(value, int | float):
+        return label == value or (label != label and value != value)
+    return type(label) is type(value) and label == value
+
+
+def _is_negative(values: Any) -> bool:
+    """True for integers that are all negative."""
+    if isinstance(values, Tensor):
+        return not values.is_floating_point() and bool((values < 0).all())
+    return values.size > 0 and values.dtype.kind == "i" and bool((values < 0).all())
+
+
+def _is_nan(values: Any) -> Any:
+    return values != values
+
+
+def _not_a_class(label: object) -> LabelError:
+    return LabelError(
+        f"{label} is not a class number, which start at 0; leave the sample unannotated instead, "
+        "or give real values as floats."
+    )
+
+
+def _shown(label: object) -> str:
+    return "None" if label is ABSENT else repr(label)
+
+
+def fitting_labels(
+    labels: object, ids: np.ndarray, known: str | None, describe: Describe = sample_named
+) -> list[Any]:
     """Labels as plain values, one per index and all of one kind: ``known``, if it is not None.
 
     Integers are accepted among floats, and become floats.
@@ -64,23 +160,44 @@ def fitting_labels(labels: object, ids: np.ndarray, known: str | None) -> list[A
     Raises:
         LabelError: a wrong number of labels, or a label of another kind, which the error names.
     """
-    given: Iterable[object] = plain(labels)
-    if isinstance(given, str | bytes | Mapping | Set) or not isinstance(given, Sized):
-        raise LabelError(f"expected {len(ids)} labels, one per index, got {given!r}.")
-    if len(given) != len(ids):
-        raise LabelError(f"expected {len(ids)} labels, one per index, got {len(given)}.")
-    values = [plain(label) for label in given]
-    kinds = [label_kind(label) for label in values]
+    values = as_list(labels, len(ids))
+    kinds = [kind_named(label_kind, y, i, describe) for i, y in zip(ids.tolist(), values)]
     expected = known or ("float" if "float" in kinds else "".join(kinds[:1]))
     for k, (index, kind) in enumerate(zip(ids.tolist(), kinds, strict=True)):
         if (kind, expected) == ("int", "float"):
             values[k] = float(values[k])
         elif kind != expected:
-            raise LabelError(
-                f"sample {index}: expected a label of kind {expected} like the others, "
-                f"got {values[k]!r} ({kind})."
-            )
+            raise other_kind(describe(index), values[k], kind, expected)
     return values
+
+
+def as_list(labels: object, n: int) -> list[Any]:
+    """Labels as a list of ``n`` plain values, or a LabelError."""
+    given: Iterable[object] = plain(labels)
+    if isinstance(given, str | bytes | Mapping | Set) or not isinstance(given, Sized):
+        raise LabelError(f"expected {n} labels, one per index, got {given!r}.")
+    if len(given) != n:
+        raise LabelError(f"expected {n} labels, one per index, got {len(given)}.")
+    return [plain(label) for label in given]
+
+
+def kind_named(
+    kind: Callable[[Any], str], label: object, index: int, describe: Describe, remedy: str = ""
+) -> str:
+    """Kind of the label of a sample; a LabelError names the sample."""
+    try:
+        return kind(label)
+    except LabelError as error:
+        raise LabelError(f"{describe(index)}: {error}{remedy}") from None
+
+
+def other_kind(sample: str, label: object, kind: str, expected: str) -> LabelError:
+    """The error for a label of another kind than the others of its pool."""
+    more = " Pass classes= to the pool if text labels name its classes." if kind == "str" else ""
+    return LabelError(
+        f"{sample}: expected a label of kind {expected} like the others, "
+        f"got {label!r} ({kind}).{more}"
+    )
 
 
 def in_form_of(own: Any, label: object) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,8 +14,24 @@ from torch.utils.data import Dataset, Subset, TensorDataset, default_collate
 
 from alkit.errors import ConfigurationError, LabelError
 from alkit.pool.labels import ABSENT
+from alkit.pool.sources import check_dataset
 
 Transform = Callable[[Any], Any]
+
+
+def check_transform(**transforms: object) -> None:
+    """Raise a ConfigurationError for a transform that is not a function."""
+    for name, transform in transforms.items():
+        if transform is not None and not callable(transform):
+            raise ConfigurationError(f"{name} must be a function of an input, got {transform!r}.")
+
+
+class OwnLabels(Protocol):
+    """Check of the labels of a dataset; see ``Labeling``."""
+
+    def of(self, index: int, own: object) -> object: ...
+
+    def allows(self, labels: Tensor) -> bool: ...
 
 
 class Samples:
@@ -27,13 +43,7 @@ class Samples:
     """
 
     def __init__(self, dataset: Any, *, cache: bool, label_key: str | None) -> None:
-        if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
-            raise ConfigurationError(
-                "A pool needs a map-style dataset with __len__ and __getitem__, "
-                f"got {type(dataset).__name__}."
-            )
-        if len(dataset) == 0:
-            raise ConfigurationError("A pool needs at least one sample; this dataset has none.")
+        check_dataset(dataset, "A pool")
         self.dataset = dataset
         self.label_key = label_key
         self._cache: dict[int, tuple[Any, Any]] | None = {} if cache else None
@@ -99,26 +109,29 @@ class Samples:
         x = {name: value for name, value in item.items() if name != key}
         return x, ABSENT if item[key] is None else item[key]
 
-    def stacked(self, indices: np.ndarray, labels: bool) -> object:
-        """Batch of inputs, with or without labels, as a loader would collate it, in one read.
+    def stacked(self, indices: np.ndarray, labels: OwnLabels | None = None) -> object:
+        """Batch of inputs as a loader would collate it, in one read; with labels if they are given.
 
         None if the items must be read one by one.
         """
         if type(self.dataset) is not TensorDataset or len(self.dataset.tensors) > 2:
-            return self._collated(self._items(indices.tolist()), labels)
+            return self._collated(indices, labels)
         if not all(tensor.is_contiguous() for tensor in self.dataset.tensors):
             return None  # single items would be collated in another memory layout
         rows = torch.from_numpy(indices)
-        tensors = self.dataset.tensors if labels else self.dataset.tensors[:1]
+        tensors = self.dataset.tensors[: 1 if labels is None else 2]
         read = [tensor[rows.to(tensor.device)] for tensor in tensors]
-        return read if labels else read[0]
+        if labels is None:
+            return read[0]
+        return read if len(read) == 2 and labels.allows(read[1]) else None
 
-    def _collated(self, items: list[tuple[Any, Any]], labels: bool) -> object:
-        if not labels:
+    def _collated(self, indices: np.ndarray, labels: OwnLabels | None) -> object:
+        ids = indices.tolist()
+        items = self._items(ids)
+        if labels is None:
             return default_collate([x for x, _ in items])
-        if any(label is ABSENT for _, label in items):
-            return None
-        return default_collate([self.join(x, label) for x, label in items])
+        pairs = zip(ids, items, strict=True)
+        return default_collate([self.join(x, labels.of(index, own)) for index, (x, own) in pairs])
 
     def join(self, x: object, label: object) -> object:
         """Combine input and label in the form of the items: a pair, or a dict."""

@@ -81,7 +81,8 @@ class Acquisition:
             seen.watched,
             round=context.round,
             guesses=seen.guesses_of(ids) if len(seen.guesses) else _guesses(context, ids),
-            names=None if names is None else [str(names[i]) for i in ids.tolist()],
+            names=None if names is None else [names[i] for i in ids.tolist()],
+            classes=context.pool.classes,
             seconds={"score": scored - started, "select": selected - scored},
             look_again=LookAgain(context, bound.criterion, seen, ids),
         )

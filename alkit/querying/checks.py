@@ -62,10 +62,12 @@ def checked_picks(picks: Indices, n: int, pool: ActiveLearningDataset) -> np.nda
         raise PicksError(f"query_strategy must return distinct dataset indices: {error}") from error
     if len(indices) != n:
         raise PicksError(f"query_strategy must return {n} dataset indices, got {len(indices)}.")
-    annotated = np.isin(indices, pool.annotated_indices)
-    if annotated.any():
+    wrong = indices[~np.isin(indices, pool.unannotated_indices)]
+    if wrong.size:
+        known = pool.rounds[wrong[0]] >= 0
+        state = "is annotated already" if known else "is not of the pool (among=)"
         raise PicksError(
-            f"query_strategy returned sample {indices[annotated][0]}, which is annotated already. "
+            f"query_strategy returned sample {wrong[0]}, which {state}. "
             "It must return dataset indices, not positions among the unannotated."
         )
     return indices
@@ -77,6 +79,7 @@ def class_numbers(labels: list[Any]) -> torch.Tensor:
     if numbers.ndim != 1 or numbers.dtype.kind not in "iub":
         raise ConfigurationError(
             "the selector uses the labels of the annotated samples as class numbers, and the "
-            f"labels of this pool are not integers, such as {labels[0]!r}."
+            f"labels of this pool are not integers, such as {labels[0]!r}. Pass classes= to the "
+            "pool if they are names of classes."
         )
     return torch.from_numpy(numbers.astype(np.int64))

@@ -85,7 +85,7 @@ class PoolContext(Context):
         if samples is not None:
             known = isinstance(samples, ActiveLearningDataset)
             pool = samples if known else ActiveLearningDataset(samples)
-        ids = self.pool.unannotated_indices if samples is None else np.arange(len(pool))
+        ids = self.pool.unannotated_indices if samples is None else pool.indices
         drawn = self.generator(purpose).choice(ids, size=min(n, len(ids)), replace=False)
         return self.predict(np.sort(drawn), pool)
 

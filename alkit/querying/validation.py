@@ -23,4 +23,6 @@ def validation_query(
     if size < 1:
         return None
     rng = np.random.default_rng(derive(seed, "validate", round))
-    return Query(rng.choice(left, size=size, replace=False), round, why="Random()")
+    drawn = rng.choice(left, size=size, replace=False)
+    names = None if pool.names is None else [pool.names[index] for index in drawn]
+    return Query(drawn, round, why="Random()", names=names, classes=pool.classes)

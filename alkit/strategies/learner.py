@@ -17,6 +17,7 @@ from alkit.criteria import Criterion
 from alkit.pool import ActiveLearningDataset, Query
 from alkit.pool.annotations import Indices, check_query_size
 from alkit.pool.loaders import scoring_loader
+from alkit.pool.sources import check_dataset
 from alkit.prediction import OutputKind, Prediction
 from alkit.querying import Acquisition, Monitor, PoolContext
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
@@ -108,6 +109,8 @@ class ActiveLearner(HasAcquisition, Saved, InitialWeights, Block, TrainedOnPool)
         self.forget_training()
         self.module = module
         check_validation(self, val_pool)
+        if test is not None:
+            check_dataset(test, "test=")
         self.train_pool = train_pool
         self.val_pool = val_pool
         self.val_share = val_share

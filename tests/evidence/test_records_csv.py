@@ -1,5 +1,7 @@
 """Rows through CSV and back, exactly."""
 
+import csv
+import io
 import math
 
 import hypothesis.strategies as st
@@ -83,3 +85,25 @@ def test_pandas_reads_it(path):
     frame = pandas.read_csv(path)
     assert frame["strategy"].tolist() == ["a,b", "a,b"]
     assert frame["value"].tolist() == [0.0, 0.1]
+
+
+HOSTILE = ["=cmd|' /C calc'!A0", "@SUM(A1)", "+1", "-1", "\tx", "'=x", "plain", "'s"]
+
+
+def test_a_spreadsheet_runs_no_text_and_saves_a_table_that_is_read(path):
+    rows = [{**row(0), "strategy": name, "why": name, "value": -0.5} for name in HOSTILE]
+    text = table.as_text(rows)
+    cells = list(csv.reader(io.StringIO(text, newline="")))
+    for name in ("strategy", "why"):
+        column = [line[cells[0].index(name)] for line in cells[1:]]
+        assert not [cell for cell in column if cell.startswith(tuple("=+-@\t"))]
+    assert "-0.5" in cells[1]  # a number stays a number
+    path.write_bytes(text.replace("\n", "\r\n").encode("utf-8-sig"))
+    assert table.read(path) == rows
+
+
+def test_the_name_of_a_column_is_no_formula_either(path):
+    rows = [{**row(0), "=1+1": 2.0}]
+    path.write_text(table.as_text(rows))
+    assert ",=1+1" not in table.as_text(rows)
+    assert table.read(path) == rows

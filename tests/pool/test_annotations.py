@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import alkit as al
 from alkit.errors import AnnotationError, ConfigurationError, QuerySizeError, SampleIndexError
 from alkit.pool.annotations import Annotations, check_query_size
+from alkit.pool.state import parsed
 
 N = 8
 
@@ -169,7 +170,7 @@ def test_the_state_survives_json_and_torch(through, labels):  # fault 16
 def test_an_invalid_state_changes_nothing(change, error, known):
     state = known.state_dict()
     with pytest.raises(error):
-        known.load_state_dict({} if change is None else {**state, **change})
+        known.restore(*parsed({} if change is None else {**state, **change}, known))
     assert known.state_dict() == state
     assert known.undo().tolist() == [3]
 

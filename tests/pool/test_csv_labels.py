@@ -4,8 +4,9 @@ import pytest
 import torch
 
 import alkit as al
-from alkit.errors import ConfigurationError, LabelError, SampleIndexError
+from alkit.errors import AnnotationError, ConfigurationError, LabelError, SampleIndexError
 from alkit.pool.csv_labels import read_labels
+from alkit.pool.names import Names
 
 
 @pytest.fixture
@@ -46,9 +47,13 @@ def labels_of(pool):
         ("3", 3),
         (" 3 ", 3),
         ("3.0", 3),
-        ("-2", -2),
+        ("-2.5", -2.5),
         ("2.5", 2.5),
-        ("1e-3", 0.001),
+        ("0.001", 0.001),
+        ("1e-3", "1e-3"),
+        ("2.50", "2.50"),
+        ("007", "007"),
+        ("nan", "nan"),
         ("cat", "cat"),
         ("1_0", "1_0"),
         ("a b", "a b"),
@@ -80,7 +85,8 @@ def test_a_byte_order_mark_blank_rows_and_other_columns_do_no_harm(newline, pool
 def test_without_one_round_in_the_file_it_is_the_next(rounds, pool, tmp_path):
     rows = "".join(f"{i},0,{round}\n" for i, round in enumerate(rounds))
     (tmp_path / "round.csv").write_text("id,label,round\n" + rows, encoding="utf-8")
-    assert read_labels(tmp_path / "round.csv") == ([0, 1], [0, 0], None)
+    filled = read_labels(tmp_path / "round.csv", Names(None, 10), 10)
+    assert (filled.ids, filled.texts, filled.round) == ([0, 1], ["0", "0"], None)
     pool.annotate([9], [0], round=5)
     pool.annotate(tmp_path / "round.csv")
     assert set(pool.rounds[[0, 1]]) == {6}
@@ -90,15 +96,18 @@ def test_without_one_round_in_the_file_it_is_the_next(rounds, pool, tmp_path):
     ("text", "error", "says"),
     [
         ("", LabelError, "missing: id, label"),
-        ("id;label\n1;2\n", LabelError, "missing: id, label"),
+        ("id;label\n1;2\n", LabelError, "missing: id, label.*separated by commas"),
+        ("name,label\na.png,2\n", LabelError, "line 2: .* got ''; names need names="),
+        ("id,name,label\n1,a, b.png,2\n", LabelError, "line 2: 4 cells for 3 columns"),
+        ("id,label,label\n1,2,3\n", LabelError, "more than one column label"),
         ("id,answer\n1,2\n", LabelError, "missing: label"),
         ("id,label\n1,0\nx,1\n", LabelError, "line 3: expected a dataset index as id, got 'x'"),
         ("id,label\n1.5,0\n", LabelError, "got '1.5'"),
         ("id,label\n-1,0\n", LabelError, "got '-1'"),
         ("id,label\n,0\n", LabelError, "line 2: .* got ''"),
-        ("label,id\n3\n", LabelError, "line 2: .* got None"),
-        ("id,label\n1,nan\n", LabelError, "nan is not a label"),
-        ("id,label\n1,inf\n", LabelError, "inf is not a label"),
+        ("label,id\n3\n", LabelError, "line 2: .* got ''"),
+        ("id,label\n1,nan\n", LabelError, "sample 1: .* kind int .* 'nan'"),
+        ("id,label\n1,inf\n", LabelError, "sample 1: .* kind int .* 'inf'"),
         ("id,label\n1,0\n2,cat\n", LabelError, r"sample 2: .* kind int .* 'cat' \(str\)"),
         ("id,label\n1,0\n10,1\n", SampleIndexError, "0 to 9, got 10"),
         ("id,label\n1,0\n1,0\n", SampleIndexError, "sample 1 is given more than once"),
@@ -124,5 +133,71 @@ def test_a_file_in_another_encoding_says_so(pool, tmp_path):
 def test_a_file_and_labels_are_one_too_many(pool, tmp_path):
     with pytest.raises(LabelError, match="not both"):
         pool.annotate(tmp_path / "round.csv", [1])
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="there is no file") as raised:
         pool.annotate(tmp_path / "absent.csv")
+    assert isinstance(raised.value, LabelError)
+    with pytest.raises(LabelError, match="cannot be read: Is a directory"):
+        pool.annotate(tmp_path)
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+FILES = [f"img_{i}.png" for i in range(10)]
+
+
+@pytest.fixture
+def named():
+    return al.ActiveLearningDataset(torch.arange(10.0), names=FILES)
+
+
+@pytest.mark.parametrize("labeled", [True, False])
+def test_a_name_that_is_not_that_of_the_sample_refuses_the_file(labeled, named, tmp_path):
+    label = "1" if labeled else ""
+    rows = f"id,name,label\n2,img_2.png,0\n3,img_4.png,{label}\n"
+    (tmp_path / "round.csv").write_text(rows)
+    says = "round.csv, line 3: sample 3 is named 'img_4.png' in the file and 'img_3.png' in the"
+    with pytest.raises(LabelError, match=says):
+        named.annotate(tmp_path / "round.csv")
+    assert named.get_num_annotated() == 0
+
+
+def test_names_are_enough_and_stand_beside_ids(named, tmp_path):
+    (tmp_path / "a.csv").write_text("label,name\n1,img_7.png\n0, img_2.png \n,unknown.png\n")
+    assert named.annotate(tmp_path / "a.csv").tolist() == [7, 2]
+    assert labels_of(named) == {2: 0, 7: 1}
+    (tmp_path / "b.csv").write_text("id,name,label\n,img_3.png,1\n4,,1\n5,img_5.png,0\n,,\n")
+    assert named.annotate(tmp_path / "b.csv").tolist() == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (FILES, "line 2: no sample of the pool has the name 'img_77.png'"),
+        (["img_77.png"] * 10, "line 2: several samples of the pool have the name 'img_77.png'"),
+    ],
+)
+def test_a_name_that_is_unknown_or_of_several_samples_is_refused(names, says, tmp_path):
+    pool = al.ActiveLearningDataset(torch.arange(10.0), names=names)
+    (tmp_path / "a.csv").write_text("name,label\nimg_77.png,1\n")
+    with pytest.raises(LabelError, match=says):
+        pool.annotate(tmp_path / "a.csv")
+
+
+def test_a_pool_without_names_reads_by_id(pool, tmp_path):
+    (tmp_path / "a.csv").write_text("id,name,label\n3,anything,1\n")
+    assert pool.annotate(tmp_path / "a.csv").tolist() == [3]
+
+
+def test_errors_state_file_line_sample_and_name(named, tmp_path):
+    named.annotate([1], [0])
+    for row, says in (
+        ("2,img_2.png,cat", r"a.csv, line 3: sample 2 \('img_2.png'\): .* 'cat'"),
+        ("2,img_2.png,007", r"a.csv, line 3: sample 2 \('img_2.png'\): .* kind int .* '007'"),
+        ("1,img_1.png,1", r"a.csv, line 3: sample 1 \('img_1.png'\) is annotated already"),
+        ("3,img_3.png,1", r"a.csv, line 3: sample 3 \('img_3.png'\) is given more than once"),
+        ("12,,1", r"a.csv, line 3: dataset indices run from 0 to 9, got 12"),
+    ):
+        (tmp_path / "a.csv").write_text(f"id,name,label\n3,img_3.png,1\n{row}\n")
+        with pytest.raises((LabelError, AnnotationError, SampleIndexError), match=says):
+            named.annotate(tmp_path / "a.csv")
+        assert named.get_num_annotated() == 1

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 import alkit as al
-from alkit.errors import AnnotationError
+from alkit.errors import AnnotationError, ConfigurationError, FolderError
 from alkit.pool.query import COLUMNS
 
 
@@ -145,3 +147,95 @@ def test_people_who_disagree_are_an_error_and_change_nothing(query, pool, tmp_pa
     with pytest.raises(AnnotationError, match="sample 2 is annotated already"):
         pool.annotate(tmp_path / "bob.csv")
     assert pool.state_dict() == before
+
+
+# --- spreadsheets and disks -----------------------------------------------------------------------
+
+FORMULA = tuple("=+-@\t\r\n")
+
+
+def cells_of(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@given(
+    st.lists(st.text(st.sampled_from("=+-@'\t a1,\"\n"), max_size=5), min_size=2, max_size=4),
+    st.sampled_from(["'", ""]),
+)
+def test_names_of_any_text_go_to_a_spreadsheet_and_back(tmp_path_factory, names, quote):
+    path = tmp_path_factory.getbasetemp() / "names.csv"
+    pool = al.ActiveLearningDataset(torch.arange(float(len(names))), names=names)
+    ids = np.arange(len(names))
+    al.Query(ids, names=names, why=f"{quote}=cmd|' /C calc'!A0").save(path)
+    rows = cells_of(path)
+    assert not any(cell.startswith(FORMULA) for row in rows for cell in row.values())
+    with open(path, "w", newline="", encoding="utf-8-sig") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows({**row, "label": "'=1+1"} for row in rows)
+    assert pool.annotate(path).tolist() == ids.tolist()
+    assert pool.labels_of(ids) == ["=1+1"] * len(names)
+
+
+def test_numbers_stay_numbers(tmp_path):
+    al.Query(
+        np.array([3]), scores=np.array([-2.5]), guesses=np.array([-1.5]), why="-Margin()"
+    ).save(tmp_path / "round.csv")
+    (row,) = cells_of(tmp_path / "round.csv")
+    assert (row["score"], row["guess"], row["why"]) == ("-2.5", "-1.5", "'-Margin()")
+
+
+def test_guesses_are_shown_by_the_names_of_the_classes(tmp_path):
+    classes = ["glass", "=paper", "7"]
+    data = [(torch.randn(4), None) for _ in range(6)]
+    pool = al.ActiveLearningDataset(data, classes=classes)
+    strategy = al.Strategy(al.MultiLayerPerceptron(4, [4], 3), pool, seed=0).build()
+    query = strategy.query(5)
+    query.save(tmp_path / "round.csv")
+    shown = [row["guess"] for row in cells_of(tmp_path / "round.csv")]
+    assert shown == [["glass", "'=paper", "7"][guess] for guess in query.guesses]
+    rows = cells_of(tmp_path / "round.csv")
+    with open(tmp_path / "round.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows({**row, "label": row["guess"]} for row in rows)  # a person who agrees
+    pool.annotate(tmp_path / "round.csv")
+    assert pool.labels_of(query) == list(query.guesses)
+
+
+def test_the_validation_part_of_a_query_has_its_names_too():
+    pools = [
+        al.ActiveLearningDataset(torch.randn(20, 4), names=[f"{kind}{i}" for i in range(20)])
+        for kind in ("train", "val")
+    ]
+    net = al.MultiLayerPerceptron(4, [4], 3)
+    strategy = al.Strategy(net, pools[0], val_pool=pools[1], val_share=0.5, seed=0).build()
+    query = strategy.query(6)
+    assert query.validation.names == [f"val{i}" for i in query.validation]
+
+
+def test_a_file_is_written_whole_or_not_at_all(query, tmp_path):
+    path = tmp_path / "new" / "round.csv"
+    query.save(path)
+    before = path.read_bytes()
+    (tmp_path / "new" / ".round.csv.part").mkdir()  # nothing can be written beside it
+    with pytest.raises(FolderError, match=r"round\.csv cannot be written"):
+        al.Query(np.array([1])).save(path)
+    assert path.read_bytes() == before
+    with pytest.raises(FolderError, match="cannot be written"):
+        query.save(tmp_path)
+    with pytest.raises(FolderError, match="cannot be written"):
+        query.save(path / "round.csv")
+
+
+@pytest.mark.parametrize("path", [None, 3, ["a.csv"]])
+def test_a_query_is_saved_under_a_path(path, query):
+    with pytest.raises(ConfigurationError, match="path of a CSV file"):
+        query.save(path)
+
+
+def test_a_name_that_is_not_unicode_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"not Unicode.*udcff"):
+        al.Query(np.array([4]), names=["a\udcff.png"]).save(tmp_path / "round.csv")
+    assert not list(tmp_path.iterdir())

@@ -8,6 +8,7 @@ from PIL import Image
 from torch.utils.data import Dataset, Subset, TensorDataset
 from torchvision import datasets
 
+import alkit as al
 from alkit.errors import ConfigurationError, LabelError
 from alkit.pool.labels import ABSENT
 from alkit.pool.samples import Samples
@@ -187,23 +188,26 @@ class Doubled(AtOnce):
 def test_a_dataset_that_can_read_several_items_at_once_does_so(cache):
     data = AtOnce()
     found = samples(data, cache=cache)
-    assert found.stacked(np.array([3, 1]), labels=False).tolist() == [3, 1]
-    assert found.stacked(np.array([1, 5, 2]), labels=False).tolist() == [1, 5, 2]
+    assert found.stacked(np.array([3, 1])).tolist() == [3, 1]
+    assert found.stacked(np.array([1, 5, 2])).tolist() == [1, 5, 2]
     assert data.asked == [(3, 1), (5, 2) if cache else (1, 5, 2)]
-    assert found.stacked(np.array([7, 7]), labels=False).tolist() == [7, 7]
+    assert found.stacked(np.array([7, 7])).tolist() == [7, 7]
     assert data.asked[-1] == ((7,) if cache else (7, 7))  # each may be augmented differently
-    part = samples(Subset(AtOnce(), [6, 4, 2]), cache=cache)
-    assert part.stacked(np.array([2, 0]), labels=True)[0].tolist() == [2, 6]
-    assert part.dataset.dataset.asked == [(2, 6)]
+    part = al.ActiveLearningDataset(Subset(AtOnce(), [6, 4, 2]), cache=cache)
+    part.annotate([0, 2])
+    asked = part._samples.dataset.dataset.asked
+    asked.clear()
+    assert part.annotated.stacked([1, 0])[0].tolist() == [2, 6]
+    assert asked == ([] if cache else [(2, 6)])
 
 
 @pytest.mark.parametrize("wrap", [lambda d: d, lambda d: Subset(d, range(8))])
 def test_items_changed_by_a_subclass_are_never_bypassed(wrap):
     found = samples(wrap(Doubled()))
-    assert found.stacked(np.array([3, 1]), labels=False).tolist() == [6, 2]
+    assert found.stacked(np.array([3, 1])).tolist() == [6, 2]
 
 
 def test_a_dataset_that_returns_fewer_items_than_requested_is_refused(monkeypatch):
     monkeypatch.setattr(AtOnce, "__getitems__", lambda self, indices: [(0.0, 1)])
     with pytest.raises(ValueError, match="shorter"):
-        samples(AtOnce()).stacked(np.array([3, 1]), labels=False)
+        samples(AtOnce()).stacked(np.array([3, 1]))

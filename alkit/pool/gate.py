@@ -1,0 +1,185 @@
+"""The gate that every label of a pool passes, from the dataset or from people."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from alkit.errors import ConfigurationError, LabelError, close, likely
+from alkit.pool.labels import (
+    ABSENT,
+    Describe,
+    as_list,
+    fitting_labels,
+    kind_named,
+    own_kind,
+    plain,
+    same_value,
+)
+
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)(\.0*)?")
+
+
+class Gate:
+    """Check of labels, and the numbers of classes that are named by text.
+
+    Args:
+        classes: names of the classes, in the order of their numbers, or None.
+        missing: a value, or several, of the dataset's labels that mean "not annotated".
+
+    Raises:
+        ConfigurationError: anything else.
+    """
+
+    def __init__(self, classes: object, missing: object) -> None:
+        self.classes = None if classes is None else _class_names(classes)
+        self._numbers = {name.strip(): k for k, name in enumerate(self.classes or ())}
+        self._as_numbers = not any(map(_looks_like_a_number, self._numbers))
+        self._missing = _missing_values(missing)
+
+    def own(self, index: int, label: Any, describe: Describe) -> Any:
+        """A label of the dataset as it is used: in its own form, or its class number.
+
+        Raises:
+            LabelError: it is missing, or not a label of this pool.
+        """
+        if label is ABSENT or self.is_missing(label):
+            raise LabelError(
+                f"the dataset has no label for {describe(index)}: pass labels, or restrict the "
+                "pool to samples with a label by among=."
+            )
+        scalar = label.item() if _is_scalar_array(label) else label
+        if isinstance(scalar, str) and self.classes is not None:
+            return self.numbered(scalar, index, describe)
+        remedy = " The label is the dataset's: declare missing= if it means 'not annotated'."
+        kind_named(own_kind, scalar, index, describe, remedy)
+        self.numbered(scalar, index, describe)
+        return label
+
+    def given(
+        self, labels: object, ids: np.ndarray, known: str | None, describe: Describe
+    ) -> list[Any]:
+        """Labels from people as plain values, one per index and all of one kind.
+
+        Raises:
+            LabelError: a wrong number of labels, or one that is not a label of this pool.
+        """
+        values = as_list(labels, len(ids))
+        for index, value in zip(ids.tolist(), values, strict=True):
+            if self.is_missing(value):
+                raise LabelError(
+                    f"{describe(index)}: {value!r} means 'not annotated' in this pool (missing=); "
+                    "leave the sample unannotated instead."
+                )
+        values = [self.numbered(y, i, describe) for i, y in zip(ids.tolist(), values)]
+        return fitting_labels(values, ids, known, describe)
+
+    def numbered(self, label: Any, index: int, describe: Describe) -> Any:
+        """The class number of a label, if the classes are named; otherwise the label."""
+        if self.classes is None or not isinstance(label, str | int | float):
+            return label
+        number = self._numbers.get(label.strip(), -1) if isinstance(label, str) else label
+        if isinstance(number, float) or not 0 <= number < len(self.classes):
+            names = "."
+            if isinstance(label, str) and (len(self.classes) <= 20 or close(label, self.classes)):
+                names = likely(label, self.classes)
+            raise LabelError(
+                f"{describe(index)}: expected one of the {len(self.classes)} classes, by name or "
+                f"by its number from 0 to {len(self.classes) - 1}, got {label!r}{names}"
+            )
+        return number
+
+    def read(self, texts: Sequence[str], kind: str | None) -> list[Any]:
+        """Labels as they are written in a file, as numbers only if they are meant as such.
+
+        Names of classes stay text. Otherwise ``kind`` decides, the kind of the pool's labels. If
+        it is not known, the labels are numbers if all of them are written as Python writes
+        numbers (``7`` or ``2.5``, but not ``007`` or ``1e3``). A whole number may have ``.0``,
+        since spreadsheets write it that way.
+        """
+        if self.classes is not None:
+            named = not self._as_numbers
+            return [t if named or t.strip() in self._numbers else _integer(t) for t in texts]
+        if kind == "int":
+            return [_integer(text) for text in texts]
+        if kind == "float":
+            return [_real(text) for text in texts]
+        return _numbers_or_texts(texts) if kind is None else list(texts)
+
+    def allows(self, labels: Tensor) -> bool:
+        """True if no label in a batch of the dataset's can be refused; cheap, and may be wrong."""
+        if any((labels == value).any() for value in self._missing if not isinstance(value, str)):
+            return False
+        if labels.is_floating_point():
+            return bool(labels.isfinite().all()) and (self.classes is None or labels.ndim > 1)
+        low, high = labels.aminmax()
+        return bool(low >= 0) and (self.classes is None or bool(high < len(self.classes)))
+
+    def is_missing(self, label: Any) -> bool:
+        """True if a label of the dataset means "not annotated"."""
+        return any(same_value(label, value) for value in self._missing)
+
+
+def _is_scalar_array(label: Any) -> bool:
+    return isinstance(label, Tensor | np.ndarray | np.generic) and label.ndim == 0
+
+
+def _class_names(classes: Any) -> list[str]:
+    names = plain(classes)
+    if isinstance(names, str | bytes | Mapping | Set) or not isinstance(names, Iterable):
+        names = None
+    names = None if names is None else [plain(name) for name in names]
+    if not names or not all(isinstance(name, str) and name.strip() for name in names):
+        raise ConfigurationError(
+            "classes must be a list of the names of the classes in the order of their numbers, "
+            f'such as ["glass", "paper"], got {classes!r}.'
+        )
+    twice = [name for name, count in Counter(map(str.strip, names)).items() if count > 1]
+    if twice:
+        raise ConfigurationError(f"classes must be distinct, got {twice[0]!r} twice.")
+    return names
+
+
+def _missing_values(missing: Any) -> list[Any]:
+    values = plain(missing)
+    values = list(values) if isinstance(values, list | Set) else [values]
+    values = [plain(value) for value in values]
+    if not all(value is None or isinstance(value, str | int | float) for value in values):
+        raise ConfigurationError(
+            "missing must be the label, or a list of labels, that means 'not annotated' in the "
+            f"dataset, such as -1 or float('nan'), got {missing!r}."
+        )
+    return [value for value in values if value is not None]  # None is always missing
+
+
+def _looks_like_a_number(text: str) -> bool:
+    return not isinstance(_real(text), str)
+
+
+def _integer(text: str) -> int | str:
+    return int(text.partition(".")[0]) if _INTEGER.fullmatch(text) else text
+
+
+def _real(text: str) -> float | str:
+    if "_" in text or not text.isascii():  # Python reads 1_000 as a number, people do not
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _numbers_or_texts(texts: Sequence[str]) -> list[Any]:
+    numbers = [_integer(text) for text in texts]
+    whole = not any(isinstance(number, str) for number in numbers)
+    real = any("." in text for text in texts)
+    if not whole or (real and min(numbers) < 0):  # type: ignore[type-var]
+        numbers = [_real(text) if repr(_real(text)) == text else _integer(text) for text in texts]
+    finite = all(repr(number)[-1].isdigit() for number in numbers)  # neither nan nor text
+    exact = len(set(numbers)) == len(set(texts))  # no two texts are the same number
+    return numbers if finite and exact else list(texts)

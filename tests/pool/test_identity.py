@@ -1,0 +1,152 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import TensorDataset
+
+import alkit as al
+from alkit.errors import AlkitError, ConfigurationError
+
+FILES = [f"img_{i}.png" for i in range(30)]
+X = torch.rand(30, 4, generator=torch.Generator().manual_seed(0))
+Y = torch.arange(30) % 3
+
+
+def pool_of(x=X, names=None, **options):
+    return al.ActiveLearningDataset(TensorDataset(x, Y), names=names, **options)
+
+
+def refused(pool, state, says):
+    before = pool.state_dict()
+    with pytest.raises(ConfigurationError, match=says):
+        pool.load_state_dict(state)
+    assert pool.state_dict() == before
+
+
+def saved(pool, ids=(7, 2)):
+    pool.annotate(list(ids))
+    return json.loads(json.dumps(pool.state_dict()))
+
+
+def test_a_state_of_another_order_of_the_names_is_refused_with_the_first_one():
+    state = saved(pool_of(names=FILES))
+    moved = pool_of(names=FILES[5:] + FILES[:5])
+    refused(moved, state, "sample 2 is named 'img_2.png' in the state and 'img_7.png' in this pool")
+    swapped = pool_of(names=[*FILES[:8], FILES[9], FILES[8], *FILES[10:]])  # none is annotated
+    refused(swapped, state, "its names differ from those of this pool")
+    same = pool_of(names=np.array(FILES))
+    same.load_state_dict(state)
+    assert same.annotated_indices.tolist() == [2, 7]
+
+
+def test_a_state_of_other_inputs_is_refused():
+    state = saved(pool_of())
+    refused(pool_of(X.flip(0)), state, "its inputs, .* differ .* remove 'fingerprint'")
+    refused(pool_of(X.double()), state, "another dataset")
+    del state["fingerprint"]
+    pool_of(X.flip(0)).load_state_dict(state)  # as the message says
+
+
+def test_the_same_dataset_may_get_names_or_lose_them():
+    for there, here in ((None, FILES), (FILES, None)):
+        pool = pool_of(names=here)
+        pool.load_state_dict(saved(pool_of(names=there)))
+        assert pool.annotated_indices.tolist() == [2, 7]
+
+
+def test_an_old_state_has_no_identity_and_loads():
+    state = saved(pool_of(names=FILES))
+    old = {key: state[key] for key in ("length", "annotated", "rounds", "labels")}
+    for pool in (pool_of(), pool_of(X + 1), pool_of(names=FILES[::-1])):
+        pool.load_state_dict(old)
+        assert pool.labels_of([2, 7]) == [2, 1]
+
+
+def test_a_state_of_other_samples_of_the_dataset_is_refused():
+    state = saved(pool_of(among=range(10)))
+    refused(pool_of(among=range(11)), state, "same among=")
+    refused(pool_of(), state, "same among=")
+    refused(pool_of(among=range(10)), saved(pool_of()), "same among=")
+    pool_of(among=np.arange(10)[::-1]).load_state_dict(state)
+
+
+def test_items_are_read_for_a_state_alone_and_only_once():
+    class Counted(TensorDataset):
+        reads = 0
+
+        def __getitem__(self, index):
+            Counted.reads += 1
+            return super().__getitem__(index)
+
+    pool = al.ActiveLearningDataset(Counted(X, Y))
+    pool.annotate([1], [0])
+    assert repr(pool)
+    assert Counted.reads == 0
+    first = pool.state_dict()
+    assert Counted.reads == 32
+    assert pool.state_dict() == first
+    pool.load_state_dict(first)
+    assert Counted.reads == 32
+
+
+def test_a_dataset_that_cannot_be_read_now_still_has_a_state():
+    class Broken(TensorDataset):
+        def __getitem__(self, index):
+            raise OSError("the disk is gone")
+
+    pool = al.ActiveLearningDataset(Broken(X, Y))
+    pool.annotate([1], [0])
+    state = pool.state_dict()
+    pool_of().load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        None,
+        {},
+        [],
+        "state",
+        3,
+        {"labels": [1, 2]},
+        {"labels": None},
+        {"labels": [[2, 0, 1]]},
+        {"labels": [["2", 0]]},
+        {"labels": [[2, 0], [2, 1]]},
+        {"labels": [[2, None]]},
+        {"labels": [[2, float("nan")]]},
+        {"labels": [[2, -1]]},
+        {"labels": [[2, 0], [7, "cat"]]},
+        {"labels": [[3, 0]]},
+        {"labels": {"2": 0}},
+        {"annotated": None},
+        {"annotated": 2},
+        {"annotated": ["2", "7"]},
+        {"annotated": [2, 30]},
+        {"annotated": [2, 2]},
+        {"annotated": [2.0, 7.0]},
+        {"rounds": None},
+        {"rounds": [0]},
+        {"rounds": [0, "a"]},
+        {"rounds": [0, -1]},
+        {"length": None},
+        {"length": "30"},
+        {"length": 31},
+        {"names": 3},
+        {"names": ["img_2.png"]},
+        {"names": [2, 7]},
+        {"among": 5},
+        {"fingerprint": "names:0"},
+    ],
+    ids=str,
+)
+def test_a_damaged_state_changes_nothing(state):
+    pool = pool_of(names=FILES)
+    good = saved(pool)
+    pool.annotate([11])
+    before = pool.state_dict()
+    with pytest.raises(AlkitError):
+        pool.load_state_dict({**good, **state} if isinstance(state, dict) and state else state)
+    assert pool.state_dict() == before
+    assert pool.undo().tolist() == [11]
