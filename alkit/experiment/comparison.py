@@ -107,6 +107,7 @@ def compare(
             damaged file. Finished results are kept.
         MissingPackageError: ``logger`` is True, but tensorboard is not installed.
         TrialError: trials failed in their workers. It is raised after all others have finished.
+        SystemExit: SIGTERM, with the status 143. What is finished is kept, and a line says so.
     """
     seeds = check_seeds(seeds)
     check_strategies(strategies)
