@@ -35,7 +35,7 @@ class Look:
         classes: number of columns of its outputs; None if it has no outputs.
         results: names of its test results.
         validation: number of samples that it may still annotate for validation.
-        parts: what decides its results, in words and hashes, to recognize it in a folder.
+        parts: description, in words and hashes, of all that decides its results.
         test: its test data.
     """
 

@@ -167,7 +167,7 @@ def compare(
 
 
 def parts_of(looks: Mapping[str, Look]) -> dict[str, dict[str, Any]]:
-    """What decides the results of each strategy, with the content of its test data."""
+    """Description of all that decides the results of each strategy, its test data included."""
     tests = contents({name: seen.test for name, seen in looks.items()})
     return {name: {**seen.parts, "test": tests[name]} for name, seen in looks.items()}
 

@@ -118,7 +118,7 @@ class StateFiles:
             raise self._damaged(path, error) from error
         try:
             weights = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        except Exception as error:  # of torch, which has no common class for damaged files
+        except Exception as error:  # torch has no common class for damaged files
             raise self._damaged(path, "it is not a file of weights") from error
         if not isinstance(weights, dict) or not weights.keys() <= {"initial", "model"}:
             raise self._damaged(path, "it is not a file of the weights of a trial")

@@ -58,7 +58,7 @@ def terminable(folder: object, again: str) -> Iterator[None]:
 
 
 def kept(folder: object, again: str) -> str:
-    """What a stopped comparison leaves in its folder, and how to continue it."""
+    """Message on the rounds that a stopped comparison has kept, and how to continue it."""
     if not isinstance(folder, str | Path):
         return "\nalkit: stopped; nothing is kept. Pass folder= to keep every finished round."
     try:

@@ -68,7 +68,7 @@ def plainly(part: object) -> str:
 
 
 def differences(before: Any, now: Any, name: str = "") -> list[str]:
-    """What differs between two identities or protocols, in words: each difference once.
+    """Differences between two identities or protocols, in words, each of them once.
 
     Mappings are compared entry by entry, and sentences part by part. Of hashes, which begin with
     ``#``, only the name is given.

@@ -154,7 +154,7 @@ def _read(path: Path) -> dict[str, Any]:
         if hashlib.sha256(inner).hexdigest() != whole["sha256"]:
             raise ValueError("its checksum does not match")
         return _unpacked(inner)
-    except Exception as error:  # of torch, which has no common class for damaged files
+    except Exception as error:  # torch has no common class for damaged files
         reason = str(error).splitlines()[0][:100] if isinstance(error, ValueError) else ""
         raise FolderError(
             f"{path} is damaged, or was not written by strategy.save{reason and f': {reason}'}. "
