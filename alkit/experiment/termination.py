@@ -50,9 +50,10 @@ def terminable(folder: object, again: str) -> Iterator[None]:
     try:
         yield
     except SystemExit as stopped:
-        if stopped.code == STATUS:
-            print(kept(folder, again), file=sys.stderr)
-        raise
+        if stopped.code not in (STATUS, signal.SIGTERM):  # Ray's handler exits with the latter
+            raise
+        print(kept(folder, again), file=sys.stderr)
+        raise SystemExit(STATUS) from None
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

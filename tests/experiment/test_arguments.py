@@ -5,6 +5,7 @@ from small import DATA, compare, margin, network, options
 
 import alkit as al
 from alkit.errors import AlkitError, ConfigurationError
+from alkit.experiment import ceiling
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +41,7 @@ def test_a_strategy_is_no_factory():
     with pytest.raises(ConfigurationError, match="is a strategy, UniformStrategy, but each trial"):
         compare({"m": strategy()})
     with pytest.raises(ConfigurationError, match="the factory is a strategy"):
-        al.ceiling(strategy(), DATA, max_steps=3)
+        ceiling(strategy(), DATA, max_steps=3)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_what_is_no_dataset_is_refused_by_all(dataset):
     with pytest.raises(AlkitError, match="dataset"):
         al.compare({"m": margin}, dataset, rounds=1, query_size=2, **settings)
     with pytest.raises(AlkitError, match="dataset"):
-        al.ceiling(margin, dataset, **settings)
+        ceiling(margin, dataset, **settings)
 
 
 def test_a_replay_needs_records():

@@ -19,6 +19,14 @@ from alkit.experiment.termination import kept, terminable
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks warm processes")
 
 
+@pytest.fixture(autouse=True)
+def no_handler_of_ray():
+    """Ray leaves its own handler in a process that has used it."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 def child_of(do, errors):
     """The number of a forked process that does this, and ends as a script would."""
     child = os.fork()
@@ -138,3 +146,10 @@ def test_the_command_line_ends_with_143_and_says_how_to_resume(tmp_path):
     assert "To continue: alkit resume out" in errors
     assert "make the same call" not in errors
     assert "Traceback" not in errors
+
+
+def test_the_exit_of_ray_at_sigterm_has_the_status_of_a_terminated_process(capsys):
+    with pytest.raises(SystemExit) as stopped, terminable(None, "again"):
+        raise SystemExit(int(signal.SIGTERM))  # by the handler that ray.init puts in place
+    assert stopped.value.code == 143
+    assert "nothing is kept" in capsys.readouterr().err
