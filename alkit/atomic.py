@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alkit.errors import FolderError
+from alkit.errors import ConfigurationError, FolderError
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -32,6 +32,13 @@ def write_whole(path: Path, content: str | bytes) -> None:
             beside.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
+
+
+def as_path(path: object) -> Path:
+    """Return a path given as text or as a Path; raise a ConfigurationError for anything else."""
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigurationError(f"expected a path, as text or as a pathlib.Path, got {path!r}.")
+    return Path(path)
 
 
 def append(path: Path, text: str) -> None:

@@ -1,11 +1,16 @@
 import itertools
+import subprocess
+import sys
 
+import lightning as L
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.data import TensorDataset
 
+import alkit as al
 from alkit.errors import ConfigurationError
 from alkit.seeds import check_seed, derive, fresh_seed, generator
 
@@ -73,3 +78,74 @@ def test_a_seed_is_an_integer_that_fits_torch(seed):
 def test_any_other_seed_is_refused(seed):
     with pytest.raises(ConfigurationError, match="seed must be an integer from 0"):
         check_seed(seed)
+
+
+@pytest.fixture
+def global_generator():
+    with torch.random.fork_rng():
+        yield torch.default_generator
+
+
+def test_a_seeded_generator_gives_the_same_fresh_seeds_again_and_is_not_advanced(global_generator):
+    def run():
+        torch.manual_seed(0)
+        first = [fresh_seed(), fresh_seed()]
+        weights = torch.rand(3)
+        return [*first, fresh_seed(), weights.tolist(), torch.rand(3).tolist()]
+
+    torch.manual_seed(0)
+    expected = [torch.rand(3).tolist(), torch.rand(3).tolist()]
+    one = run()
+    assert one == run() == run()
+    assert one[3:] == expected
+    assert len(set(one[:3])) == 3
+    torch.manual_seed(1)
+    assert fresh_seed() not in one
+
+
+def test_seeding_twice_without_a_draw_in_between_starts_again(global_generator):
+    torch.manual_seed(5)
+    first, second = fresh_seed(), fresh_seed()
+    torch.manual_seed(5)
+    assert (fresh_seed(), fresh_seed()) == (first, second)
+
+
+def test_moving_and_returning_starts_again_where_torch_does_not_note_its_seeding(
+    global_generator, monkeypatch
+):
+    monkeypatch.setattr("alkit.seeds._last_seeding", lambda: None)
+    torch.manual_seed(5)
+    first, moved = fresh_seed(), (torch.rand(1), fresh_seed())[1]
+    torch.manual_seed(5)
+    assert (fresh_seed(), (torch.rand(1), fresh_seed())[1]) == (first, moved)
+
+
+def test_processes_that_were_never_seeded_differ():
+    code = "from alkit.seeds import fresh_seed; print(fresh_seed())"
+    drawn = {
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+        for _ in range(2)
+    }
+    assert len(drawn) == 2
+
+
+def test_what_draws_without_a_seed_repeats_after_seed_everything(global_generator):
+    data = TensorDataset(torch.rand(60, 2, generator=generator(0)), torch.arange(60) % 3)
+
+    def run():
+        L.seed_everything(3, verbose=False)
+        pool = al.ActiveLearningDataset(data)
+        found = [pool.annotate_random(5).tolist(), pool.annotate_random(5).tolist()]
+        some = {"embeddings": torch.eye(30), "selector": al.Random()}
+        found += [al.select(5, **some).indices.tolist() for _ in range(2)]
+        strategies = [al.UniformStrategy(torch.nn.Linear(2, 3), pool).build() for _ in range(2)]
+        weights = torch.rand(3).tolist()
+        return [*found, *(s.query(5).indices.tolist() for s in strategies), weights]
+
+    one = run()
+    assert one == run()
+    assert one[2] != one[3]
+    assert one[4] != one[5]
+    assert al.ActiveLearningDataset(data).annotate_random(5, seed=1).tolist() == (
+        al.ActiveLearningDataset(data).annotate_random(5, seed=1).tolist()
+    )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
 from pathlib import Path
 
 from alkit.errors import FolderError
-from alkit.evidence.records import PROTOCOL, Records
+from alkit.evidence.records import Records
+from alkit.evidence.whole import PROTOCOL, read_protocol
 
 SETTINGS = (  # arguments of alkit compare, kept for alkit resume
     "dataset", "data_dir", "strategies", "without", "criterion", "rounds", "query_size", "trials",
@@ -22,33 +22,40 @@ def compare(args: Namespace) -> int:
     import alkit as al
     from alkit.cli import datasets
     from alkit.cli.arms import Arm
+    from alkit.experiment.termination import STATUS, kept, terminable
 
     train, test = datasets.load(args.dataset, args.data_dir, download=args.download)
     names = dict.fromkeys([*args.strategies, *args.without])
     settings = {name: getattr(args, name) for name in SETTINGS}
     settings["data_dir"] = str(Path(args.data_dir).resolve())
+    again = f"alkit resume {args.out}"
     try:
-        result = al.compare(
-            {name: Arm(name, args.criterion, args.max_steps, test) for name in names},
-            train,
-            seeds=range(args.seed, args.seed + args.trials),
-            rounds=args.rounds,
-            query_size=args.query_size,
-            max_steps=args.max_steps,
-            warm_start=args.warm_start,
-            ceiling=args.ceiling,
-            without=args.without,
-            folder=args.out,
-            protocol={
-                "dataset": args.dataset,
-                "criterion": args.criterion,
-                "test": len(test),
-                "command": settings,
-            },
-        )
+        with terminable(args.out, again):
+            result = al.compare(
+                {name: Arm(name, args.criterion, args.max_steps, test) for name in names},
+                train,
+                seeds=range(args.seed, args.seed + args.trials),
+                rounds=args.rounds,
+                query_size=args.query_size,
+                max_steps=args.max_steps,
+                warm_start=args.warm_start,
+                ceiling=args.ceiling,
+                without=args.without,
+                folder=args.out,
+                protocol={
+                    "dataset": args.dataset,
+                    "criterion": args.criterion,
+                    "test": len(test),
+                    "command": settings,
+                },
+            )
     except KeyboardInterrupt:
-        _say_what_is_kept(args.out)
+        print(kept(args.out, again), file=sys.stderr)
         return 130
+    except SystemExit as stopped:
+        if stopped.code != STATUS:
+            raise
+        return STATUS
     _show(result, args.out)
     return 0
 
@@ -56,11 +63,14 @@ def compare(args: Namespace) -> int:
 def resume(args: Namespace) -> int:
     """Resume a comparison of ``alkit compare`` in a folder."""
     try:
-        protocol = json.loads((args.folder / PROTOCOL).read_text(encoding="utf-8"))
+        protocol = read_protocol(args.folder)
     except FileNotFoundError:
         raise FolderError(f"{args.folder} has no results to resume.") from None
     except (OSError, ValueError) as error:
-        raise FolderError(f"{args.folder / PROTOCOL} is damaged: {error}.") from error
+        raise FolderError(
+            f"{args.folder / PROTOCOL} is damaged: {error}. Run the same alkit compare command "
+            "again: if the trials are whole, it writes the protocol anew and continues."
+        ) from error
     settings = protocol.get("command")
     if settings is None:
         raise FolderError(
@@ -137,18 +147,3 @@ def _show(result: Records, folder: Path) -> None:
     save(whole, folder / "report.html")
     print(f"\n{as_text(whole)}\n\n{legend(whole)}\n")
     print(f"Report: {(folder / 'report.html').resolve()}")
-
-
-def _say_what_is_kept(folder: Path) -> None:
-    try:
-        kept = Records.load(folder)
-    except FolderError:
-        print("alkit: stopped before the first round ended; nothing is kept.", file=sys.stderr)
-        return
-    made = kept.protocol
-    total = made["rounds"] * len(made["seeds"]) * len(made["strategies"])
-    print(
-        f"\nalkit: stopped. {len(kept.rows)} of {total} rounds are finished and kept in {folder}.\n"
-        f"To continue: alkit resume {folder}",
-        file=sys.stderr,
-    )

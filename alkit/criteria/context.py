@@ -22,7 +22,7 @@ class Context:
 
     Args:
         round: the round that the new annotations will belong to, 0 or later.
-        seed: the seed of all random choices. Default: a fresh one.
+        seed: the seed of all random choices. Default: one from torch's generator, not advanced.
 
     Raises:
         ConfigurationError: the round is not an integer of at least 0.

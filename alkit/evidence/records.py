@@ -10,12 +10,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from alkit.atomic import write_whole
-from alkit.errors import ConfigurationError, FolderError
+from alkit.atomic import as_path, write_whole
+from alkit.errors import ConfigurationError, FolderError, likely
 from alkit.evidence import records_csv
 from alkit.evidence.records_csv import Row
+from alkit.evidence.whole import PROTOCOL, TRIALS, check_rows, read_protocol
 
-RECORDS, PROTOCOL = "records.csv", "protocol.json"
+RECORDS = "records.csv"
 
 
 @dataclass
@@ -59,11 +60,17 @@ class Records:
         """Annotated samples ``(R,)`` and results ``(T, R)`` of each trial of a strategy.
 
         Only trials with the most rounds count, so unfinished ones are left out.
+
+        Raises:
+            ConfigurationError: the records have no such strategy.
         """
         trials: dict[int, list[Row]] = {}
         for row in self.rows:
             if row["strategy"] == strategy:
                 trials.setdefault(row["seed"], []).append(row)
+        if not trials:
+            there = likely(str(strategy), self.strategies)
+            raise ConfigurationError(f"the records contain no strategy {strategy!r}{there}")
         longest = max(map(len, trials.values()))
         full = [rows for rows in trials.values() if len(rows) == longest]
         values = [[row[self.metric] for row in rows] for rows in full]
@@ -97,7 +104,7 @@ class Records:
         Raises:
             FolderError: the folder cannot be written.
         """
-        folder = Path(folder)
+        folder = as_path(folder)
         write_whole(folder / RECORDS, records_csv.as_text(self.rows))
         write_whole(folder / PROTOCOL, json.dumps(self.protocol, indent=2) + "\n")
 
@@ -108,16 +115,26 @@ class Records:
         A last row that was only partly written is left out.
 
         Raises:
-            FolderError: there are no records, or they are damaged.
+            FolderError: there are no records, or they are damaged: a row is missing between others
+                or differs from the state of its trial, or a column is missing.
+            ConfigurationError: ``folder`` is not a path.
         """
-        folder = Path(folder)
+        folder = as_path(folder)
         try:
             rows = records_csv.read(folder / RECORDS)
-            protocol = json.loads((folder / PROTOCOL).read_text(encoding="utf-8"))
+            protocol = read_protocol(folder)
+            check_rows(rows, protocol, folder)
         except FileNotFoundError as error:
             raise FolderError(f"{folder} holds no results: there is no {error.filename}.") from None
+        except NotADirectoryError:
+            raise FolderError(
+                f"{folder} is a file; load takes the folder of the results."
+            ) from None
         except (OSError, ValueError) as error:
-            raise FolderError(f"the results in {folder} cannot be read: {error}.") from error
+            again = ""
+            if (folder / TRIALS).is_dir():
+                again = " Make the same al.compare call again: it writes them anew from the trials."
+            raise FolderError(f"the results in {folder} cannot be read: {error}.{again}") from error
         return cls(in_order(rows, protocol), protocol)
 
 

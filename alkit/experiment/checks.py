@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sized
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,11 +13,12 @@ import numpy as np
 
 from alkit.errors import AlkitError, ConfigurationError, likely
 from alkit.evidence.records import main_metric
+from alkit.experiment.sources import sources
 from alkit.experiment.stand_ins import chooses_uniformly
-from alkit.experiment.trial import Plan, Trial, annotated_for_validation, randomness
+from alkit.experiment.trial import Factory, Plan, Trial, annotated_for_validation, randomness
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.annotations import check_query_size
-from alkit.querying import Acquisition
+from alkit.strategies.identity import asking, identity, plainly, settings
 from alkit.strategies.learner import ActiveLearner
 from alkit.training.budget import check_counts
 
@@ -35,6 +35,8 @@ class Look:
         classes: number of columns of its outputs; None if it has no outputs.
         results: names of its test results.
         validation: number of samples that it may still annotate for validation.
+        parts: description, in words and hashes, of all that decides its results.
+        test: its test data.
     """
 
     description: str
@@ -42,6 +44,8 @@ class Look:
     classes: int | None
     results: list[str]
     validation: int
+    parts: dict[str, Any]
+    test: Any
 
 
 def look(trial: Trial) -> Look:
@@ -57,6 +61,7 @@ def look(trial: Trial) -> Look:
             f"{trial.name!r} has no test data, so there is nothing to compare: pass test=dataset "
             "to its strategy."
         )
+    parts = _parts(trial.factory, strategy)
     with randomness(0):
         strategy.acquisition.at(strategy.context)  # fails here if anything it needs is missing
         classes = _classes(strategy)
@@ -64,7 +69,15 @@ def look(trial: Trial) -> Look:
     left = 0
     if strategy.val_pool is not None:
         left = len(strategy.val_pool) - annotated_for_validation(strategy)
-    return Look(_describe(strategy), chooses_uniformly(strategy), classes, results, left)
+    return Look(
+        _describe(strategy),
+        chooses_uniformly(strategy),
+        classes,
+        results,
+        left,
+        parts,
+        strategy.test_data,
+    )
 
 
 def check_looks(
@@ -117,11 +130,16 @@ def check_plan(plan: Plan, samples: int) -> None:
 
 
 def check_seeds(seeds: Iterable[Any]) -> list[int]:
-    """Return the seeds as distinct integers of at least 0, or raise a ConfigurationError."""
+    """Return the seeds as distinct integers from 0 to 2**63 - 1, or raise a ConfigurationError."""
+    if isinstance(seeds, str) or not isinstance(seeds, Iterable):
+        hint = f" For {seeds} seeds, pass range({seeds})." if isinstance(seeds, int) else ""
+        raise ConfigurationError(f"seeds must be a list or range of integers, got {seeds!r}.{hint}")
     seeds = list(seeds)
     wrong = [s for s in seeds if isinstance(s, bool) or not isinstance(s, int | np.integer)]
-    if wrong or len(set(seeds)) != len(seeds) or any(seed < 0 for seed in seeds):
-        raise ConfigurationError(f"seeds must be distinct integers of at least 0, got {seeds}.")
+    if wrong or len(set(seeds)) != len(seeds) or any(not 0 <= seed < 2**63 for seed in seeds):
+        raise ConfigurationError(
+            f"seeds must be distinct integers of at least 0 and below 2**63, got {seeds}."
+        )
     return [int(seed) for seed in seeds]
 
 
@@ -153,15 +171,22 @@ def _describe(strategy: ActiveLearner) -> str:
     estimator = getattr(strategy.module, "estimator", None)
     parts = [
         type(strategy).__name__,
-        _asking(strategy),
+        asking(strategy.acquisition),
         f"batches of {strategy.batch_size}",
         f"{weights:,} weights",
         *(repr(part) for part in (optimizer, estimator) if part is not None),
     ]
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", "; ".join(parts))
+    return plainly("; ".join(parts))
 
 
-def _asking(strategy: ActiveLearner) -> str:
-    acquisition = strategy.acquisition
-    plain = type(acquisition) is Acquisition
-    return f"{acquisition.selector!r} of {acquisition.criterion!r}" if plain else repr(acquisition)
+def _parts(factory: Factory, strategy: ActiveLearner) -> dict[str, Any]:
+    """Identity of a strategy before it is trained, with the sources of the user's code in it."""
+    used = [factory, type(strategy), *strategy.module.modules(), strategy.predictor]
+    used += [strategy.acquisition, *strategy.criterion.terms, strategy.selector]
+    return {
+        **identity(strategy),
+        "settings": settings(strategy),
+        "source": sources(
+            [*used, *strategy.criterion.terms, strategy.selector, strategy.predictor]
+        ),
+    }

@@ -12,9 +12,19 @@ from typing import Any, Literal
 import torch
 
 from alkit.errors import ConfigurationError, likely
-from alkit.experiment.checks import check_looks, check_plan, check_seeds, fingerprint, look
+from alkit.experiment.arguments import check_dataset, check_options, check_strategies
+from alkit.experiment.checks import (
+    Look,
+    check_looks,
+    check_plan,
+    check_seeds,
+    fingerprint,
+    look,
+)
+from alkit.experiment.data import content, contents
 from alkit.experiment.run import CEILING, ceiling_trials, run
 from alkit.experiment.stand_ins import Uniform
+from alkit.experiment.termination import ends_when_terminated
 from alkit.experiment.trial import Factory, Plan, Trial
 from alkit.loop.tensorboard import check_installed
 from alkit.reporting.result import Result
@@ -23,6 +33,7 @@ UNIFORM = "uniform"
 PACKAGES = ("alkit", "torch", "lightning", "torchmetrics", "numpy")
 
 
+@ends_when_terminated
 def compare(
     strategies: Mapping[str, Factory],
     dataset: Any,
@@ -96,8 +107,15 @@ def compare(
             damaged file. Finished results are kept.
         MissingPackageError: ``logger`` is True, but tensorboard is not installed.
         TrialError: trials failed in their workers. It is raised after all others have finished.
+        SystemExit: SIGTERM, with the status 143. What is finished is kept, and a line says so.
     """
     seeds = check_seeds(seeds)
+    check_strategies(strategies)
+    without = [without] if isinstance(without, str) else without
+    check_options(
+        without=without, metric=metric, folder=folder, protocol=protocol, cpus=cpus, gpus=gpus
+    )
+    check_dataset(dataset)
     if not strategies or not seeds:
         raise ConfigurationError("compare needs at least one strategy and one seed.")
     plan = Plan(
@@ -139,11 +157,19 @@ def compare(
         "ceiling_steps": ceiling,
         "samples": len(dataset),
         "labels": fingerprint(dataset),
+        "data": content(dataset),
+        "parts": parts_of(looks),
         **({} if metric is None else {"metric": metric}),
         **packages(),
         "torch_threads": torch.get_num_threads() if executor is None else cpus,
     }
     return run(trials, made, folder, executor, cpus, gpus, progress)
+
+
+def parts_of(looks: Mapping[str, Look]) -> dict[str, dict[str, Any]]:
+    """Description of all that decides the results of each strategy, its test data included."""
+    tests = contents({name: seen.test for name, seen in looks.items()})
+    return {name: {**seen.parts, "test": tests[name]} for name, seen in looks.items()}
 
 
 def packages() -> dict[str, str]:

@@ -7,8 +7,9 @@ import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -64,6 +65,7 @@ def in_executor(
     try:
         for trial in trials:
             at = files(trial)
+            _last_round(at).unlink(missing_ok=True)
             seen[trial.key] = _changed(at)
             futures[executor.submit(work, trial, at, cpus, os.getpid())] = trial
         while futures:
@@ -82,8 +84,11 @@ def in_executor(
                     state = files(trial).read(weights=False)
                     yield Failure(trial, 0 if state is None else len(state.rows), error)
     finally:
-        for future in futures:
-            future.cancel()
+        for future, trial in futures.items():
+            if not future.cancel():
+                with suppress(OSError):
+                    files(trial).folder.mkdir(parents=True, exist_ok=True)
+                    _last_round(files(trial)).touch()
 
 
 def work(trial: Trial, files: StateFiles, cpus: int, caller: int) -> None:
@@ -91,6 +96,8 @@ def work(trial: Trial, files: StateFiles, cpus: int, caller: int) -> None:
     with locked(files.folder), threads(cpus if os.getpid() != caller else None):
         for state in trial.run(files.read()):
             files.write(state)
+            if _last_round(files).exists():  # the comparison was stopped
+                return
 
 
 @contextmanager
@@ -104,6 +111,11 @@ def threads(count: int | None) -> Iterator[None]:
     finally:
         if count is not None:
             torch.set_num_threads(before)
+
+
+def _last_round(files: StateFiles) -> Path:
+    """File that asks the worker of a trial to stop after its present round."""
+    return files.folder / ".stop"
 
 
 def _changed(files: StateFiles) -> int:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from alkit.atomic import append, write_whole
 from alkit.errors import FolderError
 from alkit.evidence import records_csv
-from alkit.evidence.records import PROTOCOL, RECORDS, in_order
+from alkit.evidence.records import RECORDS, in_order
 from alkit.evidence.records_csv import Row
+from alkit.evidence.whole import PROTOCOL, STATE, TRIALS, read_protocol
 from alkit.experiment.states import StateFiles
-from alkit.experiment.trial import State, Trial
+from alkit.experiment.trial import State, Trial, quoted
+from alkit.strategies.identity import differences
 
 LATER = ("ceiling", "failures")  # protocol entries that are known only at the end
 PLACE = ("python", "torch_threads", "command")  # protocol entries that do not affect the records
+MADE = ("made", "labels")  # protocol entries that "parts" and "data" state in detail
 
 
 class Folder:
@@ -43,36 +46,52 @@ class Folder:
         self.protocol = dict(protocol)
 
     def _check(self, protocol: Mapping[str, Any]) -> None:
-        there = self.path / PROTOCOL
+        now = checked(protocol)
+        self._owner = hashlib.sha256(json.dumps(now, sort_keys=True).encode()).hexdigest()[:16]
         try:
-            before = json.loads(there.read_text(encoding="utf-8"))
+            before = read_protocol(self.path)
         except FileNotFoundError:
             if (self.path / RECORDS).exists():
-                raise FolderError(
+                self._check_trials(
                     f"{self.path} has a {RECORDS} but no {PROTOCOL}: alkit did not write it, or "
-                    "part of it is missing. Use another folder."
-                ) from None
+                    "part of it is missing."
+                )
             return
         except (OSError, ValueError) as error:
-            raise FolderError(f"{there} is damaged: {error}. Use another folder.") from error
-        now = json.loads(json.dumps(protocol, default=str))
-        names = [*dict.fromkeys([*before, *now])]
-        changed = [
-            f"{name} was {before.get(name)!r} and is {now.get(name)!r}"
-            for name in names
-            if name not in (*LATER, *PLACE) and before.get(name) != now.get(name)
-        ]
-        if changed:
+            self._check_trials(f"{self.path / PROTOCOL} is damaged: {error}.")
+            return
+        if before.keys() >= {"strategies", "rounds"} and not before.keys() >= {"data", "parts"}:
+            raise FolderError(
+                f"{self.path} was written by an earlier version of alkit, which did not keep what "
+                "data and networks it was made with. Use another folder; alkit.load reads this one."
+            )
+        before = checked(before)
+        both = before.get("parts", {}).keys() & now.get("parts", {}).keys()
+        for side in (before, now):
+            side["parts"] = {name: side.get("parts", {})[name] for name in both}
+        if changed := differences(before, now):
             raise FolderError(
                 f"{self.path} holds another comparison: {'; '.join(changed)}. Use the same "
                 "settings as before, or another folder."
             )
 
+    def _check_trials(self, problem: str) -> None:
+        """Raise unless the states of the trials, which are whole, are of this comparison."""
+        owners = [owner_of(path) for path in (self.path / TRIALS).glob(f"*/{STATE}")]
+        if not owners:
+            raise FolderError(f"{problem} Use another folder.")
+        if any(owner is not None and owner != self._owner for owner in owners):
+            raise FolderError(
+                f"{problem} Its trials are whole, but not of this comparison: the call that wrote "
+                "them writes the rest anew. Use that one, or another folder."
+            )
+
     def files(self, trial: Trial) -> StateFiles:
         """The files of a trial; the same object each time, since it tracks the weights file."""
         name, seed = trial.key
-        at = self.path / "trials" / f"{quote(name, safe=' ')}-{seed}"
-        return self._files.setdefault(trial.key, StateFiles(at))
+        at = self.path / TRIALS / f"{quoted(name)}-{seed}"
+        owner = {"strategy": name, "seed": seed, "comparison": self._owner}
+        return self._files.setdefault(trial.key, StateFiles(at, owner))
 
     def open(self, states: Iterable[State], **protocol: object) -> None:
         """Write the records of these states, and the protocol with further entries."""
@@ -91,3 +110,18 @@ class Folder:
             )
         elif rows:
             self.open(states)
+
+
+def checked(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of a protocol that determine the records, as JSON returns them."""
+    plain = json.loads(json.dumps(protocol, default=str))
+    left_out = (*LATER, *PLACE, *MADE)
+    return {name: value for name, value in plain.items() if name not in left_out}
+
+
+def owner_of(state: Path) -> str | None:
+    """The comparison that a state was written by; None if it cannot be read."""
+    try:
+        return str(json.loads(state.read_text(encoding="utf-8"))["trial"]["comparison"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -11,14 +11,18 @@ import torch
 from alkit.errors import ConfigurationError, likely
 from alkit.evidence.records import Records
 from alkit.evidence.records_csv import Row
+from alkit.experiment.arguments import check_dataset, check_factory, check_options
 from alkit.experiment.checks import check_looks, check_seeds, fingerprint, look
-from alkit.experiment.comparison import packages
+from alkit.experiment.comparison import packages, parts_of
+from alkit.experiment.data import content
 from alkit.experiment.run import ceiling_trials, run
 from alkit.experiment.stand_ins import Recorded
+from alkit.experiment.termination import ends_when_terminated
 from alkit.experiment.trial import Factory, Plan, Trial
 from alkit.reporting.result import Result
 
 
+@ends_when_terminated
 def replay(
     result: Records,
     strategy: str,
@@ -51,6 +55,13 @@ def replay(
     Raises:
         ConfigurationError: there is no such trial, or the dataset is not that of the records.
     """
+    if not isinstance(result, Records):
+        raise ConfigurationError(
+            f"replay takes the records of a comparison, from compare or load, got {result!r}."
+        )
+    check_factory(factory)
+    check_options(folder=folder)
+    check_dataset(dataset)
     rows = _trial_of(result, strategy, seed)
     made = result.protocol
     missing = {"initial", "query_size", "samples", "labels"} - made.keys()
@@ -59,10 +70,12 @@ def replay(
             f"the protocol of the record lacks {', '.join(sorted(missing))}: it was not written "
             "by alkit.compare."
         )
-    if (len(dataset), fingerprint(dataset)) != (made["samples"], made["labels"]):
+    data = content(dataset)
+    same = (len(dataset), fingerprint(dataset)) == (made["samples"], made["labels"])
+    if not same or made.get("data", data) != data:
         raise ConfigurationError(
             f"the dataset of {len(dataset):,} samples is not the one of the record, which had "
-            f"{made['samples']:,}: its samples or labels differ."
+            f"{made['samples']:,}: its samples, inputs or labels differ."
         )
     name = f"{strategy}, replayed" if name is None else name
     steps = rows[0]["steps"] if max_steps is None else max_steps
@@ -74,6 +87,8 @@ def replay(
         **{key: made[key] for key in ("dataset", "samples", "labels", "initial") if key in made},
         "strategies": [name],
         "made": {name: seen.description},
+        "data": data,
+        "parts": parts_of({name: seen}),
         "replayed": {"strategy": strategy, "seed": seed},
         "reference": name,
         "seeds": [seed],
@@ -88,6 +103,7 @@ def replay(
     return run([trial], protocol, folder, progress=progress)
 
 
+@ends_when_terminated
 def ceiling(
     factory: Factory,
     dataset: Any,
@@ -115,6 +131,8 @@ def ceiling(
     seeds = check_seeds(seeds)
     if not seeds:
         raise ConfigurationError("a ceiling needs at least one seed.")
+    check_factory(factory)
+    check_dataset(dataset)
     trials = ceiling_trials(factory, dataset, seeds, max_steps)
     look(trials[0])
     return run(trials, {"seeds": seeds}, None, progress=progress).protocol["ceiling"]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -142,7 +143,7 @@ class Trial:
     def _board(self, done: list[Row]) -> Board | None:
         if self.events is None:
             return None
-        logger = TensorBoardLogger(self.events, self.name, f"seed_{self.seed}")
+        logger = TensorBoardLogger(self.events, quoted(self.name), f"seed_{self.seed}")
         return Board(logger, steps=sum(row["steps"] for row in done))
 
     def _next(self, strategy: ActiveLearner, state: State, board: Board | None) -> State:
@@ -171,6 +172,12 @@ class Trial:
             validation = annotated_for_validation(strategy)
         rows = [*state.rows, row(self.name, self.seed, record, meter, validation, pool)]
         return replace(_state_of(strategy, rows, weights), finished=last)
+
+
+def quoted(name: str) -> str:
+    """The name of a strategy as that of a folder: no separator, and no dots alone."""
+    text = quote(name, safe=" ")
+    return text if text.strip(".") else text.replace(".", "%2E")
 
 
 @contextmanager

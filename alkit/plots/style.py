@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 from typing import IO, TYPE_CHECKING, Any
+
+from alkit.atomic import as_path, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,10 +66,21 @@ def bare(ax: Axes, title: str = "") -> Axes:
 
 
 def save(ax: Any, path: str | os.PathLike[str] | IO[bytes], dpi: int = 160, **options: Any) -> None:
-    """Write the figure of an Axes to a file, and close it."""
-    figure = ax.figure
-    figure.savefig(path, dpi=dpi, **options)
+    """Write the figure of an Axes to a file, whole or not at all, and close it.
 
+    Raises:
+        FolderError: the file cannot be written; an older one is unchanged.
+    """
     import matplotlib.pyplot as plt
 
+    figure = ax.figure
+    if not hasattr(path, "write"):
+        place, image = as_path(path), io.BytesIO()
+        kind = options.pop("format", place.suffix[1:]) or plt.rcParams["savefig.format"]
+        figure.savefig(image, dpi=dpi, format=kind, **options)
+        write_whole(
+            place if place.suffix else place.with_name(f"{place.name}.{kind}"), image.getvalue()
+        )
+    else:
+        figure.savefig(path, dpi=dpi, **options)
     plt.close(figure)

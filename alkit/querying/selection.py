@@ -74,7 +74,8 @@ def select(
         criterion: score of each row. Default: ``Margin()``, if the selector uses scores.
         selector: choice of a batch. Default: ``TopK()``.
         round: round number, for weights that change by round.
-        seed: seed of the random choices and of ties. Default: a fresh one.
+        seed: seed of the random choices and of ties. Default: one from torch's generator, which is
+            not advanced.
 
     Returns:
         A Query: array-like of the new row numbers, with names, scores, guesses, probabilities of

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from alkit import plots
+from alkit.atomic import as_path, write_whole
 from alkit.evidence.records import Records
+from alkit.evidence.summary import trials
 from alkit.reporting.costs import costs
 from alkit.reporting.figures import figures
 from alkit.reporting.notices import notices
@@ -19,6 +21,7 @@ from alkit.reporting.verdict import cautions, findings
 APART = (
     "failed",
     "failures",
+    "parts",
     "seeds",
     "versions",
 )  # parts of the protocol with their own sections
@@ -26,12 +29,18 @@ PACKAGES = ("alkit", "torch", "lightning", "torchmetrics", "numpy", "python")
 
 
 def save(records: Records, path: str | Path) -> None:
-    """Write the comparison as one HTML page: verdict, table, figures, costs, protocol."""
-    Path(path).write_text(page(records), encoding="utf-8")
+    """Write the comparison as one HTML page: verdict, table, figures, costs, protocol.
+
+    Raises:
+        RecordsError: there are no rows to report.
+        FolderError: the file cannot be written; an older one is unchanged.
+    """
+    write_whole(as_path(path), page(records))
 
 
 def page(records: Records) -> str:
     """Return the page as HTML."""
+    trials(records)  # raises if there is nothing to report
     protocol = records.protocol
     versions = dict(protocol.get("versions") or {})
     versions |= {name: protocol[name] for name in PACKAGES if name in protocol}

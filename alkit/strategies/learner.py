@@ -32,13 +32,14 @@ from alkit.selectors import Selector
 from alkit.strategies.asking import Asks
 from alkit.strategies.foreign_hooks import check_hooks
 from alkit.strategies.posterior import declared
+from alkit.strategies.saving import Saved
 from alkit.training.batches import Inputs, Places
 from alkit.training.budget import check_counts
 from alkit.training.initial_weights import InitialWeights
 from alkit.training.on_pool import TrainedOnPool
 
 
-class ActiveLearner(Asks, InitialWeights, Block, TrainedOnPool):
+class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
     """Any LightningModule, unchanged, with a pool to learn from and an acquisition to query it.
 
     The module trains by its own ``training_step`` and ``configure_optimizers``, and gets the
@@ -92,7 +93,8 @@ class ActiveLearner(Asks, InitialWeights, Block, TrainedOnPool):
         loader: further arguments of the DataLoaders, such as ``{"num_workers": 2}``. A
             ``collate_fn`` gets items ``(x, y)`` or dicts; where labels are hidden, that of an
             annotated sample stands in for each, and is taken out of the batch.
-        seed: seed of the data order and of the queries. Default: a fresh one, in ``self.seed``.
+        seed: seed of the data order and of the queries. Default: one from torch's generator, which
+            is not advanced; it is in ``self.seed``.
     """
 
     def __init__(

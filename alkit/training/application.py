@@ -192,6 +192,7 @@ class Application(Block, lightning.LightningModule):
                 on_epoch=True,
                 prog_bar=bar and name == "loss",
                 batch_size=len(y),
+                sync_dist=kind != "train",  # one result for all processes; in training, no waits
             )
         self.log_metrics(kind, y_hat.detach() if isinstance(y_hat, Tensor) else y_hat, y)
         return total

@@ -152,6 +152,12 @@ class History(lightning.Callback):
 class HistoryOfFits(History):
     """History of a strategy over all its fits and tests, in addition to that of each Trainer."""
 
+    def restore(self, history: dict[str, Series], step_history: dict[str, Series]) -> None:
+        """Replace the recorded values with those of another history."""
+        self._pending.clear()
+        self._seen.clear()
+        self._epochs, self._steps = history, step_history
+
 
 def _draw(panel: Axes, parts: list[tuple[str, Series]], color: str, label: str) -> None:
     """Draw one curve: its batches (pale if there are epochs too) and its epochs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -94,7 +95,7 @@ class InitialWeights(_Base):
         """Keep the present weights as those that ``reset_model`` restores."""
         self._set_widths()
         state = self.module.state_dict()
-        self.initial_weights = {name: value.detach().cpu().clone() for name, value in state.items()}
+        self.initial_weights = {name: _copied(value) for name, value in state.items()}
         self.weights_from.remember(self.module, self.initial_weights)
 
     @property
@@ -102,7 +103,7 @@ class InitialWeights(_Base):
         """True if the weights differ from those that the model was built with."""
         initial: dict[str, Tensor] = self.initial_weights or {}
         return not all(
-            name in initial and torch.equal(value.cpu(), initial[name])
+            name in initial and _equal(value, initial[name])
             for name, value in self.module.state_dict().items()
         )
 
@@ -120,3 +121,12 @@ class InitialWeights(_Base):
                 "to draw again; make a new module for each trial instead."
             )
         return weights
+
+
+def _copied(value: Any) -> Any:
+    """Copy of a weight on the CPU, or of a module's extra state."""
+    return value.detach().cpu().clone() if isinstance(value, Tensor) else copy.deepcopy(value)
+
+
+def _equal(value: Any, other: Any) -> bool:
+    return torch.equal(value.cpu(), other) if isinstance(value, Tensor) else value == other

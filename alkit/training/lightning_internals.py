@@ -19,6 +19,7 @@ from typing import Any
 import lightning as L
 from lightning.fabric.utilities import registry
 from lightning.pytorch.trainer.connectors.logger_connector import result
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.rank_zero import rank_zero_module  # type: ignore[attr-defined]
 
 _TIPS = (
@@ -67,13 +68,16 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Ctrl-C raise a KeyboardInterrupt, now and later.
+    """Let Ctrl-C raise a KeyboardInterrupt, now and later, and SIGTERM a SystemExit(143).
 
-    Lightning 2.6 turns it into a SystemExit, and has the process ignore every later SIGINT.
+    Lightning 2.6 turns the first into a SystemExit, and has the process ignore every later SIGINT.
+    It ends at SIGTERM with status 0, which batch systems take for success.
     """
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
+    except SIGTERMException:
+        raise SystemExit(128 + signal.SIGTERM) from None
     except SystemExit as stopped:
         if not isinstance(stopped.__context__, KeyboardInterrupt):
             raise

@@ -156,6 +156,8 @@ class TrainedOnPool(L.LightningModule):
 
         If the module learns from unannotated samples, each batch also contains some of these.
         """
+        if self._trainer is not None and self.trainer.world_size > 1:
+            self.seed = self.trainer.strategy.broadcast(self.seed)  # all processes query alike
         pool, generator = self.train_pool, self.generator
         if not pool.get_num_annotated():
             raise EmptyPoolError(

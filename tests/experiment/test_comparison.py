@@ -153,6 +153,17 @@ def test_each_trial_is_a_run_in_tensorboard_and_the_records_are_the_same(result,
     assert lasting(al.load(folder).rows) == lasting(result.rows)
 
 
+@pytest.mark.parametrize("name", ["../../out", "..", "/abs/olute", "a/b", "a\\b"])
+def test_no_name_leads_out_of_the_folder_of_tensorboard(tmp_path, name):
+    folder = tmp_path / "deep" / "er" / "run"
+    arms = {name: margin}
+    compare(arms, folder=folder, logger=True, seeds=[3], rounds=1, without="uniform")
+    assert {path.name for path in tmp_path.iterdir()} == {"deep"}
+    assert {path.name for path in (tmp_path / "deep" / "er").iterdir()} == {"run"}
+    (run,) = (folder / "tensorboard").iterdir()
+    assert list(run.glob("seed_3/events*"))
+
+
 def test_without_tensorboard_a_logger_is_an_error_before_any_training(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(MissingPackageError, match="pip install"):

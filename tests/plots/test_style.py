@@ -4,6 +4,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 
+from alkit.errors import ConfigurationError, FolderError
 from alkit.plots import style
 
 
@@ -69,3 +70,23 @@ def test_a_figure_that_is_saved_is_closed(tmp_path):
     style.save(ax, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 1000
     assert not plt.fignum_exists(ax.figure.number)
+
+
+def test_a_figure_is_written_whole_in_the_format_of_its_name(tmp_path):
+    for name, start in (("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.pdf", b"%PDF")):
+        style.save(style.axes(None), tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(start)
+    style.save(style.axes(None), str(tmp_path / "plain"))
+    assert (tmp_path / "plain.png").read_bytes().startswith(b"\x89PNG")
+    style.save(style.axes(None), tmp_path / "b.png", format="svg")
+    assert (tmp_path / "b.png").read_bytes().startswith(b"<?xml")
+
+
+def test_a_figure_that_cannot_be_written_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "folder.png").mkdir()
+    for place in ("/proc/alkit/a.png", tmp_path / "folder.png"):
+        with pytest.raises(FolderError, match="cannot be written"):
+            style.save(style.axes(None), place)
+    with pytest.raises(ConfigurationError, match="expected a path"):
+        style.save(style.axes(None), None)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]

@@ -1,8 +1,13 @@
+import os
+import resource
+import signal
 from html.parser import HTMLParser
 
 import pytest
 
+from alkit.errors import ConfigurationError, FolderError, RecordsError
 from alkit.reporting import page as report
+from alkit.reporting.result import Result
 from alkit.reporting.verdict import cautions, findings, warnings
 
 
@@ -92,3 +97,39 @@ def test_the_protocol_is_written_out_whatever_it_holds(report_records):
     text = Page(report.page(records)).text
     assert "testAccuracy: 0.5, 0.25" in text
     assert "a: 1, b: None" in text
+
+
+def test_a_page_that_cannot_be_written_leaves_the_old_one(report_records, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text("the old one")
+    child = os.fork()
+    if not child:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # stands for a full disk
+        status = 1
+        try:
+            report.save(report_records(), path)
+        except FolderError as error:
+            status = 0 if "cannot be written" in str(error) else 2
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert path.read_text() == "the old one"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    for place in ("/proc/alkit/report.html", tmp_path):
+        with pytest.raises(FolderError, match="cannot be written"):
+            report.save(report_records(), place)
+
+
+def test_what_is_no_path_or_has_no_rows_is_refused(report_records, tmp_path):
+    with pytest.raises(ConfigurationError, match="expected a path"):
+        report.save(report_records(), None)
+    with pytest.raises(RecordsError, match="no rows"):
+        Result([], {}).report(tmp_path / "report.html")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_parts_of_strategies_are_not_on_the_page(report_records):
+    records = report_records()
+    records.protocol["parts"] = {"margin": {"network": {"0": "Linear(in_features=17)"}}}
+    assert "in_features=17" not in report.page(records)

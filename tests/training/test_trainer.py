@@ -418,3 +418,15 @@ def test_what_lightning_refuses_is_an_error_of_alkit():
     with pytest.raises(ConfigurationError, match="invalid accelerator name"):
         Trainer(accelerator="xpu9")
     assert Trainer(max_steps=None, max_epochs=None).max_steps == -1
+
+
+def test_sigterm_does_not_end_as_success():
+    class Terminated(Line):
+        def training_step(self, batch, batch_idx):
+            signal.raise_signal(signal.SIGTERM)
+            return super().training_step(batch, batch_idx)
+
+    with pytest.raises(SystemExit) as ended:
+        Trainer(max_steps=3, enable_progress_bar=False).fit(Terminated(), loader())
+    assert ended.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

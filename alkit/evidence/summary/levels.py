@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 
+from alkit.errors import ConfigurationError
 from alkit.evidence.records import Records, Row
 from alkit.evidence.statistics import Bounds, in_words, labels_needed, median_needed, monotone
 from alkit.evidence.statistics import labels_saved as saved
@@ -19,7 +22,12 @@ def labels_to(records: Records, level: float) -> Table:
     ``labels_least`` and ``labels_most`` (bounds of the median), ``labels_low`` and ``labels_high``
     (its 95 % interval, open at ``inf``), ``each`` (labels of each trial, ``inf`` if it did not
     reach the level).
+
+    Raises:
+        ConfigurationError: the level is not a number.
     """
+    if not isinstance(level, Real):
+        raise ConfigurationError(f"level must be a number, got {level!r}.")
     found = trials(records)
     rows = []
     for name in found.values:
