@@ -9,7 +9,7 @@ from alkit.errors import close, likely
 ALL = [
     cls
     for _, cls in inspect.getmembers(errors, inspect.isclass)
-    if cls.__module__ == errors.__name__
+    if cls.__module__ == errors.__name__ and not issubclass(cls, Warning)
 ]
 
 

@@ -85,7 +85,8 @@ class InitialWeights(_Base):
         self.check_built("reset")
         weights = self._redrawn() if redraw else self.initial_weights or {}
         initial = self.initial_weights or {}
-        give_back(self.module, {name: value.dtype for name, value in initial.items()})
+        tensors = {name: value for name, value in initial.items() if isinstance(value, Tensor)}
+        give_back(self.module, {name: value.dtype for name, value in tensors.items()})
         self.module.load_state_dict(weights)
         (self.weights_from.begin if redraw else self.weights_from.end)(self.module)
         self._optimizers_are_new = True

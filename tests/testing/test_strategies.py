@@ -1,6 +1,8 @@
 """The kit rejects strategies that break a law, and names the law."""
 
 import random
+import secrets
+from functools import cached_property
 
 import numpy as np
 import pytest
@@ -257,9 +259,23 @@ def test_a_faulty_strategy_is_rejected_with_its_law(kind, message):
         check_strategy(make(kind))
 
 
-def test_a_strategy_without_a_seed_is_not_repeatable():
+class DrawsFromTheSystem(al.UniformStrategy):
+    def query_strategy(self, pool, n):
+        rng = np.random.default_rng(self.drawn)
+        return rng.choice(pool.unannotated_indices, n, replace=False)
+
+    @cached_property
+    def drawn(self):
+        return secrets.randbits(60)
+
+
+def test_a_strategy_that_draws_its_own_seed_is_not_repeatable():
     with pytest.raises(LawError, match="same seed gives the same run"):
-        check_strategy(make(al.UniformStrategy, seed=None))
+        check_strategy(make(DrawsFromTheSystem))
+
+
+def test_a_strategy_without_a_seed_repeats_with_that_of_torch():
+    check_strategy(make(al.UniformStrategy, seed=None))
 
 
 def test_a_sound_strategy_passes_and_the_callers_random_state_is_kept():
