@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alkit.prediction import OutputKind, Prediction, look_like_probabilities
+from alkit.prediction import OutputKind, Prediction, look_like_probabilities, unchecked
 
 ROWS = 1000
 NBYTES = 2**24
@@ -153,15 +153,16 @@ def _seen(part: Prediction) -> Seen:
         "multilabel": lambda: part.label_probabilities,
         "regression": lambda: outputs,
     }[part.task]()
-    mean = each.mean(1, keepdim=True).cpu()
-    kept = replace(part, outputs=mean, ids=part.ids.cpu(), kind=kind, features=features)
-    doubtful = part.kind == "logits" and part.task == "multiclass"
+    mean, spread = each, 0.0
+    if each.shape[1] > 1:
+        mean = each.mean(1, keepdim=True)
+        spread = float((each - each[:, :1]).abs().amax())
     return Seen(
-        kept,
+        unchecked(part.ids.cpu(), mean.cpu(), kind, features, part.task),
         each.shape[1],
-        float((each - each[:, :1]).abs().amax()),
+        spread,
         part.kind,
-        doubtful and look_like_probabilities(outputs),
+        part.kind == "logits" and part.task == "multiclass" and look_like_probabilities(outputs),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alkit.prediction.checks import are_finite, look_like_probabilities
-from alkit.prediction.prediction import Prediction, held_by
+from alkit.prediction.prediction import Prediction, held_by, unchecked
 from alkit.prediction.probabilities import KINDS, TASKS, OutputKind, Task
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "are_finite",
     "held_by",
     "look_like_probabilities",
+    "unchecked",
 ]

@@ -20,10 +20,10 @@ def look_like_probabilities(outputs: Tensor) -> bool:
 
     False for a single row or column, which are too little to tell.
     """
-    some = outputs[:1000].float()
-    if some.shape[-1] < 2 or len(some) < 2 or (some < 0).any():
+    some = outputs[:1000]
+    if some.shape[-1] < 2 or len(some) < 2 or some.amin() < 0:
         return False
-    return bool(((some.sum(-1) - 1).abs() < 1e-4).all())
+    return bool(((some.float().sum(-1) - 1).abs() < 1e-4).all())
 
 
 def numbers_of(value: object, name: str) -> Tensor:
@@ -54,9 +54,10 @@ def checked_ids(ids: object, n: int) -> Tensor:
     ids = ids.long()
     if ids.shape != (n,):
         raise PredictionError(f"expected {n} ids, one per row, got shape {tuple(ids.shape)}.")
-    if n and ids.min() < 0:
-        raise PredictionError(f"ids are dataset indices from 0 on, got {int(ids.min())}.")
     ascending = bool((ids[1:] > ids[:-1]).all())
+    lowest = 0 if not n else int(ids[0] if ascending else ids.min())
+    if lowest < 0:
+        raise PredictionError(f"ids are dataset indices from 0 on, got {lowest}.")
     if not ascending and len(ids.unique()) != n:
         raise PredictionError("ids must be distinct: a candidate appears twice.")
     return ids

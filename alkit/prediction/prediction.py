@@ -176,7 +176,7 @@ class Prediction:
         outputs = self._needed_outputs()
         rows = outputs.transpose(1, 2).flatten(0, 1)[..., None]
         ids = self.ids.repeat_interleave(outputs.shape[-1])
-        return _unchecked(ids, rows, self.kind, None, "multiclass")
+        return unchecked(ids, rows, self.kind, None, "multiclass")
 
     @property
     def guesses(self) -> Tensor:
@@ -216,13 +216,13 @@ class Prediction:
         if ids.ndim != 1:
             raise PredictionError(f"rows must be positions, a mask or a slice, got {rows!r}.")
         outputs, features = (None if t is None else t[rows] for t in (self.outputs, self.features))
-        part = _unchecked(ids, outputs, self.kind, features, self.task)
+        part = unchecked(ids, outputs, self.kind, features, self.task)
         if isinstance(rows, slice) and self.__dict__.get("ascending"):
             part._set("ascending", True)  # a slice of a tensor cannot run backwards
         return part
 
 
-def _unchecked(
+def unchecked(
     ids: Tensor, outputs: Tensor | None, kind: OutputKind, features: Tensor | None, task: Task
 ) -> Prediction:
     part = object.__new__(Prediction)
