@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from numbers import Real
 from typing import Any
 
-from alkit.errors import ConfigurationError, close
+from alkit.errors import ArgumentError, ConfigurationError, close, likely
 
 
 def check_number(name: str, value: object, expected: str, fits: Callable[[Any], bool]) -> None:
@@ -72,6 +72,14 @@ def as_integer(value: object) -> int | None:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         return None
+
+
+def check_keywords(owner: str, given: Iterable[str], names: Iterable[str]) -> None:
+    """Raise an ArgumentError for a keyword argument that the owner does not have."""
+    names = list(names)
+    for name in given:
+        if name not in names:
+            raise ArgumentError(f"{owner} has no argument {name!r}{likely(name, names)}")
 
 
 def meant(value: object, family: type) -> str:

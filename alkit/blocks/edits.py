@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from alkit.arguments import check_keywords
 from alkit.blocks.construction import blocks_below
-from alkit.errors import AlkitError, ArgumentError, ConfigurationError, likely
+from alkit.errors import AlkitError, ConfigurationError
 
 if TYPE_CHECKING:  # block.py imports this file
     from alkit.blocks.block import Block, Edit
@@ -34,9 +35,8 @@ def check_names(kind: type[Block], given: Iterable[str]) -> None:
     if not given:
         return
     named, rest = _parameters(kind)
-    for name in given:
-        if name not in named and rest is None:
-            raise ArgumentError(f"{kind.__name__} has no argument {name!r}{likely(name, named)}")
+    if rest is None:
+        check_keywords(kind.__name__, given, named)
 
 
 def _parameters(kind: type[Block]) -> tuple[list[str], str | None]:

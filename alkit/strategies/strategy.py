@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any, TypedDict, cast
 
 import lightning as L
@@ -12,6 +13,7 @@ from torch.utils.data import Dataset
 from torchmetrics import Metric
 from typing_extensions import Unpack
 
+from alkit.arguments import check_keywords
 from alkit.criteria import Constant, Criterion
 from alkit.errors import ConfigurationError
 from alkit.pool import ActiveLearningDataset
@@ -109,6 +111,8 @@ class Strategy(ActiveLearner):
         members: int | None = None,
         **options: Unpack[LearnerOptions],
     ) -> None:
+        _, *own = signature(type(self).__init__).parameters
+        check_keywords(type(self).__name__, options, [*own, *StrategyOptions.__annotations__])
         training = {
             "loss": loss,
             "optimizer": optimizer,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -11,6 +12,7 @@ import lightning
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar, Timer, TQDMProgressBar
 
+from alkit.arguments import check_keywords
 from alkit.errors import ConfigurationError, TrainerEndedError
 from alkit.training.budget import LIMITS, check_limits
 from alkit.training.committee import again, mean_results, turns
@@ -71,6 +73,7 @@ class Trainer(lightning.Trainer):
             callbacks.append(History())
         if not kwargs.get("barebones"):  # barebones mode accepts none of these
             _set_defaults(kwargs, callbacks)
+        check_keywords("Trainer", kwargs, signature(lightning.Trainer.__init__).parameters)
         check_limits(**{name: kwargs.get(name) for name in LIMITS})
         if kwargs.get("max_steps") is None:
             kwargs.pop("max_steps", None)

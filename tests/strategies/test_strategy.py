@@ -9,7 +9,7 @@ from torch import nn
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 import alkit as al
-from alkit.errors import ConfigurationError
+from alkit.errors import ArgumentError, ConfigurationError
 from alkit.testing import check_strategy
 
 LOSS = torch.nn.functional.cross_entropy
@@ -196,3 +196,14 @@ def test_a_lightning_module_whose_training_would_be_ignored_is_refused(pool, net
     with pytest.raises(ConfigurationError, match=r"Trains \('1\.0' of Sequential\).*samples=20"):
         al.Strategy(nn.Sequential(nn.ReLU(), nn.Sequential(Trains())), pool)
     al.Strategy(nn.Sequential(OnlyLayers()), pool, seed=0).build().query(3)
+
+
+def test_a_misspelled_option_is_an_error_with_its_likely_name(pool, net, quiet):
+    with pytest.raises(ArgumentError, match=r"Strategy has no argument 'criterium'.*'criterion'"):
+        al.Strategy(net(), pool, criterium=al.Margin())
+    with pytest.raises(
+        ArgumentError, match=r"UniformStrategy has no argument 'batchsize'.*'batch_"
+    ):
+        al.UniformStrategy(net(), pool, batchsize=3)
+    with pytest.raises(ArgumentError, match=r"Trainer has no argument 'max_epoch'.*'max_epochs'"):
+        al.Strategy(net(), pool, seed=0).build().fit(max_steps=1, max_epoch=3, **quiet)
