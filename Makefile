@@ -38,6 +38,7 @@ bench:
 	python benchmarks/mc_dropout.py
 	python benchmarks/auto.py
 	python benchmarks/executors.py
+	python benchmarks/adversarial_epochs.py
 
 bench-bayesian:
 	python benchmarks/batchbald_mnist.py --out benchmarks/results/batchbald_mnist.jsonl

@@ -202,7 +202,7 @@ def test_a_misspelled_option_is_an_error_with_its_likely_name(pool, net, quiet):
     with pytest.raises(ArgumentError, match=r"Strategy has no argument 'criterium'.*'criterion'"):
         al.Strategy(net(), pool, criterium=al.Margin())
     with pytest.raises(
-        ArgumentError, match=r"UniformStrategy has no argument 'batchsize'.*'batch_"
+        ArgumentError, match=r"UniformStrategy has no .*'batch_size'"
     ):
         al.UniformStrategy(net(), pool, batchsize=3)
     with pytest.raises(ArgumentError, match=r"Trainer has no argument 'max_epoch'.*'max_epochs'"):
