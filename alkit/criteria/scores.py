@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,11 +10,17 @@ from torch import Tensor
 from alkit.errors import NonFiniteError, PredictionError, ScoreError
 from alkit.prediction import Prediction, are_finite
 
-if TYPE_CHECKING:
-    from alkit.criteria.criterion import Criterion
+
+class Term(Protocol):
+    """Part of a criterion that is computed row by row; see ``Criterion``."""
+
+    disagreement: bool
+    scores_classes: bool
+
+    def score(self, prediction: Prediction) -> Tensor: ...
 
 
-def scores_of(term: Criterion, prediction: Prediction) -> Tensor:
+def scores_of(term: Term, prediction: Prediction) -> Tensor:
     """Checked scores ``(N,)`` of a term; for independent labels, the mean over the labels.
 
     Raises:

@@ -13,12 +13,12 @@ from torchmetrics import Metric
 from alkit.querying import Acquisition
 
 if TYPE_CHECKING:
-    from alkit.strategies.learner import ActiveLearner
+    from alkit.strategies.asking import Asks
 
 OPTIONS = ("batch_size", "steps_per_epoch", "val_share")  # those that change picks or weights
 
 
-def identity(strategy: ActiveLearner) -> dict[str, Any]:
+def identity(strategy: Asks) -> dict[str, Any]:
     """Printable parts of a strategy that stay as they are while it learns, without metrics.
 
     The class, the query, the training, the network as it is printed, layer by layer, the loss, the
@@ -36,7 +36,7 @@ def identity(strategy: ActiveLearner) -> dict[str, Any]:
     }
 
 
-def settings(strategy: ActiveLearner) -> dict[str, Any]:
+def settings(strategy: Asks) -> dict[str, Any]:
     """Plain attributes of the module and its layers that are not printed, as a label smoothing.
 
     Training may change them, so they are compared between strategies that have not been trained.

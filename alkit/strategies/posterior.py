@@ -17,7 +17,7 @@ from alkit.training.budget import check_counts
 from alkit.training.committee import Committee
 
 if TYPE_CHECKING:
-    from alkit.strategies.learner import ActiveLearner
+    from alkit.strategies.asking import Asks
 
 DEFAULT = 20
 """Posterior samples where a criterion needs several and none are declared."""
@@ -39,7 +39,7 @@ class PosteriorSamples:
         self.seed = seed
         self._sampled: MCDropout | None = None
 
-    def module(self, learner: ActiveLearner) -> nn.Module:
+    def module(self, learner: Asks) -> nn.Module:
         """The module to predict with: that of the learner, or MC dropout around it."""
         samples = self.samples or (DEFAULT if self.by_default(learner) else None)
         if samples is None:
@@ -48,14 +48,14 @@ class PosteriorSamples:
             self._sampled = MCDropout(learner.module, samples, self.seed).build()
         return self._sampled
 
-    def by_default(self, learner: ActiveLearner) -> bool:
+    def by_default(self, learner: Asks) -> bool:
         """True if nothing is declared, the query needs several samples, and dropout gives them."""
         if self.samples is not None or learner.predictor.meaning.read or not _needed(learner):
             return False
         layers = dropouts(learner.module)
         return spreading([*layers.values()]) and not gives_samples(learner.module)
 
-    def why(self, learner: ActiveLearner) -> str:
+    def why(self, learner: Asks) -> str:
         """Remark for ``query.why`` about samples that were not declared, if there are any."""
         if not self.by_default(learner):
             return ""
@@ -129,6 +129,6 @@ def declared(
     return inner, PosteriorSamples(samples, seed_of_masks)
 
 
-def _needed(learner: ActiveLearner) -> bool:
+def _needed(learner: Asks) -> bool:
     terms = learner.criterion.terms
     return isinstance(learner.selector, BatchBALD) or any(term.disagreement for term in terms)

@@ -18,7 +18,7 @@ from alkit.querying import Monitor
 from alkit.strategies.identity import differences, identity
 
 if TYPE_CHECKING:
-    from alkit.strategies.learner import ActiveLearner
+    from alkit.strategies.asking import Asks
 
 FORMAT = "alkit strategy 1"
 
@@ -43,7 +43,7 @@ class Saved:
             ConfigurationError: labels or extra state that are not tensors or plain values.
             FolderError: the file cannot be written; an older one is unchanged.
         """
-        strategy = cast("ActiveLearner", self)
+        strategy = cast("Asks", self)
         strategy.check_built("save")
         content = _packed(_state_of(strategy))
         try:
@@ -74,7 +74,7 @@ class Saved:
             ConfigurationError: the file is of another class, network, query or pool; the message
                 names what differs.
         """
-        strategy = cast("ActiveLearner", self)
+        strategy = cast("Asks", self)
         strategy.check_built("load")
         state = _read(as_path(path))
         unlike = differences(state["identity"], identity(strategy))
@@ -92,7 +92,7 @@ class Saved:
         return self
 
 
-def _state_of(strategy: ActiveLearner) -> dict[str, Any]:
+def _state_of(strategy: Asks) -> dict[str, Any]:
     pools = {"train_pool": strategy.train_pool, "val_pool": strategy.val_pool}
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     return {
@@ -108,7 +108,7 @@ def _state_of(strategy: ActiveLearner) -> dict[str, Any]:
     }
 
 
-def _restore(strategy: ActiveLearner, state: Mapping[str, Any], path: str) -> None:
+def _restore(strategy: Asks, state: Mapping[str, Any], path: str) -> None:
     """Replace the state of a strategy; what may be refused is checked or restored first."""
     Monitor(strategy.train_pool, []).load_state_dict(state["monitor"])
     pools = {"train_pool": strategy.train_pool, "val_pool": strategy.val_pool}
