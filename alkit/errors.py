@@ -6,6 +6,8 @@ RuntimeError, ...) keeps working where a reader expects the built-in exception.
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -147,6 +149,19 @@ class TrialError(AlkitError, RuntimeError):
     """Failed trials of a comparison; the message names them and the results that are kept."""
 
     result: object = None  # results of the trials before the failure
+
+
+# --- warnings ---------------------------------------------------------------------------------
+
+BELOW = ("alkit", "lightning", "torch")
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line of the user's code from which alkit was called."""
+    level, frame = 2, sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in BELOW:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 # --- names in messages ------------------------------------------------------------------------

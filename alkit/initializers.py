@@ -8,7 +8,6 @@ others unchanged. All draw from torch's global generator, as torch's own constru
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 
@@ -18,7 +17,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
 from alkit.arguments import check_number, meant
-from alkit.errors import ConfigurationError
+from alkit.errors import ConfigurationError, warn
 
 __all__ = ["Constant", "Initializer", "Kaiming", "Normal", "Xavier"]
 
@@ -176,8 +175,7 @@ def run_initializer(
     """Call `initializer` on every module; warn if it applied to none of them."""
     applied = [initializer(module) is not False for module in modules]
     if not any(applied):
-        warnings.warn(
+        warn(
             f"{initializer!r} found nothing to fill in {where}. Modules that were passed in with "
-            "their weights keep them; call .initialize() after .build() to fill those too.",
-            stacklevel=3,
+            "their weights keep them; call .initialize() after .build() to fill those too."
         )

@@ -2,7 +2,9 @@ import builtins
 import inspect
 
 import pytest
+import torch
 
+import alkit as al
 from alkit import errors
 from alkit.errors import close, likely
 
@@ -33,3 +35,11 @@ def test_similar_names_are_suggested_nearest_first():
 def test_without_a_similar_name_all_names_are_listed():
     assert likely("zzz", ["weight", "bias", "bias"]) == "; available: weight, bias."
     assert likely("zzz", []) == "."
+
+
+def test_a_warning_names_the_line_of_the_user():
+    x = torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
+    strategy = al.Strategy(torch.nn.Linear(2, 3), al.ActiveLearningDataset(list(x))).build()
+    with pytest.warns(errors.SelectionWarning) as caught:
+        strategy.query(2)
+    assert caught[0].filename == __file__

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,7 +17,7 @@ from torch.utils.data import (
     default_collate,
 )
 
-from alkit.errors import ConfigurationError
+from alkit.errors import ConfigurationError, warn
 from alkit.pool.samples import PoolView
 
 if TYPE_CHECKING:
@@ -136,11 +135,10 @@ def is_paid_for(pool: ActiveLearningDataset, loader: object) -> bool:
             "(val_dataloaders= is allowed, and datamodule=, whose training data is not used). To "
             "train on more samples, put them into the pool and annotate them."
         )
-    warnings.warn(
+    warn(
         "The Trainer was given a loader of the whole dataset: this trains on the annotated samples "
         "of the pool alone, in batches of the strategy's batch_size. Call trainer.fit(strategy) "
-        "without a train loader.",
-        stacklevel=2,
+        "without a train loader."
     )
     return False
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 from torch import Tensor
 
-from alkit.errors import SelectionWarning
+from alkit.errors import SelectionWarning, warn
 from alkit.pool.trace import Seen
 
 
@@ -34,7 +33,7 @@ def doubts(scores: Tensor, picked: int, sample: Seen | None, trained: bool) -> l
 def explained(rule: str, reason: str, doubts: Sequence[str]) -> str:
     """Rule of a query with its reason and the doubts, each of which is also a warning."""
     for doubt in doubts:
-        warnings.warn(f"{rule}: {doubt}.", SelectionWarning, stacklevel=2)
+        warn(f"{rule}: {doubt}.", SelectionWarning)
     because = f"{rule}: {reason}" if reason else rule
     return "; ".join([because, *(f"warning: {doubt}" for doubt in doubts)])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.weak import WeakIdKeyDictionary
 
 from alkit.blocks.copies import keep_shared
-from alkit.errors import ConfigurationError
+from alkit.errors import ConfigurationError, warn
 from alkit.training.history import History
 
 
@@ -80,11 +79,10 @@ def _warn_of_loss(part: object, first: dict[str, Any]) -> None:
     for name, value in vars(part).items():
         before = first.get(name)
         if isinstance(value, list | dict | set) and len(value) > len(before or ()):
-            warnings.warn(
+            warn(
                 f"{type(part).__name__} begins each fit in the state in which it was first given, "
                 f"so the {len(value)} entries of its {name!r} are discarded. Read them after each "
-                "fit, or collect them in a variable outside of the callback.",
-                stacklevel=2,
+                "fit, or collect them in a variable outside of the callback."
             )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -11,7 +10,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from alkit.errors import ConfigurationError
+from alkit.errors import ConfigurationError, warn
 
 
 @dataclass
@@ -50,12 +49,11 @@ class TrainingOfWeights:
                     with torch.no_grad():
                         own[name].copy_(value)
         if changed:
-            warnings.warn(
+            warn(
                 f"Another strategy has trained this {type(network).__name__}, or a part of it: it "
                 "starts from the weights that it had before that, and the other strategy loses "
                 "its own. To give this one the trained weights, or to keep both, pass "
-                "copy.deepcopy(network).",
-                stacklevel=4,
+                "copy.deepcopy(network)."
             )
 
     def remember(self, network: nn.Module, weights: Mapping[str, Tensor]) -> None:

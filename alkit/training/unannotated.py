@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from math import ceil
 from typing import Any, Protocol, TypeGuard
@@ -12,6 +11,7 @@ import torch
 from lightning.pytorch.utilities import CombinedLoader, rank_zero_info
 from torch.utils.data import DataLoader, RandomSampler
 
+from alkit.errors import warn
 from alkit.pool.loaders import train_loader
 from alkit.pool.samples import PoolView
 
@@ -80,10 +80,9 @@ def beside_unannotated(
     query of a loop, they are missing and a warning reports it.
     """
     if not len(others):
-        warnings.warn(
+        warn(
             "No unannotated sample is left, so this trains on the annotated samples alone. To "
-            "learn from unannotated samples too, use a pool that has some.",
-            stacklevel=2,
+            "learn from unannotated samples too, use a pool that has some."
         )
         return CombinedLoader({"annotated": annotated}, "min_size")
     count = len(annotated)
