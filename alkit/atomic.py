@@ -20,6 +20,8 @@ def write_whole(path: Path, content: str | bytes) -> None:
     """
     data = content.encode() if isinstance(content, str) else content
     beside = path.with_name(f".{path.name}.part")  # a leftover of a killed process is overwritten
+    if path.exists() and not path.is_file():
+        raise FolderError(f"{path} cannot be written: it is not a file. Take another path.")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -33,7 +33,8 @@ class Variance(Criterion):
 
     def score(self, prediction: Prediction) -> Tensor:
         y = needs.values(self, prediction)
-        return (y - y.mean(1, keepdim=True)).square_().mean((1, 2))
+        exact = y.double()  # a mean in float32 is rounded to the size of the values
+        return (exact - exact.mean(1, keepdim=True)).square_().mean((1, 2)).to(y.dtype)
 
 
 class ExpectedImprovement(Criterion):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from alkit.errors import NonFiniteError, PredictionError, ScoreError
-from alkit.prediction import Prediction, are_finite
+from alkit.prediction import Prediction, are_finite, one_sample
 
 
 class Term(Protocol):
@@ -29,11 +29,7 @@ def scores_of(term: Term, prediction: Prediction) -> Tensor:
     """
     outputs = prediction.outputs
     if term.disagreement and outputs is not None and outputs.shape[1] == 1:
-        raise PredictionError(
-            f"{term!r} measures the disagreement of posterior samples, and the model gives one "
-            "(K = 1), so every score would be 0 and chance would choose. Use MCDropout(network), "
-            "Ensemble(network), or samples= or members= of ActiveLearner."
-        )
+        raise PredictionError(one_sample(term))
     if prediction.task == "multilabel" and term.scores_classes:
         rows = prediction.label_rows()
         return check_scores(term, term.score(rows), rows).view(len(prediction), -1).mean(1)

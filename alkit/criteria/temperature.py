@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from alkit.errors import ConfigurationError, LabelError, PredictionError
-from alkit.prediction import Prediction
+from alkit.prediction import Prediction, unchecked
 
 BINS = 15  # bins of the calibration error, as in the paper
 WIDEST = 5.0  # bound of abs(log T)
@@ -53,9 +53,12 @@ class Temperature:
         if self.value == 1:
             return prediction
         if prediction.kind == "logits" and prediction.outputs is not None:
-            return replace(prediction, outputs=prediction.outputs / self.value)
-        logs = (prediction.probabilities.log() / self.value).log_softmax(-1)
-        return replace(prediction, outputs=logs, kind="log_probabilities")
+            outputs, kind = prediction.outputs / self.value, prediction.kind
+        else:
+            outputs = (prediction.probabilities.log() / self.value).log_softmax(-1)
+            kind = "log_probabilities"
+        # not checked again: rows of labels share the id of their sample
+        return unchecked(prediction.ids, outputs, kind, prediction.features, prediction.task)
 
 
 def fit_temperature(prediction: Prediction, labels: ArrayLike | Tensor) -> Temperature:

@@ -12,7 +12,7 @@ from torch import Tensor
 from alkit.criteria import needs
 from alkit.criteria.criterion import Criterion, as_number
 from alkit.criteria.reductions import entropy, largest, top_two
-from alkit.errors import ConfigurationError
+from alkit.errors import ConfigurationError, PredictionError
 from alkit.prediction import Prediction, held_by
 
 
@@ -90,6 +90,11 @@ class Energy(Criterion):
 
     def score(self, prediction: Prediction) -> Tensor:
         z = needs.logits(self, prediction)
+        if len(z) > 1 and (z.logsumexp(-1).abs() < 1e-4).all():
+            raise PredictionError(
+                f"{self!r} is 0 for every candidate: the outputs are log-probabilities, as from a "
+                "log_softmax. Return the logits before it."
+            )
         return -self.temperature * (z / self.temperature).logsumexp(-1).mean(1)
 
     def __repr__(self) -> str:

@@ -27,11 +27,11 @@ def meaning(trace: Trace, again: SecondLook | None) -> Finding:
         return Finding(
             name,
             "warning",
-            f"{says}; but each row sums to one",
+            f"{says}; but the outputs look like probabilities",
             None,
-            "a softmax of probabilities makes every sample look uncertain, and training with a "
-            "loss of logits slow.",
-            'remove the softmax from the model, or declare outputs="probabilities".',
+            "a softmax or sigmoid of probabilities makes every sample look uncertain, and training "
+            "with a loss of logits slow.",
+            'remove the softmax or sigmoid from the model, or declare outputs="probabilities".',
         )
     if trace.declared.startswith("assumed"):
         do = 'declare outputs= and task= of the strategy, such as outputs="logits".'

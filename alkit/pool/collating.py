@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from alkit.errors import ConfigurationError
 from alkit.pool.labels import ABSENT
 
@@ -49,6 +51,7 @@ class CollatedInputs:
     key: str
 
     def __call__(self, inputs: list[Any]) -> Any:
+        self._check_order(inputs)
         if self.label is ABSENT:
             return self._alone(inputs)
         if not isinstance(inputs[0], dict):
@@ -58,6 +61,30 @@ class CollatedInputs:
         except Exception:  # a function that reads the label
             batch = self.collate([{**x, self.key: self.label} for x in inputs])
             return self._input(batch)
+
+    def _check_order(self, inputs: list[Any]) -> None:
+        """Collate the positions of the inputs as their labels, and raise if their order changes.
+
+        A function that sorts its items, as for packed sequences, would give scores to other
+        samples. Nothing is checked where it does not take such labels.
+        """
+        positions = range(len(inputs))
+        try:
+            labeled = zip(inputs, positions, strict=True)
+            if isinstance(inputs[0], dict):
+                batch = self.collate([{**x, self.key: k} for x, k in labeled])
+                found = next(batch[name] for name in (self.key, "labels") if name in batch)
+            else:
+                found = self.collate([*labeled])[1]
+            order = torch.as_tensor(found).flatten().tolist()
+        except Exception:  # labels of another form
+            return
+        if order != [*positions] and sorted(order) == [*positions]:
+            raise ConfigurationError(
+                "collate_fn changes the order of the samples, so scores would belong to other "
+                "samples: keep the order, for example with enforce_sorted=False of "
+                "pack_padded_sequence."
+            )
 
     def _alone(self, inputs: list[Any]) -> Any:
         try:

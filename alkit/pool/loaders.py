@@ -127,6 +127,11 @@ def is_paid_for(pool: ActiveLearningDataset, loader: object) -> bool:
     """
     samples = getattr(loader, "dataset", None)
     if isinstance(samples, PoolView) and samples.reader is pool._reader:
+        if (pool.rounds[samples.indices] < 0).any():
+            raise ConfigurationError(
+                "The Trainer was given a loader of unannotated samples: call trainer.fit(strategy) "
+                "without it."
+            )
         return True
     if samples is not pool and samples is not pool._samples.dataset:
         raise ConfigurationError(

@@ -14,6 +14,7 @@ from alkit.prediction import OutputKind, Prediction, look_like_probabilities, un
 
 ROWS = 1000
 NBYTES = 2**24
+FEW = 20  # rows that look like probabilities are no coincidence from here on
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,8 @@ class Seen:
         posterior_samples: K of the model's outputs; 0 if there are no outputs.
         spread: the largest difference between two posterior samples of one row; 0 for K = 1.
         kind: the kind of the model's outputs, as it was declared or assumed.
-        like_probabilities: True if outputs of the kind "logits" sum to one in each row.
+        like_probabilities: True if outputs of the kind "logits" look like probabilities: each row
+            sums to one, or, for independent labels and one column, each output is in [0, 1].
     """
 
     prediction: Prediction
@@ -34,6 +36,13 @@ class Seen:
     spread: float
     kind: OutputKind = "logits"
     like_probabilities: bool = False
+
+    @property
+    def agree(self) -> bool:
+        """True if the posterior samples are equal, up to rounding."""
+        outputs = self.prediction.outputs
+        size = 1.0 if outputs is None or not outputs.numel() else float(outputs.abs().amax())
+        return self.spread <= 1e-6 * max(1.0, size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +171,7 @@ def _seen(part: Prediction) -> Seen:
         each.shape[1],
         spread,
         part.kind,
-        part.kind == "logits" and part.task == "multiclass" and look_like_probabilities(outputs),
+        part.kind == "logits" and look_like_probabilities(outputs, part.task, least=1),
     )
 
 
@@ -179,5 +188,5 @@ def _joined(parts: Sequence[Seen]) -> Seen:
         parts[0],
         prediction=whole[ids.argsort()],
         spread=max(part.spread for part in parts),
-        like_probabilities=all(part.like_probabilities for part in parts),
+        like_probabilities=len(ids) >= FEW and all(part.like_probabilities for part in parts),
     )

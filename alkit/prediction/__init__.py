@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alkit.prediction.checks import are_finite, look_like_probabilities
+from alkit.prediction.checks import are_finite, look_like_probabilities, one_sample
 from alkit.prediction.prediction import Prediction, held_by, unchecked
 from alkit.prediction.probabilities import KINDS, TASKS, OutputKind, Task
 
@@ -15,5 +15,6 @@ __all__ = [
     "are_finite",
     "held_by",
     "look_like_probabilities",
+    "one_sample",
     "unchecked",
 ]

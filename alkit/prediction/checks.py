@@ -15,15 +15,18 @@ def are_finite(values: Tensor) -> bool:
     return not values.numel() or all(math.isfinite(bound) for bound in values.detach().aminmax())
 
 
-def look_like_probabilities(outputs: Tensor) -> bool:
-    """Return whether the first 1,000 rows are non-negative and each sums to one.
+def look_like_probabilities(outputs: Tensor, task: str = "multiclass", least: int = 2) -> bool:
+    """Return whether the first 1,000 rows look like probabilities.
 
-    False for a single row or column, which are too little to tell.
+    Non-negative, and each row sums to one up to 0.5 %; of independent labels and of a single
+    column, each is in [0, 1]. False for fewer rows than ``least``, which are too few to tell.
     """
     some = outputs[:1000]
-    if some.shape[-1] < 2 or len(some) < 2 or some.amin() < 0:
+    if len(some) < least or some.amin() < 0:
         return False
-    return bool(((some.float().sum(-1) - 1).abs() < 1e-4).all())
+    if task == "multilabel" or some.shape[-1] == 1:
+        return bool(some.amax() <= 1)
+    return bool(((some.float().sum(-1) - 1).abs() < 5e-3).all())
 
 
 def numbers_of(value: object, name: str) -> Tensor:
@@ -42,6 +45,15 @@ def numbers_of(value: object, name: str) -> Tensor:
     if not numbers.ndim:
         raise PredictionError(f"{name} must have one row per candidate, got one number.")
     return numbers
+
+
+def one_sample(part: object) -> str:
+    """Message for a part that measures disagreement and got one posterior sample."""
+    return (
+        f"{part!r} measures the disagreement of posterior samples, and the model gives one "
+        "(K = 1), so nothing would be measured and chance would choose. Use MCDropout(network), "
+        "Ensemble(network), or samples= or members= of ActiveLearner."
+    )
 
 
 def checked_ids(ids: object, n: int) -> Tensor:

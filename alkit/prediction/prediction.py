@@ -77,7 +77,8 @@ class Prediction:
         if self.outputs is not None:
             outputs = checked_outputs(self.outputs)
             self._set("outputs", outputs)
-            if not declared and self.task == "multiclass" and look_like_probabilities(outputs):
+            several = outputs.shape[-1] > 1 and self.task == "multiclass"
+            if not declared and several and look_like_probabilities(outputs):
                 raise PredictionError(
                     "The kind of the outputs was not declared, and each row is non-negative and "
                     'sums to one. Declare kind="probabilities", or outputs="probabilities" of a '
@@ -138,7 +139,10 @@ class Prediction:
                 "counts; anything else reads label_probabilities or label_rows()."
             )
         p = self._of_columns()
-        return torch.cat([1 - p, p], dim=-1) if p.shape[-1] == 1 else p
+        if p.shape[-1] > 1:
+            return p
+        others = (-self._needed_outputs()).sigmoid() if self.kind == "logits" else 1 - p
+        return torch.cat([others, p], dim=-1)  # 1 - p of a large logit would be 0
 
     @property
     def label_probabilities(self) -> Tensor:
@@ -149,7 +153,8 @@ class Prediction:
         """
         if self.task != "multilabel":
             raise PredictionError(
-                f'label_probabilities are those of independent labels; the task is "{self.task}".'
+                f'label_probabilities are those of independent labels; the task is "{self.task}". '
+                "A criterion gets each label as a binary row unless it has scores_classes = False."
             )
         return self._of_columns()
 

@@ -157,7 +157,13 @@ class Acquisition:
             shares = {name: part[rows].cpu().numpy() for name, part in parts.items()}
             trace |= self._scored(candidates, final, scores, sample, float(values.min()))
             if not isinstance(self.criterion, Constant):
-                reasons = doubts(final, len(values), sample, trained)
+                reasons = doubts(
+                    final,
+                    len(values),
+                    sample,
+                    trained=trained,
+                    disagreement=any(term.disagreement for term in self.criterion.terms),
+                )
         return Query(
             candidates.ids.cpu()[picks.positions].numpy(),
             scores=values,

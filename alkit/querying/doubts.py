@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from alkit.errors import SelectionWarning, warn
 from alkit.pool.trace import Seen
 
 
-def doubts(scores: Tensor, picked: int, sample: Seen | None, trained: bool) -> list[str]:
+def doubts(
+    scores: Tensor, picked: int, sample: Seen | None, trained: bool, disagreement: bool
+) -> list[str]:
     """Reasons to doubt a query by its scores.
 
     Args:
@@ -18,14 +21,17 @@ def doubts(scores: Tensor, picked: int, sample: Seen | None, trained: bool) -> l
         picked: number of picks.
         sample: predictions of some candidates.
         trained: False if the model was not trained since it was built.
+        disagreement: True if a term measures the disagreement of posterior samples.
     """
     found = [] if trained else ["the model was not trained since it was built"]
     if picked < len(scores) and is_constant(scores):
         found.append(f"all {len(scores):,} candidates have the same score, so chance chose")
+    if sample is not None and disagreement and sample.posterior_samples > 1 and sample.agree:
+        found.append("all posterior samples are equal, so nothing disagrees and chance chose")
     if sample is not None and sample.like_probabilities:
         found.append(
-            "each row of outputs sums to one, as if the model ended in a softmax, but logits are "
-            'declared: remove the softmax, or declare outputs="probabilities"'
+            "the outputs look like probabilities, as if the model ended in a softmax or sigmoid, "
+            'but logits are declared: remove that layer, or declare outputs="probabilities"'
         )
     return found
 
@@ -39,6 +45,7 @@ def explained(rule: str, reason: str, doubts: Sequence[str]) -> str:
 
 
 def is_constant(scores: Tensor) -> bool:
-    """True if all scores are equal."""
-    low, high = scores.aminmax()
-    return bool(low == high)
+    """True if all scores are equal, up to rounding."""
+    low, high = (float(bound) for bound in scores.aminmax())
+    rounding = 8 * torch.finfo(scores.dtype).eps * max(abs(low), abs(high))
+    return high - low <= rounding

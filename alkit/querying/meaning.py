@@ -69,12 +69,8 @@ class Meaning:
                 "or pixels, return one row of outputs per sample, (N, C)."
             )
         task = "multiclass" if outputs.shape[-1] == 1 and self.task == "multilabel" else self.task
-        return Prediction(outputs, ids, self.kind, features, task)  # type: ignore[arg-type]
-
-    @property
-    def is_assumed(self) -> bool:
-        """True if nothing declares the kind of the outputs, so that logits are assumed."""
-        return self.kind is None and self.read is None
+        kind = "values" if self.kind is None and task == "regression" else self.kind
+        return Prediction(outputs, ids, kind, features, task)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
         return f"declared by {self.by}" if self.by else "assumed, since nothing declares it"
@@ -108,19 +104,42 @@ def meaning_of(module: nn.Module, outputs: Outputs, task: Task | None) -> Meanin
     return Meaning(own_kind, task or own_task, by, read)
 
 
-def check_assumed(label: object) -> None:
-    """Raise if undeclared outputs cannot be logits of exclusive classes, given a label.
+def check_label(prediction: Prediction, label: object, by: str) -> None:
+    """Raise if the outputs cannot be of the task that they are declared, or assumed, to be of.
+
+    Args:
+        prediction: outputs of some samples.
+        label: label of an annotated sample.
+        by: the declaration, in words.
 
     Raises:
-        ConfigurationError: the label is not a class; the message lists what to declare.
+        ConfigurationError: exclusive classes, and the label is not a class, nor probabilities of
+            classes; or a regression, and the label is text.
     """
-    value = np.asarray(label)
-    if value.ndim == 0 and value.dtype.kind in "iubU":
+    if prediction.outputs is None or prediction.task == "multilabel":
         return
-    raise ConfigurationError(
-        f"nothing declares the meaning of the model's outputs, and the labels, such as {label!r}, "
-        f"are not class numbers. Declare {CHOICES}."
-    )
+    value, columns = np.asarray(label), prediction.outputs.shape[-1]
+    if value.size == 1:
+        value = value.reshape(())
+    if prediction.task == "regression":
+        fits = value.dtype.kind in "iubf"
+    elif value.ndim == 0 and columns == 1:
+        fits = value.dtype.kind == "U" or (value.dtype.kind in "iubf" and 0 <= value <= 1)
+    elif value.ndim == 0:
+        fits = value.dtype.kind in "iubU"
+    else:
+        fits = value.shape == (columns,) and value.dtype.kind in "iubf" and _sums_to_one(value)
+    if not fits:
+        task = "a regression" if prediction.task == "regression" else "exclusive classes"
+        raise ConfigurationError(
+            f"the outputs of the model are taken for those of {task} ({by}), and a label such as "
+            f"{label!r} is not one of these. Declare {CHOICES}; a loss such as BCEWithLogitsLoss "
+            "or MSELoss declares it too."
+        )
+
+
+def _sums_to_one(values: np.ndarray) -> bool:
+    return bool(values.min() >= 0 and abs(values.sum() - 1) < 1e-3)
 
 
 def _named(module: nn.Module, name: str, names: tuple[str, ...]) -> Any:

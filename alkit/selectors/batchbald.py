@@ -29,8 +29,7 @@ class BatchBALD(Selector):
     The entropy is exact while the picks have at most ``configurations`` joint labels. Beyond that,
     this many represent all: likely ones are kept, the others are drawn. Scores are not used.
     Candidates whose probabilities equal those of a pick come last, as if they were the same sample.
-    Once there is no gain left, the rest is random; with K = 1, or if the samples agree, all picks
-    are.
+    Once there is no gain left, the rest is random; if the samples agree, all picks are.
 
     Gains never rise (the information is submodular), so old ones are upper bounds, and only
     candidates that could be the best are evaluated: first by configurations merged into groups,
@@ -47,10 +46,12 @@ class BatchBALD(Selector):
 
     Raises:
         ConfigurationError: ``configurations`` is not an integer of at least 1.
+        PredictionError: there is one posterior sample (K = 1), which has no information to share.
         NotEnoughMemoryError: the memory needed on top of the outputs is not free.
     """
 
     needs = frozenset({"outputs"})
+    disagreement = True
 
     def __init__(self, *, configurations: int = 10_000) -> None:
         whole = "an integer of at least 1"

@@ -18,6 +18,7 @@ from alkit.errors import (
     ScoreError,
     close,
 )
+from alkit.prediction import one_sample
 from alkit.selectors.candidates import Candidates, Picks
 
 NEEDS = frozenset({"scores", "outputs", "features", "annotated", "labels", "head"})
@@ -34,6 +35,9 @@ class Selector:
     """Inputs that the selector uses; nothing else is computed for it: ``"scores"``; ``"outputs"``
     or ``"features"`` of the candidates; the same of the ``"annotated"`` samples; their
     ``"labels"``; the ``"head"`` of the model. A function has these as an attribute."""
+
+    disagreement: bool = False
+    """True if the selector measures the disagreement of posterior samples: K = 1 is an error."""
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor | Picks:
         """Return ``n`` distinct positions, most wanted first.
@@ -89,6 +93,9 @@ class Selector:
         known, annotated = candidates.prediction, candidates.annotated
         if "outputs" in self.needs and (known is None or known.outputs is None):
             _ = candidates.probabilities  # so does this one
+        outputs = None if known is None else known.outputs
+        if self.disagreement and outputs is not None and outputs.shape[1] == 1:
+            raise PredictionError(one_sample(self))
         compared = self.needs & {"outputs", "features"} if "annotated" in self.needs else ()
         for name in compared:
             if annotated is not None and getattr(annotated, name) is None:

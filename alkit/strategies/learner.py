@@ -24,7 +24,7 @@ from alkit.querying.checks import (
     check_options,
     check_validation,
 )
-from alkit.querying.meaning import Outputs, check_assumed, meaning_of
+from alkit.querying.meaning import Outputs, check_label, meaning_of
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
 from alkit.seeds import fresh_seed
@@ -164,14 +164,24 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
 
         The model is in eval mode, without gradients, until the generator ends or is closed.
         """
-        if self.predictor.meaning.is_assumed:
-            for label in self.train_pool.labels_of(self.train_pool.annotated_indices[:1]):
-                check_assumed(label)
         view = pool.view(indices, labels=False, scoring=True)
         options = for_inputs(self.loader, pool if pool.get_num_annotated() else self.train_pool)
         loader = scoring_loader(view, self.test_batch_size, **options)
         device, sampled = self._fit_device or self.device, self.posterior.module(self)
-        yield from self.predictor.predictions(self.module, loader, device, sampled)
+        unchecked = True
+        for prediction in self.predictor.predictions(self.module, loader, device, sampled):
+            if unchecked:
+                self._check_labels(prediction)
+                unchecked = False
+            yield prediction
+
+    def _check_labels(self, prediction: Prediction) -> None:
+        """Compare the first label with the meaning of the outputs; of one column, all labels."""
+        outputs, pool = prediction.outputs, self.train_pool
+        for _, label in pool._known.values(pool._labels.read):
+            check_label(prediction, label, str(self.predictor.meaning))
+            if outputs is None or outputs.shape[-1] > 1:
+                break
 
     def dry_run(self) -> None:
         """Predict one sample, which sets the widths of lazy layers."""

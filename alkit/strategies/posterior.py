@@ -12,7 +12,6 @@ from alkit.blocks.posterior import gives_samples
 from alkit.blocks.posterior.masks import dropouts, spreading
 from alkit.errors import ConfigurationError
 from alkit.querying.meaning import Outputs
-from alkit.selectors import BatchBALD
 from alkit.training.budget import check_counts
 from alkit.training.committee import Committee
 
@@ -131,4 +130,4 @@ def declared(
 
 def _needed(learner: Asks) -> bool:
     terms = learner.criterion.terms
-    return isinstance(learner.selector, BatchBALD) or any(term.disagreement for term in terms)
+    return learner.selector.disagreement or any(term.disagreement for term in terms)

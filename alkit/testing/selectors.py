@@ -45,21 +45,27 @@ def check_selector(selector: Selector | Callable[..., Any]) -> None:
             consequence.
     """
     selector = as_selector(selector)
-    for on, candidates in _examples():
+    for on, candidates in _examples(selector):
         total = len(candidates)
         for n in sorted({1, 3, total - 1, total, total + 3} - {0}):
             _check_call(selector, f"n = {n} of {on}", candidates, n)
         _check_what_does_not_matter(selector, f"n = 3 of {on}", candidates)
     _check_ties(selector)
     _check_probabilities(selector)
-    examples = list(_examples())
+    examples = list(_examples(selector))
     if "scores" in selector.needs:
         check_by_score(selector, _pick, lambda scores: replace(examples[0][1], scores=scores))
     check_not_reversed(selector, _pick, examples[:2])
     _check_needs(selector, [candidates for _, candidates in examples])
 
 
-def _examples() -> Iterator[tuple[str, Candidates]]:
+def _examples(selector: Selector) -> Iterator[tuple[str, Candidates]]:
+    """Candidates of many kinds; with at least two posterior samples where a selector needs them."""
+    for on, candidates in _all_examples():
+        yield on, _with_enough_samples(candidates) if selector.disagreement else candidates
+
+
+def _all_examples() -> Iterator[tuple[str, Candidates]]:
     generator = Generator().manual_seed(5)
     scores, rows = torch.rand(12, generator=generator), torch.randn(12, 2, generator=generator)
     known, pairs = torch.randn(4, 2, generator=generator), torch.arange(6).repeat(2)
@@ -99,6 +105,17 @@ def _candidates(
 
 def _pick(selector: Selector, on: str, candidates: Candidates, n: int, seed: int = 7) -> Picks:
     return run(selector, on, lambda: selector(candidates, n, Generator().manual_seed(seed)))
+
+
+def _with_enough_samples(candidates: Candidates) -> Candidates:
+    """The candidates, with two posterior samples that differ in place of one."""
+    prediction = candidates.prediction
+    outputs = None if prediction is None else prediction.outputs
+    if prediction is None or outputs is None or outputs.shape[1] > 1:
+        return candidates
+    two = torch.cat([outputs, 1.5 * outputs], 1)
+    prediction = replace(prediction, outputs=two)
+    return replace(candidates, prediction=prediction, annotated=None, labels=None)
 
 
 def _check_call(selector: Selector, on: str, candidates: Candidates, n: int) -> None:
@@ -165,6 +182,7 @@ def _check_what_does_not_matter(selector: Selector, on: str, candidates: Candida
 def _check_ties(selector: Selector) -> None:
     """Check ties: each equal candidate is picked 100 times on average, with a deviation of 7."""
     candidates, counts = _candidates(torch.ones(6), torch.ones(6, 2)), torch.zeros(6)
+    candidates = _with_enough_samples(candidates) if selector.disagreement else candidates
     on = f"n = 3 of {len(candidates)} equal candidates, {SEEDS} seeds"
     picked = [_pick(selector, on, candidates, 3, seed).positions for seed in range(SEEDS)]
     for positions in picked:
@@ -178,7 +196,7 @@ def _check_ties(selector: Selector) -> None:
 
 def _check_probabilities(selector: Selector) -> None:
     """Check the probability of the first pick, the same for every seed, and of the last pick."""
-    on, candidates = next(iter(_examples()))
+    on, candidates = next(iter(_examples(selector)))
     law, total = "probabilities are those with which it picks", len(candidates)
     last = _pick(selector, on, candidates, total).probabilities
     if last is None or _pick(selector, on, candidates, 1).probabilities is None:

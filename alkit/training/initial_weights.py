@@ -88,6 +88,9 @@ class InitialWeights(_Base):
         tensors = {name: value for name, value in initial.items() if isinstance(value, Tensor)}
         give_back(self.module, {name: value.dtype for name, value in tensors.items()})
         self.module.load_state_dict(weights)
+        for name, parameter in self.module.named_parameters():
+            parameter.requires_grad_((self.learned or {}).get(name, parameter.requires_grad))
+        self.learned = None
         (self.weights_from.begin if redraw else self.weights_from.end)(self.module)
         self._optimizers_are_new = True
         return self

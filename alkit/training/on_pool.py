@@ -32,7 +32,7 @@ from alkit.training.lightning_internals import (
     train_on_own_data,
 )
 from alkit.training.precision import dtypes_of, give_back
-from alkit.training.shared_weights import TrainingOfWeights
+from alkit.training.shared_weights import TrainingOfWeights, learning
 from alkit.training.trainer import Trainer, check_not_ended
 from alkit.training.unannotated import (
     beside_unannotated,
@@ -97,6 +97,7 @@ class TrainedOnPool(L.LightningModule):
         self.fits = 0  # number of fits; each has its own data order
         self.initial_weights: dict[str, Tensor] | None = None
         self.weights_from = TrainingOfWeights()
+        self.learned: dict[str, bool] | None = None  # requires_grad before the first fit
         self._optimizers_are_new = True
         self._fit_device: torch.device | None = None
 
@@ -144,9 +145,8 @@ class TrainedOnPool(L.LightningModule):
     def check_built(self, use: str) -> None:
         """Raise an UnbuiltError if the model is not built yet."""
         if self.initial_weights is None:
-            raise UnbuiltError(
-                f"{type(self).__name__} is not built: call .build() before you {use} it."
-            )
+            name = type(self).__name__
+            raise UnbuiltError(f"{name} is not built: call .build() before you {use} it.")
         self.weights_from.check(self.module)
 
     # --- data ---------------------------------------------------------------------------------
@@ -208,11 +208,11 @@ class TrainedOnPool(L.LightningModule):
         trainer = self.trainer
         self.check_built("train" if trainer.state.fn == TrainerFn.FITTING else "test")
         train_on_own_data(trainer, self, partial(is_paid_for, self.train_pool))
-        callbacks = self.module.configure_callbacks()
-        own = callbacks_of(trainer)
+        own, callbacks = callbacks_of(trainer), self.module.configure_callbacks()
         if trainer.state.fn == TrainerFn.FITTING:
-            more = [callbacks] if isinstance(callbacks, L.Callback) else callbacks
-            restart([*own, *more], trainer, self)
+            self.learned = self.learned or learning(self.module)
+            one = isinstance(callbacks, L.Callback)
+            restart([*own, *([callbacks] if one else callbacks)], trainer, self)
         self._dtypes = dtypes_of(self.module)
         # not returned, since it would then replace the Trainer's History
         own[:] = [c for c in own if not isinstance(c, HistoryOfFits)] + [self.history]

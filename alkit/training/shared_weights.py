@@ -89,6 +89,11 @@ class TrainingOfWeights:
             known.training = self.training
 
 
+def learning(network: nn.Module) -> dict[str, bool]:
+    """Names of the parameters of a network, and whether training changes them."""
+    return {name: parameter.requires_grad for name, parameter in network.named_parameters()}
+
+
 def _known(network: nn.Module) -> Iterator[tuple[nn.Module, _Weights]]:
     for part in network.modules():
         known = _weights.get(part)

@@ -175,3 +175,18 @@ def test_the_label_that_stands_in_is_read_without_the_transform():
     pool.annotate([3])
     for_inputs({"collate_fn": padded}, pool)
     assert calls == []
+
+
+def test_a_collate_fn_that_sorts_its_items_is_refused():
+    def by_length(items):
+        items = sorted(items, key=lambda item: -len(item[0]))
+        x, y = zip(*items, strict=True)
+        return nn.utils.rnn.pad_sequence(list(x), batch_first=True), torch.tensor(y)
+
+    items = [(torch.ones(1 + k % 5), k % 3) for k in range(20)]
+    pool = al.ActiveLearningDataset(items)
+    pool.annotate(range(4))
+    net = nn.Sequential(nn.AdaptiveAvgPool1d(1), nn.Linear(1, 3))
+    options = {"loader": {"collate_fn": by_length}, "seed": 0}
+    with pytest.raises(ConfigurationError, match="changes the order of the samples"):
+        al.Strategy(net, pool, **options).build().query(3)

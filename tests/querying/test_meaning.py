@@ -88,7 +88,7 @@ def test_one_column_of_a_binary_loss_is_the_binary_case():
 
 
 @pytest.mark.parametrize(
-    "selector", [al.KMeansPlusPlus(al.GradientEmbedding()), al.selectors.BatchBALD()]
+    "selector", [al.KMeansPlusPlus(al.GradientEmbedding()), al.selectors.Falcun()]
 )
 def test_a_selector_for_exclusive_classes_refuses_independent_labels(selector):
     with pytest.raises(PredictionError, match="5 independent labels"):
@@ -269,8 +269,73 @@ def test_chance_that_was_asked_for_is_no_warning(recwarn):
 
 
 def test_probabilities_that_are_not_declared_are_refused_everywhere():
-    p = torch.rand(9, 3).softmax(1)
+    p = torch.rand(30, 3).softmax(1)
     with pytest.raises(PredictionError, match="sums to one"):
         al.Prediction(p)
-    with pytest.warns(SelectionWarning, match="sums to one"):
+    with pytest.warns(SelectionWarning, match="look like probabilities"):
         al.select(3, prediction=al.Prediction(p, kind="logits"))
+
+
+# --- labels against the meaning -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"outputs": "logits"}, {"outputs": lambda r: r}, {"outputs": al.Prediction}]
+)
+def test_multi_hot_labels_are_never_those_of_exclusive_classes(options):
+    strategy = al.Strategy(al.MultiLayerPerceptron(4, [], 5), pool_of(LABELS), seed=0, **options)
+    with pytest.raises(ConfigurationError, match=r"exclusive classes.* task=.multilabel"):
+        strategy.build().query(3)
+    learner = al.ActiveLearner(Own(), pool_of(LABELS), **options)
+    with pytest.raises(ConfigurationError, match="exclusive classes"):
+        learner.query(3)
+
+
+def test_the_task_alone_declares_independent_labels():
+    learner = al.ActiveLearner(Own(), pool_of(LABELS), task="multilabel", seed=0)
+    assert learner.query(3).guesses.shape == (3, 5)
+
+
+def test_soft_labels_are_those_of_exclusive_classes():
+    soft = nn.functional.one_hot(CLASSES, 3).float() * 0.9 + 1 / 30
+    strategy = al.Strategy(al.MultiLayerPerceptron(4, [], 3), pool_of(soft), seed=0).build()
+    assert len(strategy.query(3)) == 3
+
+
+@pytest.mark.parametrize("y", [CLASSES, X[:, 0], CLASSES.float()])
+def test_one_column_is_of_two_classes_only_if_all_labels_are(y):
+    loss = lambda z, y: ((z[:, 0] - y) ** 2).mean()  # noqa: E731
+    strategy = al.Strategy(al.MultiLayerPerceptron(4, [], 1), pool_of(y), loss=loss, seed=0).build()
+    with pytest.raises(ConfigurationError, match='outputs="values"'):
+        strategy.query(3)
+
+
+def test_a_sigmoid_before_a_loss_of_logits_is_said():
+    net = nn.Sequential(nn.Linear(4, 5), nn.Sigmoid())
+    strategy = al.Strategy(net, pool_of(LABELS), loss=nn.BCEWithLogitsLoss(), seed=0).build()
+    with pytest.warns(SelectionWarning, match="softmax or sigmoid"):
+        strategy.query(3)
+
+
+def test_posterior_samples_that_are_equal_are_said():
+    z = torch.randn(30, 1, 3).repeat(1, 7, 1)
+    with pytest.warns(SelectionWarning, match="all posterior samples are equal"):
+        al.select(3, prediction=al.Prediction(z), criterion=al.criteria.MeanStd())
+
+
+def test_the_energy_of_log_probabilities_is_refused():
+    with pytest.raises(PredictionError, match="log_softmax"):
+        al.criteria.Energy()(al.Prediction(torch.randn(9, 3).log_softmax(1)))
+
+
+def test_a_formula_of_tempered_labels_is_the_mean_over_labels():
+    z = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
+    ours = al.Tempered(al.Entropy(), 2.0)(al.Prediction(z, task="multilabel"))
+    torch.testing.assert_close(ours, al.Entropy()(al.Prediction(z / 2, task="multilabel")))
+
+
+def test_sure_positives_and_negatives_score_alike():
+    z = torch.tensor([[20.0], [-20.0], [30.0], [-30.0]])
+    scores = al.Entropy()(al.Prediction(z))
+    assert scores[:2].tolist() == pytest.approx([4.3e-8] * 2, rel=0.1)
+    assert scores[2] == pytest.approx(float(scores[3]))

@@ -101,9 +101,13 @@ def test_a_vector_is_not_picked_twice_while_others_remain(copies):
     assert sorted(picks) == list(range(6 * copies))
 
 
-@pytest.mark.parametrize("K", [1, 4])
-def test_where_nothing_is_gained_the_rest_is_random_but_for_repeats(K):
-    p = samples(10, 1, 3).repeat(2, K, 1)
+def test_one_posterior_sample_is_an_error():
+    with pytest.raises(PredictionError, match=r"\(K = 1\)"):
+        picks_of(samples(10, 1, 3), 2)
+
+
+def test_where_nothing_is_gained_the_rest_is_random_but_for_repeats():
+    p = samples(10, 1, 3).repeat(2, 4, 1)
     first = [picks_of(p, 10, seed) for seed in range(40)]
     assert all(sorted(pick % 10 for pick in picks) == list(range(10)) for picks in first)
     assert len({picks[0] for picks in first}) > 10

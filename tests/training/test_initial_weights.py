@@ -1,3 +1,4 @@
+import lightning as L
 import torch
 from torch import nn
 
@@ -43,3 +44,19 @@ def test_lazy_layers_get_their_widths_before_the_weights_are_kept(pool):
         network[0].bias.add_(1)
     assert strategy.trained
     assert not strategy.reset_model().trained
+
+
+def test_reset_thaws_what_a_callback_froze_and_keeps_what_was_frozen_before(net, pool, quiet):
+    class Freezing(L.Callback):
+        def on_fit_start(self, trainer, module):
+            for parameter in module.parameters():
+                parameter.requires_grad_(parameter.ndim > 1 and parameter.requires_grad)
+
+    strategy = al.Strategy(net(), pool, seed=0).build()
+    first = next(strategy.module.parameters())
+    first.requires_grad_(False)
+    before = [p.requires_grad for p in strategy.module.parameters()]
+    strategy.fit(max_steps=1, callbacks=[Freezing()], **quiet)
+    assert [p.requires_grad for p in strategy.module.parameters()] != before
+    strategy.reset_model()
+    assert [p.requires_grad for p in strategy.module.parameters()] == before
