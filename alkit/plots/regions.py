@@ -81,6 +81,11 @@ def regions(strategy: ActiveLearner, queried: Query | ArrayLike = ()) -> Regions
     everywhere = ActiveLearningDataset(TensorDataset(grid.to(like), torch.zeros(len(grid))))
     with closing(strategy.predictions(everywhere, np.arange(len(grid)))) as predictions:
         classes = torch.cat([prediction.guesses.cpu() for prediction in predictions])
+    if classes.ndim != 1:
+        raise ConfigurationError(
+            "decision regions need one class for each point, and the model gives "
+            f"{tuple(classes.shape[1:])} numbers: independent labels or values have no regions."
+        )
     return Regions(
         x,
         y,

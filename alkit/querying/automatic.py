@@ -12,6 +12,7 @@ from alkit.errors import ConfigurationError
 from alkit.pool.trace import drawn
 from alkit.querying.acquisition import Acquisition
 from alkit.querying.context import PoolContext
+from alkit.querying.gathered import Gathered
 from alkit.querying.monitor import Answer
 from alkit.seeds import derive
 from alkit.selectors import Candidates, Features, MaxHerding, Power, Selector, UncertaintyHerding
@@ -72,6 +73,20 @@ def choice(signals: Signals) -> tuple[Selector, str]:
     return Power(2, uniform=0.1), f"{nearer}; {margin}; {error}"
 
 
+class _Chosen(Acquisition):
+    """What ``Auto`` chose for one query; it refuses outputs that it could not measure later."""
+
+    def look(self, context: PoolContext) -> Gathered:
+        seen = super().look(context)
+        if seen.watched is not None and seen.watched.prediction.task != "multiclass":
+            raise ConfigurationError(
+                "Auto measures how often the model errs on exclusive classes, and these outputs "
+                f"are of the task {seen.watched.prediction.task!r}: choose an acquisition, such as "
+                "Acquisition(Entropy(), UncertaintyHerding())."
+            )
+        return seen
+
+
 class Auto(Acquisition):
     """Acquisition that chooses its selector before each query, by what it measures.
 
@@ -99,7 +114,7 @@ class Auto(Acquisition):
 
     def at(self, context: Context) -> Acquisition:
         selector, reason = choice(self.signals(context))
-        return Acquisition(self.criterion, selector, reason)
+        return _Chosen(self.criterion, selector, reason)
 
     def signals(self, context: Context) -> Signals:
         """Measure a strategy: ``signals(strategy.context)``. Changes nothing."""

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from alkit.criteria import Criterion
+from alkit.errors import LabelError
 from alkit.pool import ActiveLearningDataset, Query
 from alkit.pool.annotations import Indices, check_query_size
 from alkit.prediction import Prediction
@@ -137,7 +138,12 @@ class Asks(_Base):
         """
         check_oracle(oracle)
         query = self.query(n)
-        self.train_pool.annotate(query, None if oracle is None else oracle(query.indices))
+        labels = None if oracle is None else oracle(query.indices)
+        if oracle is not None and labels is None:
+            raise LabelError(
+                f"the oracle {oracle!r} returned None: return one label per index, in their order."
+            )
+        self.train_pool.annotate(query, labels)
         if query.validation is not None and self.val_pool is not None:
             try:
                 self.val_pool.annotate(query.validation)

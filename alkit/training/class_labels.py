@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 
@@ -77,3 +78,38 @@ def _check(index: int, label: Any, classes: int, ndim: int, ignored: int | None)
             f"for the classes 0 to {classes - 1}: give its last layer one output per class, or "
             "correct the label with pool.relabel."
         )
+
+
+def explained(error: Exception, learner: object) -> LabelError | None:
+    """The error of a loss in a LightningModule as one that names the sample, if a label caused it.
+
+    Args:
+        error: what torch raised.
+        learner: the strategy whose module was trained.
+    """
+    pool = getattr(learner, "train_pool", None)
+    if not isinstance(pool, ActiveLearningDataset):
+        return None
+    labels = pool._known.values(pool._labels.read)
+    beyond = re.search(r"Target (-?\d+) is out of bounds", str(error))
+    if isinstance(error, IndexError) and beyond:
+        wrong = int(beyond[1])
+        for index, label in labels:
+            if label == wrong:
+                return LabelError(
+                    f"sample {index} has the class {wrong}, and the network has no output for it: "
+                    "give its last layer one output per class, or correct the label with "
+                    "pool.relabel."
+                )
+    index, label = next(labels, (0, None))
+    if isinstance(error, TypeError) and isinstance(label, str):
+        return LabelError(
+            f"the label of sample {index} is {label!r}, and the loss takes numbers: declare the "
+            "names of the classes, ActiveLearningDataset(dataset, classes=[...])."
+        )
+    if isinstance(error, RuntimeError) and isinstance(label, float) and "Long" in str(error):
+        return LabelError(
+            f"the label of sample {index} is {label!r}, and the loss takes class numbers: convert "
+            "the labels to integers, y.long()."
+        )
+    return None

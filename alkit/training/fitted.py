@@ -61,11 +61,11 @@ class Fitted:
         """
         classes, codes = np.unique(y, return_inverse=True)
         try:
-            return cls(fresh(estimator, seed).fit(x, y), classes, False)
+            return cls(_fit(fresh(estimator, seed), x, y), classes, False)
         except ValueError as error:
             if classes[-1] >= len(classes):
                 try:
-                    return cls(fresh(estimator, seed).fit(x, codes), classes, True)
+                    return cls(_fit(fresh(estimator, seed), x, codes), classes, True)
                 except ValueError:
                     pass  # the first error is about the labels as they are
             few = " Annotate samples of other classes first." if len(classes) == 1 else ""
@@ -129,3 +129,8 @@ def fresh(estimator: Any, seed: int) -> Any:
 
 def _floating(p: np.ndarray) -> np.dtype:
     return p.dtype if p.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+
+
+def _fit(estimator: Any, x: np.ndarray, y: np.ndarray) -> Any:
+    fitted = estimator.fit(x, y)
+    return estimator if fitted is None else fitted

@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import Checkpoint, ProgressBar, Timer, TQDMProg
 from alkit.arguments import check_keywords
 from alkit.errors import ConfigurationError, TrainerEndedError
 from alkit.training.budget import LIMITS, check_limits
+from alkit.training.class_labels import explained
 from alkit.training.committee import again, mean_results, turns
 from alkit.training.history import History
 from alkit.training.lightning_internals import (
@@ -109,8 +110,13 @@ class Trainer(lightning.Trainer):
         given = (train_dataloaders, val_dataloaders, datamodule, ckpt_path)
         for last in turns(model, trains=True):
             trainer = self if last else Trainer(**again(self._given))
-            with quiet(), interruptible(), moved_if_elsewhere():
-                lightning.Trainer.fit(trainer, model, *given, **kwargs)
+            try:
+                with quiet(), interruptible(), moved_if_elsewhere():
+                    lightning.Trainer.fit(trainer, model, *given, **kwargs)
+            except (IndexError, RuntimeError, TypeError) as error:
+                if (cause := explained(error, model)) is not None:
+                    raise cause from error
+                raise
 
     def test(
         self, model: lightning.LightningModule | None = None, *args: Any, **kwargs: Any

@@ -558,3 +558,11 @@ def test_an_oracle_that_is_no_function_is_refused_before_the_query(pool, net):
     with pytest.raises(ConfigurationError, match=r"got list.*pool\.annotate"):
         strategy.query_and_update(3, oracle=[1, 2, 0])
     assert everything(strategy) == before
+
+
+def test_an_oracle_that_returns_nothing_reveals_no_label(pool, net):
+    strategy = al.Strategy(net(), pool, seed=0).build()
+    before = pool.state_dict()
+    with pytest.raises(LabelError, match="returned None"):
+        strategy.query_and_update(3, oracle=lambda ids: None)
+    assert pool.state_dict() == before

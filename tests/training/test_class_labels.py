@@ -1,5 +1,6 @@
 """Labels that the network has no output for: the sample is named before the first step."""
 
+import lightning as L
 import pytest
 import torch
 from torch import nn
@@ -163,3 +164,33 @@ def test_losses_of_other_kinds_are_left_alone(quiet):
     strategy(Y.float()[:, None], nn.Linear(4, 1), loss=nn.MSELoss()).fit(max_steps=1, **quiet)
     weights = nn.Linear(4, 3)
     strategy(changed(3, 9), weights, loss=lambda y_hat, y: y_hat.sum()).fit(max_steps=1, **quiet)
+
+
+class Own(L.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.net(x)
+
+    def training_step(self, batch, batch_idx):
+        return nn.functional.cross_entropy(self(batch[0]), batch[1])
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (changed(17, 7), "sample 17 has the class 7, and the network has no output"),
+        (Y.float(), "loss takes class numbers: convert"),
+        ([["cat", "dog"][k % 2] for k in range(40)], r"'cat'.* classes=\["),
+    ],
+)
+def test_a_module_of_the_user_that_cannot_use_a_label_names_the_sample(labels, message, quiet):
+    pool = al.ActiveLearningDataset([*zip(X, labels, strict=True)])
+    pool.annotate(range(30))
+    with pytest.raises(LabelError, match=message):
+        al.ActiveLearner(Own(), pool, seed=0).fit(max_epochs=1, **quiet)

@@ -90,3 +90,10 @@ def _caller() -> str:
     if frame is None:
         return ""
     return f" in {Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
+
+
+def left_off(network: nn.Module) -> list[str]:
+    """Paths of the layers with a dropout inside that is off in eval mode: recurrent, attention."""
+    kinds = (nn.RNNBase, nn.MultiheadAttention)
+    parts = ((path, part) for path, part in network.named_modules() if isinstance(part, kinds))
+    return [path or type(network).__name__ for path, part in parts if part.dropout > 0]

@@ -16,7 +16,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from alkit.arguments import check_integer
 from alkit.blocks.block import Block
 from alkit.blocks.construction import is_block
-from alkit.blocks.posterior.functional import functions_refused
+from alkit.blocks.posterior.functional import functions_refused, left_off
 from alkit.blocks.posterior.masks import (
     Masks,
     check_rows,
@@ -31,7 +31,7 @@ from alkit.blocks.posterior.network import check_network
 from alkit.blocks.posterior.sampled import Sampled
 from alkit.blocks.posterior.stacked import stacked
 from alkit.blocks.posterior.thinned import Values, dropped
-from alkit.errors import ConfigurationError
+from alkit.errors import ConfigurationError, warn
 from alkit.eval_mode import evaluating
 from alkit.model_outputs import logits_of
 
@@ -130,6 +130,11 @@ class MCDropout(Block):
             self._masks = Masks(self.seed, self.samples)
         # every call of a function is looked at, so only once
         once = nullcontext() if self._no_functions else functions_refused(layers.values())
+        if not self._no_functions and (off := left_off(self.model)):
+            warn(
+                f"MCDropout samples the dropout layers, and leaves off the dropout inside of "
+                f"{', '.join(off)}: the posterior samples differ less than in training."
+            )
         with evaluating(self.model), once:
             outputs = self._posterior(layers, (inputs, named))
         self._no_functions = True

@@ -541,3 +541,18 @@ def test_samples_may_be_changed_later():
     before, block.samples = block.predict(x), 4
     assert block.predict(x).shape[1] == 4
     torch.testing.assert_close(block.predict(x)[:, :2], before)
+
+
+def test_a_dropout_inside_of_a_recurrent_layer_is_said_to_stay_off():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gru = nn.GRU(3, 4, num_layers=2, dropout=0.5, batch_first=True)
+            self.drop, self.last = nn.Dropout(0.5), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.last(self.drop(self.gru(x)[0][:, -1]))
+
+    network = al.MCDropout(Recurrent(), samples=3).build().eval()
+    with pytest.warns(UserWarning, match=r"leaves off the dropout inside of gru"):
+        network(torch.randn(5, 6, 3))
