@@ -73,7 +73,7 @@ class ActiveLearningDataset(Dataset):
         self._known = Annotations(len(self._samples), among, self._names.describe)
         gate = Gate(classes, missing)
         self._labels = Labeling(self._samples, self._known, self._names, gate)
-        self._identity = Identity(self._samples, self._names, self._known)
+        self._identity = Identity(self._samples, self._names, self._known, gate.classes)
         self._reader = Reader(self._samples, self._known, self._labels)
         check_transform(transform=transform, scoring_transform=scoring_transform)
         self._transform = transform

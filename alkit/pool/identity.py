@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
@@ -23,10 +23,18 @@ class Identity:
         samples: items of the dataset.
         names: names of the samples.
         known: state of the pool.
+        classes: names of the classes, or None.
     """
 
-    def __init__(self, samples: Samples, names: Names, known: Annotations) -> None:
+    def __init__(
+        self,
+        samples: Samples,
+        names: Names,
+        known: Annotations,
+        classes: Sequence[str] | None = None,
+    ) -> None:
         self._samples, self._names, self._known = samples, names, known
+        self._classes = None if classes is None else list(classes)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -42,8 +50,10 @@ class Identity:
         return blake2b(inside.astype("<i8").tobytes(), digest_size=8).hexdigest()
 
     def state_dict(self) -> dict[str, Any]:
-        """The fingerprint, and the names of the annotated samples if they have names."""
+        """The fingerprint, names of classes, and those of the annotated samples if they have any."""
         state: dict[str, Any] = {"fingerprint": self.fingerprint, "among": self.among}
+        if self._classes is not None:
+            state["classes"] = list(self._classes)
         if self._names.texts is not None:
             state["names"] = [self._names[index] for index in self._known.annotated.tolist()]
         return state
@@ -55,6 +65,13 @@ class Identity:
             state: the state.
             ids: its annotated samples.
         """
+        classes = state.get("classes")
+        if classes is not None and classes != self._classes:
+            raise ConfigurationError(
+                f"the state is of a pool with the classes {classes}, and this pool has "
+                f"{self._classes}, so its class numbers would change their meaning: pass the same "
+                "classes= in the same order."
+            )
         names = state.get("names")
         if names is not None and self._names.texts is not None:
             if not isinstance(names, list | tuple) or len(names) != len(ids):

@@ -46,6 +46,7 @@ def check_arguments(module: object, train_pool: object, val_pool: object, val_sh
             )
     if val_pool is not None:
         _check_apart(train_pool, val_pool)
+        _check_classes(train_pool, val_pool)
     if not isinstance(val_share, int | float) or not 0 < val_share < 1:
         raise ConfigurationError(f"val_share must be between 0 and 1, got {val_share!r}.")
 
@@ -62,6 +63,16 @@ def _check_apart(train_pool: Any, val_pool: Any) -> None:
             "val_pool has samples of train_pool, so the model would be validated on samples that "
             "it was trained on: split the dataset, for example with torch.utils.data.Subset, and "
             "make a pool of each part."
+        )
+
+
+def _check_classes(train_pool: Any, val_pool: Any) -> None:
+    """Raise a ConfigurationError if one class number has two meanings."""
+    here, there = train_pool.classes, val_pool.classes
+    if None not in (here, there) and list(here) != list(there):
+        raise ConfigurationError(
+            f"val_pool has the classes {list(there)} and train_pool {list(here)}, so one class "
+            "number has two meanings: pass the same classes= in the same order."
         )
 
 

@@ -171,3 +171,16 @@ def test_after_a_state_the_kind_of_its_labels_counts():
     numbers.annotate([3], ["dog"])
     with pytest.raises(AlkitError, match="kind str"):
         numbers.annotate([4], [4])
+
+
+def test_class_numbers_of_a_state_keep_their_meaning():
+    classes = ["cat", "dog", "owl"]
+    pool = pool_of(classes=classes)
+    pool.annotate([1], ["dog"])
+    state = json.loads(json.dumps(pool.state_dict()))
+    for other in (["dog", "cat", "owl"], [*classes, "fox"], None):
+        refused(pool_of(classes=other), state, "same classes= in the same order")
+    same = pool_of(classes=tuple(classes))
+    same.load_state_dict(state)
+    assert same.labels_of([1]) == [1]
+    pool_of(classes=classes).load_state_dict(saved(pool_of()))  # classes got their names later
