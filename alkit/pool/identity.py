@@ -50,7 +50,7 @@ class Identity:
         return blake2b(inside.astype("<i8").tobytes(), digest_size=8).hexdigest()
 
     def state_dict(self) -> dict[str, Any]:
-        """The fingerprint, names of classes, and those of the annotated samples if they have any."""
+        """The fingerprint, the names of the classes and of the annotated samples, if any."""
         state: dict[str, Any] = {"fingerprint": self.fingerprint, "among": self.among}
         if self._classes is not None:
             state["classes"] = list(self._classes)
