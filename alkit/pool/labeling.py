@@ -9,13 +9,12 @@ import numpy as np
 from alkit.errors import LabelError
 from alkit.pool.annotations import Annotations
 from alkit.pool.csv_labels import read_labels
+from alkit.pool.form import Form, form_of, in_form_of, kind_with_shape
 from alkit.pool.gate import Gate
 from alkit.pool.labels import (
     ABSENT,
     Describe,
     family,
-    form_kind,
-    in_form_of,
     other_kind,
     own_kind,
     plain,
@@ -37,6 +36,7 @@ class Labeling:
     def __init__(self, samples: Samples, known: Annotations, names: Names, gate: Gate) -> None:
         self._samples, self._known, self._names, self._gate = samples, known, names, gate
         self._kind: str | None = None
+        self._own_form: Form | None = None
         self._passed = bytearray(len(samples))  # 1 where the dataset's label is used as it is
         self.allows = gate.allows
 
@@ -70,21 +70,24 @@ class Labeling:
         if not first:
             self._kind = None
         elif self._kind is None:
-            label = self.read(first[0])
-            kind = own_kind(label)
-            self._kind = f"array of shape {tuple(np.shape(label))}" if kind == "array" else kind  # type: ignore[arg-type]
+            self._kind = kind_with_shape(self.read(first[0]))
         return self._kind
 
     def given(
         self, labels: object, ids: np.ndarray, describe: Describe | None = None
     ) -> list[object]:
-        """Labels from people as plain values, one per sample, of the pool's kind."""
-        return self._gate.given(labels, ids, self.kind, describe or self._names.describe)
+        """Labels from people as plain values, one per sample, of the pool's kind.
+
+        The form of the dataset's own is that of one sample that has just got a label.
+        """
+        own = self._form(ids)
+        form = Form(self.kind or own.kind, own.dtype)
+        return self._gate.given(labels, ids, form, describe or self._names.describe)
 
     def load(self, ids: np.ndarray, rounds: list[int], labels: dict[int, object]) -> None:
         """Replace all annotations by those of a state, if each label is one of this pool."""
         keys = np.array(list(labels), dtype=np.int64)
-        values = self._gate.given(list(labels.values()), keys, None, self._names.describe)
+        values = self._gate.stored(list(labels.values()), keys, Form(), self._names.describe)
         self._known.restore(ids, rounds, dict(zip(labels, values, strict=True)))
         self._kind = None
 
@@ -121,11 +124,8 @@ class Labeling:
         def describe(index: int) -> str:
             return f"{filled.path}, line {lines[index]}: {self._names.describe(index)}"
 
-        kind = self.kind
-        if kind is None and filled.ids:
-            kind = self._form(filled.ids[0])
-        labels = self._gate.read(filled.texts, kind)
         ids = np.array(filled.ids, dtype=np.int64)
+        labels = self._gate.read(filled.texts, self.kind or self._form(ids).kind)
         news = np.array(
             [not self._repeats(*row) for row in zip(filled.ids, labels, strict=True)], dtype=bool
         )
@@ -133,11 +133,16 @@ class Labeling:
         new = [label for label, is_new in zip(labels, news, strict=True) if is_new]
         return ids, self.given(new, ids, describe), filled.round
 
-    def _form(self, index: int) -> str | None:
-        """Kind of the dataset's labels by the type of one of them, which people have given."""
-        own = self._samples[index][1]
-        kind = form_kind(own)
-        return None if kind is None or self._gate.is_missing(own) or own != own else kind
+    def _form(self, ids: np.ndarray) -> Form:
+        """Form of the dataset's labels, by that of the first of some samples with given labels."""
+        if self._own_form is None and len(ids):
+            index = ids.item(0)
+            try:
+                own = self._samples[index][1]
+                self._own_form = form_of(self._gate.own(index, own, self._names.describe))
+            except Exception:  # no label, or an item that cannot be read now, tells nothing
+                return Form()
+        return self._own_form or Form()
 
     def _repeats(self, index: int, label: object) -> bool:
         if not self._known.is_annotated(index):
