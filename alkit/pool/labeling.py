@@ -34,7 +34,7 @@ class Labeling:
     """
 
     def __init__(self, samples: Samples, known: Annotations, names: Names, gate: Gate) -> None:
-        self._samples, self._known, self._names, self._gate = samples, known, names, gate
+        self._samples, self._known, self._names, self.gate = samples, known, names, gate
         self._kind: str | None = None
         self._own_form: Form | None = None
         self._passed = bytearray(len(samples))  # 1 where the dataset's label is used as it is
@@ -53,7 +53,7 @@ class Labeling:
             return in_form_of(own, label)
         if self._passed[index]:
             return own
-        label = self._gate.own(index, own, self._names.describe)
+        label = self.gate.own(index, own, self._names.describe)
         self._passed[index] = label is own
         return label
 
@@ -82,12 +82,12 @@ class Labeling:
         """
         own = self._form(ids)
         form = Form(self.kind or own.kind, own.dtype)
-        return self._gate.given(labels, ids, form, describe or self._names.describe)
+        return self.gate.given(labels, ids, form, describe or self._names.describe)
 
     def load(self, ids: np.ndarray, rounds: list[int], labels: dict[int, object]) -> None:
         """Replace all annotations by those of a state, if each label is one of this pool."""
         keys = np.array(list(labels), dtype=np.int64)
-        values = self._gate.stored(list(labels.values()), keys, Form(), self._names.describe)
+        values = self.gate.stored(list(labels.values()), keys, Form(), self._names.describe)
         self._known.restore(ids, rounds, dict(zip(labels, values, strict=True)))
         self._kind = None
 
@@ -125,7 +125,7 @@ class Labeling:
             return f"{filled.path}, line {lines[index]}: {self._names.describe(index)}"
 
         ids = np.array(filled.ids, dtype=np.int64)
-        labels = self._gate.read(filled.texts, self.kind or self._form(ids).kind)
+        labels = self.gate.read(filled.texts, self.kind or self._form(ids).kind)
         news = np.array(
             [not self._repeats(*row) for row in zip(filled.ids, labels, strict=True)], dtype=bool
         )
@@ -139,7 +139,7 @@ class Labeling:
             index = ids.item(0)
             try:
                 own = self._samples[index][1]
-                self._own_form = form_of(self._gate.own(index, own, self._names.describe))
+                self._own_form = form_of(self.gate.own(index, own, self._names.describe))
             except Exception:  # no label, or an item that cannot be read now, tells nothing
                 return Form()
         return self._own_form or Form()
@@ -148,7 +148,7 @@ class Labeling:
         if not self._known.is_annotated(index):
             return False
         try:
-            label = self._gate.numbered(label, index, self._names.describe)
+            label = self.gate.numbered(label, index, self._names.describe)
         except LabelError:
             return False
         return plain(self.read(index)) == label

@@ -61,11 +61,11 @@ def _other_data(where: str, row: int, name: str, here: str) -> str:
 
 def checked_names(names: Any) -> list[str]:
     """The names of all rows as texts, or a ConfigurationError."""
-    wrong = isinstance(names, str | bytes | Mapping | Set) or not isinstance(names, Iterable)
-    if wrong:
+    given = names.tolist() if hasattr(names, "tolist") else names
+    if isinstance(given, str | bytes | Mapping | Set) or not isinstance(given, Iterable):
         shown = f"{names!r}"[:60]
         raise ConfigurationError(f"names must be a list with the name of each row, got {shown}.")
-    given = names.tolist() if hasattr(names, "tolist") else [*names]
+    given = [*given]
     for row, name in enumerate(given):
         if name is None or name != name:
             raise ConfigurationError(f"names must be texts, got {name!r} for row {row}.")
