@@ -231,7 +231,7 @@ class ActiveLearningDataset(Dataset):
 
         Raises:
             ConfigurationError: the state is damaged, or of another dataset or other ``among``.
-            LabelError: a label in it is not a label of this pool.
+            LabelError: a label in it is not one of this pool, or the dataset lacks one.
         """
         annotations = parsed(state, self._known)
         self._identity.check(state, annotations[0])

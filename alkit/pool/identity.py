@@ -42,6 +42,11 @@ class Identity:
         return fingerprint(self._samples.dataset, self._names.texts, self._samples.label_key)
 
     @cached_property
+    def inputs(self) -> str:
+        """Fingerprint of inputs also where samples have names, for a pool without names."""
+        return fingerprint(self._samples.dataset, None, self._samples.label_key)
+
+    @cached_property
     def among(self) -> str | None:
         """Short hash of the indices of the pool's samples; None if it has all."""
         inside = self._known.inside
@@ -55,6 +60,7 @@ class Identity:
         if self._classes is not None:
             state["classes"] = list(self._classes)
         if self._names.texts is not None:
+            state["inputs"] = self.inputs
             state["names"] = [self._names[index] for index in self._known.annotated.tolist()]
         return state
 
@@ -88,14 +94,23 @@ class Identity:
             raise ConfigurationError(
                 "the state is of a pool with other samples of the dataset: pass the same among=."
             )
-        theirs = state.get("fingerprint")
-        if theirs is None:
-            return
-        kind = str(theirs).partition(":")[0]
-        if kind == self.fingerprint.partition(":")[0] and theirs != self.fingerprint:
+        if state.get("fingerprint") is not None:
+            self._compare(str(state["fingerprint"]), str(state.get("inputs", "")))
+
+    def _compare(self, theirs: str, inputs: str) -> None:
+        """Compare fingerprints: of names where both have names, else of inputs."""
+        kind, ours = _kind(theirs), self.fingerprint
+        if {kind, _kind(ours)} == {"names", "inputs"}:
+            theirs, ours = (inputs, ours) if kind == "names" else (theirs, self.inputs)
+            kind = _kind(theirs)
+        if kind == _kind(ours) and theirs != ours:
             what = "names" if kind == "names" else "inputs, sampled from the whole dataset,"
             raise ConfigurationError(
                 f"the state is of another dataset of the same length, or of another order of its "
                 f"samples: its {what} differ from those of this pool. If the samples are the same "
                 "nevertheless, remove 'fingerprint' from the state."
             )
+
+
+def _kind(fingerprint: str) -> str:
+    return fingerprint.partition(":")[0]

@@ -22,6 +22,8 @@ from alkit.pool.labels import (
 from alkit.pool.names import Names
 from alkit.pool.samples import Samples
 
+PROBES = 16  # labels of the dataset that show whether it has those of a state
+
 
 class Labeling:
     """The labels of a pool, all of one kind, whoever gives them.
@@ -85,9 +87,19 @@ class Labeling:
         return self.gate.given(labels, ids, form, describe or self._names.describe)
 
     def load(self, ids: np.ndarray, rounds: list[int], labels: dict[int, object]) -> None:
-        """Replace all annotations by those of a state, if each label is one of this pool."""
+        """Replace all annotations by those of a state, if each label is one of this pool.
+
+        Of the dataset's own labels, up to 16 are read, evenly spread.
+        """
         keys = np.array(list(labels), dtype=np.int64)
         values = self.gate.stored(list(labels.values()), keys, Form(), self._names.describe)
+        own = ids[~np.isin(ids, keys)]
+        for index in own[:: max(1, len(own) // PROBES)].tolist():
+            try:
+                label = self._samples[index][1]
+            except OSError:  # an item that cannot be read now must not cost the annotations
+                continue
+            self.gate.own(index, label, self._names.describe)
         self._known.restore(ids, rounds, dict(zip(labels, values, strict=True)))
         self._kind = None
 

@@ -72,7 +72,7 @@ def label_kind(label: object) -> str:
         if label < 0:
             raise _not_a_class(label)
         if label >= 2**63:
-            raise LabelError(f"{label} is no label: it does not fit into 64 bits.")
+            raise LabelError(f"{label} is not a label: it does not fit into 64 bits.")
         return "int"
     if isinstance(label, float) and not math.isfinite(label):
         raise LabelError(f"{label} is not a label; leave the sample unannotated instead.")
@@ -216,7 +216,7 @@ def other_kind(sample: str, label: object, kind: str, expected: str) -> LabelErr
 
 
 def changed_by(label: Any, dtype: torch.dtype) -> bool:
-    """True if a plain label would be another one in a dtype; the rounding of a float is none.
+    """True if a plain label would be another one in a dtype; a float may be rounded.
 
     False where a label keeps its own type, as text and fractions among integers do.
     """

@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 import alkit as al
-from alkit.errors import AlkitError, ConfigurationError
+from alkit.errors import AlkitError, ConfigurationError, LabelError
 
 FILES = [f"img_{i}.png" for i in range(30)]
 X = torch.rand(30, 4, generator=torch.Generator().manual_seed(0))
@@ -53,6 +53,29 @@ def test_the_same_dataset_may_get_names_or_lose_them():
         pool = pool_of(names=here)
         pool.load_state_dict(saved(pool_of(names=there)))
         assert pool.annotated_indices.tolist() == [2, 7]
+
+
+@pytest.mark.parametrize(("there", "here"), [(None, FILES), (FILES, None)])
+def test_a_state_of_other_inputs_is_refused_where_one_side_has_names(there, here):
+    state = saved(pool_of(names=there))
+    refused(pool_of(X + 1, names=here), state, "its inputs, .* differ .* remove 'fingerprint'")
+    del state["fingerprint"]
+    pool_of(X + 1, names=here).load_state_dict(state)
+
+
+def test_a_dataset_that_lacks_the_labels_of_a_state_is_refused():
+    pool = pool_of()
+    pool.annotate(range(4))
+    pool.annotate([9], [1])
+    state = pool.state_dict()
+    for lacking in (X, TensorDataset(X, torch.full((30,), -1))):
+        without = al.ActiveLearningDataset(lacking)
+        with pytest.raises(LabelError, match="sample 0"):
+            without.load_state_dict(state)
+        assert without.get_num_annotated() == 0
+    given_alone = pool_of()
+    given_alone.annotate([9], [1])
+    al.ActiveLearningDataset(X).load_state_dict(given_alone.state_dict())
 
 
 def test_an_old_state_has_no_identity_and_loads():
