@@ -57,7 +57,10 @@ class Gate:
         scalar = label.item() if _is_scalar_array(label) else label
         if isinstance(scalar, str) and self.classes is not None:
             return self.numbered(scalar, index, describe)
-        remedy = " The label is the dataset's: declare missing= if it means 'not annotated'."
+        remedy = (
+            " The label is the dataset's: declare missing= if it means 'not annotated', or leave "
+            "such samples out by torch.utils.data.Subset (as for al.compare)."
+        )
         kind_named(own_kind, scalar, index, describe, remedy)
         self.numbered(scalar, index, describe)
         return label

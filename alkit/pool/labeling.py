@@ -127,9 +127,14 @@ class Labeling:
                 raise other_kind(sample, plain(self.read(index)), kind, expected)
 
     def from_file(
-        self, path: str | os.PathLike[str]
+        self, path: str | os.PathLike[str], labels: object = None
     ) -> tuple[np.ndarray, list[object], int | None]:
         """Samples, labels and round of a file, without rows that repeat annotations of the pool."""
+        if labels is not None:
+            raise LabelError(
+                "pass a file of labels, or indices and labels, not both; a single name must be in "
+                f"a list, [{os.fspath(path)!r}]."
+            )
         filled = read_labels(path, self._names, len(self._known))
         lines = dict(zip(filled.ids, filled.lines, strict=True))
 
