@@ -44,8 +44,8 @@ class ActiveLearningDataset(Dataset):
             then one of these names, and become its number, or such a number.
         missing: the label, or a list of labels, that means "not annotated" in the dataset, such as
             -1 or NaN. Otherwise negative class numbers and NaN are refused.
-        among: dataset indices, or names, of the samples of the pool. Default: all. The others are neither
-            annotated nor unannotated; indices and ``len(pool)`` stay those of the dataset.
+        among: dataset indices, or names, of the samples of the pool. Default: all. The others are
+            neither annotated nor unannotated; indices and ``len(pool)`` stay those of the dataset.
 
     Raises:
         ConfigurationError: the dataset is empty or not map-style, or another argument is wrong.
