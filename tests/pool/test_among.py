@@ -135,5 +135,5 @@ def test_among_may_be_names():
     names = [f"img_{k}.png" for k in range(N)]
     pool = al.ActiveLearningDataset(DATA, names=names, among=["img_7.png", "img_3.png"])
     assert pool.indices.tolist() == [3, 7]
-    with pytest.raises(SampleIndexError, match="no sample .* has the name 'img_x"):
+    with pytest.raises(SampleIndexError, match=r"no sample .* has the name 'img_x"):
         al.ActiveLearningDataset(DATA, names=names, among=["img_x.png"])
