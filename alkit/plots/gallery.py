@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -37,7 +38,8 @@ def gallery(
 ) -> Axes:
     """The samples of one query as images, most wanted first, with score, label and guess.
 
-    A guess that differs from the label is marked by a frame and the word "not".
+    A guess that differs from the label is marked by a frame and the word "not". Real values, and a
+    label and a guess that cannot be compared (text and a number), are not marked.
 
     Args:
         queried: a query, or the records of a comparison.
@@ -73,10 +75,11 @@ def gallery(
         x, label = _item(dataset, queried[k])
         left, top = width * (k % columns), -height * (k // columns)
         ax.imshow(_image(x), cmap="gray", extent=(left, left + 1, top - 1, top))
-        guess = None if queried.guesses is None else np.asarray(queried.guesses[k]).tolist()
-        wrong = None not in (guess, label) and guess != label
-        words = [] if label is None else [f"label {label}"]
-        words += [] if guess is None else [f"not {guess}" if wrong else f"guess {guess}"]
+        label = _value(label, queried.classes)
+        guess = None if queried.guesses is None else _value(queried.guesses[k], queried.classes)
+        wrong = guess is not None and label is not None and _differ(guess, label)
+        words = [] if label is None else [f"label {_word(label)}"]
+        words += [] if guess is None else [f"{'not' if wrong else 'guess'} {_word(guess)}"]
         words += [] if queried.scores is None else [f"{float(queried.scores[k]):.3g}"]
         ax.text(left + 0.5, top - 1.04, "\n".join(words), ha="center", va="top", fontsize=7)
         if wrong:
@@ -120,7 +123,36 @@ def _item(dataset: Items, index: int) -> tuple[object, object]:
     if not isinstance(item, tuple | list):
         return item, None
     x, *rest = item
-    return x, np.asarray(rest[0]).tolist() if rest else None
+    return x, rest[0] if rest else None
+
+
+def _value(label: Any, classes: Sequence[str] | None) -> Any:
+    """A label or guess in plain values: that of a single column, and the name of a class."""
+    if label is None:
+        return None
+    values = np.asarray(label)
+    value = values.item() if values.size == 1 else values.tolist()
+    number = isinstance(value, int) and not isinstance(value, bool)
+    if number and classes is not None and 0 <= value < len(classes):
+        return classes[value]
+    return value.strip() if isinstance(value, str) else value
+
+
+def _differ(guess: Any, label: Any) -> bool:
+    """True if a guess of classes, or of several labels, is certainly not the label."""
+    one, other = np.asarray(guess), np.asarray(label)
+    if one.dtype.kind == "f" or one.shape != other.shape:
+        return False  # real values, or class probabilities as the label
+    if one.dtype.kind == "U" or other.dtype.kind == "U":
+        return one.dtype.kind == other.dtype.kind and guess != label
+    measured = (other == other) & (other >= 0)  # neither NaN nor -1
+    return bool((one != other)[measured].any())
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_word, value))}]"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _image(x: Any) -> np.ndarray:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from alkit.errors import LabelError, LabelFileError, SampleIndexError
 from alkit.pool.names import Names
-from alkit.spreadsheet import restored
+from alkit.spreadsheet import restored, rows_of
 
 
 @dataclass(frozen=True)
@@ -91,17 +91,17 @@ def _rows(path: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Number of the last line of each row, and its texts without spaces around them, by column."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            columns = [column.strip() for column in next(reader, [])]
+            rows = rows_of(file)
+            columns = [column.strip() for column in next(rows, (0, []))[1]]
             _check_columns(path, columns)
-            for cells in reader:
+            for line, cells in rows:
                 cells = [restored(cell).strip() for cell in cells]
                 if any(cells[len(columns) :]):
                     raise LabelError(
-                        f"{path}, line {reader.line_num}: {len(cells)} cells for {len(columns)} "
+                        f"{path}, line {line}: {len(cells)} cells for {len(columns)} "
                         "columns; a text with a comma needs quotes."
                     )
-                yield reader.line_num, dict(zip(columns, cells))
+                yield line, dict(zip(columns, cells))
     except UnicodeDecodeError as error:
         raise LabelError(f"{path} is not UTF-8 text: save it as CSV in UTF-8.") from error
     except csv.Error as error:

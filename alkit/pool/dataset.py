@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Dataset
 
-from alkit.errors import LabelError
 from alkit.pool.annotations import Annotations, Indices, check_round
 from alkit.pool.gate import Gate
 from alkit.pool.identity import Identity
@@ -45,8 +44,8 @@ class ActiveLearningDataset(Dataset):
             then one of these names, and become its number, or such a number.
         missing: the label, or a list of labels, that means "not annotated" in the dataset, such as
             -1 or NaN. Otherwise negative class numbers and NaN are refused.
-        among: dataset indices of the samples of the pool. Default: all. The others are neither
-            annotated nor unannotated; indices and ``len(pool)`` stay those of the dataset.
+        among: dataset indices, or names, of the samples of the pool. Default: all. The others are
+            neither annotated nor unannotated; indices and ``len(pool)`` stay those of the dataset.
 
     Raises:
         ConfigurationError: the dataset is empty or not map-style, or another argument is wrong.
@@ -70,10 +69,11 @@ class ActiveLearningDataset(Dataset):
         self._samples = Samples(dataset, cache=cache, label_key=label_key, input_key=input_key)
         self.input_key, self.label_key = input_key, label_key
         self._names = Names(names, len(self._samples))
-        self._known = Annotations(len(self._samples), among, self._names.describe)
+        inside = self._names.indices(among)
+        self._known = Annotations(len(self._samples), inside, self._names.describe)
         gate = Gate(classes, missing)
         self._labels = Labeling(self._samples, self._known, self._names, gate)
-        self._identity = Identity(self._samples, self._names, self._known)
+        self._identity = Identity(self._samples, self._names, self._known, gate.classes)
         self._reader = Reader(self._samples, self._known, self._labels)
         check_transform(transform=transform, scoring_transform=scoring_transform)
         self._transform = transform
@@ -181,9 +181,7 @@ class ActiveLearningDataset(Dataset):
                 provides them; a file cannot be read, or its names are not those of the pool.
         """
         if isinstance(indices, str | PathLike):
-            if labels is not None:
-                raise LabelError("pass a file of labels, or indices and labels, not both.")
-            ids, labels, written = self._labels.from_file(indices)
+            ids, labels, written = self._labels.from_file(indices, labels)
             round = written if round is None else round
         else:
             ids = self._checked(indices, annotated=False)
@@ -231,7 +229,7 @@ class ActiveLearningDataset(Dataset):
 
         Raises:
             ConfigurationError: the state is damaged, or of another dataset or other ``among``.
-            LabelError: a label in it is not a label of this pool.
+            LabelError: a label in it is not one of this pool, or the dataset lacks one.
         """
         annotations = parsed(state, self._known)
         self._identity.check(state, annotations[0])

@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from alkit.errors import ConfigurationError, LabelError, close, likely
+from alkit.pool.form import Form
 from alkit.pool.labels import (
     ABSENT,
     Describe,
@@ -56,19 +57,32 @@ class Gate:
         scalar = label.item() if _is_scalar_array(label) else label
         if isinstance(scalar, str) and self.classes is not None:
             return self.numbered(scalar, index, describe)
-        remedy = " The label is the dataset's: declare missing= if it means 'not annotated'."
+        remedy = (
+            " The label is the dataset's: declare missing= if it means 'not annotated', or leave "
+            "such samples out by torch.utils.data.Subset (as for al.compare)."
+        )
         kind_named(own_kind, scalar, index, describe, remedy)
         self.numbered(scalar, index, describe)
         return label
 
-    def given(
-        self, labels: object, ids: np.ndarray, known: str | None, describe: Describe
-    ) -> list[Any]:
+    def given(self, labels: object, ids: np.ndarray, form: Form, describe: Describe) -> list[Any]:
         """Labels from people as plain values, one per index and all of one kind.
 
         Raises:
             LabelError: a wrong number of labels, or one that is not a label of this pool.
         """
+        values = as_list(labels, len(ids))
+        for index, value in zip(ids.tolist(), values, strict=True):
+            if not self._as_numbers and isinstance(value, int):
+                raise LabelError(
+                    f"{describe(index)}: {value!r} could be the number of a class or its name, "
+                    f"since classes={_few(self.classes)} look like numbers: give the names, as "
+                    "texts."
+                )
+        return self.stored(values, ids, form, describe)
+
+    def stored(self, labels: object, ids: np.ndarray, form: Form, describe: Describe) -> list[Any]:
+        """The same for labels out of a state, in which classes have numbers."""
         values = as_list(labels, len(ids))
         for index, value in zip(ids.tolist(), values, strict=True):
             if self.is_missing(value):
@@ -77,7 +91,7 @@ class Gate:
                     "leave the sample unannotated instead."
                 )
         values = [self.numbered(y, i, describe) for i, y in zip(ids.tolist(), values)]
-        return fitting_labels(values, ids, known, describe)
+        return fitting_labels(values, ids, form.kind, describe, form.dtype)
 
     def numbered(self, label: Any, index: int, describe: Describe) -> Any:
         """The class number of a label, if the classes are named; otherwise the label."""
@@ -123,6 +137,11 @@ class Gate:
     def is_missing(self, label: Any) -> bool:
         """True if a label of the dataset means "not annotated"."""
         return any(same_value(label, value) for value in self._missing)
+
+
+def _few(names: list[str] | None) -> str:
+    shown = (names or [])[:6]
+    return f"[{', '.join(map(repr, shown))}{', ...' if len(names or ()) > 6 else ''}]"
 
 
 def _is_scalar_array(label: Any) -> bool:

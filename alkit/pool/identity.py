@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
@@ -23,15 +23,28 @@ class Identity:
         samples: items of the dataset.
         names: names of the samples.
         known: state of the pool.
+        classes: names of the classes, or None.
     """
 
-    def __init__(self, samples: Samples, names: Names, known: Annotations) -> None:
+    def __init__(
+        self,
+        samples: Samples,
+        names: Names,
+        known: Annotations,
+        classes: Sequence[str] | None = None,
+    ) -> None:
         self._samples, self._names, self._known = samples, names, known
+        self._classes = None if classes is None else list(classes)
 
     @cached_property
     def fingerprint(self) -> str:
         """Fingerprint of names or inputs, computed at the first use."""
         return fingerprint(self._samples.dataset, self._names.texts, self._samples.label_key)
+
+    @cached_property
+    def inputs(self) -> str:
+        """Fingerprint of inputs also where samples have names, for a pool without names."""
+        return fingerprint(self._samples.dataset, None, self._samples.label_key)
 
     @cached_property
     def among(self) -> str | None:
@@ -42,9 +55,12 @@ class Identity:
         return blake2b(inside.astype("<i8").tobytes(), digest_size=8).hexdigest()
 
     def state_dict(self) -> dict[str, Any]:
-        """The fingerprint, and the names of the annotated samples if they have names."""
+        """The fingerprint, the names of the classes and of the annotated samples, if any."""
         state: dict[str, Any] = {"fingerprint": self.fingerprint, "among": self.among}
+        if self._classes is not None:
+            state["classes"] = list(self._classes)
         if self._names.texts is not None:
+            state["inputs"] = self.inputs
             state["names"] = [self._names[index] for index in self._known.annotated.tolist()]
         return state
 
@@ -55,6 +71,13 @@ class Identity:
             state: the state.
             ids: its annotated samples.
         """
+        classes = state.get("classes")
+        if classes is not None and classes != self._classes:
+            raise ConfigurationError(
+                f"the state is of a pool with the classes {classes}, and this pool has "
+                f"{self._classes}, so its class numbers would change their meaning: pass the same "
+                "classes= in the same order."
+            )
         names = state.get("names")
         if names is not None and self._names.texts is not None:
             if not isinstance(names, list | tuple) or len(names) != len(ids):
@@ -71,14 +94,23 @@ class Identity:
             raise ConfigurationError(
                 "the state is of a pool with other samples of the dataset: pass the same among=."
             )
-        theirs = state.get("fingerprint")
-        if theirs is None:
-            return
-        kind = str(theirs).partition(":")[0]
-        if kind == self.fingerprint.partition(":")[0] and theirs != self.fingerprint:
+        if state.get("fingerprint") is not None:
+            self._compare(str(state["fingerprint"]), str(state.get("inputs", "")))
+
+    def _compare(self, theirs: str, inputs: str) -> None:
+        """Compare fingerprints: of names where both have names, else of inputs."""
+        kind, ours = _kind(theirs), self.fingerprint
+        if {kind, _kind(ours)} == {"names", "inputs"}:
+            theirs, ours = (inputs, ours) if kind == "names" else (theirs, self.inputs)
+            kind = _kind(theirs)
+        if kind == _kind(ours) and theirs != ours:
             what = "names" if kind == "names" else "inputs, sampled from the whole dataset,"
             raise ConfigurationError(
                 f"the state is of another dataset of the same length, or of another order of its "
                 f"samples: its {what} differ from those of this pool. If the samples are the same "
                 "nevertheless, remove 'fingerprint' from the state."
             )
+
+
+def _kind(fingerprint: str) -> str:
+    return fingerprint.partition(":")[0]

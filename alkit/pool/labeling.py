@@ -9,19 +9,20 @@ import numpy as np
 from alkit.errors import LabelError
 from alkit.pool.annotations import Annotations
 from alkit.pool.csv_labels import read_labels
+from alkit.pool.form import Form, form_of, in_form_of, kind_with_shape
 from alkit.pool.gate import Gate
 from alkit.pool.labels import (
     ABSENT,
     Describe,
     family,
-    form_kind,
-    in_form_of,
     other_kind,
     own_kind,
     plain,
 )
 from alkit.pool.names import Names
 from alkit.pool.samples import Samples
+
+PROBES = 16  # labels of the dataset that show whether it has those of a state
 
 
 class Labeling:
@@ -35,8 +36,9 @@ class Labeling:
     """
 
     def __init__(self, samples: Samples, known: Annotations, names: Names, gate: Gate) -> None:
-        self._samples, self._known, self._names, self._gate = samples, known, names, gate
+        self._samples, self._known, self._names, self.gate = samples, known, names, gate
         self._kind: str | None = None
+        self._own_form: Form | None = None
         self._passed = bytearray(len(samples))  # 1 where the dataset's label is used as it is
         self.allows = gate.allows
 
@@ -53,7 +55,7 @@ class Labeling:
             return in_form_of(own, label)
         if self._passed[index]:
             return own
-        label = self._gate.own(index, own, self._names.describe)
+        label = self.gate.own(index, own, self._names.describe)
         self._passed[index] = label is own
         return label
 
@@ -70,21 +72,34 @@ class Labeling:
         if not first:
             self._kind = None
         elif self._kind is None:
-            label = self.read(first[0])
-            kind = own_kind(label)
-            self._kind = f"array of shape {tuple(np.shape(label))}" if kind == "array" else kind  # type: ignore[arg-type]
+            self._kind = kind_with_shape(self.read(first[0]))
         return self._kind
 
     def given(
         self, labels: object, ids: np.ndarray, describe: Describe | None = None
     ) -> list[object]:
-        """Labels from people as plain values, one per sample, of the pool's kind."""
-        return self._gate.given(labels, ids, self.kind, describe or self._names.describe)
+        """Labels from people as plain values, one per sample, of the pool's kind.
+
+        The form of the dataset's own is that of one sample that has just got a label.
+        """
+        own = self._form(ids)
+        form = Form(self.kind or own.kind, own.dtype)
+        return self.gate.given(labels, ids, form, describe or self._names.describe)
 
     def load(self, ids: np.ndarray, rounds: list[int], labels: dict[int, object]) -> None:
-        """Replace all annotations by those of a state, if each label is one of this pool."""
+        """Replace all annotations by those of a state, if each label is one of this pool.
+
+        Of the dataset's own labels, up to 16 are read, evenly spread.
+        """
         keys = np.array(list(labels), dtype=np.int64)
-        values = self._gate.given(list(labels.values()), keys, None, self._names.describe)
+        values = self.gate.stored(list(labels.values()), keys, Form(), self._names.describe)
+        own = ids[~np.isin(ids, keys)]
+        for index in own[:: max(1, len(own) // PROBES)].tolist():
+            try:
+                label = self._samples[index][1]
+            except OSError:  # an item that cannot be read now must not cost the annotations
+                continue
+            self.gate.own(index, label, self._names.describe)
         self._known.restore(ids, rounds, dict(zip(labels, values, strict=True)))
         self._kind = None
 
@@ -112,20 +127,22 @@ class Labeling:
                 raise other_kind(sample, plain(self.read(index)), kind, expected)
 
     def from_file(
-        self, path: str | os.PathLike[str]
+        self, path: str | os.PathLike[str], labels: object = None
     ) -> tuple[np.ndarray, list[object], int | None]:
         """Samples, labels and round of a file, without rows that repeat annotations of the pool."""
+        if labels is not None:
+            raise LabelError(
+                "pass a file of labels, or indices and labels, not both; a single name must be in "
+                f"a list, [{os.fspath(path)!r}]."
+            )
         filled = read_labels(path, self._names, len(self._known))
         lines = dict(zip(filled.ids, filled.lines, strict=True))
 
         def describe(index: int) -> str:
             return f"{filled.path}, line {lines[index]}: {self._names.describe(index)}"
 
-        kind = self.kind
-        if kind is None and filled.ids:
-            kind = self._form(filled.ids[0])
-        labels = self._gate.read(filled.texts, kind)
         ids = np.array(filled.ids, dtype=np.int64)
+        labels = self.gate.read(filled.texts, self.kind or self._form(ids).kind)
         news = np.array(
             [not self._repeats(*row) for row in zip(filled.ids, labels, strict=True)], dtype=bool
         )
@@ -133,17 +150,22 @@ class Labeling:
         new = [label for label, is_new in zip(labels, news, strict=True) if is_new]
         return ids, self.given(new, ids, describe), filled.round
 
-    def _form(self, index: int) -> str | None:
-        """Kind of the dataset's labels by the type of one of them, which people have given."""
-        own = self._samples[index][1]
-        kind = form_kind(own)
-        return None if kind is None or self._gate.is_missing(own) or own != own else kind
+    def _form(self, ids: np.ndarray) -> Form:
+        """Form of the dataset's labels, by that of the first of some samples with given labels."""
+        if self._own_form is None and len(ids):
+            index = ids.item(0)
+            try:
+                own = self._samples[index][1]
+                self._own_form = form_of(self.gate.own(index, own, self._names.describe))
+            except Exception:  # no label, or an item that cannot be read now, tells nothing
+                return Form()
+        return self._own_form or Form()
 
     def _repeats(self, index: int, label: object) -> bool:
         if not self._known.is_annotated(index):
             return False
         try:
-            label = self._gate.numbered(label, index, self._names.describe)
+            label = self.gate.numbered(label, index, self._names.describe)
         except LabelError:
             return False
         return plain(self.read(index)) == label

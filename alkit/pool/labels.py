@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Set, Sized
 from enum import Enum
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ class Absent(Enum):
 
 
 ABSENT = Absent.ABSENT
+PLACEHOLDERS = " If the dataset's own labels are placeholders, declare them by missing=."
 
 
 Describe = Callable[[int], str]  # a sample, as errors name it
@@ -60,9 +63,16 @@ def label_kind(label: object) -> str:
         if _is_negative(values):
             raise _not_a_class(label)
         return f"array of shape {values.shape}"
+    if isinstance(label, Enum | Number) and type(label) not in (bool, int, float):
+        raise LabelError(
+            f"{label!r} ({type(label).__name__}) is not a label: give an int, a float or a text, "
+            "such as its .value or float(...)."
+        )
     if isinstance(label, bool | int):
         if label < 0:
             raise _not_a_class(label)
+        if label >= 2**63:
+            raise LabelError(f"{label} is not a label: it does not fit into 64 bits.")
         return "int"
     if isinstance(label, float) and not math.isfinite(label):
         raise LabelError(f"{label} is not a label; leave the sample unannotated instead.")
@@ -103,18 +113,6 @@ def family(kind: str) -> str:
     return kind.split(" of ")[0]
 
 
-def form_kind(own: Any) -> str | None:
-    """Kind of the labels of a dataset by the type of one, which is not otherwise looked at.
-
-    None if the type does not tell: no label, an array, or an unknown type.
-    """
-    if isinstance(own, Tensor) and own.ndim == 0:
-        return "float" if own.is_floating_point() else "int"
-    if isinstance(own, np.ndarray | np.generic) and own.ndim == 0:
-        return {"f": "float", "i": "int", "u": "int", "b": "int", "U": "str"}.get(own.dtype.kind)
-    return {int: "int", bool: "int", float: "float", str: "str"}.get(type(own))
-
-
 def same_value(label: object, value: object) -> bool:
     """True if a label, or each value of an array, equals a plain value; NaN equals NaN."""
     if isinstance(label, Tensor | np.ndarray) and label.ndim:
@@ -151,24 +149,41 @@ def _shown(label: object) -> str:
 
 
 def fitting_labels(
-    labels: object, ids: np.ndarray, known: str | None, describe: Describe = sample_named
+    labels: object,
+    ids: np.ndarray,
+    known: str | None,
+    describe: Describe = sample_named,
+    dtype: torch.dtype | None = None,
 ) -> list[Any]:
     """Labels as plain values, one per index and all of one kind: ``known``, if it is not None.
 
-    Integers are accepted among floats, and become floats.
+    Otherwise most of them decide. Integers are accepted among floats, and become floats.
 
     Raises:
-        LabelError: a wrong number of labels, or a label of another kind, which the error names.
+        LabelError: a wrong number of labels, or a label of another kind, or one that ``dtype`` of
+            the dataset's labels would change; the error names it.
     """
     values = as_list(labels, len(ids))
     kinds = [kind_named(label_kind, y, i, describe) for i, y in zip(ids.tolist(), values)]
-    expected = known or ("float" if "float" in kinds else "".join(kinds[:1]))
+    expected = known or _most_common(kinds)
     for k, (index, kind) in enumerate(zip(ids.tolist(), kinds, strict=True)):
+        if kind != expected and (kind, expected) != ("int", "float"):
+            wrong = other_kind(describe(index), values[k], kind, expected)
+            raise LabelError(f"{wrong}{'' if known is None else PLACEHOLDERS}")
+        if dtype is not None and changed_by(values[k], dtype):
+            raise LabelError(
+                f"{describe(index)}: the dataset's labels are of {dtype}, which cannot hold "
+                f"{values[k]!r}: convert them to a wider type."
+            )
         if (kind, expected) == ("int", "float"):
             values[k] = float(values[k])
-        elif kind != expected:
-            raise other_kind(describe(index), values[k], kind, expected)
     return values
+
+
+def _most_common(kinds: list[str]) -> str:
+    """The kind of most labels; that of floats, if these are integers and floats."""
+    most = Counter(kinds).most_common(1)[0][0] if kinds else ""
+    return "float" if most == "int" and "float" in kinds else most
 
 
 def as_list(labels: object, n: int) -> list[Any]:
@@ -200,17 +215,25 @@ def other_kind(sample: str, label: object, kind: str, expected: str) -> LabelErr
     )
 
 
-def in_form_of(own: Any, label: object) -> Any:
-    """Plain label in the form of the dataset's own, so that a batch can contain both.
+def changed_by(label: Any, dtype: torch.dtype) -> bool:
+    """True if a plain label would be another one in a dtype; a float may be rounded.
 
-    A tensor or array if ``own`` is one, with its dtype if that loses nothing (no fraction).
-    Otherwise a list of numbers becomes a tensor, and everything else stays as it is.
+    False where a label keeps its own type, as text and fractions among integers do.
     """
-    form = type(own)  # type only: ``own`` may be a label that was not paid for and raises on use
-    if issubclass(form, Tensor) and isinstance(label, (int, float, list)):
-        value = torch.as_tensor(label)
-        fits = value.dtype != own.dtype and torch.can_cast(value.dtype, own.dtype)
-        return value.to(own.dtype) if fits else value
-    if issubclass(form, np.ndarray) and isinstance(label, (int, float, list)):
-        return in_form_of(torch.as_tensor(own), label).numpy()
-    return torch.as_tensor(label) if isinstance(label, list) else label
+    if not isinstance(label, int | float | list):
+        return False
+    value = exact(label)
+    if value.dtype == dtype or not torch.can_cast(value.dtype, dtype):
+        return False
+    cast = value.to(dtype)
+    if not value.is_floating_point():
+        return cast.tolist() != value.tolist()
+    limits = torch.finfo(dtype)
+    return not torch.isclose(cast.to(value), value, rtol=limits.eps, atol=limits.tiny).all()
+
+
+def exact(label: Any) -> Tensor:
+    """A tensor of 64 bits."""
+    if isinstance(label, list):
+        return torch.from_numpy(np.asarray(label))
+    return torch.as_tensor(label, dtype=torch.float64 if isinstance(label, float) else None)

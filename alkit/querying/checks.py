@@ -17,6 +17,7 @@ from alkit.errors import ConfigurationError, PicksError, SampleIndexError, likel
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.annotations import Indices
 from alkit.pool.sources import check_dataset
+from alkit.querying.apart import check_apart
 from alkit.selectors import Selector
 from alkit.selectors.candidates import HOW_TO_GET_FEATURES
 
@@ -31,7 +32,9 @@ _OF_STRATEGY = {  # arguments of a DataLoader that are not for loader=
 }
 
 
-def check_arguments(module: object, train_pool: object, val_pool: object, val_share: float) -> None:
+def check_arguments(
+    module: object, train_pool: object, val_pool: object, val_share: float, val: object = None
+) -> None:
     """Raise a ConfigurationError for arguments that do not make a learner."""
     if not isinstance(module, L.LightningModule):
         raise ConfigurationError(
@@ -45,23 +48,19 @@ def check_arguments(module: object, train_pool: object, val_pool: object, val_sh
                 "wrap the dataset, ActiveLearningDataset(dataset)."
             )
     if val_pool is not None:
-        _check_apart(train_pool, val_pool)
+        _check_classes(train_pool, val_pool)
+    check_apart(train_pool, val_pool, val)  # type: ignore[arg-type]
     if not isinstance(val_share, int | float) or not 0 < val_share < 1:
         raise ConfigurationError(f"val_share must be between 0 and 1, got {val_share!r}.")
 
 
-def _check_apart(train_pool: Any, val_pool: Any) -> None:
-    """Raise a ConfigurationError if a sample could be trained on and validated on."""
-    here, there = (
-        np.concatenate([pool.annotated_indices, pool.unannotated_indices])
-        for pool in (train_pool, val_pool)
-    )
-    one_dataset = train_pool._samples.dataset is val_pool._samples.dataset
-    if train_pool is val_pool or (one_dataset and np.isin(here, there).any()):
+def _check_classes(train_pool: Any, val_pool: Any) -> None:
+    """Raise a ConfigurationError if one class number has two meanings."""
+    here, there = train_pool.classes, val_pool.classes
+    if None not in (here, there) and list(here) != list(there):
         raise ConfigurationError(
-            "val_pool has samples of train_pool, so the model would be validated on samples that "
-            "it was trained on: split the dataset, for example with torch.utils.data.Subset, and "
-            "make a pool of each part."
+            f"val_pool has the classes {list(there)} and train_pool {list(here)}, so one class "
+            "number has two meanings: pass the same classes= in the same order."
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -16,7 +15,8 @@ from torch import Tensor
 
 from alkit.errors import ConfigurationError, PredictionError, QuerySizeError, SampleIndexError
 from alkit.pool.annotations import check_query_size
-from alkit.spreadsheet import restored
+from alkit.pool.query import Query
+from alkit.querying.row_names import checked_names, compare, rows_of_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class RowNumbers:
             annotated, candidates: row numbers or names, or the path of a CSV file; see
                 ``al.select``.
         """
-        called = None if names is None else _checked_names(names)
+        called = None if names is None else checked_names(names)
         known = _Numbers("annotated", annotated, called)
         among = None if candidates is None else _Numbers("candidates", candidates, called)
         total = len(called) if called is not None else max(lengths.values(), default=0)
@@ -134,8 +134,10 @@ class _Numbers:
 
     def __init__(self, argument: str, rows: Any, names: list[str] | None) -> None:
         self.argument = argument
+        if isinstance(rows, Query):
+            compare(argument, rows, names)
         if isinstance(rows, str | os.PathLike):
-            rows = _rows_of_file(argument, rows, names)
+            rows = rows_of_file(argument, rows, names)
         if isinstance(rows, Tensor):
             rows = rows.detach().cpu()
         elif isinstance(rows, Iterable) and not hasattr(rows, "__array__"):
@@ -189,39 +191,6 @@ class _Numbers:
             f"{self.argument} must be row numbers (integers), names out of names=, or the path of "
             f"a CSV file from Query.save; {got}."
         )
-
-
-def _rows_of_file(argument: str, path: str | os.PathLike[str], names: list[str] | None) -> list:
-    """Column ``id`` of a CSV file, in its order, compared with the names where both have them."""
-    where = f"{argument}={os.fspath(path)!r}"
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = [*csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError) as error:
-        raise SampleIndexError(
-            f"{where} is not a CSV file that can be read ({error}): pass row numbers, names in a "
-            "list, or a file from Query.save."
-        ) from error
-    if any("id" not in row for row in rows):
-        raise SampleIndexError(f"{where} has no column id: pass a file from Query.save.")
-    ids = [(row["id"] or "").strip() for row in rows]
-    for line, (number, row) in enumerate(zip(ids, rows, strict=True), 2):
-        if not number.isdecimal():
-            raise SampleIndexError(f"{where}, line {line}: {number!r} is not a row number.")
-        name = restored(row.get("name") or "")
-        here = None if names is None or int(number) >= len(names) else names[int(number)]
-        if name and here is not None and name != here:
-            raise SampleIndexError(
-                f"{where}, line {line}: row {number} is {name!r} in the file and {here!r} in "
-                "names=: the file is of other data."
-            )
-    return [int(number) for number in ids]
-
-
-def _checked_names(names: Any) -> list[str]:
-    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
-        raise ConfigurationError(f"names must be a list with the name of each row, got {names!r}.")
-    return [str(name) for name in names]
 
 
 def _slice_of(rows: Tensor) -> Tensor | slice:

@@ -128,7 +128,7 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         check_options(seed=seed, features=features, head=head, loader=loader)
         self.seed = fresh_seed() if seed is None else seed
         inner, self.posterior = declared(module, samples, members, self.seed, outputs)
-        check_arguments(inner, train_pool, val_pool, val_share)
+        check_arguments(inner, train_pool, val_pool, val_share, val)
         check_datasets(val=val, test=test)
         check_counts(
             batch_size=batch_size,

@@ -17,11 +17,12 @@ from torch.utils.data import DataLoader, RandomSampler
 from alkit.errors import ConfigurationError, EmptyPoolError, UnbuiltError
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.collating import for_inputs
-from alkit.pool.loaders import eval_loader, is_paid_for, train_loader
+from alkit.pool.loaders import is_paid_for, train_loader
 from alkit.seeds import generator
 from alkit.training.as_given import restart
 from alkit.training.budget import limits_of
 from alkit.training.class_labels import check_at_first_outputs, check_no_more
+from alkit.training.held_out import labeled_loader, validation_data
 from alkit.training.history import History, HistoryOfFits
 from alkit.training.inner_hooks import attribute_inside, hooks_of_module
 from alkit.training.lightning_internals import (
@@ -179,12 +180,10 @@ class TrainedOnPool(L.LightningModule):
     @property
     def val_dataloader(self) -> Callable[[], object]:
         """A function that returns batches of ``val``, or of the annotated part of ``val_pool``."""
-        if self.val_data is not None:
-            return partial(eval_loader, self.val_data, self.val_batch_size, **self.loader)
-        if self.val_pool is None or not self.val_pool.get_num_annotated():
+        data, size = validation_data(self.val_pool, self.val_data), self.val_batch_size
+        if data is None:
             return super().val_dataloader  # Lightning's default, so that there is no validation
-        view = self.val_pool.view(self.val_pool.annotated_indices, labels=True, scoring=True)
-        return partial(eval_loader, view, self.val_batch_size, **self.loader)
+        return partial(labeled_loader, "val", data, self.train_pool, size, self.loader)
 
     def test_dataloader(self) -> DataLoader:
         """Batches of the test data.
@@ -196,7 +195,8 @@ class TrainedOnPool(L.LightningModule):
             raise ConfigurationError(
                 f"{type(self).__name__} has no test data: pass test=dataset to its constructor."
             )
-        return eval_loader(self.test_data, self.test_batch_size, **self.loader)
+        data, size = self.test_data, self.test_batch_size
+        return labeled_loader("test", data, self.train_pool, size, self.loader)
 
     def generator(self, purpose: str) -> torch.Generator:
         """Random generator for one purpose in the next fit, derived only from ``seed``."""

@@ -69,3 +69,37 @@ def test_samples_that_are_not_images_are_an_error():
 def test_it_draws_on_the_axes_that_are_given():
     ax = plt.subplots()[1]
     assert plots.gallery(al.Query([0, 1]), IMAGES, ax) is ax
+
+
+NAMES = ["ant", "bee"]
+
+
+@pytest.mark.parametrize(
+    ("label", "guess", "classes", "shown", "wrong"),
+    [
+        (torch.tensor([1.0]), 1, None, ["label 1", "guess 1"], False),
+        (torch.tensor([0]), 1, None, ["label 0", "not 1"], True),
+        ("ant", 0, NAMES, ["label ant", "guess ant"], False),
+        ("ant", 1, NAMES, ["label ant", "not bee"], True),
+        (1, 0, NAMES, ["label bee", "not ant"], True),
+        ("ant", 0, None, ["label ant", "guess 0"], False),
+        (1.0, [1.0001234], None, ["label 1", "guess 1"], False),
+        ([2.0, 3.0], [2.5, 3.5], None, ["label [2, 3]", "guess [2.5, 3.5]"], False),
+        (torch.tensor([1.0, 0.0]), [1, 0], None, ["label [1, 0]", "guess [1, 0]"], False),
+        (torch.tensor([1.0, 0.0]), [1, 1], None, ["label [1, 0]", "not [1, 1]"], True),
+        (
+            torch.tensor([1.0, float("nan")]),
+            [1, 1],
+            None,
+            ["label [1, nan]", "guess [1, 1]"],
+            False,
+        ),
+        (-1, 1, None, ["label -1", "guess 1"], False),
+        ([0.25, 0.75], 1, None, ["label [0.25, 0.75]", "guess 1"], False),
+    ],
+)
+def test_only_a_guess_that_is_not_the_label_is_marked(label, guess, classes, shown, wrong):
+    query = al.Query([0], guesses=np.array([guess]), classes=classes)
+    ax = plots.gallery(query, [(np.zeros((4, 4)), label)])
+    assert words(ax) == [shown]
+    assert len(ax.get_lines()) == wrong

@@ -129,3 +129,11 @@ def test_targets_of_a_criterion_are_of_the_pool(pool):
 def test_among_is_a_list_of_distinct_indices(among, error, says):
     with pytest.raises(error, match=says):
         al.ActiveLearningDataset(DATA, among=among)
+
+
+def test_among_may_be_names():
+    names = [f"img_{k}.png" for k in range(N)]
+    pool = al.ActiveLearningDataset(DATA, names=names, among=["img_7.png", "img_3.png"])
+    assert pool.indices.tolist() == [3, 7]
+    with pytest.raises(SampleIndexError, match=r"no sample .* has the name 'img_x"):
+        al.ActiveLearningDataset(DATA, names=names, among=["img_x.png"])

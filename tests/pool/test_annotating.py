@@ -173,3 +173,10 @@ def test_a_dataset_without_labels_needs_labels_from_outside():
     unchanged(pool, LabelError, "no label for sample 3", lambda: pool.annotate([3]))
     unchanged(pool, LabelError, "no label for", lambda: pool.annotate_random(2, seed=0))
     unchanged(pool, LabelError, "None", lambda: pool.annotate([3], [None]))
+
+
+def test_a_single_name_with_its_label_must_be_in_a_list():
+    pool = al.ActiveLearningDataset(torch.zeros(3, 1), names=["a.png", "b.png", "c.png"])
+    with pytest.raises(LabelError, match=r"a single name must be in a list, \['b.png'\]"):
+        pool.annotate("b.png", 1)
+    assert pool.annotate(["b.png"], [1]).tolist() == [1]

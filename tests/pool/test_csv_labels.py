@@ -201,3 +201,27 @@ def test_errors_state_file_line_sample_and_name(named, tmp_path):
         with pytest.raises((LabelError, AnnotationError, SampleIndexError), match=says):
             named.annotate(tmp_path / "a.csv")
         assert named.get_num_annotated() == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ('img_0.png,a,\nimg_1.png,"b,\nimg_2.png,c,\n', "line 3: a quote is not closed"),
+        ('img_0.png,a,"5 inch\nimg_1.png,b,\nimg_2.png,c,6"\n', "line 2: a cell holds whole rows"),
+        ('img_0.png,a,"5" inch\nimg_1.png,b,\n', "line 2: "),
+        (f"img_0.png,a,{'x' * 200_000}\n", "line 2: field larger"),
+    ],
+)
+def test_a_quote_that_is_not_closed_loses_no_rows(tmp_path, rows, told):
+    pool = al.ActiveLearningDataset(torch.zeros(9, 1), names=[f"img_{i}.png" for i in range(9)])
+    (tmp_path / "labels.csv").write_text("name,label,note\n" + rows)
+    with pytest.raises(LabelError, match=told):
+        pool.annotate(tmp_path / "labels.csv")
+    assert pool.get_num_annotated() == 0
+
+
+def test_a_note_may_have_several_lines(tmp_path):
+    pool = al.ActiveLearningDataset(torch.zeros(9, 1), names=[f"img_{i}.png" for i in range(9)])
+    text = 'name,label,note\nimg_0.png,a,"one\ntwo, ""three"""\nimg_1.png,b,\n'
+    (tmp_path / "labels.csv").write_text(text)
+    assert pool.annotate(tmp_path / "labels.csv").tolist() == [0, 1]

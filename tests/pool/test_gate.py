@@ -1,4 +1,9 @@
+from decimal import Decimal
+from enum import IntEnum
+from fractions import Fraction
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -8,8 +13,10 @@ from torch.utils.data import DataLoader, TensorDataset
 import alkit as al
 from alkit.errors import ConfigurationError, LabelError
 from alkit.pool.gate import Gate
+from alkit.pool.labels import plain
 
 NAN = float("nan")
+Answer = IntEnum("Answer", "YES NO")
 MATERIALS = ["glass", "paper", "metal"]
 
 
@@ -113,16 +120,80 @@ def test_targets_of_any_other_kind_pass_unchanged(labels):
 
 
 @pytest.mark.parametrize(
-    ("own", "given"), [(20, "cat"), ("cat", 20), (1.5, "cat"), ([1, 2], 1), (2.5, 1)]
+    ("own", "given"),
+    [
+        (20, "cat"),
+        ("cat", 20),
+        (1.5, "1,5"),
+        (2, 2.0),
+        ([1, 2], 1),
+        (torch.tensor([1.0, 2.0]), [1.0]),
+        (torch.tensor(1), [1]),
+        (torch.tensor([1.0]), 1.0),
+        (np.float32(1.5), "cat"),
+    ],
 )
-def test_labels_of_one_pool_are_of_one_kind_whoever_gives_them_first(own, given):
+@pytest.mark.parametrize("first", [True, False])
+def test_labels_of_one_pool_are_of_one_kind_whoever_gives_them_first(own, given, first):
     pool = pool_of([own, own, own])
-    pool.annotate([1], [given])
-    refused(pool, "sample 2: expected a label of kind", lambda: pool.annotate([2]))
-    pool.undo()
-    pool.annotate([2])
-    if not (isinstance(own, float) and given == 1):  # an integer among floats is a float
-        refused(pool, "sample 1: expected a label of kind", lambda: pool.annotate([1], [given]))
+    if not first:
+        pool.annotate([2])
+    refused(pool, "sample 1: expected a label of kind", lambda: pool.annotate([1], [given]))
+    pool.annotate([1], [plain(own)])
+    refused(pool, "sample 0: expected a label of kind", lambda: pool.annotate([0], [given]))
+
+
+def test_an_integer_among_floats_is_a_float_and_a_placeholder_is_no_label():
+    pool = pool_of([2.5, 2.5])
+    pool.annotate([1], [1])
+    assert repr(pool.labels_of([1])) == "[1.0]"
+    unlabeled = pool_of([0, 0], missing=0)
+    unlabeled.annotate([1], ["cat"])
+    assert unlabeled.labels_of([1]) == ["cat"]
+
+
+def test_of_two_kinds_the_rarer_one_is_wrong():
+    pool = pool_of([None] * 3)
+    wrong = lambda: pool.annotate([0, 1, 2], ["skip", 1, 2])  # noqa: E731
+    refused(pool, "sample 0: expected a label of kind int", wrong)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fits", "too_much"),
+    [
+        (torch.uint8, 255, 256),
+        (torch.int16, 32767, 40_000),
+        (torch.float16, 2048, 2049),
+        (torch.float16, 1.1, 1e6),
+        (torch.float32, 2**24, 2**24 + 1),
+        (torch.float32, 0.1, 1e39),
+        (torch.uint8, [1, 255], [1, 256]),
+    ],
+)
+@pytest.mark.parametrize("array", [False, True])
+def test_a_label_that_the_dtype_of_the_dataset_would_change_is_refused(
+    dtype, fits, too_much, array
+):
+    own = torch.ones(np.shape(fits), dtype=dtype)
+    pool = pool_of([own.numpy() if array else own] * 2)
+    refused(pool, "sample 1: .*cannot hold", lambda: pool.annotate([1], [too_much]))
+    pool.annotate([1], [fits])
+    assert torch.as_tensor(pool[1][1]).dtype == dtype
+    assert np.allclose(pool.labels_of([1])[0], fits, rtol=1e-3)
+
+
+def test_a_float_reaches_a_dataset_of_64_bits_unchanged():
+    pool = pool_of([torch.tensor(1.0, dtype=torch.float64)] * 2)
+    pool.annotate([1], [0.1])
+    assert pool.labels_of([1]) == [0.1]
+
+
+@pytest.mark.parametrize(
+    "label", [10**30, Decimal("1.5"), Fraction(1, 2), 1j, Answer.YES, pd.NA], ids=repr
+)
+def test_values_that_no_loss_or_state_could_use_are_refused(label):
+    pool = pool_of([None] * 2)
+    refused(pool, "sample 1: .* label", lambda: pool.annotate([1], [label]))
 
 
 def test_one_call_with_two_kinds_of_the_dataset_is_refused():
@@ -134,12 +205,13 @@ def test_one_call_with_two_kinds_of_the_dataset_is_refused():
 @pytest.mark.parametrize("tensors", [True, False])
 def test_reads_in_training_pass_the_gate_too(labels, tensors):
     rows = torch.zeros(len(labels), 2)
-    y = torch.tensor(labels)
+    y = torch.ones_like(torch.tensor(labels))
     data = TensorDataset(rows, y) if tensors else list(zip(rows, y))
     pool = al.ActiveLearningDataset(data)
     n = len(labels)
     known = {"length": n, "annotated": list(range(n)), "rounds": [0] * n, "labels": []}
-    pool.load_state_dict(known)  # nothing is read yet
+    pool.load_state_dict(known)
+    y.copy_(torch.tensor(labels))  # as where the few labels that a state reads were others
     with pytest.raises(LabelError, match=r"sample \d: .*missing="):
         list(DataLoader(pool.annotated, 4))
     with pytest.raises(LabelError, match=r"sample \d: .*missing="):
@@ -204,8 +276,11 @@ def test_classes_that_look_like_numbers_are_read_by_name_alone(tmp_path):
     assert pool.labels_of([0, 1]) == [0, 2]
     (tmp_path / "b.csv").write_text("id,label\n2,0\n")
     refused(pool, "got '0'", lambda: pool.annotate(tmp_path / "b.csv"))
-    pool.annotate([2], [0])  # a number in Python is a class number
-    assert pool.labels_of([2]) == [0]
+    refused(pool, "sample 2: 1 could be the number of a class", lambda: pool.annotate([2], [1]))
+    pool.annotate([2], ["1"])
+    again = pool_of([None] * 3, classes=["1", "2", "3"])
+    again.load_state_dict(pool.state_dict())
+    assert again.labels_of([0, 1, 2]) == [0, 2, 0]
 
 
 def test_text_of_an_old_state_becomes_class_numbers():

@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 import alkit as al
-from alkit.errors import AlkitError, ConfigurationError
+from alkit.errors import AlkitError, ConfigurationError, LabelError
 
 FILES = [f"img_{i}.png" for i in range(30)]
 X = torch.rand(30, 4, generator=torch.Generator().manual_seed(0))
@@ -55,6 +55,29 @@ def test_the_same_dataset_may_get_names_or_lose_them():
         assert pool.annotated_indices.tolist() == [2, 7]
 
 
+@pytest.mark.parametrize(("there", "here"), [(None, FILES), (FILES, None)])
+def test_a_state_of_other_inputs_is_refused_where_one_side_has_names(there, here):
+    state = saved(pool_of(names=there))
+    refused(pool_of(X + 1, names=here), state, "its inputs, .* differ .* remove 'fingerprint'")
+    del state["fingerprint"]
+    pool_of(X + 1, names=here).load_state_dict(state)
+
+
+def test_a_dataset_that_lacks_the_labels_of_a_state_is_refused():
+    pool = pool_of()
+    pool.annotate(range(4))
+    pool.annotate([9], [1])
+    state = pool.state_dict()
+    for lacking in (X, TensorDataset(X, torch.full((30,), -1))):
+        without = al.ActiveLearningDataset(lacking)
+        with pytest.raises(LabelError, match="sample 0"):
+            without.load_state_dict(state)
+        assert without.get_num_annotated() == 0
+    given_alone = pool_of()
+    given_alone.annotate([9], [1])
+    al.ActiveLearningDataset(X).load_state_dict(given_alone.state_dict())
+
+
 def test_an_old_state_has_no_identity_and_loads():
     state = saved(pool_of(names=FILES))
     old = {key: state[key] for key in ("length", "annotated", "rounds", "labels")}
@@ -84,12 +107,12 @@ def test_items_are_read_for_a_state_alone_and_only_once():
     pool = al.ActiveLearningDataset(Counted(X, Y))
     pool.annotate([1], [0])
     assert repr(pool)
-    assert Counted.reads == 0
+    assert Counted.reads == 1  # the form of the dataset's labels
     first = pool.state_dict()
-    assert Counted.reads == 32
+    assert Counted.reads == 33
     assert pool.state_dict() == first
     pool.load_state_dict(first)
-    assert Counted.reads == 32
+    assert Counted.reads == 33
 
 
 def test_a_dataset_that_cannot_be_read_now_still_has_a_state():
@@ -171,3 +194,16 @@ def test_after_a_state_the_kind_of_its_labels_counts():
     numbers.annotate([3], ["dog"])
     with pytest.raises(AlkitError, match="kind str"):
         numbers.annotate([4], [4])
+
+
+def test_class_numbers_of_a_state_keep_their_meaning():
+    classes = ["cat", "dog", "owl"]
+    pool = pool_of(classes=classes)
+    pool.annotate([1], ["dog"])
+    state = json.loads(json.dumps(pool.state_dict()))
+    for other in (["dog", "cat", "owl"], [*classes, "fox"], None):
+        refused(pool_of(classes=other), state, "same classes= in the same order")
+    same = pool_of(classes=tuple(classes))
+    same.load_state_dict(state)
+    assert same.labels_of([1]) == [1]
+    pool_of(classes=classes).load_state_dict(saved(pool_of()))  # classes got their names later

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alkit.errors import LabelError
-from alkit.pool.labels import ABSENT, fitting_labels, in_form_of, label_kind, plain
+from alkit.pool.labels import ABSENT, fitting_labels, label_kind, plain
 
 IDS = np.array([4, 2])
 
@@ -88,31 +88,6 @@ def test_a_label_of_another_kind_is_named(labels, known, kind):
 def test_a_wrong_number_of_labels_is_refused(labels):
     with pytest.raises(LabelError, match="expected 2 labels, one per index"):
         fitting_labels(labels, IDS, None)
-
-
-@given(
-    st.sampled_from([torch.int64, torch.int32, torch.float32, torch.float64, torch.bool]),
-    st.integers(-100, 100) | st.floats(-100, 100, width=16) | st.booleans(),
-)
-def test_a_label_takes_the_form_of_the_dataset_unless_it_would_change(dtype, label):
-    formed = in_form_of(torch.zeros((), dtype=dtype), label)
-    assert isinstance(formed, torch.Tensor)
-    assert formed.item() == label
-    kinds = [torch.bool, torch.int32, torch.float32]
-    rank = [bool, int, float].index(type(label))
-    own = next(k for k, kind in enumerate(kinds) if torch.can_cast(dtype, kind))
-    assert (formed.dtype == dtype) == (own >= rank)
-
-
-def test_lists_of_numbers_become_arrays():
-    assert in_form_of(np.zeros(2, np.float32), [1, 2]).dtype == np.float32
-    assert in_form_of(ABSENT, [1.5, 2]).tolist() == [1.5, 2]
-    assert in_form_of(torch.zeros(2), [1, 2]).dtype == torch.float32
-    assert (in_form_of(ABSENT, 5), in_form_of(3, 5), in_form_of(torch.tensor(3), "cat")) == (
-        5,
-        5,
-        "cat",
-    )
 
 
 @given(

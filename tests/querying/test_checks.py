@@ -55,3 +55,19 @@ def test_labels_of_classes_are_integers():
     assert class_numbers([2, np.int64(0)]).tolist() == [2, 0]
     with pytest.raises(ConfigurationError, match="such as 'cat'"):
         class_numbers(["cat", "dog"])
+
+
+def test_one_class_number_has_one_meaning_in_both_pools():
+    def pools(*names):
+        data = TensorDataset(torch.rand(20, 2), torch.zeros(20).long())
+        return [
+            al.ActiveLearningDataset(data, among=part, classes=classes)
+            for part, classes in zip((range(10), range(10, 20)), names, strict=True)
+        ]
+
+    for names in ((["a", "b"], ["a", "b"]), (["a", "b"], None)):
+        train, validation = pools(*names)
+        al.Strategy(torch.nn.Linear(2, 2), train, val_pool=validation)
+    train, validation = pools(["a", "b"], ["b", "a"])
+    with pytest.raises(ConfigurationError, match="two meanings"):
+        al.Strategy(torch.nn.Linear(2, 2), train, val_pool=validation)

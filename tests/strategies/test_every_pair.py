@@ -89,7 +89,7 @@ def dataset():
 @pytest.mark.parametrize("training", TRAININGS)
 @pytest.mark.parametrize("asking", ASKINGS)
 def test_a_training_fits_queries_and_resets_with_a_way_of_asking(training, asking, dataset, quiet):
-    copied = TensorDataset(*dataset.tensors)  # a strategy refuses one dataset for both
+    copied = TensorDataset(*(part.clone() for part in dataset.tensors))  # refused as one dataset
     pool, held_out = al.ActiveLearningDataset(dataset), al.ActiveLearningDataset(copied)
     pool.annotate_random(20, seed=0)
     held_out.annotate_random(20, seed=1)

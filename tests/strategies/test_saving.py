@@ -66,7 +66,7 @@ class Alternating(al.Strategy):
 
 
 def held_out(**options):
-    validation = al.ActiveLearningDataset(TensorDataset(X, Y))
+    validation = al.ActiveLearningDataset(TensorDataset(X.clone(), Y))
     validation.annotate(range(50, 58))
     return {"val_pool": validation, **options}
 
