@@ -58,6 +58,7 @@ class Application(Block, lightning.LightningModule):
     _paired = False  # outputs and targets have one shape; used if the loss does not determine it
     _kind: OutputKind | None = None  # kind of output, if the loss does not determine it
     first_outputs: Callable[[object], None] | None = None  # checks the first outputs of a fit
+    first_targets: Callable[[object], None] | None = None  # checks the targets of a first epoch
 
     def __init__(
         self,
@@ -177,6 +178,9 @@ class Application(Block, lightning.LightningModule):
             check, self.first_outputs = self.first_outputs, None
             check(y_hat)
         y = self.targets(y_hat, y)
+        first = self._trainer is not None and self._trainer.current_epoch == 0
+        if kind == "train" and first and self.first_targets:
+            self.first_targets(y)
         loss = self.compute_loss(y_hat, y)
         parts = loss if isinstance(loss, dict) else {}
         if "loss" in parts:

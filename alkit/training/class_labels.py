@@ -7,12 +7,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from alkit.errors import LabelError
 from alkit.pool import ActiveLearningDataset
+from alkit.pool.labels import plain
 from alkit.training.application import Application
-from alkit.training.losses import CLASS_LOSSES
+from alkit.training.losses import CLASS_LOSSES, wrong_targets
 
 
 def check_at_first_outputs(module: nn.Module, pool: ActiveLearningDataset) -> None:
@@ -23,7 +25,10 @@ def check_at_first_outputs(module: nn.Module, pool: ActiveLearningDataset) -> No
     Cost: a comparison of the annotated labels per fit. Those of the dataset are known since they
     were annotated; those of a restored pool are read once.
     """
-    if isinstance(module, Application) and isinstance(module.loss, CLASS_LOSSES):
+    if not isinstance(module, Application):
+        return
+    module.first_targets = partial(check_targets, pool, module.loss)
+    if isinstance(module.loss, CLASS_LOSSES):
         ignored = getattr(module.loss, "ignore_index", None)
         module.first_outputs = partial(check_classes, pool, ignored)
 
@@ -31,7 +36,7 @@ def check_at_first_outputs(module: nn.Module, pool: ActiveLearningDataset) -> No
 def check_no_more(module: nn.Module) -> None:
     """Forget the check of a fit that never called ``step_loss``."""
     if isinstance(module, Application):
-        module.first_outputs = None
+        module.first_outputs = module.first_targets = None
 
 
 def check_classes(pool: ActiveLearningDataset, ignored: int | None, outputs: object) -> None:
@@ -47,6 +52,25 @@ def check_classes(pool: ActiveLearningDataset, ignored: int | None, outputs: obj
         if type(label) is int and 0 <= label < classes and outputs.ndim == 2:
             continue
         _check(index, label, classes, outputs.ndim, ignored)
+
+
+def check_targets(pool: ActiveLearningDataset, loss: object, targets: object) -> None:
+    """Raise for targets that a loss of torch would learn from without a word.
+
+    Raises:
+        LabelError: targets outside of [0, 1] for labels that are on or off, probabilities that do
+            not sum to one, or values that are not finite; the message names the sample.
+    """
+    problem = wrong_targets(loss, targets)
+    if problem is None:
+        return
+    for index in pool.annotated_indices.tolist():
+        label = pool._labels.read(index)
+        if wrong_targets(loss, torch.as_tensor(label)[None]) is not None:
+            raise LabelError(
+                f"the label of sample {index} is {plain(label)!r}, and {type(loss).__name__} takes "
+                f"{problem}. Partly measured labels need a loss of your own."
+            )
 
 
 def _check(index: int, label: Any, classes: int, ndim: int, ignored: int | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from alkit.errors import ConfigurationError
 from alkit.prediction import OutputKind, Task
@@ -48,3 +48,23 @@ def as_network(model: object) -> nn.Module:
     else:
         came = repr(model)
     raise ConfigurationError(f"The network must be an nn.Module or a Block, got {came}.")
+
+
+def wrong_targets(loss: object, targets: object) -> str | None:
+    """The targets that a loss of torch takes, if these are others; None if they fit.
+
+    Args:
+        loss: the loss; any but those of torch fits everything.
+        targets: targets of a batch, in the form that the loss gets.
+    """
+    if not isinstance(targets, Tensor) or not targets.numel():
+        return None
+    if task_of(loss) == "multilabel":
+        low, high = targets.aminmax()
+        return None if low >= 0 and high <= 1 else "numbers between 0 and 1"  # NaN never fits
+    if isinstance(loss, CLASS_LOSSES) and targets.is_floating_point() and targets.ndim == 2:
+        fits = targets.amin() >= 0 and ((targets.sum(1) - 1).abs() < 1e-2).all()
+        return None if fits else "class numbers, or probabilities that sum to one"
+    if output_kind(loss) == "values" and not targets.isfinite().all():
+        return "finite numbers"
+    return None

@@ -194,3 +194,34 @@ def test_a_module_of_the_user_that_cannot_use_a_label_names_the_sample(labels, m
     pool.annotate(range(30))
     with pytest.raises(LabelError, match=message):
         al.ActiveLearner(Own(), pool, seed=0).fit(max_epochs=1, **quiet)
+
+
+def partly(value):
+    y = nn.functional.one_hot(Y, 3).float()
+    y[17, 1] = value
+    return y
+
+
+@pytest.mark.parametrize(
+    ("labels", "loss", "message"),
+    [
+        (Y.float()[:, None], nn.BCEWithLogitsLoss(), "between 0 and 1"),
+        (partly(2), nn.BCEWithLogitsLoss(), "sample 17 .* between 0 and 1"),
+        (partly(-1), nn.BCEWithLogitsLoss(), "sample 17 .* between 0 and 1.* loss of your own"),
+        (partly(torch.nan), nn.BCEWithLogitsLoss(), "sample 17 .* between 0 and 1"),
+        (partly(torch.nan), nn.MSELoss(), "sample 17 .* finite numbers"),
+        (partly(-1), None, "sample 17 .* probabilities that sum to one"),
+    ],
+)
+def test_labels_that_a_loss_would_learn_without_a_word_are_refused(labels, loss, message, quiet):
+    outputs = labels.shape[-1]
+    made = strategy(labels, nn.Linear(4, outputs), loss=loss)
+    with pytest.raises(LabelError, match=message):
+        made.fit(max_epochs=1, **quiet)
+
+
+def test_labels_of_a_loss_of_ones_own_are_left_alone(quiet):
+    def masked(z, y):
+        return nn.functional.binary_cross_entropy_with_logits(z[y >= 0], y[y >= 0])
+
+    strategy(partly(-1), nn.Linear(4, 3), loss=masked).fit(max_epochs=1, **quiet)
