@@ -14,7 +14,7 @@ from alkit.prediction import OutputKind, Prediction, look_like_probabilities, un
 
 ROWS = 1000
 NBYTES = 2**24
-FEW = 20  # rows that look like probabilities are no coincidence from here on
+FEW = 20  # from here on, rows that look like probabilities are not a coincidence
 
 
 @dataclass(frozen=True, eq=False)

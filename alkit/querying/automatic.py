@@ -74,7 +74,7 @@ def choice(signals: Signals) -> tuple[Selector, str]:
 
 
 class _Chosen(Acquisition):
-    """What ``Auto`` chose for one query; it refuses outputs that it could not measure later."""
+    """Choice of ``Auto`` for one query; it refuses outputs that it could not measure later."""
 
     def look(self, context: PoolContext) -> Gathered:
         seen = super().look(context)
