@@ -113,7 +113,15 @@ def compare(
     check_strategies(strategies)
     without = [without] if isinstance(without, str) else without
     check_options(
-        without=without, metric=metric, folder=folder, protocol=protocol, cpus=cpus, gpus=gpus
+        without=without,
+        metric=metric,
+        folder=folder,
+        protocol=protocol,
+        cpus=cpus,
+        gpus=gpus,
+        warm_start=warm_start,
+        logger=logger,
+        progress=progress,
     )
     check_dataset(dataset)
     if not strategies or not seeds:

@@ -30,6 +30,8 @@ DEPTH = 12
 ENTRIES = 200  # of one list or dict
 LONG = 80  # characters of a text that is kept as it is
 NUMBERS = 2**18  # values of an array that are hashed; of more, as many, evenly spread
+PLACE = ("n_jobs",)  # attributes that depend on the machine, not on the comparison
+HPARAMS = ("_hparams", "_hparams_initial", "_hparams_name")
 CHANGES = "changes by use"
 
 
@@ -111,7 +113,10 @@ class _Describer:
         held |= getattr(value, "__dict__", {})
         if not held:
             return _short(_text(value))
-        return {"class": _name(type(value)), **{str(name): held[name] for name in sorted(held)}}
+        return {
+            "class": _name(type(value)),
+            **{str(name): held[name] for name in sorted(held) if name not in PLACE},
+        }
 
 
 def attributes(part: nn.Module) -> dict[str, Any]:
@@ -124,31 +129,39 @@ def attributes(part: nn.Module) -> dict[str, Any]:
     elif is_installed(type(part)):
         own = {name: value for name, value in own.items() if name in plain}
     if isinstance(part, L.LightningModule) and part.hparams:
-        own["hparams"] = dict(part.hparams)
+        own |= {n: value for n, value in part.hparams.items() if n not in own}
     return {name: value for name, value in own.items() if not isinstance(value, nn.Module | Tensor)}
 
 
 def digest(module: nn.Module) -> dict[str, Any]:
     """Coarse hash of the weights, and the names of those that do not learn.
 
-    Mean and standard deviation of each to three digits, so that another processor, which rounds
+    Mean, standard deviation and a few values of each to three digits, so that another processor, which rounds
     otherwise, makes the same. Cost: a pass over the weights.
     """
-    texts = []
-    for name, value in module.state_dict().items():
-        if isinstance(value, Tensor) and not is_lazy(value):
-            values = value.detach().cpu()
-            spread, mean = torch.std_mean(values.to(torch.float64), correction=0)
-            unit = float(spread) or 1.0
-            texts.append(f"{name} {float(spread):.3g} {round(float(mean) / unit, 3) + 0.0:.3f}")
+    texts = [
+        f"{name} {_coarse(value.detach().cpu())}"
+        for name, value in module.state_dict().items()
+        if isinstance(value, Tensor) and not is_lazy(value)
+    ]
     frozen = [name for name, weight in module.named_parameters() if not weight.requires_grad]
     return {"values": f"#{_hash(repr(texts))}", "frozen": _short(" ".join(frozen))}
+
+
+def _coarse(values: Tensor) -> str:
+    if not values.numel() or values.is_quantized or values.layout != torch.strided:
+        return str(tuple(values.shape))
+    flat = (torch.view_as_real(values) if values.is_complex() else values).reshape(-1)
+    spread, mean = map(float, torch.std_mean(flat.to(torch.float64), correction=0))
+    some = flat[:: max(1, len(flat) // 4)].tolist()  # tells large random weights apart
+    middle = f"{mean:.3g}" if spread <= 1e-6 * abs(mean) else f"{spread:.3g} {mean / spread:.3f}"
+    return " ".join([middle.replace("-0.000", "0.000"), *(f"{value:.3g}" for value in some)])
 
 
 @functools.cache
 def _of_torch() -> frozenset[str]:
     """Attributes of every module of torch, Lightning and alkit."""
-    return frozenset({*vars(L.LightningModule()), *vars(Block()), "_trainer", "_fabric"})
+    return frozenset({*vars(L.LightningModule()), *vars(Block()), *HPARAMS})
 
 
 def _function(function: FunctionType) -> Any:
@@ -185,7 +198,7 @@ def _class(kind: type) -> Any:
     """The methods of a class of the user that use variables, and its plain attributes."""
     if is_installed(kind):
         return _name(kind)
-    found = {"class": _name(kind)}
+    found: dict[str, Any] = {"class": _name(kind)}
     for base in reversed([base for base in kind.__mro__ if not is_installed(base)]):
         for name, value in vars(base).items():
             value = getattr(value, "__func__", value)  # of static and class methods

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 OPTIONS = ("batch_size", "steps_per_epoch", "val_share")  # those that change picks or weights
 STATED = ("optimizer", "estimator_")  # stated elsewhere, or made by a fit
+PLACE = (
+    *("num_workers", "pin_memory", "persistent_workers", "prefetch_factor", "timeout"),
+    *("multiprocessing_context", "pin_memory_device", "in_order"),
+)  # arguments of a DataLoader that do not change a batch
 OWN = frozenset(
     """train_pool val_pool val_share val_data test_data batch_size val_batch_size test_batch_size
     steps_per_epoch loader predictor posterior seed history fits initial_weights weights_from module
@@ -80,11 +84,12 @@ def arguments(strategy: Asks) -> dict[str, Any]:
         "features": predictor.features,
         "head": predictor.head,
         "samples": strategy.posterior.samples,
-        "loader": strategy.loader or None,
+        "loader": {name: value for name, value in strategy.loader.items() if name not in PLACE},
         "classes": pool.classes,
         **_transforms(strategy),
     }
-    return {name: described(value) for name, value in given.items() if value is not None}
+    found = {name: described(value) for name, value in given.items()}
+    return {name: value for name, value in found.items() if value not in (None, {})}
 
 
 def own_attributes(strategy: Asks) -> dict[str, Any]:
