@@ -5,17 +5,16 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Mapping, Set
 from enum import Enum
 from hashlib import blake2b
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 from torch.utils.data import Dataset
 from torchmetrics import Metric
 
@@ -23,8 +22,8 @@ from alkit.blocks import Block
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.fingerprint import fingerprint
 from alkit.strategies.sources import is_installed
+from alkit.strategies.variables import PLAIN, named, of_class, variables
 
-PLAIN = (bool, int, float, str, type(None))  # what JSON knows
 MOST = 2_000  # values that are looked at
 DEPTH = 12
 ENTRIES = 200  # of one list or dict
@@ -69,8 +68,9 @@ class _Describer:
         if isinstance(value, Tensor | np.ndarray | np.generic):
             return _array(value)
         if self._left < 0 or depth > DEPTH or id(value) in self._seen:
-            return _name(type(value))
-        self._seen[id(value)] = value
+            return named(type(value))
+        if not isinstance(value, list | tuple) or not all(type(part) in PLAIN for part in value):
+            self._seen[id(value)] = value
         parts = self._parts(value)
         if isinstance(parts, Mapping):
             found = {name: self.of(part, depth + 1) for name, part in parts.items()}
@@ -85,11 +85,11 @@ class _Describer:
         if isinstance(value, MethodType):
             return {"function": value.__func__, "of": value.__self__}
         if isinstance(value, FunctionType):
-            return _function(inspect.unwrap(value))
+            return variables(inspect.unwrap(value)) or named(value)
         if isinstance(value, type):
-            return _class(value)
+            return of_class(value) or named(value)
         if isinstance(value, ModuleType | BuiltinFunctionType):
-            return _name(value)
+            return named(value)
         if isinstance(value, Mapping):
             pairs = list(value.items())[:ENTRIES]
             return {**_length(value), **{_key(key): part for key, part in pairs}}
@@ -101,11 +101,11 @@ class _Describer:
 
     def _object(self, value: Any) -> Any:
         if isinstance(value, ActiveLearningDataset | L.LightningModule | torch.device):
-            return _name(type(value))  # state and place of a trial
+            return named(type(value))  # state and place of a trial
         if isinstance(value, Metric | nn.Module):
-            return {"class": _name(type(value)), **attributes(value)}
+            return {"class": named(type(value)), **attributes(value)}
         if isinstance(value, Dataset):
-            return f"#{fingerprint(value)}" if hasattr(value, "__len__") else _name(type(value))
+            return f"#{fingerprint(value)}" if hasattr(value, "__len__") else named(type(value))
         if hasattr(value, "__wrapped__"):  # as of functools.lru_cache
             return {"function": value.__wrapped__}
         slots = {name for kind in type(value).__mro__ for name in _slots(kind)}
@@ -113,10 +113,9 @@ class _Describer:
         held |= getattr(value, "__dict__", {})
         if not held:
             return _short(_text(value))
-        return {
-            "class": _name(type(value)),
-            **{str(name): held[name] for name in sorted(held) if name not in PLACE},
-        }
+        left_out = {*PLACE, *written_by(type(value))}
+        names = sorted(name for name in map(str, held) if name not in left_out)
+        return {"class": named(type(value)), **{name: held[name] for name in names}}
 
 
 def attributes(part: nn.Module) -> dict[str, Any]:
@@ -128,34 +127,9 @@ def attributes(part: nn.Module) -> dict[str, Any]:
         own = {name: value for name, value in plain.items() if isinstance(value, PLAIN)}
     elif is_installed(type(part)):
         own = {name: value for name, value in own.items() if name in plain}
-    if isinstance(part, L.LightningModule) and part.hparams:
+    if isinstance(part, L.LightningModule) and "_hparams" in vars(part):
         own |= {n: value for n, value in part.hparams.items() if n not in own}
     return {name: value for name, value in own.items() if not isinstance(value, nn.Module | Tensor)}
-
-
-def digest(module: nn.Module) -> dict[str, Any]:
-    """Coarse hash of the weights, and the names of those that do not learn.
-
-    Mean, standard deviation and a few values of each to three digits, so that another processor, which rounds
-    otherwise, makes the same. Cost: a pass over the weights.
-    """
-    texts = [
-        f"{name} {_coarse(value.detach().cpu())}"
-        for name, value in module.state_dict().items()
-        if isinstance(value, Tensor) and not is_lazy(value)
-    ]
-    frozen = [name for name, weight in module.named_parameters() if not weight.requires_grad]
-    return {"values": f"#{_hash(repr(texts))}", "frozen": _short(" ".join(frozen))}
-
-
-def _coarse(values: Tensor) -> str:
-    if not values.numel() or values.is_quantized or values.layout != torch.strided:
-        return str(tuple(values.shape))
-    flat = (torch.view_as_real(values) if values.is_complex() else values).reshape(-1)
-    spread, mean = map(float, torch.std_mean(flat.to(torch.float64), correction=0))
-    some = flat[:: max(1, len(flat) // 4)].tolist()  # tells large random weights apart
-    middle = f"{mean:.3g}" if spread <= 1e-6 * abs(mean) else f"{spread:.3g} {mean / spread:.3f}"
-    return " ".join([middle.replace("-0.000", "0.000"), *(f"{value:.3g}" for value in some)])
 
 
 @functools.cache
@@ -164,56 +138,9 @@ def _of_torch() -> frozenset[str]:
     return frozenset({*vars(L.LightningModule()), *vars(Block()), *HPARAMS})
 
 
-def _function(function: FunctionType) -> Any:
-    if is_installed(function):
-        return _name(function)
-    found: dict[str, Any] = {"name": function.__qualname__}
-    parameters = inspect.signature(function).parameters.values()
-    found |= {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
-    found |= _globals(function.__code__, function.__globals__)
-    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
-    found |= {name: cell.cell_contents for name, cell in cells if _is_filled(cell)}
-    return found
-
-
-def _globals(code: CodeType, scope: Mapping[str, Any]) -> dict[str, Any]:
-    """The global constants, functions and classes of the user that a code names."""
-    names = dict.fromkeys(_names(code))
-    found = {name: scope[name] for name in names if name in scope and not name.startswith("__")}
-    for module in [value for value in found.values() if isinstance(value, ModuleType)]:
-        if not is_installed(module):
-            there = vars(module)
-            found |= {f"{module.__name__}.{name}": there[name] for name in names if name in there}
-    return {name: value for name, value in found.items() if _is_constant(value)}
-
-
-def _is_constant(value: Any) -> bool:
-    if isinstance(value, FunctionType | type):
-        return not is_installed(value)
-    kinds = (*PLAIN, list, tuple, dict, set, frozenset, np.ndarray, Tensor, functools.partial)
-    return isinstance(value, kinds)
-
-
-def _class(kind: type) -> Any:
-    """The methods of a class of the user that use variables, and its plain attributes."""
-    if is_installed(kind):
-        return _name(kind)
-    found: dict[str, Any] = {"class": _name(kind)}
-    for base in reversed([base for base in kind.__mro__ if not is_installed(base)]):
-        for name, value in vars(base).items():
-            value = getattr(value, "__func__", value)  # of static and class methods
-            own = isinstance(value, FunctionType | functools.partial | list | tuple | dict)
-            if (not name.startswith("__") and (own or isinstance(value, PLAIN))) or name in HOOKS:
-                found[name] = value
-    return found
-
-
-HOOKS = ("__init__", "__call__", "__getitem__")
-
-
 def _sequence(values: list[Any] | tuple[Any, ...]) -> Any:
     if all(type(value) in PLAIN for value in values):
-        return _short(repr(values) if len(values) < ENTRIES else f"#{_hash(repr(values))}")
+        return _short(repr(values) if len(values) < ENTRIES else f"#{short_hash(repr(values))}")
     there = {str(place): value for place, value in enumerate(values[:ENTRIES])}
     return {**_length(values), **there}
 
@@ -234,12 +161,12 @@ def _array(values: Any) -> str:
     flat = flat[:: max(1, -(-len(flat) // NUMBERS))]
     if len(flat) <= 5:
         return f"{values.dtype} {values.tolist()}"
-    return f"#{values.dtype} {values.shape} {_hash(flat.tobytes())}"
+    return f"#{values.dtype} {values.shape} {short_hash(flat.tobytes())}"
 
 
 def _short(value: Any) -> Any:
     if isinstance(value, str) and len(value) > LONG and not value.startswith("#"):
-        return f"#{_hash(value)}"
+        return f"#{short_hash(value)}"
     return value if not isinstance(value, float) or np.isfinite(value) else str(value)
 
 
@@ -247,17 +174,11 @@ def _text(value: object) -> str:
     try:
         return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
     except Exception:  # a repr of the user's that fails
-        return _name(type(value))
+        return named(type(value))
 
 
 def _key(key: object) -> str:
     return key if isinstance(key, str) else _text(key)
-
-
-def _name(part: Any) -> str:
-    module = getattr(part, "__module__", None)
-    name = getattr(part, "__qualname__", None) or getattr(part, "__name__", type(part).__name__)
-    return f"{module}.{name}" if module and module != "builtins" else str(name)
 
 
 def _slots(kind: type) -> tuple[str, ...]:
@@ -266,20 +187,6 @@ def _slots(kind: type) -> tuple[str, ...]:
     return tuple(name for name in names if name not in ("__dict__", "__weakref__"))
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
-
-
-def _is_filled(cell: Any) -> bool:
-    try:
-        return cell.cell_contents is not cell
-    except ValueError:
-        return False
-
-
-def _hash(content: str | bytes) -> str:
+def short_hash(content: str | bytes) -> str:
     whole = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
     return blake2b(whole, digest_size=6).hexdigest()
