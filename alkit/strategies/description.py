@@ -22,7 +22,7 @@ from alkit.blocks import Block
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.fingerprint import fingerprint
 from alkit.strategies.sources import is_installed
-from alkit.strategies.variables import PLAIN, named, of_class, variables
+from alkit.strategies.variables import PLAIN, named, of_class, variables, written_by
 
 MOST = 2_000  # values that are looked at
 DEPTH = 12
@@ -71,7 +71,10 @@ class _Describer:
             return named(type(value))
         if not isinstance(value, list | tuple) or not all(type(part) in PLAIN for part in value):
             self._seen[id(value)] = value
-        parts = self._parts(value)
+        try:
+            parts = self._parts(value)
+        except Exception:  # an object of the user's that cannot be looked into
+            parts = named(type(value))
         if isinstance(parts, Mapping):
             found = {name: self.of(part, depth + 1) for name, part in parts.items()}
             return {name: part for name, part in found.items() if part not in (None, {})}
