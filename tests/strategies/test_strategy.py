@@ -201,9 +201,7 @@ def test_a_lightning_module_whose_training_would_be_ignored_is_refused(pool, net
 def test_a_misspelled_option_is_an_error_with_its_likely_name(pool, net, quiet):
     with pytest.raises(ArgumentError, match=r"Strategy has no argument 'criterium'.*'criterion'"):
         al.Strategy(net(), pool, criterium=al.Margin())
-    with pytest.raises(
-        ArgumentError, match=r"UniformStrategy has no .*'batch_size'"
-    ):
+    with pytest.raises(ArgumentError, match=r"UniformStrategy has no .*'batch_size'"):
         al.UniformStrategy(net(), pool, batchsize=3)
     with pytest.raises(ArgumentError, match=r"Trainer has no argument 'max_epoch'.*'max_epochs'"):
         al.Strategy(net(), pool, seed=0).build().fit(max_steps=1, max_epoch=3, **quiet)
