@@ -26,7 +26,7 @@ from alkit.strategies.variables import PLAIN, named, of_class, variables, writte
 
 MOST = 2_000  # values that are looked at
 DEPTH = 12
-ENTRIES = 200  # of one list or dict
+ENTRIES = 200  # entries of one list or dict that are looked at
 LONG = 80  # characters of a text that is kept as it is
 NUMBERS = 2**18  # values of an array that are hashed; of more, as many, evenly spread
 PLACE = ("n_jobs",)  # attributes that depend on the machine, not on the comparison

@@ -70,7 +70,7 @@ def settings(strategy: Asks) -> dict[str, Any]:
 
 
 def arguments(strategy: Asks) -> dict[str, Any]:
-    """What the strategy was made with besides its module, as far as it is not printed."""
+    """Arguments of a strategy besides its module, described."""
     predictor, pool = strategy.predictor, strategy.train_pool
     meaning = predictor.meaning
     asked: Any = strategy.acquisition
@@ -93,9 +93,13 @@ def arguments(strategy: Asks) -> dict[str, Any]:
 
 
 def own_attributes(strategy: Asks) -> dict[str, Any]:
-    """Attributes that a strategy has besides those of every strategy, as a subclass sets them."""
+    """Attributes that a strategy has besides those of every strategy, as a subclass sets them.
+
+    Without methods that were replaced: the source of the factory shows these.
+    """
     held = attributes(strategy)
-    return {name: described(value) for name, value in held.items() if name not in OWN}
+    replaced = {name for name in held if callable(getattr(type(strategy), name, None))}
+    return {name: described(held[name]) for name in held if name not in {*OWN, *replaced}}
 
 
 def functions(strategy: Asks) -> dict[str, str]:

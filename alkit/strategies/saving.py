@@ -128,7 +128,7 @@ def _state_of(strategy: Asks) -> dict[str, Any]:
 
 
 def _made(strategy: Asks) -> dict[str, Any]:
-    """What a strategy was made with, and the code of the functions among it, in plain values."""
+    """Values of a strategy as it was built, and the code of its functions, in plain values."""
     made = {"made_with": strategy._made_with, "code": functions(strategy)}
     return json.loads(json.dumps(made))
 

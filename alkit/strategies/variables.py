@@ -65,7 +65,7 @@ def of_class(kind: type) -> dict[str, Any] | None:
     found: dict[str, Any] = {"class": named(kind)}
     for base in reversed([base for base in kind.__mro__ if not is_installed(base)]):
         for name, value in vars(base).items():
-            value = getattr(value, "__func__", value)  # of static and class methods
+            value = getattr(value, "__func__", value)  # function of a static or class method
             own = isinstance(value, FunctionType | functools.partial | list | tuple | dict)
             if (not name.startswith("__") and (own or isinstance(value, PLAIN))) or name in HOOKS:
                 found[name] = value
