@@ -12,6 +12,7 @@ from alkit.evidence.records_csv import Row
 
 PROTOCOL, TRIALS, STATE = "protocol.json", "trials", "state.json"
 LISTS = ("strategies", "seeds")  # entries of the protocol that are lists
+OBJECTS = ("parts", "data")  # entries that are objects
 NEEDED = ("strategy", "seed", "round", "annotated")
 
 
@@ -28,6 +29,9 @@ def read_protocol(folder: Path) -> dict[str, Any]:
     for name in LISTS:
         if not isinstance(protocol.get(name, []), list):
             raise ValueError(f"{name} in {PROTOCOL} is not a list: {protocol[name]!r}")
+    for name in OBJECTS:
+        if not isinstance(protocol.get(name, {}), dict):
+            raise ValueError(f"{name} in {PROTOCOL} is not an object: {protocol[name]!r}")
     return protocol
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from typing import Any
 
+import numpy as np
+
 from alkit.errors import ConfigurationError
 from alkit.pool import ActiveLearningDataset
 from alkit.strategies.learner import ActiveLearner
@@ -78,6 +80,10 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else type(value).__name__
 
 
+def _is_truth(value: object) -> bool:
+    return isinstance(value, bool | np.bool_)
+
+
 OPTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "folder": (lambda value: isinstance(value, str | PathLike | None), "a path or None"),
     "protocol": (lambda value: value is None or isinstance(value, Mapping), "a dict or None"),
@@ -85,4 +91,5 @@ OPTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "metric": (lambda value: isinstance(value, str | None), "the name of a test result or None"),
     "cpus": (lambda value: isinstance(value, int) and _is_count(value, 1), "an integer above 0"),
     "gpus": (lambda value: _is_count(value, 0), "a number of at least 0"),
+    **dict.fromkeys(("warm_start", "logger", "progress"), (_is_truth, "True or False")),
 }

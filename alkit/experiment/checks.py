@@ -13,13 +13,23 @@ import numpy as np
 
 from alkit.errors import AlkitError, ConfigurationError, likely
 from alkit.evidence.records import main_metric
-from alkit.experiment.sources import sources
 from alkit.experiment.stand_ins import chooses_uniformly
 from alkit.experiment.trial import Factory, Plan, Trial, annotated_for_validation, randomness
+from alkit.experiment.weights import digest
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.annotations import check_query_size
-from alkit.strategies.identity import asking, identity, plainly, settings
+from alkit.pool.fingerprint import fixed_draws
+from alkit.strategies.description import described, unchanged
+from alkit.strategies.identity import (
+    arguments,
+    asking,
+    identity,
+    own_attributes,
+    plainly,
+    settings,
+)
 from alkit.strategies.learner import ActiveLearner
+from alkit.strategies.sources import sources
 from alkit.training.budget import check_counts
 
 LABELS = 20  # number of labels that identify the dataset
@@ -37,6 +47,7 @@ class Look:
         validation: number of samples that it may still annotate for validation.
         parts: description, in words and hashes, of all that decides its results.
         test: its test data.
+        val: its validation data; None if it has none.
     """
 
     description: str
@@ -46,6 +57,7 @@ class Look:
     validation: int
     parts: dict[str, Any]
     test: Any
+    val: Any
 
 
 def look(trial: Trial) -> Look:
@@ -55,17 +67,22 @@ def look(trial: Trial) -> Look:
         ConfigurationError: the factory did not return a strategy over its pool, or returned one
             that cannot be tested.
     """
-    strategy = trial.begin()
+    factory = described(trial.factory)
+    with fixed_draws():  # a network may draw its weights from NumPy
+        strategy = trial.begin()
     if strategy.test_data is None:
         raise ConfigurationError(
             f"{trial.name!r} has no test data, so there is nothing to compare: pass test=dataset "
             "to its strategy."
         )
     parts = _parts(trial.factory, strategy)
+    values, weights = _values(strategy), digest(strategy.module)
     with randomness(0):
         strategy.acquisition.at(strategy.context)  # fails here if anything it needs is missing
         classes = _classes(strategy)
         results = list(strategy.test(limit_test_batches=1))
+    parts["factory"] = unchanged(factory, described(trial.factory))
+    parts |= unchanged(values, _values(strategy))
     left = 0
     if strategy.val_pool is not None:
         left = len(strategy.val_pool) - annotated_for_validation(strategy)
@@ -75,8 +92,9 @@ def look(trial: Trial) -> Look:
         classes,
         results,
         left,
-        parts,
+        {**parts, "weights": weights},
         strategy.test_data,
+        strategy.val_data,
     )
 
 
@@ -185,8 +203,16 @@ def _parts(factory: Factory, strategy: ActiveLearner) -> dict[str, Any]:
     used += [strategy.acquisition, *strategy.criterion.terms, strategy.selector]
     return {
         **identity(strategy),
-        "settings": settings(strategy),
         "source": sources(
             [*used, *strategy.criterion.terms, strategy.selector, strategy.predictor]
         ),
+    }
+
+
+def _values(strategy: ActiveLearner) -> dict[str, Any]:
+    """The values of the variables that a strategy was made with."""
+    return {
+        "settings": settings(strategy),
+        "arguments": arguments(strategy),
+        "attributes": own_attributes(strategy),
     }

@@ -113,7 +113,15 @@ def compare(
     check_strategies(strategies)
     without = [without] if isinstance(without, str) else without
     check_options(
-        without=without, metric=metric, folder=folder, protocol=protocol, cpus=cpus, gpus=gpus
+        without=without,
+        metric=metric,
+        folder=folder,
+        protocol=protocol,
+        cpus=cpus,
+        gpus=gpus,
+        warm_start=warm_start,
+        logger=logger,
+        progress=progress,
     )
     check_dataset(dataset)
     if not strategies or not seeds:
@@ -168,8 +176,13 @@ def compare(
 
 def parts_of(looks: Mapping[str, Look]) -> dict[str, dict[str, Any]]:
     """Description of all that decides the results of each strategy, its test data included."""
-    tests = contents({name: seen.test for name, seen in looks.items()})
-    return {name: {**seen.parts, "test": tests[name]} for name, seen in looks.items()}
+    data = {(name, "test"): seen.test for name, seen in looks.items()}
+    data |= {(name, "val"): seen.val for name, seen in looks.items() if seen.val is not None}
+    found = contents(data)
+    return {
+        name: {**seen.parts, "test": found[name, "test"], "val": found.get((name, "val"))}
+        for name, seen in looks.items()
+    }
 
 
 def packages() -> dict[str, str]:

@@ -17,6 +17,7 @@ from alkit.pool.labels import plain
 from alkit.pool.samples import Samples
 
 MOST = 100_000  # items that are read for their labels; of more, as many, evenly spread
+Key = tuple[str, str]  # strategy, and use of its data
 PROBES = 20  # items that show whether the `targets` of a dataset are its labels
 
 
@@ -39,7 +40,7 @@ def content(dataset: Any) -> dict[str, Any]:
     }
 
 
-def contents(datasets: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def contents(datasets: Mapping[Key, Any]) -> dict[Key, dict[str, Any]]:
     """The content of named datasets; one that has several names is read once."""
     found = {id(dataset): dataset for dataset in datasets.values()}
     read = {key: content(dataset) for key, dataset in found.items()}

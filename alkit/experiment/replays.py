@@ -60,7 +60,7 @@ def replay(
             f"replay takes the records of a comparison, from compare or load, got {result!r}."
         )
     check_factory(factory)
-    check_options(folder=folder)
+    check_options(folder=folder, warm_start=warm_start, progress=progress)
     check_dataset(dataset)
     rows = _trial_of(result, strategy, seed)
     made = result.protocol

@@ -51,12 +51,12 @@ def fingerprint(
 
 
 def _inputs(samples: Samples, places: list[int]) -> str:
-    with _fixed_draws():
+    with fixed_draws():
         return _hash([part for index in places for part in _parts(samples[index][0])])
 
 
 @contextmanager
-def _fixed_draws() -> Iterator[None]:
+def fixed_draws() -> Iterator[None]:
     """Global generators at a fixed state; on exit, they are as before."""
     before = random.getstate(), np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng(devices=[]):

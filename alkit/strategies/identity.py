@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-import lightning as L
 from torch import nn
 from torchmetrics import Metric
 
 from alkit.querying import Acquisition
+from alkit.strategies.description import attributes, described
+from alkit.strategies.sources import sources
 
 if TYPE_CHECKING:
     from alkit.strategies.asking import Asks
 
 OPTIONS = ("batch_size", "steps_per_epoch", "val_share")  # those that change picks or weights
+STATED = ("optimizer", "estimator_")  # stated elsewhere, or made by a fit
+PLACE = (
+    *("num_workers", "pin_memory", "persistent_workers", "prefetch_factor", "timeout"),
+    *("multiprocessing_context", "pin_memory_device", "in_order"),
+)  # arguments of a DataLoader that do not change a batch
+OWN = frozenset(
+    """train_pool val_pool val_share val_data test_data batch_size val_batch_size test_batch_size
+    steps_per_epoch loader predictor posterior seed history fits initial_weights weights_from module
+    _acquisition _acquisition_replaced _asked _optimizers_are_new _fit_device _ready_made _dtypes
+    _made_with _labels_read query""".split()
+)  # attributes of every strategy, which are described elsewhere, or its state
 
 
 def identity(strategy: Asks) -> dict[str, Any]:
@@ -37,21 +51,65 @@ def identity(strategy: Asks) -> dict[str, Any]:
 
 
 def settings(strategy: Asks) -> dict[str, Any]:
-    """Plain attributes of the module and its layers that are not printed, as a label smoothing.
+    """Attributes of the module and its layers that are not printed, as a label smoothing.
 
-    Training may change them, so they are compared between strategies that have not been trained.
+    Training may change them, so they are taken from strategies that have not been trained.
     """
-    known = vars(L.LightningModule())
     found = {
-        f"{path}.{name}".strip("."): value
+        f"{path}.{name}".strip("."): described(value)
         for path, part in _layers(strategy.module, itself=True)
-        for name, value in vars(part).items()
-        if not name.startswith("_") and name not in known
-        if isinstance(value, bool | int | float | str) and f"{name}={value}" not in _printed(part)
+        for name, value in attributes(part).items()
+        if name not in STATED and f"{name}={value}" not in _printed(part)
     }
+    for path, part in strategy.module.named_modules():
+        if isinstance(part, Metric):
+            found[path] = described(part)
     loss = getattr(strategy.module, "loss", None)
     buffers = loss.named_buffers() if isinstance(loss, nn.Module) else ()
     return {**found, **{f"loss.{name}": str(values.tolist()) for name, values in buffers}}
+
+
+def arguments(strategy: Asks) -> dict[str, Any]:
+    """Arguments of a strategy besides its module, described."""
+    predictor, pool = strategy.predictor, strategy.train_pool
+    meaning = predictor.meaning
+    asked: Any = strategy.acquisition
+    if type(asked) is Acquisition:
+        asked = {"criterion": asked.criterion, "selector": asked.selector}
+    given = {
+        "asks": asked,
+        "inputs": predictor.places.inputs,
+        "outputs": meaning.read or meaning.kind,
+        "task": meaning.task,
+        "features": predictor.features,
+        "head": predictor.head,
+        "samples": strategy.posterior.samples,
+        "loader": {name: value for name, value in strategy.loader.items() if name not in PLACE},
+        "classes": pool.classes,
+        **_transforms(strategy),
+    }
+    found = {name: described(value) for name, value in given.items()}
+    return {name: value for name, value in found.items() if value not in (None, {})}
+
+
+def own_attributes(strategy: Asks) -> dict[str, Any]:
+    """Attributes that a strategy has besides those of every strategy, as a subclass sets them.
+
+    Without methods that were replaced: the source of the factory shows these.
+    """
+    held = attributes(strategy)
+    replaced = {name for name in held if callable(getattr(type(strategy), name, None))}
+    return {name: described(held[name]) for name in held if name not in {*OWN, *replaced}}
+
+
+def functions(strategy: Asks) -> dict[str, str]:
+    """Short hashes of the source of the user's functions that a strategy was given, by name."""
+    predictor, module = strategy.predictor, strategy.module
+    given = [strategy.acquisition.criterion, strategy.acquisition.selector, predictor.places.inputs]
+    given += [predictor.meaning.read, *_transforms(strategy).values()]
+    given += [getattr(module, "loss", None), getattr(module, "optimizer", None)]
+    held = [part for value in given for part in (value, *getattr(value, "__dict__", {}).values())]
+    return sources(part for part in held if isinstance(part, FunctionType | functools.partial))
 
 
 def asking(acquisition: Acquisition) -> str:
@@ -94,6 +152,12 @@ def _unlike(before: str, now: str) -> tuple[str, str]:
     if len(one) != len(other):
         return before, now
     return next((a, b) for a, b in zip(one, other, strict=True) if a != b)
+
+
+def _transforms(strategy: Asks) -> dict[str, Any]:
+    pool = strategy.train_pool
+    train, score = pool._transform, pool._scoring_transform
+    return {"transform": train, "scoring_transform": None if score is train else score}
 
 
 def _layers(module: nn.Module, itself: bool = False) -> list[tuple[str, nn.Module]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -15,7 +16,8 @@ from torch import Tensor
 from alkit.atomic import as_path, write_whole
 from alkit.errors import AlkitError, ConfigurationError, FolderError
 from alkit.querying import Monitor
-from alkit.strategies.identity import differences, identity
+from alkit.strategies.identity import arguments, differences, functions, identity, settings
+from alkit.strategies.own_labels import check_labels, own_labels
 
 if TYPE_CHECKING:
     from alkit.strategies.asking import Asks
@@ -25,6 +27,16 @@ FORMAT = "alkit strategy 1"
 
 class Saved:
     """``save`` and ``load`` of a strategy."""
+
+    _made_with: Mapping[str, Any]  # described before training, which may change attributes
+
+    def build(self) -> Self:
+        """Build as ``InitialWeights`` does, and note what the strategy was made with."""
+        built = super().build()  # type: ignore[misc]
+        strategy = cast("Asks", self)
+        if not strategy.fits:
+            self._made_with = {"settings": settings(strategy), "arguments": arguments(strategy)}
+        return built
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write all that the next round depends on to one file, whole or not at all.
@@ -36,7 +48,8 @@ class Saved:
         rounds returns it from ``get_extra_state`` and takes it in ``set_extra_state``, as in any
         ``nn.Module``, in tensors and plain values.
 
-        Memory: about three times the weights.
+        Memory: about three times the weights. Cost: the annotated samples whose labels are the
+        dataset's are read once per strategy, so that ``load`` can compare their labels.
 
         Raises:
             UnbuiltError: the strategy is not built.
@@ -71,13 +84,17 @@ class Saved:
         Raises:
             UnbuiltError: this strategy is not built.
             FolderError: the file is missing, damaged or not one of ``save``.
-            ConfigurationError: the file is of another class, network, query or pool; the message
-                names what differs.
+            ConfigurationError: the file is of a strategy that was made otherwise (another class,
+                network, query, option, or attribute of the module before its first fit), or of
+                another pool or other labels; the message names what differs.
         """
         strategy = cast("Asks", self)
         strategy.check_built("load")
         state = _read(as_path(path))
         unlike = differences(state["identity"], identity(strategy))
+        for part in ("made_with", "code"):  # a file of an earlier version has neither
+            if not unlike and part in state:
+                unlike = differences(state[part], _made(strategy)[part])
         if not unlike:
             mine = _shapes(strategy.initial_weights)
             unlike = differences(_shapes(state["initial_weights"]), mine)
@@ -97,15 +114,23 @@ def _state_of(strategy: Asks) -> dict[str, Any]:
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     return {
         "identity": identity(strategy),
+        **_made(strategy),
         "weights": dict(strategy.state_dict()),
         "initial_weights": strategy.initial_weights,
         "pools": {name: pool and pool.state_dict() for name, pool in pools.items()},
+        "labels": {name: pool and own_labels(pool) for name, pool in pools.items()},
         "fits": strategy.fits,
         "history": [strategy.history.history, strategy.history.step_history],
         "monitor": strategy.monitor.state_dict(),
         "seed": int(strategy.seed),
         "generators": [torch.get_rng_state(), *cuda],
     }
+
+
+def _made(strategy: Asks) -> dict[str, Any]:
+    """Values of a strategy as it was built, and the code of its functions, in plain values."""
+    made = {"made_with": strategy._made_with, "code": functions(strategy)}
+    return json.loads(json.dumps(made))
 
 
 def _restore(strategy: Asks, state: Mapping[str, Any], path: str) -> None:
@@ -122,6 +147,7 @@ def _restore(strategy: Asks, state: Mapping[str, Any], path: str) -> None:
                 before = pool.state_dict()
                 pool.load_state_dict(state["pools"][name])
                 changed.append((pool, before))
+                check_labels(pool, state.get("labels", {}).get(name))
     except AlkitError as error:
         for pool, before in changed:
             pool.load_state_dict(before)

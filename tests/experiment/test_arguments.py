@@ -93,3 +93,12 @@ def test_partials_and_callable_objects_are_factories(monkeypatch):
     small = {"seeds": [3], "rounds": 1, "without": "uniform"}
     for factory in (partial(margin), Factory(), lambda *both: margin(*both)):
         assert len(compare({"m": factory}, **small).rows) == 1
+
+
+@pytest.mark.parametrize(
+    "options", [{"warm_start": "no"}, {"logger": "x"}, {"progress": "off"}, {"warm_start": 1}]
+)
+def test_what_is_neither_true_nor_false_is_refused(options):
+    name = next(iter(options))
+    with pytest.raises(ConfigurationError, match=f"{name} must be True or False"):
+        compare(**options)

@@ -439,3 +439,15 @@ def test_no_file_is_pickled(folder):
     state = json.loads((folder / "trials" / "margin-3" / "state.json").read_text())
     assert len(state["state"]["rows"]) == 3
     assert state["state"]["weights"] is None
+
+
+@pytest.mark.parametrize("entry", [{"parts": None}, {"parts": [1]}, {"data": [1]}])
+def test_parts_that_are_no_object_are_a_damaged_protocol(half_done, tmp_path, entry):
+    shutil.copytree(half_done, tmp_path / "copy")
+    path = tmp_path / "copy" / "protocol.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **entry}))
+    with pytest.raises(FolderError):
+        al.load(tmp_path / "copy")
+    arms = {"uniform": uniform, "margin": made_of(batch_size=9)}
+    with pytest.raises(FolderError, match="is not an object"):
+        compare(arms, folder=tmp_path / "copy", seeds=[3], rounds=2)

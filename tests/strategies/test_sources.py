@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from alkit.experiment.sources import sources
+from alkit.strategies.sources import sources
 
 CODE = """
 import functools

@@ -7,11 +7,12 @@ import functools
 import hashlib
 import inspect
 import io
+import sys
 import sysconfig
 import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 INSTALLED = (
@@ -42,6 +43,19 @@ def sources(parts: Iterable[object]) -> dict[str, str]:
             found.setdefault(part.__qualname__, set()).add(digest)
         waiting += _used(part)
     return {name: f"#{' '.join(sorted(found[name]))}" for name in sorted(found)}
+
+
+@functools.lru_cache(maxsize=4096)
+def is_installed(part: FunctionType | type | ModuleType) -> bool:
+    """True for a function, class or module of Python, of an installed package or of alkit."""
+    if isinstance(part, FunctionType):
+        file = part.__code__.co_filename
+    else:
+        name = part.__module__ if isinstance(part, type) else part.__name__
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file is None:
+            return name in sys.builtin_module_names
+    return any(Path(file).is_relative_to(place) for place in INSTALLED)
 
 
 def _used(part: Any) -> Iterator[object]:
