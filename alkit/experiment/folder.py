@@ -47,7 +47,8 @@ class Folder:
 
     def _check(self, protocol: Mapping[str, Any]) -> None:
         now = checked(protocol)
-        self._owner = hashlib.sha256(json.dumps(now, sort_keys=True).encode()).hexdigest()[:16]
+        owner = json.dumps(_without_values(now, list(now.get("parts", {}))), sort_keys=True)
+        self._owner = hashlib.sha256(owner.encode()).hexdigest()[:16]
         try:
             before = read_protocol(self.path)
         except FileNotFoundError:
@@ -69,11 +70,21 @@ class Folder:
         both = before.get("parts", {}).keys() & now.get("parts", {}).keys()
         for side in (before, now):
             side["parts"] = {name: side.get("parts", {})[name] for name in both}
-        if changed := differences(before, now):
+        begun = [name for name in both if self._goes_on(name, now.get("seeds", []))]
+        if changed := differences(_without_values(before, begun), _without_values(now, begun)):
             raise FolderError(
                 f"{self.path} holds another comparison: {'; '.join(changed)}. Use the same "
                 "settings as before, or another folder."
             )
+
+    def _goes_on(self, name: str, seeds: Iterable[int]) -> bool:
+        """True if all trials of a strategy have begun, and not all are finished.
+
+        Their states have the weights, so a network that was drawn anew is not used.
+        """
+        paths = [self.path / TRIALS / f"{quoted(name)}-{seed}" / STATE for seed in seeds]
+        begun = all(path.is_file() for path in paths)
+        return begun and not all(is_finished(path) for path in paths)
 
     def _check_trials(self, problem: str) -> None:
         """Raise unless the states of the trials, which are whole, are of this comparison."""
@@ -117,6 +128,24 @@ def checked(protocol: Mapping[str, Any]) -> dict[str, Any]:
     plain = json.loads(json.dumps(protocol, default=str))
     left_out = (*LATER, *PLACE, *MADE)
     return {name: value for name, value in plain.items() if name not in left_out}
+
+
+def _without_values(protocol: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The protocol without the values of the weights that some strategies begin with."""
+    parts = {name: dict(part) for name, part in protocol.get("parts", {}).items()}
+    for name in names:
+        weights = parts[name].get("weights")
+        if isinstance(weights, dict):
+            parts[name]["weights"] = {key: v for key, v in weights.items() if key != "values"}
+    return {**protocol, "parts": parts}
+
+
+def is_finished(state: Path) -> bool:
+    """True if a state is of a finished trial; False if it cannot be read, which is found later."""
+    try:
+        return bool(json.loads(state.read_text(encoding="utf-8"))["state"]["finished"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def owner_of(state: Path) -> str | None:
