@@ -102,7 +102,8 @@ class Trial:
         board = self._board([] if state is None else state.rows)
         try:
             if state is None:
-                state = _state_of(strategy, [], weights={"initial": strategy.initial_weights})
+                with _TURN:  # the fingerprint of the pool fixes torch's generator for a moment
+                    state = _state_of(strategy, [], weights={"initial": strategy.initial_weights})
                 yield state
             else:
                 with _TURN:

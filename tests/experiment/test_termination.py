@@ -1,14 +1,13 @@
 """A comparison that is terminated keeps what is finished, and ends with status 143."""
 
 import json
-import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import pytest
 from small import compare, lasting
@@ -76,20 +75,34 @@ def test_a_terminated_comparison_says_what_is_kept_and_ends_with_143(tmp_path):
     assert lasting(run().rows) == lasting(compare(rounds=6, max_steps=20).rows)
 
 
+WORKERS = """
+import multiprocessing, sys
+from concurrent.futures import ProcessPoolExecutor
+sys.path.insert(0, {here!r})
+import torch
+torch.set_num_threads(1)
+from small import compare
+with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as executor:
+    compare(folder={folder!r}, rounds=15, query_size=2, max_steps=80, executor=executor)
+"""
+
+
 def test_workers_stop_after_their_round(tmp_path):
     folder = tmp_path / "out"
-
-    def run():
-        with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as executor:
-            return compare(folder=folder, rounds=15, query_size=2, max_steps=80, executor=executor)
-
-    status, errors = terminated(run, folder)
-    assert status == 143
+    code = WORKERS.format(here=str(Path(__file__).parent), folder=str(folder))
+    # a process of its own: forks of one with threads, such as this one, may break
+    child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    while rows_in(folder) < 2:
+        assert child.poll() is None
+        time.sleep(0.002)
+    child.terminate()
+    _, errors = child.communicate()
+    assert child.returncode == 143
     assert "of 60 rounds are finished" in errors
     states = [json.loads(path.read_text())["state"] for path in folder.rglob("state.json")]
     assert len(states) <= 3  # of two workers, and one that the executor had handed out
     assert not any(state["finished"] for state in states)
-    run()
+    compare(folder=folder, rounds=15, query_size=2, max_steps=80)
     assert rows_in(folder) == 60
     assert not list(folder.rglob(".stop"))
 

@@ -420,6 +420,15 @@ def test_what_lightning_refuses_is_an_error_of_alkit():
     assert Trainer(max_steps=None, max_epochs=None).max_steps == -1
 
 
+@pytest.fixture
+def no_handler_of_ray():
+    """Ray leaves its own handler in a process that has used it."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("no_handler_of_ray")
 def test_sigterm_does_not_end_as_success():
     class Terminated(Line):
         def training_step(self, batch, batch_idx):
