@@ -96,7 +96,8 @@ def work(trial: Trial, files: StateFiles, cpus: int, caller: int) -> None:
     with locked(files.folder), threads(cpus if os.getpid() != caller else None):
         for state in trial.run(files.read()):
             files.write(state)
-            if _last_round(files).exists():  # the comparison was stopped
+            if (stop := _last_round(files)).exists():  # the comparison was stopped
+                stop.unlink(missing_ok=True)
                 return
 
 
