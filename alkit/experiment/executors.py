@@ -65,7 +65,6 @@ def in_executor(
     try:
         for trial in trials:
             at = files(trial)
-            _last_round(at).unlink(missing_ok=True)
             seen[trial.key] = _changed(at)
             futures[executor.submit(work, trial, at, cpus, os.getpid())] = trial
         while futures:
@@ -91,13 +90,17 @@ def in_executor(
                     _last_round(files(trial)).touch()
 
 
+def go_on(files: StateFiles) -> None:
+    """Let a trial run again whose worker was asked to stop."""
+    _last_round(files).unlink(missing_ok=True)
+
+
 def work(trial: Trial, files: StateFiles, cpus: int, caller: int) -> None:
     """Run a trial to its end in a worker, writing every state."""
     with locked(files.folder), threads(cpus if os.getpid() != caller else None):
         for state in trial.run(files.read()):
             files.write(state)
-            if (stop := _last_round(files)).exists():  # the comparison was stopped
-                stop.unlink(missing_ok=True)
+            if _last_round(files).exists():  # the comparison was stopped
                 return
 
 

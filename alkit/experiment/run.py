@@ -13,7 +13,7 @@ from alkit.errors import ConfigurationError, TrialError
 from alkit.evidence.records import in_order
 from alkit.evidence.records_csv import Row
 from alkit.experiment.checks import check_plan
-from alkit.experiment.executors import Event, Failure, Key, in_executor, one_by_one
+from alkit.experiment.executors import Event, Failure, Key, go_on, in_executor, one_by_one
 from alkit.experiment.folder import Folder
 from alkit.experiment.lock import locked
 from alkit.experiment.progress import Progress
@@ -51,6 +51,9 @@ def run(
         )
         left = [t for t in trials if t.key not in states or not states[t.key].finished]
         failures: list[Failure] = []
+        if store is not None:
+            for trial in left:
+                go_on(store.files(trial))
         for event in _events(left, states, store, executor, cpus, gpus):
             if isinstance(event, Failure):
                 failures.append(event)
