@@ -110,7 +110,7 @@ class Criterion:
                     scores = scores_of(term, rows)
                     columns[k] = _written(columns.get(k), scores, start, len(prediction))
             start += len(chunk)
-        return list(columns.values())  # there is a chunk, also of no rows
+        return list(columns.values())  # at least one chunk, possibly empty
 
     def __call__(self, prediction: Prediction) -> Tensor:
         """Checked scores ``(N,)`` of the candidates, detached, on the prediction's device.

@@ -25,7 +25,7 @@ def scores_of(term: Term, prediction: Prediction) -> Tensor:
 
     Raises:
         ScoreError, NonFiniteError: see ``check_scores``.
-        PredictionError: the term measures disagreement, and there is one posterior sample (K = 1).
+        PredictionError: the term measures disagreement, and K = 1.
     """
     outputs = prediction.outputs
     if term.disagreement and outputs is not None and outputs.shape[1] == 1:

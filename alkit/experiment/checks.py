@@ -161,7 +161,7 @@ def check_seeds(seeds: Iterable[Any]) -> list[int]:
     return [int(seed) for seed in seeds]
 
 
-def fingerprint(dataset: Sized) -> str:
+def hash_of_labels(dataset: Sized) -> str:
     """Short hash of the dataset's size and some of its labels, to distinguish it from others."""
     n = len(dataset)
     some = np.unique(np.linspace(0, n - 1, min(n, LABELS)).astype(int))

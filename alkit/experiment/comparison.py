@@ -18,7 +18,7 @@ from alkit.experiment.checks import (
     check_looks,
     check_plan,
     check_seeds,
-    fingerprint,
+    hash_of_labels,
     look,
 )
 from alkit.experiment.data import content, contents
@@ -164,7 +164,7 @@ def compare(
         "start": "warm" if warm_start else "reset every round",
         "ceiling_steps": ceiling,
         "samples": len(dataset),
-        "labels": fingerprint(dataset),
+        "labels": hash_of_labels(dataset),
         "data": content(dataset),
         "parts": parts_of(looks),
         **({} if metric is None else {"metric": metric}),

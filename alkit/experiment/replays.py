@@ -12,7 +12,7 @@ from alkit.errors import ConfigurationError, likely
 from alkit.evidence.records import Records
 from alkit.evidence.records_csv import Row
 from alkit.experiment.arguments import check_dataset, check_factory, check_options
-from alkit.experiment.checks import check_looks, check_seeds, fingerprint, look
+from alkit.experiment.checks import check_looks, check_seeds, hash_of_labels, look
 from alkit.experiment.comparison import packages, parts_of
 from alkit.experiment.data import content
 from alkit.experiment.run import ceiling_trials, run
@@ -71,7 +71,7 @@ def replay(
             "by alkit.compare."
         )
     data = content(dataset)
-    same = (len(dataset), fingerprint(dataset)) == (made["samples"], made["labels"])
+    same = (len(dataset), hash_of_labels(dataset)) == (made["samples"], made["labels"])
     if not same or made.get("data", data) != data:
         raise ConfigurationError(
             f"the dataset of {len(dataset):,} samples is not the one of the record, which had "
