@@ -122,7 +122,7 @@ def as_json(value: object, sample: str) -> str:
         LabelError: it holds something else than numbers, texts, lists and dicts of these.
     """
     try:
-        text = json.dumps(value, allow_nan=False, default=_plain, ensure_ascii=False)
+        text = _written(value)
         text.encode()
         return text
     except (TypeError, ValueError, RecursionError) as error:
@@ -137,6 +137,9 @@ def _plain(value: object) -> Any:
     if simple is value:
         raise TypeError(f"a {type(value).__name__} is not stored")
     return simple
+
+
+_written = json.JSONEncoder(allow_nan=False, default=_plain, ensure_ascii=False).encode
 
 
 def to_row(entry: Entry) -> tuple[Any, ...]:

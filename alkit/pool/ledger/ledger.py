@@ -19,7 +19,8 @@ _INSERT = (
     f"INSERT INTO entry ({', '.join(COLUMNS)}, checksum) "
     f"VALUES ({', '.join('?' * (len(COLUMNS) + 1))}) ON CONFLICT (uid) DO NOTHING"
 )
-_AMONG = "sample IN (SELECT value FROM json_each(?))"
+
+FEW = 500  # samples in a query; SQLite allows at least 999 values
 
 
 class Ledger:
@@ -160,9 +161,8 @@ class Ledger:
 
     def live(self, samples: Iterable[str] | None = None) -> list[Entry]:
         """The entries that are not undone, in their order; of some samples, or of all."""
-        if samples is None:
-            return self._read(f"{SELECT} live ORDER BY seq")
-        return self._read(f"{SELECT} live WHERE {_AMONG} ORDER BY seq", _texts(samples))
+        where, values = _among(samples)
+        return self._read(f"{SELECT} live {where} ORDER BY seq", *values)
 
     def current(self, samples: Iterable[str] | None = None) -> dict[str, Entry]:
         """The answer that counts for each sample that has one: its last entry that is not undone.
@@ -180,9 +180,8 @@ class Ledger:
         return votes
 
     def _last(self, group: str, samples: Iterable[str] | None) -> list[Entry]:
-        among = "" if samples is None else f"WHERE {_AMONG}"
-        query = f"SELECT max(seq) FROM live {among} GROUP BY {group}"
-        values = () if samples is None else (_texts(samples),)
+        where, values = _among(samples)
+        query = f"SELECT max(seq) FROM live {where} GROUP BY {group}"
         return self._read(f"{SELECT} entry WHERE seq IN ({query}) ORDER BY seq", *values)
 
     def _read(self, query: str, *values: Any) -> list[Entry]:
@@ -238,5 +237,11 @@ def _answer(entry: Entry) -> tuple[object, ...]:
     return entry.sample, entry.label, entry.reason, entry.undoes, entry.who
 
 
-def _texts(samples: Iterable[str]) -> str:
-    return json.dumps(list(samples))
+def _among(samples: Iterable[str] | None) -> tuple[str, list[str]]:
+    """Condition on the samples, and its values; a few of them are found by the index."""
+    if samples is None:
+        return "", []
+    keys = list(samples)
+    if len(keys) <= FEW:
+        return f"WHERE sample IN ({', '.join('?' * len(keys))})", keys
+    return "WHERE sample IN (SELECT value FROM json_each(?))", [json.dumps(keys)]
