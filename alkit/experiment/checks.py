@@ -17,7 +17,7 @@ from alkit.experiment.sources import sources
 from alkit.experiment.stand_ins import chooses_uniformly
 from alkit.experiment.trial import Factory, Plan, Trial, annotated_for_validation, randomness
 from alkit.pool import ActiveLearningDataset
-from alkit.pool.annotations import check_query_size
+from alkit.pool.checks import check_query_size
 from alkit.strategies.identity import asking, identity, plainly, settings
 from alkit.strategies.learner import ActiveLearner
 from alkit.training.budget import check_counts

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from alkit.errors import ConfigurationError, PicksError, SampleIndexError, likely
 from alkit.pool import ActiveLearningDataset
-from alkit.pool.annotations import Indices
+from alkit.pool.annotations import OUTSIDE, Indices
 from alkit.pool.sources import check_dataset
 from alkit.selectors import Selector
 from alkit.selectors.candidates import HOW_TO_GET_FEATURES
@@ -52,10 +52,7 @@ def check_arguments(module: object, train_pool: object, val_pool: object, val_sh
 
 def _check_apart(train_pool: Any, val_pool: Any) -> None:
     """Raise a ConfigurationError if a sample could be trained on and validated on."""
-    here, there = (
-        np.concatenate([pool.annotated_indices, pool.unannotated_indices])
-        for pool in (train_pool, val_pool)
-    )
+    here, there = (np.flatnonzero(pool.rounds != OUTSIDE) for pool in (train_pool, val_pool))
     one_dataset = train_pool._samples.dataset is val_pool._samples.dataset
     if train_pool is val_pool or (one_dataset and np.isin(here, there).any()):
         raise ConfigurationError(
@@ -168,8 +165,9 @@ def checked_picks(picks: Indices, n: int, pool: ActiveLearningDataset) -> np.nda
         raise PicksError(f"query_strategy must return {n} dataset indices, got {len(indices)}.")
     wrong = indices[~np.isin(indices, pool.unannotated_indices)]
     if wrong.size:
-        known = pool.rounds[wrong[0]] >= 0
-        state = "is annotated already" if known else "is not of the pool (among=)"
+        known = pool.rounds[wrong[0]]
+        states = {-1: "exclude= leaves out", -2: "is not of the pool (among=)", -3: "is excluded"}
+        state = states.get(int(known), "is annotated already")
         raise PicksError(
             f"query_strategy returned sample {wrong[0]}, which {state}. "
             "It must return dataset indices, not positions among the unannotated."

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from alkit.errors import ConfigurationError, PredictionError, QuerySizeError, SampleIndexError
-from alkit.pool.annotations import check_query_size
+from alkit.pool.checks import check_query_size
 from alkit.spreadsheet import restored
 
 

@@ -73,7 +73,9 @@ def _entries(db: sqlite3.Connection, first: int, last: int, left: list[int]) -> 
     while todo and left[0]:
         first, last = todo.pop()
         try:
-            rows = db.execute(f"{SELECT} entry WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last))
+            rows = db.execute(
+                f"{SELECT} entry WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last)
+            )
             found = [from_row(row) for row in rows]
         except (sqlite3.DatabaseError, ValueError, TypeError):
             left[0] -= 1

@@ -88,7 +88,11 @@ class Entry:
         value = plain(getattr(self, name))
         if value is None and may_lack:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
             raise LabelError(f"{self.sample!r}: {name} must be a finite number, got {value!r}.")
         return round(float(value), SECONDS) if name == "at" else float(value)
 

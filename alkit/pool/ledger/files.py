@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +121,7 @@ def _value(cell: str) -> Any:
 
 
 def _written_time(at: float) -> str:
-    return datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="microseconds")
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
 
 
 def _is_json(path: Path) -> bool:
@@ -184,5 +184,3 @@ def _text(path: Path) -> str:
         raise LabelFileError(f"there is no file {path}.") from error
     except OSError as error:
         raise LabelError(f"{path} cannot be read: {error.strerror or error}.") from error
-
-

@@ -81,7 +81,9 @@ class Ledger:
         given = list(entries)
         wrong = [entry for entry in given if not isinstance(entry, Entry)]
         if wrong:
-            raise ConfigurationError(f"expected entries, alkit.pool.ledger.Entry, got {wrong[0]!r}.")
+            raise ConfigurationError(
+                f"expected entries, alkit.pool.ledger.Entry, got {wrong[0]!r}."
+            )
         given = [entry if entry.who else entry.having(who=self.who) for entry in given]
         if not given:
             return []
@@ -154,6 +156,12 @@ class Ledger:
         """Number of entries, undone ones and undoings included."""
         with self._store.reading() as db:
             return db.execute("SELECT count(*) FROM entry").fetchone()[0]
+
+    @property
+    def last(self) -> int:
+        """Place of the last entry; 0 if there is none."""
+        with self._store.reading() as db:
+            return db.execute("SELECT max(seq) FROM entry").fetchone()[0] or 0
 
     def entries(self, after: int = 0) -> list[Entry]:
         """All entries in the order in which they were written, from the place ``after`` + 1."""
