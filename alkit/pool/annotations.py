@@ -113,9 +113,11 @@ class Annotations:
 
     def state_of(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[Any], list[Any]]:
         """Indices, rounds, outside labels and reasons of samples, as ``put`` takes them."""
-        known = ([each.get(index, ABSENT) for index in ids.tolist()]
-                 for each in (self.labels, self.reasons))  # fmt: skip
-        return (ids.copy(), self.rounds[ids], *known)
+        labels, reasons = (
+            [known.get(index, ABSENT) for index in ids.tolist()]
+            for known in (self.labels, self.reasons)
+        )
+        return ids.copy(), self.rounds[ids], labels, reasons
 
     def put(
         self,

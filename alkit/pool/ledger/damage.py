@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alkit.errors import LedgerError
-from alkit.pool.ledger.entry import COLUMNS, Entry, from_row
+from alkit.pool.ledger.entry import Entry, from_row
+from alkit.pool.ledger.queries import SELECT
 
-SELECT = f"SELECT seq, {', '.join(COLUMNS)}, checksum FROM "
 FAILURES = 20_000  # reads that may fail before the rest counts as unreadable
 
 
@@ -73,9 +73,7 @@ def _entries(db: sqlite3.Connection, first: int, last: int, left: list[int]) -> 
     while todo and left[0]:
         first, last = todo.pop()
         try:
-            rows = db.execute(
-                f"{SELECT} entry WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last)
-            )
+            rows = db.execute(f"{SELECT} entry WHERE seq BETWEEN ? AND ?", (first, last))
             found = [from_row(row) for row in rows]
         except (sqlite3.DatabaseError, ValueError, TypeError):
             left[0] -= 1

@@ -10,17 +10,11 @@ from typing import Any, Literal
 
 from alkit.atomic import as_path
 from alkit.errors import AnnotationError, ConfigurationError
-from alkit.pool.ledger.damage import SELECT, Salvaged, salvaged
-from alkit.pool.ledger.entry import COLUMNS, Entry, from_row, to_row
+from alkit.pool.ledger.damage import Salvaged, salvaged
+from alkit.pool.ledger.entry import Entry, from_row, to_row
 from alkit.pool.ledger.files import Loaded, load, save
+from alkit.pool.ledger.queries import INSERT, SELECT, among
 from alkit.pool.ledger.store import Store
-
-_INSERT = (
-    f"INSERT INTO entry ({', '.join(COLUMNS)}, checksum) "
-    f"VALUES ({', '.join('?' * (len(COLUMNS) + 1))}) ON CONFLICT (uid) DO NOTHING"
-)
-
-FEW = 500  # samples in a query; SQLite allows at least 999 values
 
 
 class Ledger:
@@ -121,7 +115,7 @@ class Ledger:
             by = " AND who = ?" if once == "person" else ""
             known = (entry.sample, entry.who) if by else (entry.sample,)
             before = db.execute(f"{SELECT} live WHERE sample = ?{by} LIMIT 1", known).fetchone()
-        done = db.execute(_INSERT, to_row(entry))
+        done = db.execute(INSERT, to_row(entry))
         if done.rowcount == 0:
             self._check_same(db, entry)
             return None
@@ -169,7 +163,7 @@ class Ledger:
 
     def live(self, samples: Iterable[str] | None = None) -> list[Entry]:
         """The entries that are not undone, in their order; of some samples, or of all."""
-        where, values = _among(samples)
+        where, values = among(samples)
         return self._read(f"{SELECT} live {where} ORDER BY seq", *values)
 
     def current(self, samples: Iterable[str] | None = None) -> dict[str, Entry]:
@@ -188,7 +182,7 @@ class Ledger:
         return votes
 
     def _last(self, group: str, samples: Iterable[str] | None) -> list[Entry]:
-        where, values = _among(samples)
+        where, values = among(samples)
         query = f"SELECT max(seq) FROM live {where} GROUP BY {group}"
         return self._read(f"{SELECT} entry WHERE seq IN ({query}) ORDER BY seq", *values)
 
@@ -243,13 +237,3 @@ class Ledger:
 
 def _answer(entry: Entry) -> tuple[object, ...]:
     return entry.sample, entry.label, entry.reason, entry.undoes, entry.who
-
-
-def _among(samples: Iterable[str] | None) -> tuple[str, list[str]]:
-    """Condition on the samples, and its values; a few of them are found by the index."""
-    if samples is None:
-        return "", []
-    keys = list(samples)
-    if len(keys) <= FEW:
-        return f"WHERE sample IN ({', '.join('?' * len(keys))})", keys
-    return "WHERE sample IN (SELECT value FROM json_each(?))", [json.dumps(keys)]

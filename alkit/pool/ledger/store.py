@@ -91,7 +91,7 @@ class Store:
             db.execute("COMMIT")
             (first,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if first != "ok":
-                raise sqlite3.DatabaseError(first)
+                raise sqlite3.DatabaseError(first.splitlines()[-1])
         except BaseException:
             db.close()
             raise
