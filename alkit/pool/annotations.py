@@ -221,7 +221,7 @@ class Annotations:
             "annotated": self.annotated.tolist(),
             "rounds": self.rounds[self.annotated].tolist(),
             "labels": [[index, label] for index, label in self.labels.items()],
-            "excluded": [[index, reason] for index, reason in self.reasons.items()],
+            "excluded": [[index, reason] for index, reason in sorted(self.reasons.items())],
         }
 
     def restore(

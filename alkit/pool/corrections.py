@@ -36,8 +36,8 @@ class Corrections:
 
     @property
     def excluded(self) -> dict[int, str]:
-        """Dataset index and reason of each excluded sample, in the order of exclusion."""
-        return dict(self._known.reasons)
+        """Dataset index and reason of each excluded sample, ascending."""
+        return dict(sorted(self._known.reasons.items()))
 
     def relabel(self, indices: Indices, labels: object) -> np.ndarray:
         """Change the labels of annotated samples, not their rounds, and return the indices."""

@@ -96,20 +96,15 @@ def _entry(row: Mapping[str, Any]) -> Entry:
 
 
 def _cell(name: str, value: Any) -> Any:
-    if value is None or value == "":
+    if value is None or (value == "" and name not in VALUES):
         return ""
     if name in VALUES:
-        if isinstance(value, str) and _is_plain_text(value):
+        if isinstance(value, str) and _value(value) == value != "":
             return escaped(value)
         return value if type(value) in (int, float) else json.dumps(value, ensure_ascii=False)
     if name == "guess_shown":
         return int(value)
     return escaped(value) if isinstance(value, str) else value
-
-
-def _is_plain_text(text: str) -> bool:
-    """True if a cell with this text is read as text, and not as a number or a list."""
-    return bool(text) and _value(text) == text
 
 
 def _value(cell: str) -> Any:

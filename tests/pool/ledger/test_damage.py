@@ -32,7 +32,7 @@ def test_a_damaged_page_is_reported_with_what_can_be_read(path):
     for _ in range(15):
         overwrite(path, 0, whole)
         overwrite(path, PAGE * draw.randrange(1, pages), draw.randbytes(PAGE))
-        with pytest.raises(LedgerError, match="is damaged.*can be read") as caught:
+        with pytest.raises(LedgerError, match=r"is damaged.*can be read") as caught:
             Ledger(path)
         found = Ledger.salvage(path)
         assert f"{len(found.entries)} entries can be read" in str(caught.value) or not found.entries
@@ -55,7 +55,7 @@ def test_a_changed_letter_is_noticed(path):
 def test_a_file_that_is_not_a_database_is_reported():
     with open("labels.db", "wb") as file:
         file.write(b"sample,label\na,1\n" * 100)
-    with pytest.raises(LedgerError, match="not a database.*no entry can be read"):
+    with pytest.raises(LedgerError, match=r"not a database.*no entry can be read"):
         Ledger("labels.db")
 
 

@@ -58,7 +58,7 @@ def test_a_file_of_a_newer_version_is_refused():
     db = sqlite3.connect("labels.db")
     db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     db.close()
-    with pytest.raises(LedgerError, match="newer version of alkit .*update alkit"):
+    with pytest.raises(LedgerError, match=r"newer version of alkit .*update alkit"):
         Ledger("labels.db")
 
 

@@ -139,15 +139,18 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged():
     with ledger._store.reading() as db:
         (pages,) = db.execute("PRAGMA page_count").fetchone()
         db.execute(f"PRAGMA max_page_count = {pages + 2}")  # SQLite's own full disk
-    taken = 0
-    with pytest.raises(LedgerError, match=r"full.*acknowledged is kept.* Free up disk space"):
+    taken = []
+
+    def stream():
         for k in range(1000):
-            ledger.add([Entry(f"s{k}", label=k)])
-            taken += 1
-    assert taken > 0
+            taken.extend(ledger.add([Entry(f"s{k}", label=k)]))
+
+    with pytest.raises(LedgerError, match=r"full.*acknowledged is kept.* Free up disk space"):
+        stream()
+    assert taken
     ledger.close()
     with Ledger("labels.db") as again:
-        assert [entry.label for entry in again.entries()] == list(range(taken))
+        assert [entry.label for entry in again.entries()] == list(range(len(taken)))
         again.add([Entry("more", label=0)])
 
 
@@ -156,7 +159,7 @@ def test_a_ledger_that_another_process_holds_is_reported(monkeypatch):
     monkeypatch.setattr("alkit.pool.ledger.store.PATIENCE", 0.1)
     ledger, other = Ledger("labels.db"), sqlite3.connect("labels.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(LedgerError, match="locked.*Another process holds it"):
+    with pytest.raises(LedgerError, match=r"locked.*Another process holds it"):
         ledger.add([Entry("a", label=1)])
     other.execute("ROLLBACK")
     other.close()
@@ -200,10 +203,6 @@ def test_a_transaction_that_is_interrupted_is_undone():
         yield Entry("a", label=1)
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), ledger._store.transaction() as db:
-        db.execute("INSERT INTO fact VALUES ('a', 'b')")
-        raise KeyboardInterrupt
-    assert ledger.agree("a", "c") == "c"
     with pytest.raises(KeyboardInterrupt):
         ledger.add(interrupted())
     assert len(ledger) == 0
