@@ -18,6 +18,8 @@ from alkit.pool.ledger.schema import check_application, migrate
 
 PATIENCE = 30.0  # seconds to wait for another process
 
+_of_other_processes: list[object] = []  # SQLite forbids that a forked process closes its parent's
+
 
 class Store:
     """SQLite file, opened at once and again in each process; safe for threads.
@@ -52,6 +54,7 @@ class Store:
         """The connection, for one statement."""
         with self._lock, self._in_words():
             if self._db is None or self._process != os.getpid():
+                _of_other_processes.append(self._db)
                 self._db, self._process = self._opened(), os.getpid()
             yield self._db
 
