@@ -20,7 +20,9 @@ from alkit.pool.ledger.store import Store
 class Ledger:
     """Answers of people to queries, in one file; nothing is ever changed or deleted in it.
 
-        ledger = al.pool.Ledger("labels.db", who="Ann")
+        from alkit.pool.ledger import Entry, Ledger
+
+        ledger = Ledger("labels.db", who="Ann")
         ledger.add([Entry("cat_1.png", label="cat"), Entry("x.png", reason="unsure")])
         ledger.current()                        # {"cat_1.png": Entry(...), "x.png": Entry(...)}
         ledger.undo(ledger.current()["x.png"].uid)
@@ -31,8 +33,9 @@ class Ledger:
     one machine and a local disk; threads may share one object. Each entry has a checksum.
 
     The file is SQLite (WAL, ``synchronous=FULL``), with two files beside it while it is open. Cost:
-    a few milliseconds per ``add`` and about 20 microseconds per entry. Reading takes about 10
-    microseconds and 1 kB of memory per entry; a file has about 400 bytes per entry.
+    a few milliseconds per ``add`` and about 25 microseconds per entry, so 100,000 labels in batches
+    take 3 seconds. Reading takes about 10 microseconds and 0.5 kB of memory per entry, and the file
+    0.2 to 0.5 kB. Opening a file of 100,000 entries takes about 0.03 seconds.
 
     Args:
         path: path of the file, which is created if it is missing, as is its folder.
