@@ -47,7 +47,7 @@ class Annotations:
             self.rounds[inside] = -1
         self.labels: dict[int, Any] = {}  # only labels from outside the dataset
         self.read: dict[int, Any] = {}  # labels of the dataset that were read; None for arrays
-        self.reasons: dict[int, str] = {}  # of the excluded samples
+        self.reasons: dict[int, str] = {}  # each of an excluded sample
         self._undo: list[tuple[np.ndarray, np.ndarray, list[Any], list[Any]]] = []
         self._refresh()
 

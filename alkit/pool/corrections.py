@@ -54,7 +54,7 @@ class Corrections:
     def exclude(self, indices: Indices, reason: str) -> np.ndarray:
         """Leave samples out for a reason, and return their indices; changes all or none.
 
-        An excluded sample is neither annotated nor unannotated: it is no candidate, is not trained
+        An excluded sample is neither annotated nor unannotated: it cannot be queried, is not trained
         on, and is not counted. An annotated sample loses its label. ``rounds`` is -3 there.
 
         Args:

@@ -35,7 +35,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 
 def check_application(db: sqlite3.Connection, path: str) -> None:
-    """Raise a LedgerError for the file of another program, or of a newer version."""
+    """Raise a LedgerError for the file of another program, or of a newer version.
+
+    To be called in a transaction, since another process may create the schema meanwhile.
+    """
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()
     (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()

@@ -85,11 +85,12 @@ class Store:
             self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
         )
         try:
+            db.execute("BEGIN")  # before anything is changed, since it may be of another program
             check_application(db, str(self.path))
+            db.execute("COMMIT")
             self._to_wal(db)
             db.execute("PRAGMA synchronous = FULL")
             db.execute("BEGIN IMMEDIATE")
-            check_application(db, str(self.path))
             migrate(db)
             db.execute("COMMIT")
             (first,) = db.execute("PRAGMA quick_check(1)").fetchone()

@@ -115,6 +115,20 @@ def test_a_sample_is_answered_once_whoever_comes_first(tmp_path):
     assert len(Ledger(tmp_path / "labels.db").entries()) == 60
 
 
+def test_many_processes_create_one_file_at_the_same_moment(tmp_path):
+    with multiprocessing.get_context("fork").Pool(4) as workers:
+        for number in range(60):
+            job = (tmp_path / f"{number}.db", time.time() + 0.01)
+            assert workers.map(_open_at, [job] * 4, chunksize=1) == ["names"] * 4
+
+
+def _open_at(job):
+    path, moment = job
+    while time.time() < moment:
+        pass
+    return Ledger(path).agree("samples", "names")
+
+
 def _answer_all(job):
     path, who = job
     ledger, taken = Ledger(path, who), 0
