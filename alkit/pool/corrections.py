@@ -54,8 +54,8 @@ class Corrections:
     def exclude(self, indices: Indices, reason: str) -> np.ndarray:
         """Leave samples out for a reason, and return their indices; changes all or none.
 
-        An excluded sample is neither annotated nor unannotated: it cannot be queried, is not trained
-        on, and is not counted. An annotated sample loses its label. ``rounds`` is -3 there.
+        An excluded sample is neither annotated nor unannotated: it is not queried, trained on or
+        counted. An annotated sample loses its label. ``rounds`` is -3 there.
 
         Args:
             indices: dataset indices, names, or a Query.
