@@ -42,7 +42,12 @@ def salvaged(path: Path) -> Salvaged:
     """Read the entries of a file that may be damaged, each of which is compared with its checksum.
 
     Cost: O(N), and about log N reads per lost entry.
+
+    Raises:
+        LedgerError: there is no such file.
     """
+    if not path.is_file():
+        raise LedgerError(f"there is no file {path}.")
     db = sqlite3.connect(path, isolation_level=None)
     try:
         last = _last(db)

@@ -129,11 +129,9 @@ class Store:
                 f"{self.path} cannot be used: {error}. What was acknowledged is kept.{remedy}"
             ) from error
         except (sqlite3.DatabaseError, ValueError) as error:
-            if isinstance(error, sqlite3.IntegrityError) or (
-                isinstance(error, ValueError) and type(error) is not ValueError
-            ):
-                raise
-            raise damaged(self.path, str(error)) from error
+            if type(error) in (sqlite3.DatabaseError, ValueError):
+                raise damaged(self.path, str(error)) from error
+            raise
 
 
 _REMEDIES = {

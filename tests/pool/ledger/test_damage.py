@@ -66,6 +66,12 @@ def test_a_file_that_lacks_its_end_is_reported(path):
     assert Ledger.salvage(path).lost is None or Ledger.salvage(path).lost > 0
 
 
+def test_a_missing_file_is_reported_and_not_created():
+    with pytest.raises(LedgerError, match="there is no file"):
+        Ledger.salvage("typo.db")
+    assert not os.path.exists("typo.db")
+
+
 def test_the_undoing_of_a_lost_entry_is_left_out(path):
     with Ledger(path) as ledger:
         wanted = ledger.current()["photos/3.jpg"]
