@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from alkit.errors import ConfigurationError
 from alkit.loop.tensorboard import Board
-from alkit.pool.annotations import check_query_size
+from alkit.pool.checks import check_query_size
 from alkit.pool.query import Query
 from alkit.querying.checks import check_oracle
 from alkit.strategies.asking import Oracle

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from alkit.errors import ConfigurationError, PredictionError, QuerySizeError, SampleIndexError
-from alkit.pool.annotations import check_query_size
+from alkit.pool.checks import check_query_size
 from alkit.pool.query import Query
 from alkit.querying.row_names import checked_names, compare, rows_of_file
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from alkit.criteria import Context, Criterion
 from alkit.errors import ConfigurationError, PredictionError
 from alkit.pool import Query
-from alkit.pool.annotations import check_round
+from alkit.pool.checks import check_round
 from alkit.pool.trace import SecondLook, drawn, see
 from alkit.prediction import Prediction
 from alkit.querying.acquisition import Acquisition
