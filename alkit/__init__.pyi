@@ -83,6 +83,7 @@ from alkit import course as course
 from alkit import criteria as criteria
 from alkit import errors as errors
 from alkit import initializers as initializers
+from alkit import oracles as oracles
 from alkit.strategies import papers as papers
 from alkit import plots as plots
 from alkit import selectors as selectors

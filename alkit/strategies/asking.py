@@ -15,6 +15,7 @@ from alkit.pool.annotations import Indices, check_query_size
 from alkit.prediction import Prediction
 from alkit.querying import Acquisition, Monitor, PoolContext
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
+from alkit.querying.answering import without_unanswered
 from alkit.querying.checks import check_oracle, checked_picks
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
@@ -133,16 +134,20 @@ class Asks(_Base):
         Args:
             n: number of samples.
             oracle: function from dataset indices to labels. Default: the dataset's labels. The
-                samples of ``val_pool`` always get their dataset's labels.
+                samples of ``val_pool`` always get their dataset's labels. A sample that it answers
+                with None stays unannotated; the query counts it as ``unanswered``.
         """
         check_oracle(oracle)
         query = self.query(n)
-        self.train_pool.annotate(query, None if oracle is None else oracle(query.indices))
+        answers = None if oracle is None else oracle(query.indices)
+        query, ids, labels = without_unanswered(query, answers)
+        self.train_pool.annotate(ids, labels, round=query.round)
         if query.validation is not None and self.val_pool is not None:
             try:
                 self.val_pool.annotate(query.validation)
             except Exception:
-                self.train_pool.undo()
+                if len(ids):
+                    self.train_pool.undo()
                 raise
         return query
 
