@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,12 @@ def answers_of(oracle: Oracle, indices: np.ndarray) -> list[Any]:
         LabelError: the number of answers is not that of the indices.
     """
     return as_list(oracle(indices), len(indices))
+
+
+def new_among(indices: np.ndarray, known: Container[int]) -> np.ndarray:
+    """Distinct indices that are not known, in their order."""
+    new = dict.fromkeys(index for index in indices.tolist() if index not in known)
+    return np.array(list(new), dtype=np.int64)
 
 
 def uniform(seed: int, purpose: str, indices: np.ndarray) -> np.ndarray:

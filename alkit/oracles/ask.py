@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alkit.errors import LabelError
-from alkit.oracles.answers import as_indices
+from alkit.oracles.answers import as_indices, new_among
 from alkit.pool.gate import Gate
 from alkit.pool.labels import sample_named
 
@@ -42,14 +42,14 @@ class Ask:
 
     def __call__(self, indices: Any) -> list[Any]:
         """Labels of the samples, None where the person gave none."""
-        ids = as_indices(indices).tolist()
-        left = [index for index in ids if index not in self.answers]
+        ids = as_indices(indices)
+        left = new_among(ids, self.answers).tolist()
         for count, index in enumerate(left, 1):
             try:
                 self.answers[index] = self._one(index, f"{count} of {len(left)}")
             except EOFError:
                 break
-        return [self.answers.get(index) for index in ids]
+        return [self.answers.get(index) for index in ids.tolist()]
 
     def _one(self, index: int, progress: str) -> Any:
         shown = None if self.show is None else self.show(index)

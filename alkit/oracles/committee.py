@@ -7,7 +7,7 @@ from typing import Any
 
 from alkit.errors import ConfigurationError
 from alkit.oracles.agreement import majority
-from alkit.oracles.answers import Oracle, answers_of, as_indices, checked_oracle
+from alkit.oracles.answers import Oracle, answers_of, as_indices, checked_oracle, new_among
 
 
 class Committee:
@@ -43,7 +43,7 @@ class Committee:
     def __call__(self, indices: Any) -> list[Any]:
         """Labels of the samples, None where the members do not agree."""
         ids = as_indices(indices)
-        new = ids[[index not in self._labels for index in ids.tolist()]] if len(ids) else ids
+        new = new_among(ids, self._labels)
         rows = [
             (index, name, label)
             for name, oracle in (self.members.items() if len(new) else ())

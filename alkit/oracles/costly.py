@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alkit.errors import ConfigurationError, SampleIndexError
-from alkit.oracles.answers import Oracle, answers_of, as_indices, checked_oracle
+from alkit.oracles.answers import Oracle, answers_of, as_indices, checked_oracle, new_among
 
 
 class Costly:
@@ -52,12 +52,11 @@ class Costly:
             SampleIndexError: an index is out of the range of the costs; nothing is asked.
         """
         ids = as_indices(indices)
-        price = self.of(ids)
+        self.of(ids)  # checks the range
         labels = answers_of(self.oracle, ids)
-        for index, one in zip(ids.tolist(), price.tolist(), strict=True):
-            if index not in self._paid:
-                self._paid.add(index)
-                self.spent += one
+        new = new_among(ids, self._paid)
+        self.spent += float(self.of(new).sum())
+        self._paid.update(new.tolist())
         return labels
 
     def of(self, indices: Any) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from alkit.arguments import check_integer, check_number
 from alkit.errors import AnnotationError, LabelError
-from alkit.oracles.answers import as_indices, checked_oracle
+from alkit.oracles.answers import as_indices, checked_oracle, new_among
 from alkit.pool.labels import as_list
 from alkit.querying.risk import Risk, Terms, mean_of
 
@@ -52,7 +52,7 @@ class Model:
             LabelError: ``predict`` returned anything else than n labels and n confidences.
         """
         ids = as_indices(indices)
-        new = ids[[index not in self.answers for index in ids.tolist()]] if len(ids) else ids
+        new = new_among(ids, self.answers)
         if len(new):
             self.answers.update(zip(new.tolist(), self._predicted(new), strict=True))
         found = [self.answers[index] for index in ids.tolist()]

@@ -1,0 +1,67 @@
+"""Picks that an oracle leaves unanswered stay unannotated, and are counted."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+import alkit as al
+from alkit.errors import LabelError
+from alkit.querying.answering import without_unanswered
+
+pytestmark = pytest.mark.filterwarnings("ignore::alkit.errors.SelectionWarning")
+
+
+@pytest.fixture
+def strategy():
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(40, 2, generator=generator), torch.arange(40) % 3
+    pool = al.ActiveLearningDataset(TensorDataset(x, y))
+    pool.annotate_random(6, seed=0)
+    return al.UncertaintyStrategy(nn.Linear(2, 3), al.Margin(), pool, seed=0).build()
+
+
+@pytest.mark.parametrize("form", [list, tuple, lambda answers: np.array(answers, dtype=object)])
+def test_the_others_are_annotated_in_their_round(strategy, form):
+    expected = strategy.query(5).indices
+    query = strategy.query_and_update(5, lambda ids: form([2, None, 0, None, 1]))
+    assert query.indices.tolist() == expected.tolist()
+    assert query.unanswered.tolist() == expected[[1, 3]].tolist()
+    pool = strategy.train_pool
+    assert pool.labels_of(expected[[0, 2, 4]]) == [2, 0, 1]
+    assert (pool.rounds[expected[[0, 2, 4]]] == query.round).all()
+    assert (pool.rounds[query.unanswered] == -1).all()
+    assert "2 unanswered" in repr(query)
+
+
+def test_no_answer_to_any_changes_nothing(strategy):
+    before = strategy.train_pool.state_dict()
+    query = strategy.query_and_update(5, lambda ids: [None] * 5)
+    assert len(query.unanswered) == 5
+    assert strategy.train_pool.state_dict() == before
+
+
+def test_a_failing_validation_pool_undoes_only_what_this_query_has_annotated(strategy):
+    unlabeled = al.ActiveLearningDataset([torch.zeros(2)] * 20)
+    options = {"val_pool": unlabeled, "val_share": 0.5, "seed": 0}
+    pool = strategy.train_pool
+    new = al.UncertaintyStrategy(nn.Linear(2, 3), al.Margin(), pool, **options).build()
+    before = pool.state_dict()
+    for answer in None, 1:
+        with pytest.raises(LabelError, match="no label"):
+            new.query_and_update(6, lambda ids, answer=answer: [answer] * len(ids))
+        assert pool.state_dict() == before
+
+
+def test_answers_to_all_are_passed_on_as_they_are(strategy):
+    query = strategy.query(3)
+    for answers in [0, 1, 2], torch.tensor([0, 1, 2]), None, [0], [None], "abc", 3:
+        passed = without_unanswered(query, answers)
+        assert passed[0] is query
+        assert passed[1] is query
+        assert passed[2] is answers
+    for wrong in [0], [None], [0, None, float("nan"), 1], [0, None, -1]:
+        with pytest.raises(LabelError):
+            strategy.query_and_update(3, lambda ids, wrong=wrong: wrong)
+    assert strategy.train_pool.get_num_annotated() == 6
