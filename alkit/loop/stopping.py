@@ -19,7 +19,7 @@ from alkit.strategies.learner import ActiveLearner
 if TYPE_CHECKING:
     from alkit.loop.loop import RoundRecord
 
-EXPONENTS = np.geomspace(0.05, 3, 80)  # of the fitted learning curves
+EXPONENTS = np.geomspace(0.05, 3, 80)  # exponents of the fitted learning curves
 
 
 class Budget:

@@ -126,7 +126,7 @@ def dawid_skene(answers: Answers, *, max_iter: int = 100, tolerance: float = 1e-
         raise LabelError("dawid_skene needs at least one answer (sample, who, label), got none.")
     columns = list(zip(*rows, strict=True))
     samples, people, classes = (list(dict.fromkeys(column)) for column in columns)
-    with suppress(TypeError):  # of several types: in the order of the answers
+    with suppress(TypeError):  # several types: in the order of the answers
         classes.sort()
     s, w, y = map(_places, (samples, people, classes), columns)
     p = np.zeros((len(samples), len(classes)))

@@ -1,5 +1,7 @@
 """Stopping criteria on sequences made by hand, against scipy, scikit-learn and hand computation."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -113,7 +115,7 @@ def test_predictions_are_stable_at_the_mean_kappa_of_the_last_rounds():
         new = labelings[-1].copy()
         new[:changed] = (new[:changed] + 1) % 3
         labelings.append(new)
-    kappas = [cohen_kappa_score(*pair) for pair in zip(labelings, labelings[1:])]
+    kappas = [cohen_kappa_score(*pair) for pair in pairwise(labelings)]
     means = [np.mean(kappas[max(0, k - 2) : k + 1]) for k in range(len(kappas))]
     expected = next(k for k, mean in enumerate(means) if k >= 2 and mean >= 0.99)
     strategy, criterion = Sequence(labelings), StablePredictions()
@@ -164,7 +166,7 @@ def test_the_fit_is_at_least_as_good_as_that_of_scipy():
 def test_the_metric_is_the_first_that_is_not_a_loss():
     assert Plateau(0.1, 3, metric="test_loss")(records([0, 1, 2])).startswith("test_loss")
     for wrong in Plateau(metric="testAcuracy"), ExpectedGain(1, metric="testAcuracy"):
-        with pytest.raises(ConfigurationError, match="testAcuracy.*Did you mean 'testAccuracy'"):
+        with pytest.raises(ConfigurationError, match=r"testAcuracy.*Did you mean 'testAccuracy'"):
             wrong(records([1]))
     with pytest.raises(ConfigurationError, match="pass test= and test_metrics="):
         Plateau()([RoundRecord(0, 20, {"test_loss": 1.0}, 1)])
