@@ -10,15 +10,15 @@ import numpy as np
 from alkit.pool.query import Query
 
 
-def without_unanswered(query: Query, answers: Any) -> tuple[Query, Query | np.ndarray, Any]:
-    """Query, picks to annotate and their labels, without the picks that are answered with None.
+def without_unanswered(query: Query, answers: Any) -> tuple[Query, Query, Any]:
+    """Query, its answered part and the labels of this, if some picks are answered with None.
 
     Args:
         query: the query.
         answers: one answer per pick; None for the dataset's labels.
 
     Returns:
-        The query with its ``unanswered`` picks, the others, and the labels of these.
+        The query with its ``unanswered`` picks, a query of the others, and their labels.
     """
     objects = isinstance(answers, np.ndarray) and answers.dtype.kind == "O"
     listed = objects or isinstance(answers, list | tuple)  # others cannot hold None
@@ -26,5 +26,18 @@ def without_unanswered(query: Query, answers: Any) -> tuple[Query, Query | np.nd
     if given.all() or len(given) != len(query):  # a wrong number is refused by the pool
         return query, query, answers
     labels = [answer for answer in answers if answer is not None]
-    query = replace(query, unanswered=query.indices[~given])
-    return query, query.indices[given], labels
+    unanswered = replace(query, unanswered=query.indices[~given])
+    return unanswered, _part(query, np.flatnonzero(given)), labels
+
+
+def _part(query: Query, rows: np.ndarray) -> Query:
+    """Some of the picks, with all that is known of each; their probabilities no longer hold."""
+    return replace(
+        query,
+        indices=query.indices[rows],
+        scores=None if query.scores is None else np.asarray(query.scores)[rows],
+        guesses=None if query.guesses is None else np.asarray(query.guesses)[rows],
+        names=None if query.names is None else [query.names[row] for row in rows],
+        shares={term: np.asarray(share)[rows] for term, share in query.shares.items()},
+        probabilities=None,
+    )

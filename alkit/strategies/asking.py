@@ -140,13 +140,13 @@ class Asks(_Base):
         check_oracle(oracle)
         query = self.query(n)
         answers = None if oracle is None else oracle(query.indices)
-        query, ids, labels = without_unanswered(query, answers)
-        self.train_pool.annotate(ids, labels, round=query.round)
+        query, answered, labels = without_unanswered(query, answers)
+        self.train_pool.annotate(answered, labels)
         if query.validation is not None and self.val_pool is not None:
             try:
                 self.val_pool.annotate(query.validation)
             except Exception:
-                if len(ids):
+                if len(answered):
                     self.train_pool.undo()
                 raise
         return query

@@ -35,6 +35,20 @@ def test_the_others_are_annotated_in_their_round(strategy, form):
     assert "2 unanswered" in repr(query)
 
 
+def test_the_answered_part_keeps_what_is_known_of_each_pick(strategy):
+    query = strategy.query(4)
+    whole, part, labels = without_unanswered(query, [None, 1, None, 2])
+    assert labels == [1, 2]
+    for name in "indices", "scores", "guesses":
+        assert getattr(part, name).tolist() == getattr(query, name)[[1, 3]].tolist()
+        assert getattr(whole, name) is getattr(query, name)
+    assert (part.round, part.why, len(part)) == (query.round, query.why, 2)
+    named = al.Query(np.array([3, 1, 2]), names=["c", "a", "b"], shares={"x": np.arange(3.0)})
+    part = without_unanswered(named, (5, None, 6))[1]
+    assert part.names == ["c", "b"]
+    assert part.shares["x"].tolist() == [0, 2]
+
+
 def test_no_answer_to_any_changes_nothing(strategy):
     before = strategy.train_pool.state_dict()
     query = strategy.query_and_update(5, lambda ids: [None] * 5)
