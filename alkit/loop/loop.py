@@ -56,9 +56,9 @@ class ActiveLearningLoop:
     Stop it with ``break`` or ``itertools.islice``; annotations stay. Its results equal those of a
     hand-written loop of ``fit``, ``test``, ``query_and_update`` and ``reset_model``, bit for bit.
     The last query is smaller if fewer samples are left. The loop ends after the round that trains
-    on all samples, since nothing is left to query; after a query that the oracle does not answer,
-    since the next one would be the same; or when a criterion of ``stop`` is met. The reason is in
-    the last record, ``record.stopped``.
+    on all samples, since nothing is left to query; after a query without any answer of the
+    oracle, since no label is new; or when a criterion of ``stop`` is met. The reason is in the last
+    record, ``record.stopped``.
 
     Args:
         strategy: a built strategy.

@@ -28,10 +28,12 @@ def test_each_sample_is_paid_for_once(dataset):
 
 
 def test_nothing_is_paid_for_a_failed_call(dataset):
-    oracle = Costly(Reveal(dataset), [1, 2, 3])
+    asked = []
+    oracle = Costly(asked.extend, [1, 2, 3])
     for wrong in [0, 3], [-1]:
         with pytest.raises(SampleIndexError, match="samples 0 to 2"):
             oracle(wrong)
+    assert asked == []
     failing = Costly(lambda ids: 1 / 0, 1)
     with pytest.raises(ZeroDivisionError):
         failing([0])

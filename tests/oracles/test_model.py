@@ -32,6 +32,7 @@ def test_it_answers_where_it_is_confident_and_is_asked_once(labels):
     assert model.answers[3] == (int(guesses[3]), pytest.approx(confidence[3]))
     assert len(model.answers) == 10
     assert Model(predict, confidence=0)(range(600)) == guesses.tolist()
+    assert Model(predict, confidence=0.95)(range(10)) == expected[:10]  # at least
 
 
 def test_the_interval_of_its_error_has_the_true_one_as_often_as_stated(labels):
