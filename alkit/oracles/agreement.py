@@ -95,7 +95,7 @@ class Consensus:
     @property
     def accuracy(self) -> dict[Hashable, float]:
         """Estimated share of right answers of each person, on samples like these."""
-        right = np.einsum("wll,l->w", self.confusion, self.prior)
+        right = np.diagonal(self.confusion, axis1=1, axis2=2) @ self.prior
         return dict(zip(self.people, right.tolist(), strict=True))
 
 
