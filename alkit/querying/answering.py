@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from alkit.errors import LabelError
 from alkit.pool.query import Query
+
+
+def answers_of(oracle: Callable[[np.ndarray], Any], query: Query) -> Any:
+    """Answers of an oracle to a query.
+
+    Raises:
+        LabelError: it returned None: the labels of the dataset were not asked for.
+    """
+    answers = oracle(query.indices)
+    if answers is None:
+        raise LabelError(
+            f"the oracle returned None in place of {len(query)} labels, one per index; does it "
+            "lack a return?"
+        )
+    return answers
 
 
 def without_unanswered(query: Query, answers: Any) -> tuple[Query, Query, Any]:

@@ -15,7 +15,7 @@ from alkit.pool.annotations import Indices, check_query_size
 from alkit.prediction import Prediction
 from alkit.querying import Acquisition, Monitor, PoolContext
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
-from alkit.querying.answering import without_unanswered
+from alkit.querying.answering import answers_of, without_unanswered
 from alkit.querying.checks import check_oracle, checked_picks
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
@@ -139,7 +139,7 @@ class Asks(_Base):
         """
         check_oracle(oracle)
         query = self.query(n)
-        answers = None if oracle is None else oracle(query.indices)
+        answers = None if oracle is None else answers_of(oracle, query)
         query, answered, labels = without_unanswered(query, answers)
         self.train_pool.annotate(answered, labels)
         if query.validation is not None and self.val_pool is not None:

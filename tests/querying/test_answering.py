@@ -68,6 +68,12 @@ def test_a_failing_validation_pool_undoes_only_what_this_query_has_annotated(str
         assert pool.state_dict() == before
 
 
+def test_an_oracle_without_a_return_does_not_reveal_the_labels_of_the_dataset(strategy):
+    with pytest.raises(LabelError, match="returned None in place of 3 labels"):
+        strategy.query_and_update(3, lambda ids: None)
+    assert strategy.train_pool.get_num_annotated() == 6
+
+
 def test_answers_to_all_are_passed_on_as_they_are(strategy):
     query = strategy.query(3)
     for answers in [0, 1, 2], torch.tensor([0, 1, 2]), None, [0], [None], "abc", 3:
