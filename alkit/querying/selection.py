@@ -45,7 +45,7 @@ def select(
 
         query = al.select(20, probabilities=p)                                 # margin
         query = al.select(20, embeddings=e, annotated=known, selector=al.KCenter())
-        query = al.select(20, scores=s, embeddings=e, selector=al.Coral())     # any task
+        query = al.select(20, scores=s, embeddings=e, selector=al.selectors.Coral())     # any task
         query = al.select(20, embeddings=e, names=files, selector=al.KCenter()).names
 
     Arrays are numpy arrays, torch tensors (any device) or nested lists; computation stays on the

@@ -10,7 +10,6 @@ import numpy as np
 from torch import Tensor
 
 from alkit.criteria import Criterion
-from alkit.errors import LabelError
 from alkit.pool import ActiveLearningDataset, Query
 from alkit.pool.annotations import Indices
 from alkit.pool.checks import check_query_size
@@ -18,6 +17,7 @@ from alkit.pool.corrections import Exclude, validation_of, without
 from alkit.prediction import Prediction
 from alkit.querying import Acquisition, Monitor, PoolContext
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
+from alkit.querying.answering import answers_of, without_unanswered
 from alkit.querying.checks import check_oracle, checked_picks
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
@@ -144,22 +144,25 @@ class Asks(_Base):
         Args:
             n: number of samples.
             oracle: function from dataset indices to labels. Default: the dataset's labels. The
-                samples of ``val_pool`` always get their dataset's labels.
+                samples of ``val_pool`` always get their dataset's labels. A sample that it answers
+                with None is among the ``unanswered`` of the query. It is excluded from the pool
+                if the oracle has a ``reason``, such as "unsure", else it may be queried again.
         """
         check_oracle(oracle)
         query = self.query(n)
-        labels = None if oracle is None else oracle(query.indices)
-        if oracle is not None and labels is None:
-            raise LabelError(
-                f"the oracle {oracle!r} returned None: return one label per index, in their order."
-            )
-        self.train_pool.annotate(query, labels)
+        answers = None if oracle is None else answers_of(oracle, query)
+        query, answered, labels = without_unanswered(query, answers)
+        self.train_pool.annotate(answered, labels)
         if query.validation is not None and self.val_pool is not None:
             try:
                 self.val_pool.annotate(query.validation)
             except Exception:
-                self.train_pool.undo()
+                if len(answered):
+                    self.train_pool.undo()
                 raise
+        reason = getattr(oracle, "reason", None)
+        if reason and len(query.unanswered):
+            self.train_pool.exclude(query.unanswered, reason)
         return query
 
     @property
