@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from alkit.prediction.checks import are_finite, look_like_probabilities, one_sample
 from alkit.prediction.prediction import Prediction, held_by, unchecked
-from alkit.prediction.probabilities import KINDS, TASKS, OutputKind, Task
+from alkit.prediction.probabilities import KINDS, STRUCTURES, TASKS, OutputKind, Task
+from alkit.prediction.rows import UNITS, needs_one_row
 
 __all__ = [
     "KINDS",
+    "STRUCTURES",
     "TASKS",
+    "UNITS",
     "OutputKind",
     "Prediction",
     "Task",
     "are_finite",
     "held_by",
     "look_like_probabilities",
+    "needs_one_row",
     "one_sample",
     "unchecked",
 ]

@@ -21,32 +21,43 @@ from alkit.prediction.checks import (
 )
 from alkit.prediction.chunks import rows_of_a_chunk
 from alkit.prediction.probabilities import (
+    STRUCTURES,
     OutputKind,
     Task,
     are_probabilities,
     checked_task,
-    probabilities_of,
 )
+from alkit.prediction.readings import Readings
+from alkit.prediction.rows import in_order, part_of, rows_of
+from alkit.prediction.structures import Structures
 
 
 @dataclass(frozen=True, eq=False)
-class Prediction:
+class Prediction(Readings, Structures):
     """A model's outputs for N candidates, with the ids of these candidates.
 
     Shape letters used everywhere: N candidates, K posterior samples (1 for a plain network), C
     classes (or target dimensions), D features, always in the order ``(N, K, C)``.
 
+    A structured output has M rows ``(M, K, C)``, such as pixels, tokens or boxes, and the sample
+    that owns each; a sample may own none. ``Prediction.segmentation``, ``.tokens``, ``.keypoints``
+    and ``.detection`` make it.
+
     Args:
         outputs: outputs ``(N, K, C)``; ``(N, C)`` means ``K = 1``. They are always detached. None
-            if only features are known.
-        ids: ``(N,)`` dataset indices of the rows; default ``0 .. N - 1``. Scores are joined to
+            if only features are known. With owners, the rows ``(M, K, C)``.
+        ids: ``(N,)`` dataset indices of the samples; default ``0 .. N - 1``. Scores are joined to
             samples by these ids, never by the order of a loader.
         kind: the kind of the outputs: ``"logits"``, ``"probabilities"``, ``"log_probabilities"``
             or ``"values"`` (regression). Default: ``"logits"``, unless the rows look like
             probabilities, which is an error.
         features: ``(N, D)`` latent features of the candidates, if needed.
-        task: the meaning of the columns: ``"multiclass"``, C exclusive classes; ``"multilabel"``,
-            C independent labels; ``"regression"``, C values. Default: that of the kind.
+        task: the meaning of the columns: ``"multiclass"``, C exclusive classes; ``"binary"``, one
+            column; ``"multilabel"``, C independent labels; ``"regression"``, C values. With owners,
+            the rows: ``"segmentation"``, ``"tokens"``, ``"detection"``, ``"keypoints"`` or
+            ``"rows"``. Default: that of the kind, or ``"rows"``.
+        owners: ``(M,)`` position among the N samples of the owner of each row; needs ids. Rows are
+            sorted by owner. Default: one row per sample.
 
     Raises:
         PredictionError: shapes do not match, ids are repeated, negative or not integers, the kind
@@ -57,7 +68,7 @@ class Prediction:
 
     A single column of logits, or of (log-)probabilities, is the binary case: ``probabilities``
     then has the two columns ``(1 - p, p)``. Independent labels are as many binary cases: see
-    ``label_rows``.
+    ``rows``.
     """
 
     outputs: Tensor | None = None
@@ -65,19 +76,21 @@ class Prediction:
     kind: OutputKind = None  # type: ignore[assignment]  # logits unless given
     features: Tensor | None = None
     task: Task = None  # type: ignore[assignment]  # follows from the kind unless given
+    owners: Tensor | None = None
 
     def __post_init__(self) -> None:
         declared = self.kind is not None
         self._set("kind", self.kind if declared else "logits")
-        self._set("task", checked_task(self.kind, self.task))
-        n = len(numbers_of(held_by(self), "outputs" if self.outputs is not None else "features"))
-        if self.ids is None:
-            self._set("ascending", True)
-        self._set("ids", checked_ids(self.ids, n))
+        self._set("task", checked_task(self.kind, self.task, owned=self.owners is not None))
+        self._set("ids", checked_ids(self.ids, self._count()))
         if self.outputs is not None:
             outputs = checked_outputs(self.outputs)
+            if self.owners is not None:
+                owners, outputs = in_order(self.owners, outputs, len(self.ids))
+                self._set("owners", owners)
             self._set("outputs", outputs)
-            several = outputs.shape[-1] > 1 and self.task == "multiclass"
+            self._check_task(outputs)
+            several = outputs.shape[-1] > 1 and self.task not in ("multilabel", "regression")
             if not declared and several and look_like_probabilities(outputs):
                 raise PredictionError(
                     "The kind of the outputs was not declared, and each row is non-negative and "
@@ -85,11 +98,40 @@ class Prediction:
                     'strategy (or "logits" if they are logits).'
                 )
             self._check_values(outputs)
+        else:
+            self._set("owners", None)
         if self.features is not None:
             self._set("features", checked_features(self.features, self.ids))
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
+
+    def _count(self) -> int:
+        """Number of samples, from the ids if the rows have owners."""
+        if self.owners is not None and self.outputs is not None:
+            if self.ids is None:
+                raise PredictionError("rows with owners need the ids (N,) of the N samples.")
+            return len(numbers_of(self.ids, "ids"))
+        if self.ids is None:
+            self._set("ascending", True)
+        return len(numbers_of(held_by(self), "features" if self.outputs is None else "outputs"))
+
+    def _check_task(self, outputs: Tensor) -> None:
+        """Check that rows have owners if the task needs them, and that two classes are binary."""
+        if (self.task in STRUCTURES) != (self.owners is not None):
+            raise PredictionError(
+                f'the task "{self.task}" has '
+                f"{'one row per sample' if self.owners is not None else 'rows with owners'}: make "
+                "it by al.Prediction.segmentation, .tokens, .keypoints or .detection, or give "
+                'owners= and task="rows".'
+            )
+        if self.task == "binary":
+            if outputs.shape[-1] != 1:
+                raise PredictionError(
+                    f'the task "binary" has one column, got {outputs.shape[-1]}: two columns are '
+                    'of the task "multiclass".'
+                )
+            self._set("task", "multiclass")
 
     def _check_values(self, outputs: Tensor) -> None:
         """Check that outputs are finite and, if so declared, probabilities; chunk by chunk."""
@@ -105,17 +147,14 @@ class Prediction:
             'Declare what the model returns, for example outputs="logits" for raw scores.'
         )
 
-    @property
-    def _columns_are_binary(self) -> bool:
-        """True if each column holds the probability of one label."""
-        columns = None if self.outputs is None else self.outputs.shape[-1]
-        return columns == 1 or self.task == "multilabel"
-
     def _check_finite(self, outputs: Tensor) -> None:
         bad = outputs.isnan() | (outputs == torch.inf)
         if self.kind != "log_probabilities":
             bad |= outputs == -torch.inf
-        raise_for(bad.flatten(1).any(1), self.ids, "outputs")
+        bad = bad.flatten(1).any(1)
+        if self.owners is not None:
+            bad = torch.bincount(self.owners[bad], minlength=len(self)) > 0
+        raise_for(bad, self.ids, "outputs")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -125,90 +164,25 @@ class Prediction:
         """True if the ids are strictly increasing."""
         return bool((self.ids[1:] > self.ids[:-1]).all())
 
-    @cached_property
-    def probabilities(self) -> Tensor:
-        """Probabilities ``(N, K, C)`` of exclusive classes, float; rows sum to one.
+    def rows(self) -> Prediction:
+        """All M rows as candidates of their own, without features; itself if none has a unit.
 
-        Raises:
-            PredictionError: values of a regression, or independent labels.
+        The rows of a sample follow each other and have its id. A label is a row with one column.
         """
-        if self.task == "multilabel":
-            raise PredictionError(
-                f"the outputs are {self._needed_outputs().shape[-1]} independent labels, whose "
-                "probabilities do not sum to one. A criterion scores each label, and the mean "
-                "counts; anything else reads label_probabilities or label_rows()."
-            )
-        p = self._of_columns()
-        if p.shape[-1] > 1:
-            return p
-        others = (-self._needed_outputs()).sigmoid() if self.kind == "logits" else 1 - p
-        return torch.cat([others, p], dim=-1)  # 1 - p of a large logit would be 0
-
-    @property
-    def label_probabilities(self) -> Tensor:
-        """Probability ``(N, K, C)`` of each of C independent labels, in [0, 1].
-
-        Raises:
-            PredictionError: the task is another one.
-        """
-        if self.task != "multilabel":
-            raise PredictionError(
-                f'label_probabilities are those of independent labels; the task is "{self.task}". '
-                "A criterion gets each label as a binary row unless it has scores_classes = False."
-            )
-        return self._of_columns()
-
-    def _of_columns(self) -> Tensor:
-        outputs = self._needed_outputs()
-        if self.kind == "values":
-            raise PredictionError(
-                'A criterion needs probabilities, but the outputs are declared as "values" '
-                "(regression). Use a criterion for values, or declare the kind of the outputs."
-            )
-        return probabilities_of(outputs, self.kind, binary=self._columns_are_binary)
-
-    @cached_property
-    def mean_probabilities(self) -> Tensor:
-        """Class probabilities averaged over the K posterior samples, ``(N, C)``."""
-        p = self.probabilities
-        return p[:, 0] if p.shape[1] == 1 else p.mean(1)
-
-    def label_rows(self) -> Prediction:
-        """One binary row ``(K, 1)`` for each sample and label, ``N * C`` rows, without features.
-
-        The C rows of a sample follow each other and have its id.
-        """
-        outputs = self._needed_outputs()
-        rows = outputs.transpose(1, 2).flatten(0, 1)[..., None]
-        ids = self.ids.repeat_interleave(outputs.shape[-1])
-        return unchecked(ids, rows, self.kind, None, "multiclass")
-
-    @property
-    def guesses(self) -> Tensor:
-        """The most probable class ``(N,)``; for labels and values ``(N, C)``.
-
-        A label is 1 from a mean probability of 0.5, else 0; a value is the mean of its samples.
-        """
-        if self.task == "regression":
-            return self._needed_outputs().mean(1)
-        if self.task == "multilabel":
-            return (self.label_probabilities.mean(1) >= 0.5).long()
-        return self.mean_probabilities.argmax(-1)
-
-    def _needed_outputs(self) -> Tensor:
-        if self.outputs is None:
-            raise PredictionError(
-                "The outputs of the model are needed, but this prediction has only features. "
-                "Pass probabilities= to al.select, or outputs= to al.Prediction."
-            )
-        return self.outputs
+        if not self.unit:
+            return self
+        ids, outputs = rows_of(self)
+        task = "regression" if self.kind == "values" else "multiclass"
+        return unchecked(ids, outputs, self.kind, None, task)
 
     def chunks(self) -> Iterator[Prediction]:
-        """Consecutive chunks of rows whose temporaries fit in a processor's cache; at least one.
+        """Consecutive chunks of samples whose temporaries fit in a processor's cache; at least one.
 
-        A row-wise function gives the same result for any chunk size.
+        A row-wise function gives the same result for any chunk size. A sample's rows stay together.
         """
         rows = rows_of_a_chunk(held_by(self))
+        if self.owners is not None:
+            rows = max(rows * len(self) // max(len(self.owners), 1), 1)
         if len(self) <= rows:
             yield self
             return
@@ -220,19 +194,29 @@ class Prediction:
         ids = self.ids[rows]
         if ids.ndim != 1:
             raise PredictionError(f"rows must be positions, a mask or a slice, got {rows!r}.")
-        outputs, features = (None if t is None else t[rows] for t in (self.outputs, self.features))
-        part = unchecked(ids, outputs, self.kind, features, self.task)
+        owners = None
+        if self.owners is not None and self.outputs is not None:
+            outputs, owners = part_of(self, rows)
+        else:
+            outputs = None if self.outputs is None else self.outputs[rows]
+        features = None if self.features is None else self.features[rows]
+        part = unchecked(ids, outputs, self.kind, features, self.task, owners)
         if isinstance(rows, slice) and self.__dict__.get("ascending"):
             part._set("ascending", True)  # a slice of a tensor cannot run backwards
         return part
 
 
 def unchecked(
-    ids: Tensor, outputs: Tensor | None, kind: OutputKind, features: Tensor | None, task: Task
+    ids: Tensor,
+    outputs: Tensor | None,
+    kind: OutputKind,
+    features: Tensor | None,
+    task: Task,
+    owners: Tensor | None = None,
 ) -> Prediction:
     part = object.__new__(Prediction)
     values = {"ids": ids, "outputs": outputs, "kind": kind, "features": features, "task": task}
-    for name, value in values.items():
+    for name, value in (values | {"owners": owners}).items():
         part._set(name, value)
     return part
 

@@ -10,14 +10,19 @@ from torch import Tensor
 from alkit.errors import PredictionError
 
 OutputKind = Literal["logits", "probabilities", "log_probabilities", "values"]
-Task = Literal["multiclass", "multilabel", "regression"]
+Task = Literal[
+    "multiclass", "binary", "multilabel", "regression",
+    "segmentation", "tokens", "detection", "keypoints", "rows",
+]  # fmt: skip
 
 KINDS: tuple[str, ...] = ("logits", "probabilities", "log_probabilities", "values")
-TASKS: tuple[str, ...] = ("multiclass", "multilabel", "regression")
+STRUCTURES: tuple[str, ...] = ("segmentation", "tokens", "detection", "keypoints", "rows")
+"""Tasks whose samples own any number of rows."""
+TASKS: tuple[str, ...] = ("multiclass", "binary", "multilabel", "regression", *STRUCTURES)
 
 
-def checked_task(kind: str, task: str | None) -> str:
-    """Task of a prediction, from its kind if it was not declared.
+def checked_task(kind: str, task: str | None, *, owned: bool) -> str:
+    """Task of a prediction, from its kind and whether its rows have owners if it was not declared.
 
     Raises:
         PredictionError: the kind or the task is unknown, or they contradict each other.
@@ -25,9 +30,11 @@ def checked_task(kind: str, task: str | None) -> str:
     if kind not in KINDS:
         raise PredictionError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}.")
     if task is None:
-        return "regression" if kind == "values" else "multiclass"
+        return "rows" if owned else "regression" if kind == "values" else "multiclass"
     if task not in TASKS:
         raise PredictionError(f"task must be one of {', '.join(TASKS)}, got {task!r}.")
+    if task in STRUCTURES:
+        return task
     if (task == "regression") != (kind == "values"):
         raise PredictionError(
             f'the task "{task}" does not go with outputs of the kind "{kind}": a regression has '

@@ -212,7 +212,7 @@ def test_what_is_no_array_of_numbers_is_refused(outputs):
     ("options", "message"),
     [
         ({"ids": torch.tensor([-1, 2])}, "from 0 on, got -1"),
-        ({"task": "labels"}, "task must be one of multiclass, multilabel, regression"),
+        ({"task": "labels"}, "task must be one of multiclass, binary, multilabel, regression, seg"),
         ({"task": "multilabel", "kind": "values"}, "does not go with"),
         ({"task": "regression"}, "does not go with"),
     ],
@@ -232,6 +232,6 @@ def test_probabilities_of_independent_labels_need_not_sum_to_one():
     with pytest.raises(PredictionError, match="2 independent labels"):
         prediction.probabilities
     assert prediction[1:].task == "multilabel"
-    rows = prediction.label_rows()
+    rows = prediction.rows()
     assert rows.ids.tolist() == [0, 0, 1, 1]
     assert rows.probabilities[:, 0, 1].tolist() == pytest.approx([0.9, 0.8, 0.1, 0.0])

@@ -1,0 +1,227 @@
+"""Predictions of structured outputs: pixels, tokens, boxes, keypoints and numbers, made rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from alkit.errors import PredictionError
+from alkit.prediction.boxes import checked_boxes, rows_of_boxes
+from alkit.prediction.checks import numbers_of
+from alkit.prediction.probabilities import OutputKind
+
+if TYPE_CHECKING:
+    from alkit.prediction.prediction import Prediction
+
+
+class Structures:
+    """Constructors of a Prediction from what a model of a structured task returns.
+
+    Each makes one row per pixel, token, box or keypoint, with the sample that owns it. Rows that
+    a mask leaves out are never scored. Memory: the rows are a copy of the outputs.
+    """
+
+    @classmethod
+    def segmentation(
+        cls: type[Any],
+        outputs: Any,
+        *,
+        mask: Any = None,
+        kind: OutputKind | None = None,
+        multilabel: bool = False,
+        samples: bool = False,
+        ids: Any = None,
+    ) -> Prediction:
+        """Prediction of a class for each pixel or voxel.
+
+        Args:
+            outputs: ``(N, C, H, W)`` or ``(N, C, D, H, W)``; C = 1 is one binary map.
+            mask: True where a pixel counts, ``(N, H, W)`` or ``(H, W)``. Default: everywhere.
+            kind: kind of the outputs; ``"values"`` for a number per pixel, such as a depth.
+            multilabel: True if the C maps are independent, each a yes or no.
+            samples: True if the outputs have K posterior samples, ``(N, K, C, H, W)``.
+            ids: ``(N,)`` dataset indices. Default: ``0 .. N - 1``.
+
+        Raises:
+            PredictionError: the shapes are others, or do not fit.
+        """
+        maps = _with_samples("segmentation", outputs, "C, H, W", (3, 4), samples)
+        rows = maps.flatten(3).permute(0, 3, 1, 2)  # (N, S, K, C)
+        kept = _mask(mask, (len(maps), *maps.shape[3:]), maps.device)
+        if multilabel:
+            rows = rows.transpose(2, 3)[..., None].flatten(1, 2)  # (N, S * C, K, 1)
+            kept = None if kept is None else kept.flatten(1).repeat_interleave(maps.shape[2], 1)
+        return _regular(cls, rows, kept, ids, kind, "segmentation")
+
+    @classmethod
+    def tokens(
+        cls: type[Any],
+        outputs: Any,
+        *,
+        mask: Any = None,
+        kind: OutputKind | None = None,
+        samples: bool = False,
+        ids: Any = None,
+    ) -> Prediction:
+        """Prediction of a class for each token, position or time step.
+
+        Args:
+            outputs: ``(N, T, C)``.
+            mask: True, or 1, where a token counts, ``(N, T)``, such as ``attention_mask``.
+                Default: everywhere, padding included.
+            kind, samples, ids: as for ``segmentation``; posterior samples are ``(N, K, T, C)``.
+
+        Raises:
+            PredictionError: the shapes are others, or do not fit.
+        """
+        steps = _with_samples("tokens", outputs, "T, C", (2,), samples)
+        kept = _mask(mask, (len(steps), steps.shape[2]), steps.device)
+        return _regular(cls, steps.transpose(1, 2), kept, ids, kind, "tokens")
+
+    @classmethod
+    def keypoints(
+        cls: type[Any],
+        outputs: Any,
+        *,
+        mask: Any = None,
+        kind: OutputKind | None = None,
+        samples: bool = False,
+        ids: Any = None,
+    ) -> Prediction:
+        """Prediction of the place of each keypoint, or of its presence.
+
+        Args:
+            outputs: heatmaps ``(N, P, H, W)``, where a keypoint is one of H W places (softmax over
+                the places); or scores ``(N, P)``, where each keypoint is there or is not.
+            mask: True where a keypoint counts, ``(N, P)``. Default: all.
+            kind, samples, ids: as for ``segmentation``; posterior samples are
+                ``(N, K, P, H, W)`` or ``(N, K, P)``.
+
+        Raises:
+            PredictionError: the shapes are others, or do not fit.
+        """
+        maps = _with_samples("keypoints", outputs, "P, H, W", (1, 3), samples)
+        rows = maps[..., None] if maps.ndim == 3 else maps.flatten(3)
+        kept = _mask(mask, (len(maps), maps.shape[2]), maps.device)
+        return _regular(cls, rows.transpose(1, 2), kept, ids, kind, "keypoints")
+
+    @classmethod
+    def detection(
+        cls: type[Any],
+        boxes: Sequence[Mapping[str, Any]],
+        num_classes: int | None = None,
+        *,
+        threshold: float = 0.0,
+        ids: Any = None,
+    ) -> Prediction:
+        """Prediction of boxes, one row each; an image without boxes has no rows.
+
+        A row has the class probabilities of its box, if the detector returns them. Otherwise it
+        has the probability that the label of the box is right, its score: one binary column; with
+        ``num_classes``, C + 1 columns, the score in that of its label and the rest in the last
+        one, "none of these". Uncertainty is the same in both forms.
+
+        Args:
+            boxes: one dict per image, as torchvision's detectors return in eval mode: ``"scores"``
+                ``(m,)``, and ``"labels"`` ``(m,)`` or ``"probabilities"`` ``(m, C)``.
+            num_classes: number of classes C; labels are ``0 .. C - 1``.
+            threshold: lowest score of a box that counts.
+            ids: ``(N,)`` dataset indices. Default: ``0 .. N - 1``.
+
+        Raises:
+            PredictionError: not a list of such dicts.
+        """
+        found = checked_boxes(boxes)
+        parts = [rows_of_boxes(each, k, num_classes, threshold) for k, each in enumerate(found)]
+        device = next((part.device for part in parts), torch.device("cpu"))
+        sizes = torch.tensor([len(part) for part in parts], dtype=torch.long, device=device)
+        if len({part.shape[1] for part in parts}) > 1:
+            raise PredictionError("some boxes have class probabilities and others have none.")
+        rows = torch.cat(parts) if parts else torch.empty(0, 1)
+        owners = torch.arange(len(parts), device=device).repeat_interleave(sizes)
+        places = torch.arange(len(parts)) if ids is None else ids
+        return cls(rows[:, None], places, "probabilities", None, "detection", owners)
+
+    @classmethod
+    def regression(
+        cls: type[Any],
+        mean: Any,
+        variance: Any = None,
+        *,
+        samples: bool = False,
+        ids: Any = None,
+    ) -> Prediction:
+        """Prediction of one or several numbers, with their variance if the model returns it.
+
+        A normal distribution stands as its two points ``mean - sd`` and ``mean + sd``, which have
+        its mean and variance; so ``Variance()`` is the variance of the whole mixture, the mean of
+        the variances plus the variance of the means.
+
+        Args:
+            mean: ``(N,)`` or ``(N, C)``; with ``samples``, ``(N, K, C)``.
+            variance: variances of the same shape, at least 0. Default: K samples alone.
+            samples: True if there are K posterior samples.
+            ids: ``(N,)`` dataset indices. Default: ``0 .. N - 1``.
+
+        Raises:
+            PredictionError: the shapes do not fit, or a variance is negative.
+        """
+        values = numbers_of(mean, "mean")
+        values = values[:, None] if values.ndim == 1 else values
+        values = values if samples else values[:, None]
+        if variance is not None:
+            spread = numbers_of(variance, "variance").to(values)
+            if spread.numel() != values.numel() or (spread < 0).any():
+                raise PredictionError(
+                    f"variance must be numbers of at least 0 in the shape of the mean, got "
+                    f"{tuple(spread.shape)}: exponentiate a logarithm of it first."
+                )
+            spread = spread.reshape(values.shape).sqrt()
+            values = torch.cat([values - spread, values + spread], 1)
+        return cls(values, ids, "values")
+
+
+def _with_samples(
+    task: str, outputs: Any, form: str, axes: tuple[int, ...], samples: bool
+) -> Tensor:
+    """Outputs ``(N, K, ...)``, with as many axes after K as the task has."""
+    x = numbers_of(outputs, "outputs")
+    x = x if samples else x[:, None]
+    if x.ndim - 2 not in axes:
+        k, got = ("K, ", x) if samples else ("", x[:, 0] if x.shape[1:] else x)
+        raise PredictionError(
+            f'outputs of the task "{task}" have the shape (N, {k}{form}), got {tuple(got.shape)}.'
+        )
+    return x
+
+
+def _mask(mask: Any, shape: tuple[int, ...], device: torch.device) -> Tensor | None:
+    """A mask as booleans of a shape, to which it may be broadcast; None for none."""
+    if mask is None:
+        return None
+    kept = numbers_of(mask, "mask").to(device)
+    if kept.ndim == len(shape) + 1 and kept.shape[1] == 1:
+        kept = kept[:, 0]  # a mask with a channel
+    try:
+        return kept.bool().expand(shape)
+    except RuntimeError as error:
+        raise PredictionError(
+            f"mask must be True where a row counts, of the shape {shape}, got {tuple(kept.shape)}."
+        ) from error
+
+
+def _regular(
+    cls: type[Any], rows: Tensor, kept: Tensor | None, ids: Any, kind: Any, task: str
+) -> Prediction:
+    """Prediction of rows ``(N, S, K, C)``, some of which are left out."""
+    n, width = rows.shape[:2]
+    owners = torch.arange(n, device=rows.device)[:, None].expand(n, width)
+    if kept is None:
+        rows, owners = rows.flatten(0, 1), owners.flatten()
+    else:
+        kept = kept.reshape(n, width)
+        rows, owners = rows[kept], owners[kept]
+    return cls(rows, torch.arange(n) if ids is None else ids, kind, None, task, owners)
