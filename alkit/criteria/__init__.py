@@ -5,6 +5,7 @@ from __future__ import annotations
 from alkit.criteria.algebra import Maximum, Minimum, Schedule
 from alkit.criteria.context import Context
 from alkit.criteria.criterion import Composite, Criterion
+from alkit.criteria.each import Each
 from alkit.criteria.epig import EPIG
 from alkit.criteria.function import as_criterion
 from alkit.criteria.gradient import ExpectedGradientLength
@@ -16,6 +17,7 @@ from alkit.criteria.regression import (
     UpperConfidenceBound,
     Variance,
 )
+from alkit.criteria.row_reductions import Count, TopShare
 from alkit.criteria.scores import check_scores, scores_of
 from alkit.criteria.temperature import Temperature, fit_temperature
 from alkit.criteria.tempered import Tempered
@@ -28,7 +30,9 @@ __all__ = [
     "Composite",
     "Constant",
     "Context",
+    "Count",
     "Criterion",
+    "Each",
     "Energy",
     "Entropy",
     "ExpectedGradientLength",
@@ -46,6 +50,7 @@ __all__ = [
     "Temperature",
     "Tempered",
     "Thompson",
+    "TopShare",
     "Transform",
     "UpperConfidenceBound",
     "Variance",

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from alkit.arguments import meant
 from alkit.criteria.context import Context, as_context
-from alkit.criteria.criterion import Composite, Criterion, as_number
+from alkit.criteria.criterion import Composite, Criterion, as_number, in_parentheses
 from alkit.criteria.function import as_criterion
 from alkit.errors import ArgumentError, ConfigurationError
 from alkit.prediction import Prediction
@@ -137,7 +137,7 @@ class Negative(Composite):
         return tuple(map(_negated, self.parts[0].summands))
 
     def __repr__(self) -> str:
-        return f"-{_in_parentheses(self.parts[0], below=3)}"
+        return f"-{in_parentheses(self.parts[0], below=3)}"
 
 
 class Operation(Composite):
@@ -153,6 +153,7 @@ class Operation(Composite):
     def __init__(self, symbol: str, left: Criterion, right: Criterion) -> None:
         super().__init__(left, right)
         self.symbol = symbol
+        self.binds = 1 if symbol in "+-" else 2
 
     def apply(self, *scores: Tensor) -> Tensor:
         return self.functions[self.symbol](*scores)
@@ -171,10 +172,10 @@ class Operation(Composite):
         return (self,)
 
     def __repr__(self) -> str:
-        rank, (left, right) = _precedence(self), self.parts
+        rank, (left, right) = self.binds, self.parts
         return (
-            f"{_in_parentheses(left, below=rank)} {self.symbol} "
-            f"{_in_parentheses(right, below=rank + 1)}"
+            f"{in_parentheses(left, below=rank)} {self.symbol} "
+            f"{in_parentheses(right, below=rank + 1)}"
         )
 
 
@@ -215,16 +216,6 @@ def _negated(criterion: Criterion) -> Criterion:
     if isinstance(criterion, Operation) and isinstance(criterion.parts[0], Number):
         return Operation(criterion.symbol, _negated(criterion.parts[0]), criterion.parts[1])
     return -criterion
-
-
-def _precedence(criterion: Criterion) -> int:
-    if isinstance(criterion, Operation):
-        return 1 if criterion.symbol in "+-" else 2
-    return 3
-
-
-def _in_parentheses(criterion: Criterion, *, below: int) -> str:
-    return f"({criterion!r})" if _precedence(criterion) < below else repr(criterion)
 
 
 Criterion._operation = staticmethod(operation)  # here, so that imports point one way

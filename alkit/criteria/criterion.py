@@ -40,10 +40,13 @@ class Criterion:
     disagreement: bool = False
     """True if the criterion measures the disagreement of posterior samples: K = 1 is an error."""
 
-    scores_classes: bool = True
-    """True if the outputs of one label can be scored as a binary prediction, so that independent
-    labels get the mean over their scores. False for a criterion that reads the whole row, or
-    features."""
+    scores_rows: bool = True
+    """True if a row (a label, a pixel, a box) can be scored as a candidate, so that a sample with
+    several rows gets the mean of their scores. False for a criterion that reads the whole sample,
+    such as its features."""
+
+    binds: int = 3
+    """Precedence in a formula: 3 for a name or a call, 2 for a product, 1 for a sum, 0 below."""
 
     _operation: ClassVar[Callable[..., Criterion]]  # both are set by `algebra`
     _negation: ClassVar[Callable[..., Criterion]]
@@ -216,6 +219,11 @@ def as_number(value: object) -> float | None:
     if not math.isfinite(value):
         raise ConfigurationError(f"expected a finite number, got {value!r}.")
     return value
+
+
+def in_parentheses(criterion: Criterion, *, below: int) -> str:
+    """Formula of a criterion, in parentheses if its precedence is below a number."""
+    return f"({criterion!r})" if criterion.binds < below else repr(criterion)
 
 
 def _written(column: Tensor | None, scores: Tensor, start: int, total: int) -> Tensor:

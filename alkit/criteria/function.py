@@ -14,7 +14,7 @@ from alkit.prediction import Prediction
 
 class _Function(Criterion):
     in_chunks = False
-    scores_classes = False  # a function gets the prediction as it is
+    scores_rows = False  # a function gets the prediction as it is
 
     def __init__(self, function: Callable[[Prediction], Tensor]) -> None:
         self.function = function

@@ -26,7 +26,7 @@ class ExpectedGradientLength(Criterion):
         bias: True if the last layer has a bias.
     """
 
-    scores_classes = False
+    scores_rows = False
 
     def __init__(self, bias: bool = True) -> None:
         self.bias = bias

@@ -32,7 +32,7 @@ class HeadScore(Criterion):
         ConfigurationError: the head is neither a module nor a path.
     """
 
-    scores_classes = False
+    scores_rows = False
 
     def __init__(self, head: nn.Module | str) -> None:
         if not isinstance(head, nn.Module | str):

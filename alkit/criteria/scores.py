@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from alkit.criteria.row_reductions import Reduction, mean
 from alkit.errors import NonFiniteError, PredictionError, ScoreError
 from alkit.prediction import Prediction, are_finite, one_sample
 
@@ -15,13 +17,15 @@ class Term(Protocol):
     """Part of a criterion that is computed row by row; see ``Criterion``."""
 
     disagreement: bool
-    scores_classes: bool
+    scores_rows: bool
 
     def score(self, prediction: Prediction) -> Tensor: ...
 
+    def __call__(self, prediction: Prediction) -> Tensor: ...
+
 
 def scores_of(term: Term, prediction: Prediction) -> Tensor:
-    """Checked scores ``(N,)`` of a term; for independent labels, the mean over the labels.
+    """Checked scores ``(N,)`` of a term; where samples have several rows, the mean over these.
 
     Raises:
         ScoreError, NonFiniteError: see ``check_scores``.
@@ -30,10 +34,35 @@ def scores_of(term: Term, prediction: Prediction) -> Tensor:
     outputs = prediction.outputs
     if term.disagreement and outputs is not None and outputs.shape[1] == 1:
         raise PredictionError(one_sample(term))
-    if prediction.task == "multilabel" and term.scores_classes:
-        rows = prediction.label_rows()
-        return check_scores(term, term.score(rows), rows).view(len(prediction), -1).mean(1)
+    if prediction.unit and term.scores_rows:
+        return over_rows(term, prediction, mean)
     return check_scores(term, term.score(prediction), prediction)
+
+
+def over_rows(
+    criterion: Callable[[Prediction], Tensor],
+    prediction: Prediction,
+    reduce: Reduction,
+    empty: float = 0.0,
+) -> Tensor:
+    """Scores ``(N,)`` from those of all rows.
+
+    Args:
+        criterion: criterion of the rows, each a candidate.
+        prediction: prediction of N samples.
+        reduce: function from the scores ``(M,)``, sorted by sample, and the number of rows of each
+            sample that has any.
+        empty: score of a sample without rows.
+    """
+    rows, sizes = prediction.rows(), prediction.sizes
+    scores = criterion(rows)
+    filled = sizes > 0
+    if bool(filled.all()):
+        return reduce(scores, sizes)
+    reduced = scores.new_full((len(sizes),), empty)
+    if len(scores):
+        reduced[filled] = reduce(scores, sizes[filled])
+    return reduced
 
 
 def check_scores(term: object, scores: Tensor, prediction: Prediction) -> Tensor:

@@ -55,10 +55,14 @@ class Temperature:
         if prediction.kind == "logits" and prediction.outputs is not None:
             outputs, kind = prediction.outputs / self.value, prediction.kind
         else:
-            outputs = (prediction.probabilities.log() / self.value).log_softmax(-1)
+            owned = prediction.owners is not None
+            p = (prediction.rows() if owned else prediction).probabilities
+            outputs = (p.log() / self.value).log_softmax(-1)
             kind = "log_probabilities"
         # not checked again: rows of labels share the id of their sample
-        return unchecked(prediction.ids, outputs, kind, prediction.features, prediction.task)
+        return unchecked(
+            prediction.ids, outputs, kind, prediction.features, prediction.task, prediction.owners
+        )
 
 
 def fit_temperature(prediction: Prediction, labels: ArrayLike | Tensor) -> Temperature:

@@ -59,7 +59,7 @@ class Tempered(Criterion):
             raise ConfigurationError(f"a temperature is a number above 0, got {temperature!r}.")
         self.row_by_row, self.in_chunks = self.criterion.row_by_row, self.criterion.in_chunks
         self.disagreement = self.criterion.disagreement
-        self.scores_classes = self.criterion.scores_classes
+        self.scores_rows = self.criterion.scores_rows
 
     def score(self, prediction: Prediction) -> Tensor:
         if self.temperature is None:
@@ -98,7 +98,7 @@ class Tempered(Criterion):
         around.criterion = part
         around.row_by_row, around.in_chunks = part.row_by_row, part.in_chunks
         around.disagreement = part.disagreement
-        around.scores_classes = part.scores_classes
+        around.scores_rows = part.scores_rows
         return around
 
     def __repr__(self) -> str:

@@ -111,6 +111,8 @@ class Constant(Criterion):
         ConfigurationError: ``value`` is not a finite number.
     """
 
+    scores_rows = False  # the same for samples without rows
+
     def __init__(self, value: float = 0) -> None:
         number = as_number(value)
         if number is None:
