@@ -26,7 +26,8 @@ def logits_of(output: object) -> Tensor:
         LOGITS,
         "expected the model to return a tensor, or a tensor under "
         f"{' or '.join(map(repr, LOGITS))}, or first in a tuple",
-        "wrap the model so that it returns only its outputs",
+        'declare the boxes of a detector by outputs="detection"; otherwise wrap the model so that '
+        "it returns only its outputs",
     )
 
 

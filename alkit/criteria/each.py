@@ -89,8 +89,11 @@ class Each(Criterion):
 def over(criterion: Criterion, unit: str) -> Criterion:
     """The formula of a criterion for samples with several rows of a unit, such as ``"pixels"``.
 
-    A leaf that scores rows becomes its mean over them, as ``scores_of`` computes it.
+    A leaf that scores rows becomes its mean over them, as ``scores_of`` computes it. Without a
+    unit, samples have one row, and the formula stays.
     """
+    if not unit:
+        return criterion
     if isinstance(criterion, Composite):
         formula = copy.copy(criterion)
         formula.parts = tuple(over(part, unit) for part in criterion.parts)

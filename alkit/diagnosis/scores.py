@@ -22,7 +22,9 @@ def meaning(trace: Trace, again: SecondLook | None) -> Finding:
         "regression": f"{columns} target{'s' if columns > 1 else ''}",
     }
     kind = seen.kind.replace("_", "-")
-    says = f"{kind} of {parts[seen.prediction.task]}, {trace.declared or 'as given'}"
+    rows = seen.unit and seen.prediction.task != "multilabel"
+    of = f"{seen.unit}, {columns} columns" if rows else parts[seen.prediction.task]
+    says = f"{kind} of {of}, {trace.declared or 'as given'}"
     if seen.like_probabilities:
         return Finding(
             name,

@@ -67,6 +67,8 @@ class Meter(L.Callback):
             y = getattr(getattr(module, "predictor", None), "places", UNDECLARED).label_of(batch)
             ids, samples = torch.arange(len(outputs[0])), gives_samples(inner_of(module))
             prediction = self._meaning.prediction(outputs[0], ids, None, samples=samples)
+            if prediction.owners is not None:
+                return  # counts are of samples
             guesses = prediction.guesses.cpu()
         except (AlkitError, TypeError, ValueError, RuntimeError):
             return  # the outputs are not a prediction of classes

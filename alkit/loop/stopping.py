@@ -155,10 +155,11 @@ class StablePredictions:
         guesses = []
         with closing(strategy.predictions(strategy.train_pool, self._ids)) as predictions:
             for prediction in predictions:
-                if prediction.task == "regression":
+                if prediction.task == "regression" or prediction.owners is not None:
+                    what = "values" if prediction.owners is None else prediction.unit
                     raise ConfigurationError(
                         "StablePredictions compares predicted classes, and the model predicts "
-                        "values: use Plateau() with test data."
+                        f"{what}: use Plateau() with test data."
                     )
                 guesses.append(prediction.guesses.flatten().cpu())
         return torch.cat(guesses).numpy()

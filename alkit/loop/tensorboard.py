@@ -95,7 +95,7 @@ class Board:
         parts = []
         with closing(_predictions(strategy)) as predictions:
             for prediction in predictions:
-                if prediction.kind == "values":
+                if prediction.kind == "values" or prediction.unit:
                     return
                 parts.append(prediction.mean_probabilities.float().cpu().numpy())
         p = np.concatenate(parts)

@@ -14,6 +14,7 @@ from alkit.prediction import OutputKind, Prediction, look_like_probabilities, un
 
 ROWS = 1000
 NBYTES = 2**24
+OF_A_SAMPLE = 64  # rows of a sample with several
 FEW = 20  # from here on, rows that look like probabilities are not a coincidence
 
 
@@ -23,12 +24,15 @@ class Seen:
 
     Attributes:
         prediction: class probabilities, or the values of a regression, averaged over the posterior
-            samples (so K = 1); and features, if there are any. Ids ascend.
+            samples (so K = 1); and features, if there are any. Ids ascend. Of samples with several
+            rows, the mean over at most 64 rows, 0 for none, as values.
         posterior_samples: K of the model's outputs; 0 if there are no outputs.
         spread: the largest difference between two posterior samples of one row; 0 for K = 1.
         kind: the kind of the model's outputs, as it was declared or assumed.
         like_probabilities: True if outputs of the kind "logits" look like probabilities: each row
             sums to one, or, for independent labels and one column, each output is in [0, 1].
+        unit: name of the rows of a sample, such as ``"pixels"`` or ``"5 labels"``; empty for one
+            row per sample.
     """
 
     prediction: Prediction
@@ -36,6 +40,7 @@ class Seen:
     spread: float
     kind: OutputKind = "logits"
     like_probabilities: bool = False
+    unit: str = ""
 
     @property
     def agree(self) -> bool:
@@ -156,6 +161,8 @@ def _seen(part: Prediction) -> Seen:
     features = None if features is None else features.cpu()
     if outputs is None:
         return Seen(replace(part, ids=part.ids.cpu(), features=features), 0, 0.0)
+    if part.owners is not None:
+        return _of_rows(part, features)
     kind: OutputKind = "values" if part.task == "regression" else "probabilities"
     each = {
         "multiclass": lambda: part.probabilities,
@@ -172,7 +179,26 @@ def _seen(part: Prediction) -> Seen:
         spread,
         part.kind,
         part.kind == "logits" and look_like_probabilities(outputs, part.task, least=1),
+        f"{outputs.shape[-1]} labels" if part.task == "multilabel" else "",
     )
+
+
+def _of_rows(part: Prediction, features: Tensor | None) -> Seen:
+    """Means over some rows of each sample, evenly spaced."""
+    sizes = part.sizes
+    count = sizes.clamp(max=OF_A_SAMPLE)
+    owners = torch.arange(len(part), device=sizes.device).repeat_interleave(count)
+    first, place = sizes.cumsum(0) - sizes, torch.arange(len(owners), device=sizes.device)
+    place = place - (count.cumsum(0) - count)[owners]
+    places = first[owners] + place * sizes[owners] // count[owners]
+    rows = part.rows()[places.to(part.ids.device)]
+    seen = _seen(rows)
+    each = seen.prediction.outputs[:, 0].to(owners.device)  # type: ignore[index]
+    mean = each.new_zeros(len(part), each.shape[1]).index_add_(0, owners, each)
+    mean = mean / count.clamp_min(1)[:, None]
+    task, unit = "regression", part.unit
+    prediction = unchecked(part.ids.cpu(), mean[:, None].cpu(), "values", features, task)
+    return replace(seen, prediction=prediction, unit=unit)
 
 
 def _joined(parts: Sequence[Seen]) -> Seen:

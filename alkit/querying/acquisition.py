@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from alkit.criteria import Constant, Context, Criterion, Margin, as_criterion
+from alkit.criteria.each import over
 from alkit.errors import ConfigurationError
 from alkit.pool import Query
 from alkit.pool.trace import Seen, Trace, drawn
@@ -81,7 +82,7 @@ class Acquisition:
             seen.scores,
             seen.watched,
             round=context.round,
-            guesses=seen.guesses_of(ids) if len(seen.guesses) else _guesses(context, ids),
+            guesses=_guesses(context, ids) if seen.watched is None else seen.guesses_of(ids),
             names=None if names is None else [names[i] for i in ids.tolist()],
             classes=context.pool.classes,
             seconds={"score": scored - started, "select": selected - scored},
@@ -150,7 +151,7 @@ class Acquisition:
         }  # fmt: skip
         values, shares, reasons = None, {}, []
         if final is not None and "scores" in self.selector.needs:
-            why = f"{why} of {self.criterion!r}{_averaged(sample)}"
+            why = f"{why} of {over(self.criterion, sample.unit if sample else '')!r}"
             rows = picks.positions.to(final.device)
             values = final[rows].cpu().numpy()
             parts = self.criterion.shares(*scores)
@@ -222,14 +223,7 @@ def as_acquisition(
     return acquisition
 
 
-def _guesses(context: PoolContext, ids: Tensor) -> np.ndarray:
+def _guesses(context: PoolContext, ids: Tensor) -> np.ndarray | None:
     """Guesses of picks that a selector took without a look at any candidate."""
     with context.stream(ids.numpy()) as predictions:
         return gather(predictions, len(ids), guesses=True).guesses_of(ids)
-
-
-def _averaged(sample: Seen | None) -> str:
-    outputs = None if sample is None else sample.prediction.outputs
-    if sample is None or outputs is None or sample.prediction.task != "multilabel":
-        return ""
-    return f", mean over {outputs.shape[-1]} labels"

@@ -78,10 +78,11 @@ class _Chosen(Acquisition):
 
     def look(self, context: PoolContext) -> Gathered:
         seen = super().look(context)
-        if seen.watched is not None and seen.watched.prediction.task != "multiclass":
+        watched = seen.watched
+        if watched is not None and (watched.unit or watched.prediction.task != "multiclass"):
             raise ConfigurationError(
                 "Auto measures how often the model errs on exclusive classes, and these outputs "
-                f"are of the task {seen.watched.prediction.task!r}: choose an acquisition, such as "
+                f"are {watched.unit or 'those of a regression'}: choose an acquisition, such as "
                 "Acquisition(Entropy(), UncertaintyHerding())."
             )
         return seen

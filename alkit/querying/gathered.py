@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from alkit.criteria import Criterion, scores_of
+from alkit.errors import PredictionError
 from alkit.hardware import check_memory
 from alkit.pool.trace import Seen, Watch
-from alkit.prediction import Prediction
+from alkit.prediction import Prediction, needs_one_row
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,8 @@ class Gathered:
         ids: ``(N,)`` dataset indices, ascending.
         scores: ``(N,)`` scores of each term of the criterion.
         prediction: outputs and features of all samples, where they are kept.
-        guesses: ``(N,)`` predicted label of each sample, on the CPU; empty where not kept.
+        guesses: ``(N,)`` predicted label of each sample, on the CPU; empty where not kept, as of
+            samples with several rows.
         watched: rows of the watched samples.
     """
 
@@ -44,8 +46,10 @@ class Gathered:
         """Scores of the terms, then the outputs and features that are kept."""
         return [*self.scores, *(getattr(self.prediction, name) for name in sorted(self.kept))]
 
-    def guesses_of(self, ids: Tensor) -> np.ndarray:
-        """Predicted labels of some of the samples, in their order."""
+    def guesses_of(self, ids: Tensor) -> np.ndarray | None:
+        """Predicted labels of some of the samples, in their order; None where not kept."""
+        if not len(self.guesses):
+            return None
         return self.guesses[torch.searchsorted(self.ids, ids)].numpy()
 
 
@@ -91,7 +95,7 @@ def gather(
         for name, rows in kept.items():
             rows[filled : filled + len(prediction)] = getattr(prediction, name)
         filled += len(prediction)
-        if guesses:
+        if guesses and prediction.owners is None:
             guessed.append(prediction.guesses.cpu())
         if witness is not None:
             witness.look(prediction)
@@ -99,7 +103,7 @@ def gather(
     whole = None
     if first is not None:
         parts = {name: kept.get(name) for name in ("outputs", "features")}
-        whole = replace(first, ids=joined, **parts)
+        whole = replace(first, ids=joined, owners=None, **parts)
     seen = Gathered(
         joined,
         [torch.cat(column) for column in columns],
@@ -123,6 +127,8 @@ def _in_order(seen: Gathered, order: Tensor) -> Gathered:
 
 def _room(first: Prediction, total: int, keep: Set[str]) -> dict[str, Tensor]:
     """Allocate what is kept of all candidates, in the shape of the first chunk."""
+    if "outputs" in keep and first.owners is not None:
+        raise PredictionError(f"the selector compares outputs: {needs_one_row(first)}")
     rows = {name: getattr(first, name) for name in ("outputs", "features") if name in keep}
     rows = {name: value for name, value in rows.items() if value is not None}
     nbytes = sum(total * value[:1].nbytes for value in rows.values())

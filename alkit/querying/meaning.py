@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,14 @@ from torch import Tensor, nn
 from alkit.errors import ConfigurationError, ModelOutputError
 from alkit.model_outputs import logits_of
 from alkit.prediction import KINDS, TASKS, OutputKind, Prediction, Task
+from alkit.querying.structures import DECLARED, Structure, joined, read_by, structured
 
-Outputs = OutputKind | Callable[[Any], Any] | None
+Outputs = OutputKind | Structure | Callable[..., Any] | None
 
 CHOICES = (
     'outputs="logits", "probabilities" or "log_probabilities" for exclusive classes; these with '
-    'task="multilabel" for independent labels; outputs="values" for a regression'
+    'task="multilabel" for independent labels; outputs="values" for a regression; '
+    'outputs="segmentation", "tokens", "detection" or "keypoints" for several rows per sample'
 )
 
 
@@ -29,45 +31,57 @@ class Meaning:
         kind: kind of the outputs; None if nothing declares it, and logits are assumed.
         task: task; None if nothing declares it, and it follows from the kind.
         by: the part that declares the kind, such as ``"CrossEntropyLoss"``; empty if none does.
-        read: function from what the model returns to its outputs ``(N, C)`` or a Prediction.
+        read: function from what the model returns, and its input if it has two parameters, to the
+            outputs ``(N, C)`` or a Prediction.
     """
 
     kind: OutputKind | None = None
     task: Task | None = None
     by: str = ""
-    read: Callable[[Any], Any] | None = None
+    read: Callable[..., Any] | None = None
 
     def prediction(
-        self, returned: object, ids: Tensor, features: Tensor | None, *, samples: bool
+        self,
+        returned: object,
+        ids: Tensor,
+        features: Tensor | None,
+        *,
+        samples: bool,
+        x: object = None,
     ) -> Prediction:
         """The prediction in what a model returned for the samples with these ids.
 
         Args:
             returned: what the model returned for the batch.
             ids: ``(N,)`` dataset indices of the batch.
-            features: ``(N, D)`` features, if they were captured.
+            features: ``(N, ...)`` output of the layer of the features, if it was captured; of
+                structured outputs, its average over the positions is kept.
             samples: True if the model returns K posterior samples, ``(N, K, C)``.
+            x: input of the model.
 
         Raises:
-            ModelOutputError: no tensor, not one row per sample, or three axes that are not
-                posterior samples.
+            ModelOutputError: no tensor, not one row per sample, or further axes that neither
+                posterior samples nor a task declares.
             PredictionError: the kind is not declared, and the rows are probabilities.
         """
-        value = returned if self.read is None else self.read(returned)
+        value = returned if self.read is None else read_by(self.read, returned, x)
+        if self.task in DECLARED and not isinstance(value, Prediction):
+            value = structured(value, self.task, self.kind, samples=samples, x=x)
         if isinstance(value, Prediction):
-            _check_rows(value.outputs, ids)
-            kept = value.features if features is None else features
-            return replace(value, ids=ids, features=kept)
+            _check_rows(value.outputs if value.owners is None else value.ids, ids)
+            return joined(value, ids, features, x)
         outputs = logits_of(value)
         outputs = outputs[:, None] if outputs.ndim == 1 else outputs
         _check_rows(outputs, ids)
-        if outputs.ndim == 3 and not samples:
+        if outputs.ndim > (3 if samples else 2):
             raise ModelOutputError(
                 f"the model returned {tuple(outputs.shape)}. Three axes are K posterior samples "
                 "(N, K, C) only from MCDropout or Ensemble, from a module with the attribute "
-                "posterior_samples = True, or with outputs=alkit.Prediction. Of tokens, positions "
-                "or pixels, return one row of outputs per sample, (N, C)."
+                "posterior_samples = True, or with outputs=alkit.Prediction. Declare classes of "
+                'pixels (N, C, H, W) by outputs="segmentation", of tokens (N, T, C) by '
+                'outputs="tokens", heatmaps (N, P, H, W) by outputs="keypoints".'
             )
+        features = None if features is None else features.flatten(1)
         task = "multiclass" if outputs.shape[-1] == 1 and self.task == "multilabel" else self.task
         kind = "values" if self.kind is None and task == "regression" else self.kind
         return Prediction(outputs, ids, kind, features, task)  # type: ignore[arg-type]
@@ -82,25 +96,35 @@ def meaning_of(module: nn.Module, outputs: Outputs, task: Task | None) -> Meanin
     Args:
         module: the module; its attributes ``outputs`` and ``task``, if these are names of a kind
             and a task, declare them. Those of an Application follow from its loss.
-        outputs: kind of the outputs, or a function of what the module returns.
+        outputs: kind of the outputs, a task of several rows per sample, or a function of what the
+            module returns.
         task: the task.
 
     Raises:
-        ConfigurationError: a kind or task that does not exist.
+        ConfigurationError: a kind or task that does not exist, or two tasks.
     """
     read = None if isinstance(outputs, str) or not callable(outputs) else outputs
     kind: Any = None if read else outputs
+    word: Any = outputs
+    if word in DECLARED and task in (None, word):
+        kind, task = None, word
     if kind is not None and kind not in KINDS:
         raise ConfigurationError(
-            f"outputs must be one of {', '.join(KINDS)}, or a function of what the model returns, "
-            f"got {outputs!r}."
+            f"outputs must be one of {', '.join((*KINDS, *DECLARED))}, or a function of what the "
+            f"model returns, got {outputs!r}{f' with task={task!r}' if kind in DECLARED else ''}."
         )
     if task is not None and task not in TASKS:
         raise ConfigurationError(f"task must be one of {', '.join(TASKS)}, got {task!r}.")
+    if task == "rows":
+        raise ConfigurationError(
+            "rows of another kind come from a function: outputs=lambda returned: "
+            "al.Prediction(rows, range(n), owners=owners)."
+        )
     own_kind, own_task = _named(module, "outputs", KINDS), _named(module, "task", TASKS)
     if kind is not None:
         return Meaning(kind, task or (own_task if own_kind == kind else None), "outputs=")
     by = getattr(module, "declared_by", type(module).__name__) if own_kind else ""
+    by = "outputs=" if task in DECLARED and not by else by
     return Meaning(own_kind, task or own_task, by, read)
 
 
@@ -116,7 +140,7 @@ def check_label(prediction: Prediction, label: object, by: str) -> None:
         ConfigurationError: exclusive classes, and the label is not a class, nor probabilities of
             classes; or a regression, and the label is text.
     """
-    if prediction.outputs is None or prediction.task == "multilabel":
+    if prediction.outputs is None or prediction.unit:
         return
     value, columns = np.asarray(label), prediction.outputs.shape[-1]
     if value.size == 1:

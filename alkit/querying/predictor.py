@@ -91,9 +91,10 @@ class Predictor:
                 x = self._input(module, cast(move_data_to_device(batch, device)))
                 outputs = output_for(called, x)
                 features = mean_of_samples(captured, len(ids)) if captured else None
-                width = _same_width(features, width)
                 captured.clear()
-                yield self.meaning.prediction(outputs, ids, features, samples=samples)
+                prediction = self.meaning.prediction(outputs, ids, features, samples=samples, x=x)
+                width = _same_width(prediction.features, width)
+                yield prediction
 
     def _input(self, module: nn.Module, batch: object) -> object:
         common = INPUTS if isinstance(module, Application) else ()
@@ -112,7 +113,7 @@ class Predictor:
         def capture(_part: nn.Module, _inputs: object, output: object) -> None:
             if not sampled:
                 captured.clear()  # keep the last output of a layer that is called several times
-            captured.append(features_of(output).flatten(1))
+            captured.append(features_of(output))
 
         hook = layer.register_forward_hook(capture)
         try:

@@ -152,6 +152,6 @@ def _predicted(prediction: Prediction | None, acquisition: Acquisition) -> Predi
 
 
 def _guesses(prediction: Prediction | None, positions: Tensor) -> Any:
-    if prediction is None or prediction.outputs is None:
+    if prediction is None or prediction.outputs is None or prediction.owners is not None:
         return None
     return prediction[positions].guesses.cpu().numpy()

@@ -18,7 +18,7 @@ from alkit.errors import (
     ScoreError,
     close,
 )
-from alkit.prediction import one_sample
+from alkit.prediction import needs_one_row, one_sample
 from alkit.selectors.candidates import Candidates, Picks
 
 NEEDS = frozenset({"scores", "outputs", "features", "annotated", "labels", "head"})
@@ -93,6 +93,8 @@ class Selector:
         known, annotated = candidates.prediction, candidates.annotated
         if "outputs" in self.needs and (known is None or known.outputs is None):
             _ = candidates.probabilities  # so does this one
+        if "outputs" in self.needs and known is not None and known.owners is not None:
+            raise PredictionError(f"{self!r} compares outputs: {needs_one_row(known)}")
         outputs = None if known is None else known.outputs
         if self.disagreement and outputs is not None and outputs.shape[1] == 1:
             raise PredictionError(one_sample(self))

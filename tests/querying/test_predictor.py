@@ -95,7 +95,7 @@ class Returns(nn.Module):
         ((3, torch.ones(2, 3)), ModelOutputError, "tensor.* got tuple of int"),
         (np.ones((2, 3)), ModelOutputError, "got ndarray"),
         (torch.ones(1, 3), ModelOutputError, r"one row of outputs per sample, 2, got .*\(1, 3\)"),
-        (torch.ones(2, 3, 4, 5), PredictionError, r"\(N, K, C\)"),
+        (torch.ones(2, 3, 4, 5), ModelOutputError, "outputs=.segmentation"),
         (torch.tensor([[1.0, torch.nan], [0, 0]]), NonFiniteError, "sample 3"),
         (torch.tensor([[1.0, 0.0], [0, torch.inf]]), NonFiniteError, "sample 9"),
     ],

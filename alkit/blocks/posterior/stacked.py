@@ -17,7 +17,10 @@ def gives_samples(module: nn.Module) -> bool:
 
 
 def stacked(outputs: list[Any], network: nn.Module, block: str) -> Tensor:
-    """K outputs (N,) or (N, C) as (N, K, C); posterior samples (N, M, C) as (N, K M, C).
+    """K outputs (N,) or (N, C, ...) as (N, K, C, ...); samples (N, M, C, ...) as (N, K M, C, ...).
+
+    Outputs of several axes, such as maps (N, C, H, W), are refused later unless a task declares
+    them.
 
     Args:
         outputs: the K outputs.
@@ -29,10 +32,8 @@ def stacked(outputs: list[Any], network: nn.Module, block: str) -> Tensor:
     """
     outputs = [logits_of(output) for output in outputs]
     first = outputs[0]
-    if first.ndim not in ((1, 2, 3) if gives_samples(network) else (1, 2)):
-        raise ModelOutputError(
-            f"{block} expects networks that return one tensor (N, C), got {tuple(first.shape)}."
-        )
-    if first.ndim == 3:
+    if not first.ndim:
+        raise ModelOutputError(f"{block} expects networks that return one tensor (N, C), got ().")
+    if first.ndim > 2 and gives_samples(network):
         return torch.cat(outputs, 1)
     return torch.stack([x[:, None] if x.ndim == 1 else x for x in outputs], 1)

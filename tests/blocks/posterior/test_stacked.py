@@ -22,17 +22,19 @@ def test_samples_of_samples_share_one_axis_where_the_network_declares_them():
     assert torch.equal(stacked([pair, -pair], SAMPLING, "Mine")[:, 3], -pair[:, 1])
 
 
-def test_tokens_are_never_taken_for_samples():
+def test_tokens_and_maps_are_never_taken_for_samples():
     assert not gives_samples(PLAIN)
-    with pytest.raises(ModelOutputError, match=r"one tensor \(N, C\), got \(4, 6, 3\)"):
-        stacked([torch.randn(4, 6, 3)] * 2, PLAIN, "Mine")
+    for shape in (4, 6, 3), (4, 3, 5, 5):
+        pair = [torch.randn(shape), torch.randn(shape)]
+        assert torch.equal(stacked(pair, PLAIN, "Mine")[:, 1], pair[1])
+    maps = torch.randn(4, 2, 3, 5, 5)
+    assert stacked([maps, maps], SAMPLING, "Mine").shape == (4, 4, 3, 5, 5)
 
 
 @pytest.mark.parametrize(
     ("output", "message"),
     [
         (torch.tensor(1.0), r"Mine expects networks that return one tensor"),
-        (torch.ones(2, 3, 4, 5), r"Mine expects .* got \(2, 3, 4, 5\)"),
         ((1, 2), "got tuple of int, int"),
         (None, "got NoneType"),
     ],

@@ -1,0 +1,97 @@
+"""Structured outputs of a model, as their task declares them: pixels, tokens, boxes, keypoints."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
+
+from torch import Tensor
+
+from alkit.errors import ConfigurationError, ModelOutputError
+from alkit.model_outputs import logits_of
+from alkit.prediction import Prediction, unchecked
+
+Structure = Literal["segmentation", "tokens", "detection", "keypoints"]
+DECLARED: tuple[Structure, ...] = get_args(Structure)
+
+MASK = "attention_mask"  # of the tokens in a batch, as Hugging Face's tokenizers name it
+
+
+def structured(value: Any, task: Any, kind: Any, *, samples: bool, x: object) -> Prediction:
+    """Prediction in what a model returned, of a task whose samples have several rows.
+
+    Tokens that the batch leaves out by its ``attention_mask`` are left out.
+
+    Raises:
+        ModelOutputError: there is no tensor.
+        PredictionError: it does not have the shape of the task.
+        ConfigurationError: posterior samples of boxes.
+    """
+    if task == "detection":
+        if samples:
+            raise ConfigurationError(
+                "the boxes of several posterior samples cannot be compared row by row: let one "
+                "network detect, or return a Prediction, outputs=function."
+            )
+        return Prediction.detection(value)
+    masked = {"mask": mask_of(x)} if task == "tokens" else {}
+    make = getattr(Prediction, task)
+    return make(logits_of(value), kind=kind, samples=samples, **masked)
+
+
+def joined(prediction: Prediction, ids: Tensor, features: Tensor | None, x: object) -> Prediction:
+    """A prediction with the ids of its samples, and with the features that were captured."""
+    kept = prediction.features
+    if features is not None:
+        owned = prediction.owners is not None
+        kept = pooled(features, prediction, mask_of(x)) if owned else features.flatten(1)
+    if kept is not None:
+        kept = Prediction(ids=ids, features=kept).features  # checked
+    p = prediction
+    return unchecked(ids, p.outputs, p.kind, kept, p.task, p.owners)
+
+
+def pooled(features: Tensor, prediction: Prediction, mask: Tensor | None) -> Tensor:
+    """Average of a layer's output over its positions, ``(N, D)``.
+
+    Args:
+        features: ``(N, D)``, maps ``(N, D, H, W)``, or of tokens ``(N, T, D)``.
+        prediction: prediction of the N samples.
+        mask: ``(N, T)`` tokens that count.
+
+    Raises:
+        ModelOutputError: the output has other axes.
+    """
+    if features.ndim == 2:
+        return features
+    if features.ndim in (4, 5):
+        return features.flatten(2).mean(2)
+    if features.ndim == 3 and prediction.task == "tokens":
+        if mask is None or mask.shape != features.shape[:2]:
+            return features.mean(1)
+        weights = mask.to(features)
+        total = (features * weights[..., None]).sum(1)
+        return total / weights.sum(1, keepdim=True).clamp_min(1)
+    raise ModelOutputError(
+        f"features= names a layer that returns {tuple(features.shape)} for {len(prediction)} "
+        f"samples of {prediction.unit}: name one that returns (N, D), or maps (N, D, H, W), which "
+        "are averaged."
+    )
+
+
+def mask_of(x: object) -> Tensor | None:
+    """Mask ``(N, T)`` of the tokens in the input of a model; None if it has none."""
+    mask = x.get(MASK) if isinstance(x, Mapping) else None
+    return mask if isinstance(mask, Tensor) and mask.ndim == 2 else None
+
+
+def read_by(read: Callable[..., Any], returned: object, x: object) -> Any:
+    """What a function reads in what a model returned; one with two parameters gets the input."""
+    try:
+        parameters = inspect.signature(read).parameters.values()
+    except (TypeError, ValueError):  # a function of C has none
+        return read(returned)
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    needed = [p for p in parameters if p.kind in positional and p.default is p.empty]
+    return read(returned, x) if len(needed) == 2 else read(returned)
