@@ -34,9 +34,13 @@ def logits_of(output: object) -> Tensor:
 def features_of(output: object) -> Tensor:
     """The features ``(N, ...)`` in what a layer returned, by the names of Hugging Face's encoders.
 
+    Of a dict of maps ``(N, D, H, W)``, as torchvision's backbones return, the last and deepest.
+
     Raises:
         ModelOutputError: there is no such tensor; the message lists what was returned.
     """
+    if isinstance(output, Mapping) and output and all(map(_is_map, output.values())):
+        return list(output.values())[-1]
     return _tensor(
         output,
         FEATURES,
@@ -58,6 +62,10 @@ def _tensor(output: object, names: tuple[str, ...], expected: str, do: str) -> T
         if isinstance(first, Tensor) and first.ndim:  # a scalar is a loss
             return first
     raise ModelOutputError(f"{expected}, got {_listed(output)}; {do}.")
+
+
+def _is_map(value: object) -> bool:
+    return isinstance(value, Tensor) and value.ndim == 4
 
 
 def _listed(output: object) -> str:

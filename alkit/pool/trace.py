@@ -33,6 +33,7 @@ class Seen:
             sums to one, or, for independent labels and one column, each output is in [0, 1].
         unit: name of the rows of a sample, such as ``"pixels"`` or ``"5 labels"``; empty for one
             row per sample.
+        bare: number of samples without rows.
     """
 
     prediction: Prediction
@@ -41,6 +42,7 @@ class Seen:
     kind: OutputKind = "logits"
     like_probabilities: bool = False
     unit: str = ""
+    bare: int = 0
 
     @property
     def agree(self) -> bool:
@@ -198,7 +200,7 @@ def _of_rows(part: Prediction, features: Tensor | None) -> Seen:
     mean = mean / count.clamp_min(1)[:, None]
     task, unit = "regression", part.unit
     prediction = unchecked(part.ids.cpu(), mean[:, None].cpu(), "values", features, task)
-    return replace(seen, prediction=prediction, unit=unit)
+    return replace(seen, prediction=prediction, unit=unit, bare=int((sizes == 0).sum()))
 
 
 def _joined(parts: Sequence[Seen]) -> Seen:
@@ -214,5 +216,6 @@ def _joined(parts: Sequence[Seen]) -> Seen:
         parts[0],
         prediction=whole[ids.argsort()],
         spread=max(part.spread for part in parts),
+        bare=sum(part.bare for part in parts),
         like_probabilities=len(ids) >= FEW and all(part.like_probabilities for part in parts),
     )

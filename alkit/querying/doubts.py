@@ -28,6 +28,9 @@ def doubts(
         found.append(f"all {len(scores):,} candidates have the same score, so chance chose")
     if sample is not None and disagreement and sample.posterior_samples > 1 and sample.agree:
         found.append("all posterior samples are equal, so nothing disagrees and chance chose")
+    if sample is not None and 2 * sample.bare > len(sample.prediction):
+        share = sample.bare / len(sample.prediction)
+        found.append(f"{share:.0%} of the candidates have no {sample.unit}")
     if sample is not None and sample.like_probabilities:
         found.append(
             "the outputs look like probabilities, as if the model ended in a softmax or sigmoid, "

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 import torch
 from torch import Tensor
 
 from alkit.criteria import Context, Criterion, as_criterion, check_scores, scores_of
-from alkit.errors import ConfigurationError, likely
+from alkit.errors import AlkitError, ConfigurationError, NonFiniteError, likely
 from alkit.prediction import KINDS, OutputKind, Prediction
 from alkit.testing.laws import broken, check_unchanged, contents, global_random_state_kept, run
+from alkit.testing.structured import structured_predictions
 
 
 def check_criterion(
@@ -29,7 +31,8 @@ def check_criterion(
     order of the candidates, nor on their ids, by which labels could be looked up. It scores row by
     row, or declares that it depends on other rows; then its terms, computed in chunks, must give
     the same scores. One that measures disagreement gets at least two posterior samples. All
-    predictions have features ``(N, 2)``.
+    predictions have features ``(N, 2)``. The same holds for samples that have any number of rows,
+    such as pixels, tokens or boxes, unless the criterion refuses them by an error of alkit.
 
     Args:
         criterion: instance, or plain function of a prediction; checked as it is in round 0.
@@ -47,10 +50,12 @@ def check_criterion(
     if kind is not None and kind not in KINDS:
         raise ConfigurationError(f"there is no kind {kind!r}{likely(str(kind), KINDS)}")
     criterion = as_criterion(criterion).at(Context(0))
-    for on, prediction in _predictions():
+    for on, prediction in chain(_predictions(), structured_predictions()):
         if prediction.kind != kind and (kind is not None or prediction.kind == "values"):
             continue
         prediction = _enough_samples(criterion, prediction)
+        if prediction.unit and _refuses(criterion, prediction):
+            continue
         scores = _check_call(criterion, on, prediction)
         _check_order(criterion, on, prediction, scores)
         _check_ids(criterion, on, prediction, scores)
@@ -102,6 +107,19 @@ def _predictions() -> Iterator[tuple[str, Prediction]]:
     yield "values in float16", with_features(randn(6, 3, 1).half(), "values")
     yield "values in float64", with_features(randn(6, 3, 1).double(), "values")
     yield "values with gaps in memory", with_features(spaced, "values")
+
+
+def _refuses(criterion: Criterion, prediction: Prediction) -> bool:
+    """True if a criterion raises an error of alkit, other than for scores that are not finite."""
+    try:
+        criterion(prediction)
+    except NonFiniteError:
+        return False
+    except AlkitError:
+        return True
+    except Exception:  # reported by the check itself
+        return False
+    return False
 
 
 def _enough_samples(criterion: Criterion, prediction: Prediction) -> Prediction:

@@ -87,7 +87,7 @@ def contents(prediction: Prediction) -> dict[str, Tensor]:
     held = {"outputs": prediction.outputs, "ids": prediction.ids}
     if prediction.features is not None:
         held["features"] = prediction.features
-    if prediction.kind != "values":
+    if prediction.kind != "values" and not prediction.unit:
         held["probabilities"] = prediction.probabilities
         held["mean_probabilities"] = prediction.mean_probabilities
     return {name: tensor.clone() for name, tensor in held.items()}

@@ -24,6 +24,13 @@ EXAMPLES = {
         criteria.ExpectedImprovement(0.5),
         criteria.ExpectedImprovement(0.5, maximize=False),
     ],
+    "Each": [
+        criteria.Each(criteria.Margin()),
+        criteria.Each(criteria.Entropy(), "max"),
+        criteria.Each(2 * criteria.Ratio() + criteria.Entropy(), "sum", empty=-1),
+        criteria.Each(criteria.LeastConfidence(), criteria.TopShare(0.3)),
+        criteria.Each(lambda p: criteria.Margin()(p), lambda scores: scores.median()),
+    ],
     "Tempered": [
         criteria.Tempered(criteria.Entropy(), 2.5),
         criteria.Tempered(criteria.Margin() + criteria.Rank(criteria.Ratio()), 0.5),
@@ -78,6 +85,21 @@ def test_every_criterion_satisfies_the_laws(criterion, uncertainty, kind):
 )
 def test_every_formula_satisfies_the_laws(formula):
     check_criterion(formula)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        criteria.Each(criteria.BALD(), "max"),
+        criteria.Each(criteria.Margin(), criteria.Count(above=0.9)),
+        criteria.Rank(criteria.Each(criteria.Entropy(), "sum")) - criteria.Margin(),
+        criteria.Tempered(criteria.Each(criteria.Entropy(), "max"), 2.0),
+        criteria.Each(criteria.Tempered(criteria.Entropy(), 2.0)),
+    ],
+    ids=repr,
+)
+def test_every_formula_of_rows_satisfies_the_laws(formula):
+    check_criterion(formula, uncertainty=False)
 
 
 def test_a_formula_of_values_satisfies_the_laws():

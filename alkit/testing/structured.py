@@ -1,0 +1,57 @@
+"""Predictions of structured tasks for the laws of criteria: pixels, tokens, boxes, keypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from alkit.prediction import Prediction
+
+
+def structured_predictions() -> Iterator[tuple[str, Prediction]]:
+    """Predictions whose samples have several rows, also none, with features ``(N, 2)``."""
+    generator = torch.Generator().manual_seed(21)
+
+    def randn(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    def boxes(n: int) -> dict[str, Tensor]:
+        scores = torch.rand(n, generator=generator)
+        return {"scores": scores, "labels": torch.arange(n) % 3}
+
+    padded = torch.arange(6) < torch.tensor([6, 1, 0, 3, 6])[:, None]
+    border = torch.ones(4, 5, dtype=torch.bool)
+    border[:, 0] = False
+    onehot = torch.eye(3)[torch.arange(24).view(4, 6) % 3].transpose(1, 2)[..., None]
+    images = [boxes(3), boxes(0), boxes(1), boxes(5)]
+    make = Prediction
+    yield "pixels (5, 3, 4, 5)", _placed(make.segmentation(randn(5, 3, 4, 5)), generator)
+    samples = make.segmentation(randn(4, 5, 3, 4, 5), samples=True, mask=border)
+    yield "pixels of K = 5 samples, without a border", _placed(samples, generator)
+    yield "pixels of one binary map", _placed(make.segmentation(randn(4, 1, 4, 5)), generator)
+    independent = make.segmentation(randn(4, 3, 4, 5), multilabel=True)
+    yield "pixels of three independent maps", _placed(independent, generator)
+    certain = make.segmentation(onehot, kind="probabilities")
+    yield "pixels of one-hot probabilities", _placed(certain, generator)
+    yield (
+        "tokens with padding, one text empty",
+        _placed(make.tokens(randn(5, 6, 4), mask=padded), generator),
+    )
+    yield "tokens of one text", _placed(make.tokens(randn(1, 6, 4)), generator)
+    yield "boxes, one image without", _placed(make.detection(images), generator)
+    yield "boxes of 3 classes", _placed(make.detection(images, 3), generator)
+    yield "images without boxes", _placed(make.detection([boxes(0), boxes(0)]), generator)
+    yield "heatmaps (4, 3, 5, 5)", _placed(make.keypoints(randn(4, 3, 5, 5)), generator)
+    labels = make(randn(6, 4), task="multilabel")
+    yield "independent labels (6, 4)", _placed(labels, generator)
+    depths = make.segmentation(randn(4, 3, 1, 4, 5), kind="values", samples=True)
+    yield "a number per pixel, K = 3", _placed(depths, generator)
+
+
+def _placed(prediction: Prediction, generator: torch.Generator) -> Prediction:
+    n = len(prediction)
+    ids = torch.randperm(10 * n, generator=generator)[:n]
+    return replace(prediction, ids=ids, features=torch.randn(n, 2, generator=generator))
