@@ -83,7 +83,8 @@ class Arrays:
         """Prediction of the candidates, checked; None if there are scores or row numbers alone."""
         at, ids = self.rows.at, self.rows.ids
         if self.prediction is not None:
-            return replace(self.prediction[at(len(self.prediction))], ids=ids)
+            part = self.prediction[at(len(self.prediction))]
+            return replace(part, ids=ids if part.owners is None else self.rows.numbers)
         outputs, features = (
             None if rows is None else rows[at(len(rows))] for rows in (self.outputs, self.features)
         )
