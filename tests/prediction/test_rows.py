@@ -105,5 +105,5 @@ def test_probabilities_of_samples_with_several_rows_do_not_exist():
 
 def test_two_columns_are_not_binary():
     assert al.Prediction(torch.randn(3, 1), task="binary").task == "multiclass"
-    with pytest.raises(PredictionError, match="binary.* one column, got 2"):
+    with pytest.raises(PredictionError, match=r"binary.* one column, got 2"):
         al.Prediction(torch.randn(3, 2), task="binary")
