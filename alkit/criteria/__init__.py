@@ -22,7 +22,15 @@ from alkit.criteria.scores import check_scores, scores_of
 from alkit.criteria.temperature import Temperature, fit_temperature
 from alkit.criteria.tempered import Tempered
 from alkit.criteria.transforms import MinMax, Rank, Transform, ZScore
-from alkit.criteria.uncertainty import Constant, Energy, Entropy, LeastConfidence, Margin, Ratio
+from alkit.criteria.uncertainty import (
+    Constant,
+    Energy,
+    Entropy,
+    LeastConfidence,
+    Margin,
+    MinEntropy,
+    Ratio,
+)
 
 __all__ = [
     "BALD",
@@ -42,6 +50,7 @@ __all__ = [
     "Margin",
     "Maximum",
     "MeanStd",
+    "MinEntropy",
     "MinMax",
     "Minimum",
     "Rank",

@@ -66,6 +66,21 @@ class Entropy(Criterion):
         return entropy(prediction.mean_probabilities)
 
 
+class MinEntropy(Criterion):
+    """``-log p1``, in [0, log C], in nats: the surprise if the guess is right.
+
+    Orders candidates as ``LeastConfidence`` does, and differs in sums and means: over the tokens of
+    a text, ``Each(MinEntropy())`` is minus the normalized log-probability of the most likely tags
+    (MNLP), and ``Each(MinEntropy(), "sum")`` that of the whole sequence.
+
+    Paper: as the mean over tokens, Shen, Yun, Lipton, Kronrod & Anandkumar 2018, "Deep active
+    learning for named entity recognition", section 4. Cost: O(N C).
+    """
+
+    def score(self, prediction: Prediction) -> Tensor:
+        return -largest(prediction.mean_probabilities).log()
+
+
 class Energy(Criterion):
     """``-T log sum_c exp(z_c / T)`` of the logits z: high for inputs unlike the training data.
 

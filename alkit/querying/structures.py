@@ -15,11 +15,11 @@ from alkit.prediction import Prediction, unchecked
 Structure = Literal["segmentation", "tokens", "detection", "keypoints"]
 DECLARED: tuple[Structure, ...] = get_args(Structure)
 
-MASK = "attention_mask"  # of the tokens in a batch, as Hugging Face's tokenizers name it
+MASK = "attention_mask"  # the name that Hugging Face's tokenizers give it
 
 
 def structured(value: Any, task: Any, kind: Any, *, samples: bool, x: object) -> Prediction:
-    """Prediction in what a model returned, of a task whose samples have several rows.
+    """Prediction from what a model returned, for a task whose samples have several rows.
 
     Tokens that the batch leaves out by its ``attention_mask`` are left out.
 
@@ -87,7 +87,7 @@ def mask_of(x: object) -> Tensor | None:
 
 
 def read_by(read: Callable[..., Any], returned: object, x: object) -> Any:
-    """What a function reads in what a model returned; one with two parameters gets the input."""
+    """Result of a function of what a model returned; one with two parameters gets the input."""
     try:
         parameters = inspect.signature(read).parameters.values()
     except (TypeError, ValueError):  # a function of C has none

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import alkit as al
-from alkit.criteria import Energy, ExpectedGradientLength, VariationRatio
+from alkit.criteria import Energy, ExpectedGradientLength, MinEntropy, VariationRatio
 from alkit.errors import ConfigurationError
 
 logits = hnp.arrays(
@@ -46,6 +46,12 @@ def test_ratio_is_the_second_largest_over_the_largest(outputs):
 def test_least_confidence_is_one_minus_the_largest(outputs):
     scores = al.LeastConfidence()(al.Prediction(torch.tensor(outputs)))
     close(scores, 1 - by_hand(outputs).max(-1))
+
+
+@given(logits)
+def test_min_entropy_is_the_surprise_of_the_largest(outputs):
+    scores = MinEntropy()(al.Prediction(torch.tensor(outputs)))
+    close(scores, -np.log(by_hand(outputs).max(-1)))
 
 
 @given(logits)
@@ -87,6 +93,7 @@ OF_PROBABILITIES = [
     al.Ratio(),
     al.LeastConfidence(),
     al.Entropy(),
+    MinEntropy(),
     VariationRatio(),
     ExpectedGradientLength(),
 ]
