@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from alkit.errors import ConfigurationError, ModelOutputError
 from alkit.model_outputs import logits_of
 from alkit.prediction import KINDS, TASKS, OutputKind, Prediction, Task
-from alkit.querying.structures import DECLARED, Structure, joined, read_by, structured
+from alkit.querying.structures import DECLARED, Structure, joined, structured
+from alkit.training.calls import read_by
 
 Outputs = OutputKind | Structure | Callable[..., Any] | None
 

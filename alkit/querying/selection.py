@@ -138,6 +138,8 @@ def select(
 class _Given(Criterion):
     """Scores that came ready-made, as part of a formula."""
 
+    scores_rows = False
+
     def __repr__(self) -> str:
         return "scores"
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from torch import Tensor
@@ -84,14 +83,3 @@ def mask_of(x: object) -> Tensor | None:
     """Mask ``(N, T)`` of the tokens in the input of a model; None if it has none."""
     mask = x.get(MASK) if isinstance(x, Mapping) else None
     return mask if isinstance(mask, Tensor) and mask.ndim == 2 else None
-
-
-def read_by(read: Callable[..., Any], returned: object, x: object) -> Any:
-    """Result of a function of what a model returned; one with two parameters gets the input."""
-    try:
-        parameters = inspect.signature(read).parameters.values()
-    except (TypeError, ValueError):  # a function of C has none
-        return read(returned)
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    needed = [p for p in parameters if p.kind in positional and p.default is p.empty]
-    return read(returned, x) if len(needed) == 2 else read(returned)

@@ -75,13 +75,17 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
             tuple, or a function of the batch, which may return a tuple or a dict of arguments.
             Default: a dict's keys are the arguments of ``forward``, and any other batch its input.
         outputs: kind of the model's outputs: ``"logits"``, ``"probabilities"``,
-            ``"log_probabilities"`` or ``"values"``; or a function from what the model returns to
-            ``(N, C)`` or a Prediction. Default: the kind of its loss, else logits, as long as the
-            labels are class numbers.
-        task: ``"multiclass"``, exclusive classes; ``"multilabel"``, independent labels; or
-            ``"regression"``. Default: that of the loss or of the kind.
+            ``"log_probabilities"`` or ``"values"``; a task whose samples have several rows,
+            ``"segmentation"``, ``"tokens"``, ``"detection"`` or ``"keypoints"``; or a function from
+            what the model returns (and its input, with two parameters) to ``(N, C)`` or a
+            Prediction. Default: the kind of its loss, else logits, as long as the labels are class
+            numbers.
+        task: ``"multiclass"``, exclusive classes; ``"binary"``, one column; ``"multilabel"``,
+            independent labels; ``"regression"``; or one of several rows, as for ``outputs``.
+            Default: that of the loss or of the kind.
         features: path of the layer whose output is the candidates' features, as in
-            ``module.get_submodule``; only for criteria and selectors that use features. Default:
+            ``module.get_submodule``; only for criteria and selectors that use features. Of samples
+            with several rows, maps ``(N, D, H, W)`` are averaged over their places. Default:
             the input of the last part of a Sequential or MultiLayerPerceptron.
         head: path of the part from features to logits; only for selectors that use it. Default:
             that last part.

@@ -16,7 +16,7 @@ from alkit.errors import ConfigurationError, LabelError, ModelOutputError, Unbui
 from alkit.model_outputs import logits_of
 from alkit.prediction import OutputKind, Task
 from alkit.training.batches import UNDECLARED, Places, as_classes, as_values
-from alkit.training.calls import output_for
+from alkit.training.calls import output_for, read_by
 from alkit.training.losses import CLASS_LOSSES, output_kind, task_of
 from alkit.training.metrics import Metrics, named_metrics
 from alkit.training.optimizers import Adam, Make, Optimizer, as_optimizer
@@ -169,7 +169,7 @@ class Application(Block, lightning.LightningModule):
         x, y = self._places.split(batch, self)
         if y is None:
             raise LabelError(f"The {kind} batch has no targets: pass batches (x, y), or a dict.")
-        return self.step_loss(kind, self._read(output_for(self, x)), y)
+        return self.step_loss(kind, self._read(output_for(self, x), x), y)
 
     def step_loss(self, kind: str, y_hat: Any, y: Any) -> Tensor:
         """Return the loss of a batch of `kind` ("train", "val" or "test"); log it with metrics."""
@@ -217,12 +217,12 @@ class Application(Block, lightning.LightningModule):
         """Places of input and label in a batch, as the strategy declares them."""
         return getattr(self._predictor, "places", UNDECLARED)
 
-    def _read(self, returned: Any) -> Any:
+    def _read(self, returned: Any, x: Any = None) -> Any:
         """Argument of the loss in what the model returned, as the predictions read it."""
         if isinstance(returned, Tensor) or not isinstance(self.loss, _Loss):
             return returned
         read = getattr(getattr(self._predictor, "meaning", None), "read", None)
-        value = None if read is None else read(returned)
+        value = None if read is None else read_by(read, returned, x)
         return value if isinstance(value, Tensor) else logits_of(returned)
 
     def _averaged(self, kind: str, y_hat: object, y: object) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
@@ -52,6 +52,17 @@ def by_name(module: nn.Module, batch: Mapping[Any, Any]) -> dict[str, Any] | Non
     if not _required(module) <= set(batch) or not (named & set(batch) or (rest and not named)):
         return None
     return {key: value for key, value in batch.items() if rest or key in named}
+
+
+def read_by(read: Callable[..., Any], returned: object, x: object) -> Any:
+    """Result of a function of what a model returned; one with two parameters gets the input."""
+    try:
+        parameters = inspect.signature(read).parameters.values()
+    except (TypeError, ValueError):  # a function of C has none
+        return read(returned)
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    needed = [p for p in parameters if p.kind in positional and p.default is p.empty]
+    return read(returned, x) if len(needed) == 2 else read(returned)
 
 
 def _has_one(module: nn.Module) -> bool:

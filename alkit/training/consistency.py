@@ -100,10 +100,11 @@ class FixMatchClassifier(Classifier):
         x, y = self._places.split(batch["annotated"], self)
         x = self.weak(_tensor(x), self.rng)
         if "unannotated" not in batch:
-            return self.step_loss("train", self._read(self(x)), y)
+            return self.step_loss("train", self._read(self(x), x), y)
         u = _tensor(self._places.input_of(batch["unannotated"], self, INPUTS))
         guesses, kept = self.pseudo_labels(self.weak(u, self.rng))
-        outputs = self._read(self(torch.cat([x, self.strong(u, self.rng)])))
+        both = torch.cat([x, self.strong(u, self.rng)])
+        outputs = self._read(self(both), both)
         y_hat, u_hat = outputs.tensor_split([len(x)])
         loss = self.step_loss("train", y_hat, y)
         share = kept.float().mean()
@@ -119,7 +120,7 @@ class FixMatchClassifier(Classifier):
     def pseudo_labels(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Most probable class of each sample ``(B,)``, and a mask of the confident ones."""
         with torch.no_grad():
-            outputs = self._read(self(u))
+            outputs = self._read(self(u), u)
         if outputs.ndim != 2 or outputs.shape[1] < 2:
             raise ModelOutputError(
                 f"pseudo-labels need one column per class, (B, C), got {tuple(outputs.shape)}."

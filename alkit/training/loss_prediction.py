@@ -128,7 +128,7 @@ class LossPredictionClassifier(Classifier):
                 f"layer {missing[0]!r} did not return a tensor in the forward pass: choose other "
                 "layers, layers=[...]."
             )
-        return self._read(outputs), self.pooled(list(taken.values()))
+        return self._read(outputs, x), self.pooled(list(taken.values()))
 
     @contextmanager
     def _taps(self) -> Iterator[dict[str, Any]]:

@@ -204,6 +204,8 @@ def test_arrays_of_pixels_are_selected_from_without_a_strategy():
     scores = Each(al.Margin(), "max")(ours)
     assert query.indices.tolist() == (2 + scores[2:].argsort(descending=True)[:3]).tolist()
     assert query.why == "TopK() of max over pixels of Margin()"
+    query = al.select(3, prediction=ours, scores=scores)
+    assert query.why == "TopK() of scores"
 
 
 def test_what_compares_classes_of_samples_refuses_pixels():
@@ -436,3 +438,32 @@ def test_a_function_with_one_parameter_never_gets_the_input():
     x = torch.zeros(2, 2)
     prediction = meaning.prediction(x, torch.arange(2), None, samples=False, x="input")
     assert prediction.outputs.flatten().tolist() == [3] * 4
+
+
+def test_a_function_of_the_input_reads_in_training_too():
+    class Dict(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = unet()
+
+        def forward(self, x):
+            return {"aux": x, "maps": self.net(x)}
+
+    seen = []
+
+    def read(returned, x):
+        seen.append(x.shape[1:])
+        return returned["maps"]
+
+    strategy = segmenter(net=Dict(), outputs=read)
+    strategy.fit(max_steps=1, enable_progress_bar=False)
+    assert seen == [(3, 8, 8)]
+
+
+def test_a_network_of_maps_is_trained_and_asked_by_one_declaration():
+    strategy = segmenter(Each(al.Entropy(), TopShare(0.05)))
+    for _ in range(2):
+        strategy.query_and_update(3)
+        strategy.reset_model()
+        strategy.fit(max_steps=2, enable_progress_bar=False)
+    assert strategy.train_pool.get_num_annotated() == 10
