@@ -103,7 +103,7 @@ def gather(
     whole = None
     if first is not None:
         parts = {name: kept.get(name) for name in ("outputs", "features")}
-        whole = replace(first, ids=joined, owners=None, **parts)
+        whole = replace(first, ids=joined, **parts)
     seen = Gathered(
         joined,
         [torch.cat(column) for column in columns],

@@ -178,3 +178,20 @@ def test_the_memory_is_that_of_the_process():
 
     assert peak_memory_mb() >= 0.95 * psutil.Process().memory_info().rss / 1e6
     assert Meter(Meaning()).kind == "logits"
+
+
+def test_pixels_are_not_counted_as_samples_of_a_class():
+    maps = torch.randn(16, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+    data = TensorDataset(maps, (maps[:, 0] > 0).long())
+
+    def segmenter(pool, seed):
+        net = nn.Conv2d(2, 2, 3, padding=1)
+        return al.Strategy(net, pool, test=data, outputs="segmentation", seed=seed).build()
+
+    budget = {"initial": 4, "rounds": 1, "query_size": 6, "max_steps": 2, "progress": False}
+    made = al.compare({"pixels": segmenter}, data, seeds=[0], without="uniform", **budget)
+    first = made.rows[0]
+    assert len(first["picked"]) == 6
+    assert (first["guesses"], first["queried_classes"]) == ([], [])
+    assert not [name for name in first if "/" in name]
+    assert first["why"] == "TopK() of mean over pixels of Margin()"
