@@ -188,7 +188,7 @@ def test_pixels_are_not_counted_as_samples_of_a_class():
         net = nn.Conv2d(2, 2, 3, padding=1)
         return al.Strategy(net, pool, test=data, outputs="segmentation", seed=seed).build()
 
-    budget = {"initial": 4, "rounds": 1, "query_size": 6, "max_steps": 2, "progress": False}
+    budget = {"initial": 4, "rounds": 2, "query_size": 6, "max_steps": 2, "progress": False}
     made = al.compare({"pixels": segmenter}, data, seeds=[0], without="uniform", **budget)
     first = made.rows[0]
     assert len(first["picked"]) == 6
