@@ -64,7 +64,8 @@ class Each(Criterion):
         if any(isinstance(term, Each) for term in self.criterion.terms):
             raise ConfigurationError(f"{self.criterion!r} has one score per sample already.")
         check_number("empty", empty, "a finite number", lambda _: True)
-        self.reduce, self._name = as_reduction(reduce)
+        self.reduce = reduce
+        self._reduction, self._name = as_reduction(reduce)
         self.empty = float(empty)
         self.unit = "rows"
 
@@ -73,7 +74,7 @@ class Each(Criterion):
         return any(term.disagreement for term in self.criterion.terms)
 
     def score(self, prediction: Prediction) -> Tensor:
-        return over_rows(self.criterion, prediction, self.reduce, self.empty)
+        return over_rows(self.criterion, prediction, self._reduction, self.empty)
 
     def at(self, context: Context) -> Criterion:
         bound = copy.copy(self)

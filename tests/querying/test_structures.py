@@ -10,6 +10,7 @@ from torch.utils.data import TensorDataset
 import alkit as al
 from alkit.criteria import Count, Each, TopShare
 from alkit.errors import ConfigurationError, ModelOutputError, PredictionError, SelectionWarning
+from alkit.loop.stopping import StablePredictions
 from alkit.querying.meaning import meaning_of
 from alkit.querying.structures import pooled
 
@@ -211,6 +212,8 @@ def test_arrays_of_pixels_are_selected_from_without_a_strategy():
 def test_what_compares_classes_of_samples_refuses_pixels():
     with pytest.raises(ConfigurationError, match=r"Auto.* are pixels"):
         segmenter(acquisition=al.Auto()).query(3)
+    with pytest.raises(ConfigurationError, match=r"compares predicted classes.* predicts pixels"):
+        StablePredictions()([], segmenter())
 
 
 # --- features -----------------------------------------------------------------------------------

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 import alkit as al
+from alkit.criteria import Each
+from alkit.criteria.row_reductions import mean
 from alkit.errors import ConfigurationError
 from alkit.testing import LawError, check_criterion
 
@@ -272,3 +274,25 @@ def test_the_kit_leaves_the_callers_random_state_as_it_was(criterion):
 
 def test_a_broken_law_is_an_assertion_error_for_test_runners():
     assert issubclass(LawError, AssertionError)
+
+
+@pytest.mark.parametrize(
+    ("reduce", "law"),
+    [
+        (
+            lambda scores, sizes: scores[: len(sizes)],
+            "order of the candidates|row by row",
+        ),
+        (lambda scores, sizes: mean(scores, sizes) + len(sizes), "row by row"),
+        (lambda scores, sizes: mean(scores, sizes) / (sizes > 1), "finite|NaN"),
+    ],
+)
+def test_a_faulty_reduction_of_rows_is_rejected(reduce, law):
+    criterion = Each(al.Margin())
+    criterion._reduction = reduce
+    with pytest.raises(LawError, match=law):
+        check_criterion(criterion)
+
+
+def test_a_criterion_may_refuse_samples_with_several_rows():
+    check_criterion(lambda p: al.Margin()(p) if not p.unit else p.mean_probabilities.amax(1))
