@@ -51,10 +51,7 @@ class Structures:
         maps = _with_samples("segmentation", outputs, "C, H, W", (3, 4), samples)
         rows = maps.flatten(3).permute(0, 3, 1, 2)  # (N, S, K, C)
         kept = _mask(mask, (len(maps), *maps.shape[3:]), maps.device)
-        if multilabel:
-            rows = rows.transpose(2, 3)[..., None].flatten(1, 2)  # (N, S * C, K, 1)
-            kept = None if kept is None else kept.flatten(1).repeat_interleave(maps.shape[2], 1)
-        return _regular(cls, rows, kept, ids, kind, "segmentation")
+        return _regular(cls, rows, kept, ids, kind, "segmentation", multilabel=multilabel)
 
     @classmethod
     def tokens(
@@ -63,6 +60,7 @@ class Structures:
         *,
         mask: Any = None,
         kind: OutputKind | None = None,
+        multilabel: bool = False,
         samples: bool = False,
         ids: Any = None,
     ) -> Prediction:
@@ -72,14 +70,16 @@ class Structures:
             outputs: ``(N, T, C)``.
             mask: True, or 1, where a token counts, ``(N, T)``, such as ``attention_mask``.
                 Default: everywhere, padding included.
-            kind, samples, ids: as for ``segmentation``; posterior samples are ``(N, K, T, C)``.
+            kind, multilabel, samples, ids: as for ``segmentation``; posterior samples are
+                ``(N, K, T, C)``.
 
         Raises:
             PredictionError: the shapes are others, or do not fit.
         """
         steps = _with_samples("tokens", outputs, "T, C", (2,), samples)
         kept = _mask(mask, (len(steps), steps.shape[2]), steps.device)
-        return _regular(cls, steps.transpose(1, 2), kept, ids, kind, "tokens")
+        rows = steps.transpose(1, 2)
+        return _regular(cls, rows, kept, ids, kind, "tokens", multilabel=multilabel)
 
     @classmethod
     def keypoints(
@@ -214,9 +214,20 @@ def _mask(mask: Any, shape: tuple[int, ...], device: torch.device) -> Tensor | N
 
 
 def _regular(
-    cls: type[Any], rows: Tensor, kept: Tensor | None, ids: Any, kind: Any, task: str
+    cls: type[Any],
+    rows: Tensor,
+    kept: Tensor | None,
+    ids: Any,
+    kind: Any,
+    task: str,
+    *,
+    multilabel: bool = False,
 ) -> Prediction:
-    """Prediction of rows ``(N, S, K, C)``, some of which are left out."""
+    """Prediction of rows ``(N, S, K, C)``, some of which are left out; C binary rows of each."""
+    if multilabel:
+        columns = rows.shape[-1]
+        rows = rows.transpose(2, 3)[..., None].flatten(1, 2)  # (N, S * C, K, 1)
+        kept = None if kept is None else kept.flatten(1).repeat_interleave(columns, 1)
     n, width = rows.shape[:2]
     owners = torch.arange(n, device=rows.device)[:, None].expand(n, width)
     if kept is None:

@@ -12,7 +12,13 @@ from torch import Tensor, nn
 from alkit.errors import ConfigurationError, ModelOutputError
 from alkit.model_outputs import logits_of
 from alkit.prediction import KINDS, TASKS, OutputKind, Prediction, Task
-from alkit.querying.structures import DECLARED, Structure, joined, structured
+from alkit.querying.structures import (
+    DECLARED,
+    Structure,
+    check_independent,
+    joined,
+    structured,
+)
 from alkit.training.calls import read_by
 
 Outputs = OutputKind | Structure | Callable[..., Any] | None
@@ -34,12 +40,14 @@ class Meaning:
         by: the part that declares the kind, such as ``"CrossEntropyLoss"``; empty if none does.
         read: function from what the model returns, and its input if it has two parameters, to the
             outputs ``(N, C)`` or a Prediction.
+        independent: True if the module declares that each column is trained by itself.
     """
 
     kind: OutputKind | None = None
     task: Task | None = None
     by: str = ""
     read: Callable[..., Any] | None = None
+    independent: bool = False
 
     def prediction(
         self,
@@ -67,8 +75,11 @@ class Meaning:
         """
         value = returned if self.read is None else read_by(self.read, returned, x)
         if self.task in DECLARED and not isinstance(value, Prediction):
-            value = structured(value, self.task, self.kind, samples=samples, x=x)
+            each = self.independent
+            value = structured(value, self.task, self.kind, each, samples=samples, x=x)
         if isinstance(value, Prediction):
+            if self.independent:
+                check_independent(value, self.by)
             _check_rows(value.outputs if value.owners is None else value.ids, ids)
             return joined(value, ids, features, x)
         outputs = logits_of(value)
@@ -122,11 +133,13 @@ def meaning_of(module: nn.Module, outputs: Outputs, task: Task | None) -> Meanin
             "al.Prediction(rows, range(n), owners=owners)."
         )
     own_kind, own_task = _named(module, "outputs", KINDS), _named(module, "task", TASKS)
+    independent = own_task == "multilabel"
     if kind is not None:
-        return Meaning(kind, task or (own_task if own_kind == kind else None), "outputs=")
+        own_task = own_task if own_kind == kind else None
+        return Meaning(kind, task or own_task, "outputs=", None, independent)
     by = getattr(module, "declared_by", type(module).__name__) if own_kind else ""
     by = "outputs=" if task in DECLARED and not by else by
-    return Meaning(own_kind, task or own_task, by, read)
+    return Meaning(own_kind, task or own_task, by, read, independent)
 
 
 def check_label(prediction: Prediction, label: object, by: str) -> None:

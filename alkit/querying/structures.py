@@ -17,10 +17,13 @@ DECLARED: tuple[Structure, ...] = get_args(Structure)
 MASK = "attention_mask"  # the name that Hugging Face's tokenizers give it
 
 
-def structured(value: Any, task: Any, kind: Any, *, samples: bool, x: object) -> Prediction:
+def structured(
+    value: Any, task: Any, kind: Any, independent: bool, *, samples: bool, x: object
+) -> Prediction:
     """Prediction from what a model returned, for a task whose samples have several rows.
 
-    Tokens that the batch leaves out by its ``attention_mask`` are left out.
+    Tokens that the batch leaves out by its ``attention_mask`` are left out. Classes of pixels or
+    tokens that are trained independently are binary rows.
 
     Raises:
         ModelOutputError: there is no tensor.
@@ -34,9 +37,28 @@ def structured(value: Any, task: Any, kind: Any, *, samples: bool, x: object) ->
                 "network detect, or return a Prediction, outputs=function."
             )
         return Prediction.detection(value)
-    masked = {"mask": mask_of(x)} if task == "tokens" else {}
+    options: dict[str, Any] = {"mask": mask_of(x)} if task == "tokens" else {}
+    if task != "keypoints":
+        options["multilabel"] = independent
     make = getattr(Prediction, task)
-    return make(logits_of(value), kind=kind, samples=samples, **masked)
+    return make(logits_of(value), kind=kind, samples=samples, **options)
+
+
+def check_independent(prediction: Prediction, by: str) -> None:
+    """Raise if rows are read as exclusive classes, and a loss trains each column by itself.
+
+    Raises:
+        ConfigurationError: the rows are those of exclusive classes.
+    """
+    outputs = prediction.outputs
+    if prediction.owners is None or outputs is None or prediction.kind != "logits":
+        return
+    if outputs.shape[-1] > 1:
+        raise ConfigurationError(
+            f"the {outputs.shape[-1]} columns of the {prediction.unit} are read as exclusive "
+            f"classes, and {by or 'the module'} trains each of them by itself: make the rows with "
+            "multilabel=True, or return probabilities that sum to one from outputs=function."
+        )
 
 
 def joined(prediction: Prediction, ids: Tensor, features: Tensor | None, x: object) -> Prediction:

@@ -147,3 +147,10 @@ def test_a_mean_and_a_variance_are_those_of_the_mixture():
 def test_other_shapes_are_refused(make, message):
     with pytest.raises(PredictionError, match=message):
         make(al.Prediction)
+
+
+def test_independent_tags_of_tokens_are_binary_rows():
+    mask = torch.tensor([[1, 0, 0, 0], [0, 0, 0, 0], [1, 1, 0, 0]])
+    prediction = al.Prediction.tokens(STEPS, mask=mask, multilabel=True)
+    assert prediction.sizes.tolist() == [2, 0, 4]
+    assert prediction.outputs.flatten().equal(torch.cat([STEPS[0, 0], STEPS[2, :2].flatten()]))

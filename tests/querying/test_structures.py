@@ -470,3 +470,31 @@ def test_a_network_of_maps_is_trained_and_asked_by_one_declaration():
         strategy.reset_model()
         strategy.fit(max_steps=2, enable_progress_bar=False)
     assert strategy.train_pool.get_num_annotated() == 10
+
+
+@pytest.mark.parametrize("form", ["word", "function"])
+def test_maps_that_a_loss_trains_independently_are_binary_rows(form):
+    masks = (X > 0).float()
+    many = {"multilabel": True}
+    outputs = {
+        "word": "segmentation",
+        "function": lambda z: al.Prediction.segmentation(z, **many),
+    }[form]
+    net = nn.Conv2d(3, 3, 3, padding=1)
+    options = {"loss": nn.BCEWithLogitsLoss(), "seed": 0}
+    strategy = al.Strategy(net, pool_of(y=masks), outputs=outputs, **options).build()
+    strategy.fit(max_steps=2, enable_progress_bar=False)
+    query = strategy.query(3)
+    with torch.no_grad():
+        p = strategy.module.eval()(X[4:]).sigmoid()
+    scores = (1 - (2 * p - 1).abs()).mean((1, 2, 3))
+    assert query.indices.tolist() == (4 + scores.argsort(descending=True)[:3]).tolist()
+
+
+def test_maps_that_a_loss_trains_independently_are_never_read_as_exclusive():
+    for outputs in al.Prediction.segmentation, "keypoints":
+        net = nn.Conv2d(3, 3, 3, padding=1)
+        loss = nn.BCEWithLogitsLoss()
+        strategy = al.Strategy(net, pool_of(y=X), loss=loss, outputs=outputs, seed=0).build()
+        with pytest.raises(ConfigurationError, match=r"BCEWithLogitsLoss.* multilabel=True"):
+            strategy.query(3)
