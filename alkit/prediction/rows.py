@@ -93,7 +93,7 @@ def needs_one_row(prediction: Readings) -> str:
         )
     return (
         f"the outputs are {prediction.unit}, any number of rows per sample, and one row of class "
-        "probabilities per sample is needed. A criterion scores each row, and Each(criterion, "
-        "reduce) makes one score; to compare samples, use their features, such as KCenter() or "
-        'KMeansPlusPlus(Features()) with features="layer.path".'
+        "probabilities per sample is needed. To score, let Each(criterion, reduce) pass each row "
+        "to the criterion or function; to compare samples, use their features, such as KCenter() "
+        'or KMeansPlusPlus(Features()) with features="layer.path".'
     )

@@ -128,7 +128,7 @@ def _in_order(seen: Gathered, order: Tensor) -> Gathered:
 def _room(first: Prediction, total: int, keep: Set[str]) -> dict[str, Tensor]:
     """Allocate what is kept of all candidates, in the shape of the first chunk."""
     if "outputs" in keep and first.owners is not None:
-        raise PredictionError(f"the selector compares outputs: {needs_one_row(first)}")
+        raise PredictionError(needs_one_row(first))
     rows = {name: getattr(first, name) for name in ("outputs", "features") if name in keep}
     rows = {name: value for name, value in rows.items() if value is not None}
     nbytes = sum(total * value[:1].nbytes for value in rows.values())

@@ -94,7 +94,7 @@ class Selector:
         if "outputs" in self.needs and (known is None or known.outputs is None):
             _ = candidates.probabilities  # so does this one
         if "outputs" in self.needs and known is not None and known.owners is not None:
-            raise PredictionError(f"{self!r} compares outputs: {needs_one_row(known)}")
+            raise PredictionError(f"{self!r} reads outputs: {needs_one_row(known)}")
         outputs = None if known is None else known.outputs
         if self.disagreement and outputs is not None and outputs.shape[1] == 1:
             raise PredictionError(one_sample(self))

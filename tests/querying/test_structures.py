@@ -498,3 +498,11 @@ def test_maps_that_a_loss_trains_independently_are_never_read_as_exclusive():
         strategy = al.Strategy(net, pool_of(y=X), loss=loss, outputs=outputs, seed=0).build()
         with pytest.raises(ConfigurationError, match=r"BCEWithLogitsLoss.* multilabel=True"):
             strategy.query(3)
+
+
+@pytest.mark.parametrize("criterion", [al.EPIG(), Each(al.EPIG(), "max"), al.Tempered(al.Margin())])
+def test_criteria_that_read_classes_of_other_samples_refuse_pixels(criterion):
+    val = pool_of(X + 5)
+    net = al.MCDropout(unet(), 3)
+    with pytest.raises(PredictionError, match=r"outputs are pixels.* Each\(criterion"):
+        segmenter(criterion, net=net, val_pool=val).query(3)
