@@ -1,0 +1,89 @@
+"""Status of a project: what is labeled, by whom, how good the model is, and whether to go on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from alkit.pool.ledger import Entry
+
+MACHINES = ("machine: ", "majority", "dawid-skene", "dataset")  # names of those that are no person
+
+
+@dataclass(frozen=True)
+class Status:
+    """Status of a project; ``str(status)`` is the text of ``alkit status``.
+
+    Attributes:
+        title: title of the project.
+        total: number of samples.
+        labeled: number of samples with a label.
+        reasons: number of samples that are left out, by reason.
+        classes: number of labels by class.
+        people: number of answers by person.
+        machines: number of answers by machine.
+        accuracy: accuracy of the model in words; empty before it is known.
+        advice: whether to go on, in words.
+        agreement: Krippendorff's alpha of the people; None if no sample has two answers.
+        disagreements: number of samples on which people disagree.
+        notes: what else a person should know, such as missing files.
+    """
+
+    title: str
+    total: int
+    labeled: int
+    reasons: Mapping[str, int]
+    classes: Mapping[str, int]
+    people: Mapping[str, int]
+    machines: Mapping[str, int]
+    accuracy: str = ""
+    advice: str = ""
+    agreement: float | None = None
+    disagreements: int = 0
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def line(self) -> str:
+        """One line: labels, samples, accuracy."""
+        left = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.items())
+        line = f"{self.labeled:,} labeled{f' ({left})' if left else ''} of {self.total:,}"
+        return f"{line}; {self.accuracy or 'accuracy not known yet'}"
+
+    def __str__(self) -> str:
+        rows = [f"{self.title}: {self.line}"]
+        if self.labeled:
+            rows.append("labels: " + _counts(self.classes))
+        if len(self.people) > 1 or any(self.people):
+            rows.append("people: " + _counts(self.people))
+        if self.machines:
+            rows.append("machines: " + _counts(self.machines))
+        if self.agreement is not None:
+            rows.append(
+                f"agreement: Krippendorff's alpha {self.agreement:.2f}; people disagree on "
+                f"{self.disagreements:,} sample{'s' * (self.disagreements != 1)}"
+            )
+        if self.advice:
+            rows.append(f"next: {self.advice}")
+        return "\n".join([*rows, *(f"note: {note}" for note in self.notes)])
+
+
+def is_machine(who: str) -> bool:
+    """Whether a name in the ledger is that of a machine or a rule."""
+    return who.startswith(MACHINES[0]) or who in MACHINES
+
+
+def counted(entries: Iterable[Entry]) -> tuple[Counter[str], Counter[str]]:
+    """Number of answers by person and by machine."""
+    people: Counter[str] = Counter()
+    machines: Counter[str] = Counter()
+    for entry in entries:
+        (machines if is_machine(entry.who) else people)[entry.who] += 1
+    return people, machines
+
+
+def _counts(counts: Mapping[Any, int]) -> str:
+    items = sorted(counts.items(), key=lambda item: -item[1])
+    shown = [f"{name or 'unnamed'} {count:,}" for name, count in items[:12]]
+    return ", ".join([*shown, *([f"{len(items) - 12} more"] if len(items) > 12 else [])])
