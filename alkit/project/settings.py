@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from alkit.atomic import write_whole
 from alkit.errors import ProjectError, likely
+from alkit.project.reading import text_of
 from alkit.project.tables import built, wrong
 from alkit.project.toml import key_text, line_of, value_text
 
@@ -129,7 +130,7 @@ class Settings:
         Raises:
             ProjectError: the file is missing or wrong; the message names the line.
         """
-        text = _text(path)
+        text = text_of(path, f": {path.parent} is not a project")
         try:
             values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -194,11 +195,13 @@ def _lines(table: Mapping[str, Any]) -> list[str]:
 
 def _checked(classes: Any) -> tuple[str, ...]:
     """The classes, if each is a text of its own."""
-    if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
+    if isinstance(classes, str) or not isinstance(classes, Iterable):
         raise wrong(f"classes must be a list of texts, got {classes!r}.", "classes")
     classes = tuple(classes)
     first: dict[str, int] = {}
     for place, name in enumerate(classes):
+        if not isinstance(name, str):
+            raise wrong(f'classes must be texts, got {name!r}: write "{name}".', "classes", place)
         same = unicodedata.normalize("NFC", name)
         if not name.strip():
             raise wrong(f"class {place + 1} of {len(classes)} is empty.", "classes", place)
@@ -219,22 +222,6 @@ def _checked(classes: Any) -> tuple[str, ...]:
             "classes",
         )
     return classes
-
-
-def _text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ProjectError(f"there is no file {path}: {path.parent} is not a project.") from None
-    except OSError as error:
-        raise ProjectError(f"{path} cannot be read: {error.strerror or error}.") from error
-    try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ProjectError(
-            f"{path}, line {line}: this is not UTF-8 text; save it as UTF-8."
-        ) from None
 
 
 def _hint(error: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, cast, get_type_hints
 
 from alkit.errors import ProjectError, likely
 from alkit.project.toml import Place
@@ -33,7 +33,7 @@ def built(cls: type[T], values: Mapping[str, Any], at: Place = ()) -> T:
     """An object of a dataclass from the values of its table.
 
     Raises:
-        ProjectError: an unknown or missing setting, or a value of another kind; ``at`` is its place.
+        ProjectError: an unknown or missing setting, or a value of another kind; it has its place.
     """
     kinds = get_type_hints(cls)
     for key in values:
@@ -56,12 +56,11 @@ def _value(kind: Any, value: Any, at: Place) -> Any:
     if is_dataclass(kind):
         if not isinstance(value, dict):
             raise wrong(f"[{at[-1]}] must be a table, got {value!r}.", *at)
-        return built(kind, value, at)
+        return built(cast(type, kind), value, at)
     if kind == tuple[str, ...]:
-        for place, part in enumerate(value if isinstance(value, list) else ()):
-            if not isinstance(part, str):
-                raise wrong(f'classes must be texts, got {part!r}: write "{part}".', *at, place)
-        right = isinstance(value, list)
+        if isinstance(value, list):
+            return tuple(value)
+        right = False
     elif kind is float:
         right = isinstance(value, int | float) and not isinstance(value, bool)
     elif kind == dict[str, Any]:
@@ -70,4 +69,4 @@ def _value(kind: Any, value: Any, at: Place) -> Any:
         right = isinstance(value, kind) and not isinstance(value, bool)
     if not right:
         raise wrong(f"{at[-1]} must be {EXPECTED[kind]}, got {value!r}.", *at)
-    return tuple(value) if kind == tuple[str, ...] else value
+    return value

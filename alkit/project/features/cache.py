@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import blake2b
-from itertools import chain
+from itertools import chain, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ import numpy as np
 from alkit.atomic import sync_folder, write_whole, writing
 from alkit.errors import FolderError
 
+Source = tuple[Sequence[str], np.ndarray]  # hashes of contents, and the row of each
 ROWS = 4096  # rows that are copied at once
 HASH = 32  # characters
 
@@ -57,16 +58,14 @@ class Cache:
             return None
         if list(contents) == self.contents:
             return self.rows
-        return self.write(contents, self.rows, {key: row for row, key in enumerate(self.contents)})
+        return self.write(contents, [(self.contents, self.rows)])
 
-    def write(
-        self, contents: Sequence[str], *sources: np.ndarray | Mapping[str, int]
-    ) -> np.ndarray:
+    def write(self, contents: Sequence[str], sources: Iterable[Source]) -> np.ndarray:
         """Write a whole file.
 
         Args:
             contents: the contents, in their order.
-            sources: arrays, each followed by the row of each content in it.
+            sources: contents and their rows; each of the contents is in one of these.
 
         Returns:
             ``(N, D)``, mapped to the file.
@@ -74,7 +73,7 @@ class Cache:
         Raises:
             FolderError: the file cannot be written; nothing of it remains.
         """
-        pairs = list(zip(sources[::2], sources[1::2], strict=True))
+        pairs = [({key: row for row, key in enumerate(keys)}, rows) for keys, rows in sources]
         chunks = (
             _gathered(contents[at : at + ROWS], pairs) for at in range(0, len(contents), ROWS)
         )
@@ -108,9 +107,9 @@ class Cache:
             if old != path and len(old.name) == len(path.name):
                 with suppress(OSError):  # Windows: it is still mapped
                     old.unlink()
-        self.contents = list(contents)
-        self.rows = np.load(path, mmap_mode="r", allow_pickle=False)
-        return self.rows
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        self.contents, self.rows = list(contents), rows
+        return rows
 
 
 class Part:
@@ -140,7 +139,7 @@ class Part:
             whole = self._data.stat().st_size // self._nbytes
         except (OSError, ValueError, KeyError, TypeError):
             return False
-        self.contents = [line for line in lines[:whole] if len(line) == HASH]
+        self.contents = list(takewhile(lambda line: len(line) == HASH, lines[:whole]))
         with writing(self._data):
             os.truncate(self._data, len(self.contents) * self._nbytes)
             size = len(first.encode()) + 1 + len(self.contents) * (HASH + 1)
@@ -197,11 +196,13 @@ def _append(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _gathered(contents: Sequence[str], pairs: list) -> np.ndarray:
+def _gathered(
+    contents: Sequence[str], sources: Sequence[tuple[dict[str, int], np.ndarray]]
+) -> np.ndarray:
     """Rows of some contents, each from the first array that has it."""
-    first = pairs[0][0]
+    first = sources[0][1]
     rows = np.empty((len(contents), first.shape[1]), first.dtype)
     for place, content in enumerate(contents):
-        array, known = next(pair for pair in pairs if content in pair[1])
+        known, array = next(source for source in sources if content in source[0])
         rows[place] = array[known[content]]
     return rows

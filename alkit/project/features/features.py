@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from torch import nn
@@ -24,7 +24,7 @@ from alkit.project.features.reading import read_ahead
 from alkit.project.features.tfidf import tfidf
 from alkit.project.features.vectors import Job, Made, Vectors, scaled, vectors
 from alkit.project.samples.images import Images
-from alkit.project.samples.source import Source
+from alkit.project.samples.source import ImageSource, Source
 
 FOLDER = "features"
 DEFAULTS = {"image": "pixels", "text": "tfidf", "vector": "embeddings"}
@@ -185,7 +185,7 @@ def _chunks(rows: np.ndarray, places: np.ndarray) -> Iterator[np.ndarray]:
 
 def _images(source: Source, name: str) -> Callable[[str, int | None], Any]:
     _check_kind(source, name, "image")
-    return source.image  # type: ignore[attr-defined]
+    return cast(ImageSource, source).image
 
 
 def _check_kind(source: Source, name: str, kind: str) -> None:

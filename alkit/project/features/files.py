@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from alkit.errors import ProjectError
+from alkit.project.reading import text_of
 
 
 def load_rows(path: Path) -> np.ndarray:
@@ -44,16 +45,7 @@ def read_names(path: Path, count: int, rows: str) -> list[str]:
     Raises:
         ProjectError: the file is missing, or does not have one name of its own for each row.
     """
-    try:
-        lines = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n").split("\n")
-    except FileNotFoundError:
-        raise ProjectError(
-            f"there is no file {path} with the names of the rows of {rows}."
-        ) from None
-    except UnicodeDecodeError as error:
-        raise ProjectError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
-    except OSError as error:
-        raise ProjectError(f"{path} cannot be read: {error.strerror or error}.") from error
+    lines = text_of(path, f", with the names of the rows of {rows}").split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
     names: dict[str, int] = {}

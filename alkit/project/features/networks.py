@@ -90,9 +90,9 @@ def of_torchvision(name: str) -> tuple[nn.Module, Callable[[Any], Tensor], str]:
 
 def prepared(image: Any) -> Tensor:
     """An image as most networks of torchvision take it: ``(3, 224, 224)``, normalized."""
-    from torchvision.transforms._presets import ImageClassification
+    from torchvision.models import ResNet18_Weights
 
-    return ImageClassification(crop_size=224)(image.convert("RGB"))
+    return ResNet18_Weights.DEFAULT.transforms()(image.convert("RGB"))
 
 
 def described(function: Any) -> str:
@@ -154,7 +154,8 @@ def _checked(output: Any, count: int) -> np.ndarray:
     """The features of a batch, if they are ``(B, D)`` and finite."""
     if not isinstance(output, Tensor | np.ndarray):
         raise ModelOutputError(
-            f"features= must be a network that returns a tensor (B, D), got {type(output).__name__}."
+            "features= must be a network that returns a tensor (B, D), got a "
+            f"{type(output).__name__}."
         )
     rows = output.detach().float().cpu().numpy() if isinstance(output, Tensor) else output
     while rows.ndim > 2 and rows.shape[-1] == 1:

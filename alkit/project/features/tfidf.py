@@ -14,7 +14,6 @@ from alkit.project.features.reading import Read, read_ahead
 from alkit.project.features.vectors import Job, Vectors, scaled
 
 COMPONENTS = 100
-WORDS = r"(?u)\b\w\w+\b"
 
 
 def tfidf(job: Job, read: Read) -> Vectors:
@@ -61,5 +60,5 @@ def _vectorizer(texts: Sequence[str]) -> TfidfVectorizer:
     first = "".join(texts[:1000])
     spaced = first.count(" ") + first.count("\n") >= len(first) / 20
     if spaced:
-        return TfidfVectorizer(token_pattern=WORDS, dtype=np.float32)
-    return TfidfVectorizer(analyzer="char", ngram_range=(1, 2), dtype=np.float32)
+        return TfidfVectorizer()
+    return TfidfVectorizer(analyzer="char", ngram_range=(1, 2))

@@ -104,8 +104,8 @@ def from_array(array: Any) -> Image.Image:
         values = values[:, :, 0]
     if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)):
         raise UnreadableSampleError(
-            "expected an image (H, W), (C, H, W) or (H, W, C) with 1, 3 or 4 channels, got an array "
-            f"of shape {values.shape}."
+            "expected an image (H, W), (C, H, W) or (H, W, C) with 1, 3 or 4 channels, got an "
+            f"array of shape {values.shape}."
         )
     return plain(Image.fromarray(np.ascontiguousarray(_bytes(values))))
 

@@ -58,18 +58,6 @@ class Source(Protocol):
         """
         ...
 
-    def image(self, name: str, side: int | None = None) -> Image.Image:
-        """The sample as an image, in RGB or L, for those of kind ``"image"``.
-
-        Args:
-            name: name of the sample.
-            side: number of pixels that suffices for the shorter side. Default: the full size.
-
-        Raises:
-            UnreadableSampleError: it cannot be read.
-        """
-        ...
-
     def shown(self, name: str) -> Shown:
         """The sample as a page shows it. Raises an UnreadableSampleError if it cannot be read."""
         ...
@@ -80,6 +68,22 @@ class Source(Protocol):
 
     def hash(self, name: str) -> str:
         """Hash of the content of a sample, of 32 characters. Raises an OSError."""
+        ...
+
+
+class ImageSource(Source, Protocol):
+    """Samples of kind ``"image"``."""
+
+    def image(self, name: str, side: int | None = None) -> Image.Image:
+        """The sample as an image, upright, in RGB or grey (L).
+
+        Args:
+            name: name of the sample.
+            side: number of pixels that suffices for the shorter side. Default: the full size.
+
+        Raises:
+            UnreadableSampleError: it cannot be read.
+        """
         ...
 
 
