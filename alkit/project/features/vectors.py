@@ -12,10 +12,10 @@ import numpy as np
 from alkit.errors import ProjectError
 from alkit.project.features.cache import Cache, Part, check_space
 
-# Length of the rows of pixels, TF-IDF and torchvision's networks. Logistic regression with C=1 on 50
-# to 200 random labels of CIFAR-10, MNIST, blood cells and TREC was about as accurate with it as with
-# the best of ten scalings, and up to 0.11 more accurate than with length 1. Selectors that need
-# rows of length 1 scale them themselves.
+# Length of the rows of pixels, TF-IDF and torchvision's networks. Logistic regression with C=1 on
+# 50 to 200 random labels of CIFAR-10, MNIST, blood cells and TREC was about as accurate with it as
+# with the best of ten scalings, and up to 0.11 more accurate than with length 1. Selectors that
+# need rows of length 1 scale them themselves.
 NORM = 3.0
 Made = Iterator[tuple[list[str], np.ndarray]]  # names and (B, D) of chunks of samples
 

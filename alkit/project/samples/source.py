@@ -45,10 +45,14 @@ class Source(Protocol):
         problems: names that are listed but cannot be samples, with the reason.
     """
 
-    kind: Kind
-    where: str
-    names: Sequence[str]
-    problems: Mapping[str, str]
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def where(self) -> str: ...
+    @property
+    def names(self) -> Sequence[str]: ...
+    @property
+    def problems(self) -> Mapping[str, str]: ...
 
     def read(self, name: str) -> Any:
         """The sample: an image (PIL, upright, RGB or L), a text, a vector, or a dataset's item.
