@@ -155,6 +155,19 @@ class TrialError(AlkitError, RuntimeError):
     result: object = None  # results of the trials before the failure
 
 
+# --- projects ---------------------------------------------------------------------------------
+
+
+class ProjectError(AlkitError, ValueError):
+    """A project that does not fit together: wrong settings, data without samples, no features."""
+
+    at: tuple[str | int, ...] = ()  # the setting that is wrong, such as ("classes", 2)
+
+
+class UnreadableSampleError(AlkitError, ValueError):
+    """A sample that cannot be read: a damaged image, an empty text, a row that is not finite."""
+
+
 # --- warnings ---------------------------------------------------------------------------------
 
 BELOW = ("alkit", "lightning", "torch")
