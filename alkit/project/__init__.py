@@ -1,3 +1,5 @@
-"""People label: a folder with settings, labels, samples, features and the results of each round."""
+"""Projects: folders in which people label."""
 
-__all__: list[str] = []
+from alkit.project.project import Project
+
+__all__ = ["Project"]
