@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 from alkit.atomic import as_path
 from alkit.errors import AnnotationError, ConfigurationError
@@ -15,7 +15,7 @@ from alkit.pool.ledger.entry import Entry, from_row
 from alkit.pool.ledger.files import Loaded, load, save
 from alkit.pool.ledger.queries import SELECT, among
 from alkit.pool.ledger.store import Store
-from alkit.pool.ledger.writing import added, moved, undoing
+from alkit.pool.ledger.writing import Once, added, moved, undoing
 
 
 class Ledger:
@@ -56,9 +56,7 @@ class Ledger:
 
     # --- writing ------------------------------------------------------------------------------
 
-    def add(
-        self, entries: Iterable[Entry], *, once: Literal["sample", "person"] | None = None
-    ) -> list[Entry]:
+    def add(self, entries: Iterable[Entry], *, once: Once = None) -> list[Entry]:
         """Add entries in one transaction, all or none; on disk when this returns.
 
         Args:

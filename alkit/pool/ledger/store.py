@@ -73,6 +73,8 @@ class Store:
             except BaseException:
                 if db.in_transaction:
                     db.execute("ROLLBACK TO part" if inside else "ROLLBACK")
+                    if inside:
+                        db.execute("RELEASE part")
                 raise
 
     def close(self) -> None:

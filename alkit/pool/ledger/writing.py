@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from alkit.errors import AnnotationError
 from alkit.pool.ledger.entry import Entry, from_row, to_row
@@ -38,7 +38,7 @@ def added(db: sqlite3.Connection, entry: Entry, once: Once, path: Path) -> Entry
     return entry.having(seq=done.lastrowid)
 
 
-def undoing(sample: str, uid: str, **more: str) -> Entry:
+def undoing(sample: str, uid: str, **more: Any) -> Entry:
     """The entry that takes another one back."""
     return Entry(sample, undoes=uid, uid=f"undo {uid}", **more)
 
