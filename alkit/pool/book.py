@@ -13,11 +13,10 @@ from alkit.pool.identity import Identity
 from alkit.pool.labeling import Labeling
 from alkit.pool.labels import plain
 from alkit.pool.ledger import Entry, Ledger
+from alkit.pool.ledger.entry import DATASET
 from alkit.pool.mirror import Mirror, check_dataset
 from alkit.pool.names import Names
 from alkit.pool.query import Query
-
-DATASET = "dataset"  # who gave the labels that the dataset has
 
 
 class Book:
