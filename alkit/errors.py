@@ -155,6 +155,17 @@ class TrialError(AlkitError, RuntimeError):
     result: object = None  # results of the trials before the failure
 
 
+# --- labeling ---------------------------------------------------------------------------------
+
+
+class PageError(AlkitError, OSError):
+    """A labeling page that cannot be served: its port is taken, or other machines could reach it."""
+
+
+class TicketError(AlkitError, LookupError):
+    """A sample that a labeling page asks for or answers, and that was never offered to it."""
+
+
 # --- warnings ---------------------------------------------------------------------------------
 
 BELOW = ("alkit", "lightning", "torch")
