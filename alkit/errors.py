@@ -168,6 +168,17 @@ class UnreadableSampleError(AlkitError, ValueError):
     """A sample that cannot be read: a damaged image, an empty text, a row that is not finite."""
 
 
+# --- labeling ---------------------------------------------------------------------------------
+
+
+class PageError(AlkitError, OSError):
+    """A labeling page that cannot be served: its port is taken, or other machines could reach it."""
+
+
+class TicketError(AlkitError, LookupError):
+    """A sample that a labeling page asks for or answers, and that was never offered to it."""
+
+
 # --- warnings ---------------------------------------------------------------------------------
 
 BELOW = ("alkit", "lightning", "torch")
