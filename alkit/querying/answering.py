@@ -35,6 +35,16 @@ def answers_of(oracle: Callable[[np.ndarray], Any], query: Query) -> Any:
     return answers
 
 
+def who_of(oracle: Any) -> str:
+    """Name under which a ledger has the labels of an oracle; that of the one inside, if any.
+
+    An empty text stands for the person who uses the ledger.
+    """
+    while not hasattr(oracle, "who") and hasattr(oracle, "oracle"):
+        oracle = oracle.oracle
+    return getattr(oracle, "who", "")
+
+
 def without_unanswered(query: Query, answers: Any) -> tuple[Query, Query, Any]:
     """Query, its answered part and the labels of this, if some picks are answered with None.
 

@@ -17,7 +17,7 @@ from alkit.pool.corrections import Exclude, validation_of, without
 from alkit.prediction import Prediction
 from alkit.querying import Acquisition, Monitor, PoolContext
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
-from alkit.querying.answering import answers_of, without_unanswered
+from alkit.querying.answering import answers_of, who_of, without_unanswered
 from alkit.querying.checks import check_oracle, checked_picks
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
@@ -152,7 +152,7 @@ class Asks(_Base):
         query = self.query(n)
         answers = None if oracle is None else answers_of(oracle, query)
         query, answered, labels = without_unanswered(query, answers)
-        self.train_pool.annotate(answered, labels)
+        self.train_pool.annotate(answered, labels, who=who_of(oracle))
         if query.validation is not None and self.val_pool is not None:
             try:
                 self.val_pool.annotate(query.validation)
