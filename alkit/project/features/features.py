@@ -18,11 +18,11 @@ from alkit.experiment.lock import locked
 from alkit.project.catalog import Catalog
 from alkit.project.features import networks
 from alkit.project.features.cache import ROWS, Cache
-from alkit.project.features.files import rows_of
 from alkit.project.features.pixels import NOTE, pixels
 from alkit.project.features.reading import read_ahead
 from alkit.project.features.tfidf import tfidf
 from alkit.project.features.vectors import Job, Made, Vectors, scaled, vectors
+from alkit.project.npy import rows_of
 from alkit.project.samples.images import Images
 from alkit.project.samples.source import ImageSource, Source
 

@@ -76,7 +76,7 @@ def of_torchvision(name: str) -> tuple[nn.Module, Callable[[Any], Tensor], str]:
         print(f"alkit: {announced}", file=sys.stderr)
     try:
         network = get_model(name, weights=weights)
-    except Exception as error:  # of urllib, or of torch for a damaged file
+    except Exception as error:  # urllib has many, and torch others for a damaged file
         remedy = (
             f"Download {weights.url} elsewhere and copy it to {_file(weights)}"
             if announced

@@ -76,7 +76,7 @@ class Items:
         try:
             with self._lock:
                 return self._samples[self._places[name]][0]
-        except Exception as error:  # of any dataset
+        except Exception as error:  # any class of a dataset
             raise unreadable(error) from error
 
     def image(self, name: str, side: int | None = None) -> Image.Image:
@@ -90,7 +90,7 @@ class Items:
         if self._render is not None:
             try:
                 item = self._render(item)
-            except Exception as error:  # of any function
+            except Exception as error:  # any class of a function
                 raise UnreadableSampleError(f"render= failed: {error!r}.") from error
         return _shown(item)
 
@@ -105,7 +105,7 @@ class Items:
             try:
                 with self._lock:
                     content = content_of(self._samples, self._places[name])
-            except Exception as error:  # of any dataset
+            except Exception as error:  # any class of a dataset
                 raise OSError(str(error)) from error
         return content or hash_of(name.encode())
 

@@ -1,4 +1,4 @@
-"""Features from a ``.npy`` file, whose rows are found by name."""
+"""Arrays in ``.npy`` files, whose rows have names."""
 
 from __future__ import annotations
 
