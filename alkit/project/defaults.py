@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -15,7 +17,7 @@ from alkit.training import Estimator
 ROWS = 4096  # samples per read
 
 
-def default_strategy(pool: ActiveLearningDataset, seed: int = 0) -> Strategy:
+def default_strategy(pool: ActiveLearningDataset, seed: int = 0, **options: Any) -> Strategy:
     """Logistic regression on features, asked by uncertainty herding.
 
     The candidates are covered in the space of the features, which training does not change, at
@@ -26,10 +28,11 @@ def default_strategy(pool: ActiveLearningDataset, seed: int = 0) -> Strategy:
     Args:
         pool: a pool of scaled features ``(D,)``, with ``classes``.
         seed: seed of the queries.
+        **options: other arguments of ``LogisticRegression``, such as ``C``.
     """
     from sklearn.linear_model import LogisticRegression
 
-    model = Estimator(LogisticRegression(C=1.0, max_iter=300), num_classes=len(pool.classes or ()))
+    model = Estimator(LogisticRegression(**{"max_iter": 300, **options}), num_classes=len(pool.classes or ()))
     selector = UncertaintyHerding(bandwidth=1.0)
     rule = Rank(Margin())
     return Strategy(model, pool, rule, selector, test_batch_size=ROWS, seed=seed).build()

@@ -15,20 +15,22 @@ class Tally:
 
     Args:
         names: names of the samples that count.
-        entries: the entries of the ledger so far.
+        entries: entries of the ledger so far.
     """
 
-    def __init__(self, names: Collection[str], entries: Iterable[Entry]) -> None:
+    def __init__(self, names: Collection[str], entries: Iterable[Entry] = ()) -> None:
         self._names, self.total = frozenset(names), len(names)
         self.counts: Counter[str] = Counter()  # "labeled", and each reason to leave a sample out
         self.labels: Counter[str] = Counter()
+        self._seen = 0
         self._live: dict[str, list[Entry]] = {}
         self.take(entries)
 
     def take(self, entries: Iterable[Entry]) -> None:
-        """Count new entries."""
+        """Count entries, in the order of the ledger; those that are counted already are not."""
         for entry in entries:
-            if entry.sample not in self._names:
+            place, self._seen = self._seen, max(self._seen, entry.seq or 0)
+            if entry.sample not in self._names or (entry.seq or 0) <= place:
                 continue
             live = self._live.setdefault(entry.sample, [])
             self._count(live, -1)

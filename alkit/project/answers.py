@@ -1,0 +1,130 @@
+"""Answers of a project: one state of its ledger, pool and asking, and answers without the page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from alkit.errors import LabelError, likely
+from alkit.pool import Query
+from alkit.pool.labels import as_list
+from alkit.pool.ledger import Entry, Ledger
+from alkit.pool.taking import Taken
+from alkit.project.asking import AUDIT, Asking, Choice
+from alkit.project.tally import Tally
+
+
+class Answers:
+    """Answers of a project, which other processes may give too.
+
+    Args:
+        ledger: the ledger.
+        asking: the asking around the pool of this ledger.
+    """
+
+    def __init__(self, ledger: Ledger, asking: Asking) -> None:
+        self.ledger, self.asking = ledger, asking
+        self.names = asking.pool.names or []
+        self.tally = Tally(self.names)
+        self._places = {name: index for index, name in enumerate(self.names)}
+        self._open: dict[int, Choice] = {}
+        self._seen = 0
+
+    def sync(self) -> None:
+        """Take what is new in the ledger into the pool, the tally and the asking."""
+        with self.asking.lock:
+            new = self.ledger.entries(after=self._seen)
+            self.asking.pool.refresh()
+            self.tally.take(new)
+            for entry in new:
+                self._seen = entry.seq or self._seen
+                index = self._places.get(entry.sample)
+                if index is None:
+                    continue
+                if entry.undoes is None:
+                    self.asking.note({index: entry.why})
+                else:
+                    self.asking.forget([index])
+
+    def query(self, n: int, exclude: Any) -> Query:
+        """The next samples as a query."""
+        pool, given = self.asking.pool, [] if exclude is None else exclude
+        several = isinstance(given, list | tuple) and any(isinstance(q, Query) for q in given)
+        left_out = [pool.view(part, labels=False).indices for part in (given if several else [given])]
+        with self.asking.lock:
+            choices = self.asking.batch(n, np.concatenate(left_out).tolist())
+            round = pool.next_round
+        self._open.update((choice.index, choice) for choice in choices)
+        known = bool(choices) and choices[0].guess is not None
+        scored = bool(choices) and all(c.score is not None for c in choices)
+        return Query(
+            np.array([choice.index for choice in choices], dtype=np.int64),
+            round,
+            scores=np.array([c.score for c in choices], dtype=float) if scored else None,
+            guesses=self._numbers(c.guess for c in choices) if known else None,
+            why=_reason(choices),
+            names=[self.names[choice.index] for choice in choices],
+            classes=pool.classes,
+        )
+
+    def take(
+        self,
+        samples: Any,
+        labels: Sequence[Any] | None,
+        who: str,
+        votes: int,
+    ) -> Taken | np.ndarray:
+        """Take answers from a query, names, indices or a file; see ``Project.annotate``."""
+        pool = self.asking.pool
+        if isinstance(samples, str | os.PathLike):
+            if labels is not None:
+                raise LabelError("pass a file of labels, or samples and labels, not both.")
+            taken = pool.take(samples)
+            self.sync()
+            return taken
+        if labels is None:
+            raise LabelError("pass one label per sample, or the path of a file of labels.")
+        ids = pool.view(samples, labels=False).indices
+        values = as_list(labels, len(ids))
+        given = [(i, self._label(i, y)) for i, y in zip(ids.tolist(), values) if y is not None]
+        entries = [self._entry(index, label, who) for index, label in given]
+        self.ledger.add(entries, once="sample" if votes == 1 else "person")
+        self.sync()
+        return np.array([index for index, _ in given], dtype=np.int64)
+
+    def _label(self, index: int, label: Any) -> str:
+        """Name of the class of a label."""
+        classes = self.asking.pool.classes or ()
+        number = isinstance(label, int | np.integer) and not isinstance(label, bool)
+        if number and 0 <= label < len(classes):
+            return classes[int(label)]
+        if label not in classes:
+            hint = likely(str(label), classes)
+            raise LabelError(f"{self.names[index]!r}: {label!r} is not one of the classes{hint}")
+        return label
+
+    def _entry(self, index: int, label: str, who: str) -> Entry:
+        choice = self._open.get(index, Choice(index, ""))
+        return Entry(
+            self.names[index],
+            label=label,
+            who=who or self.ledger.who,
+            round=self.asking.pool.next_round,
+            why=choice.why,
+            score=choice.score,
+            guess=choice.guess,
+        )
+
+    def _numbers(self, names: Any) -> np.ndarray:
+        classes = list(self.asking.pool.classes or ())
+        return np.array([classes.index(name) for name in names], dtype=np.int64)
+
+
+def _reason(choices: Sequence[Choice]) -> str:
+    """Reason of a batch: that of the chosen samples, and the number of those for the audit."""
+    audit = sum(choice.why.startswith("audit") for choice in choices)
+    why = next((c.why for c in choices if not c.why.startswith("audit")), AUDIT)
+    return why if audit in (0, len(choices)) else f"{why}; {audit} of {len(choices)} for the audit"

@@ -1,0 +1,314 @@
+"""Project: a folder in which people label, and what a model learns from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from alkit.atomic import as_path
+from alkit.errors import ProjectError
+from alkit.loop import RoundRecord
+from alkit.pool import ActiveLearningDataset, Query
+from alkit.pool.ledger import Entry, Ledger
+from alkit.pool.taking import Taken
+from alkit.project import opening
+from alkit.project.answers import Answers
+from alkit.project.asking import Asking, Factory
+from alkit.project.assessment import Assessment, assess
+from alkit.project.catalog import FILE as SAMPLES
+from alkit.project.catalog import Catalog
+from alkit.project.defaults import scaled
+from alkit.project.export import write
+from alkit.project.features import Features, compute
+from alkit.project.labeling import Labeling
+from alkit.project.models import Inputs, Rows, named, transform_of
+from alkit.project.order import AuditOrder
+from alkit.project.results import Results
+from alkit.project.settings import FILE
+from alkit.project.sources import source_of
+from alkit.project.status import Status, status
+from alkit.strategies import ActiveLearner
+
+
+class Project(Labeling):
+    """Folder in which people label samples, chosen by a model that learns meanwhile.
+
+        project = al.Project("trash", images="photos/", classes=["glass", "paper", "metal"])
+        project.label(50)                        # a page, or a widget in a notebook
+        project.train()
+        print(project)                           # 50 labeled of 2,000; accuracy about 0.71 (...)
+        project.export("labels.csv")
+
+    ``Project("trash")`` opens it again, after any interruption: each answer is on the disk before
+    it is acknowledged. Samples are known by name (their relative path) and content: files that are
+    moved or renamed keep their labels.
+
+    Args:
+        folder: folder of the project. It is created at the first time, with ``project.toml``, which
+            keeps these arguments and can be edited.
+        images: folder of images, read with its subfolders.
+        texts: ``.csv`` file with a column of texts, or ``.txt`` file with one text per line.
+        embeddings: ``.npy`` file ``(N, D)``, together with ``names``.
+        dataset: any map-style dataset; its labels are not read.
+        render: function from an input of ``dataset`` to an image, a text or the path of a sound.
+        names: file with the name of each embedding; the column of the names of texts; or names
+            ``(N,)`` of the samples of ``dataset``.
+        classes: names of the classes, in the order of their keys on the page.
+        features: ``"pixels"``, ``"tfidf"``, a network of torchvision by name, such as
+            ``"resnet18"``, any module, or a ``.npy`` file. Default: by the kind of samples.
+        strategy: a function from the pool to a built strategy, which then trains and chooses.
+            Default: logistic regression on the features, see ``default_strategy``.
+        training: arguments of its ``fit``, such as ``{"max_epochs": 10}``.
+        transform: function from a sample (PIL image, text, ``(D,)`` or item) to the input of a
+            network. The items of ``pool`` are then these inputs instead of features.
+        seed: seed of a new project. Default: a fresh one.
+
+    Attributes:
+        folder: the folder.
+        settings: the settings in ``project.toml``.
+        changes: the samples that differ from those of the last opening; print it.
+        ledger: the answers of people on disk.
+
+    Raises:
+        ProjectError: the folder is not a project and cannot become one, or the arguments differ
+            from its settings.
+        FolderError: the folder cannot be written.
+        LedgerError: the answers cannot be read.
+
+    Cost: at the first time, hashes of all files; then, of those of another size or time.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        images: str | os.PathLike[str] | None = None,
+        texts: str | os.PathLike[str] | None = None,
+        embeddings: str | os.PathLike[str] | None = None,
+        dataset: Any = None,
+        render: Callable[[Any], Any] | None = None,
+        names: Any = None,
+        classes: Sequence[str] | None = None,
+        features: str | os.PathLike[str] | nn.Module | None = None,
+        strategy: Factory | None = None,
+        training: Mapping[str, Any] | None = None,
+        transform: Callable[[Any], Any] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.folder = as_path(folder)
+        data = {"images": images, "texts": texts, "embeddings": embeddings, "dataset": dataset}
+        own = None if strategy is None else opening.IN_PYTHON
+        self.settings = opening.settled(
+            self.folder, data=data, names=names, classes=classes, features=features, model=own,
+            seed=seed,
+        )  # fmt: skip
+        self._given = (features, strategy, dict(training or {}), transform)
+        self.samples = source_of(self.settings.data, self.folder, dataset, render, names)
+        before = Catalog.read(self.folder / SAMPLES)
+        self._catalog, self.changes = before.scan(self.samples)
+        if not (self.folder / FILE).exists():
+            self.settings.write(self.folder / FILE)
+        self.ledger = Ledger(self.folder / "labels.db")
+        opening.follow(self.ledger, self.changes)
+        self._catalog.write(self.folder / SAMPLES)
+        self._results = Results(self.folder)
+
+    # --- parts, made when they are needed -----------------------------------------------------
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, in the order of their numbers and keys."""
+        return list(self.settings.classes)
+
+    @cached_property
+    def features(self) -> Features:
+        """Features of the samples, computed once with a progress bar, and kept on disk."""
+        given, _, _, _ = self._given
+        name, names = self.settings.features.name, self.settings.features.names
+        if given is None and name == opening.IN_PYTHON:
+            raise ProjectError(f"{self.folder} has features of a module: pass features= again.")
+        wanted = given if isinstance(given, nn.Module) else name
+        if isinstance(wanted, str) and wanted.endswith(".npy"):
+            wanted = self.folder / wanted
+        found = compute(
+            self.samples,
+            self._catalog,
+            self.folder,
+            wanted,
+            names=None if names is None else self.folder / names,
+            seed=self.settings.asking.seed,
+        )
+        if found.problems:
+            self._catalog = self._catalog.with_problems(found.problems)
+            self._catalog.write(self.folder / SAMPLES)
+        return found
+
+    @cached_property
+    def pool(self) -> ActiveLearningDataset:
+        """The samples and their labels. Its items are features, or with a network its inputs."""
+        return self._asking.pool
+
+    @property
+    def strategy(self) -> ActiveLearner:
+        """The strategy that trains and chooses."""
+        return self._asking.strategy
+
+    @cached_property
+    def _asking(self) -> Asking:
+        _, strategy, training, transform = self._given
+        settings, features = self.settings, self.features
+        seed = settings.asking.seed
+        if strategy is None:
+            if settings.model.name == opening.IN_PYTHON:
+                raise ProjectError(f"{self.folder} has a strategy in Python: pass strategy= again.")
+            strategy, training = named(settings.model, seed)
+            transform = transform_of(settings.model)
+        rows = scaled(features.rows)
+        names = features.names
+        data = Rows(rows) if transform is None else Inputs(self.samples, names, transform)
+        pool = ActiveLearningDataset(
+            data, names=names, classes=self.classes, ledger=self.ledger
+        )
+        asking = Asking(
+            pool, rows, AuditOrder(names, seed), strategy=strategy, training=training,
+            share=settings.asking.audit, seed=seed,
+        )  # fmt: skip
+        self._answers = Answers(self.ledger, asking)
+        self._answers.sync()
+        return asking
+
+    # --- labeling without the page ------------------------------------------------------------
+
+    def query(self, n: int, *, exclude: Any = None) -> Query:
+        """Choose samples to label, most wanted first; it is saved in the folder ``rounds``.
+
+        Args:
+            n: number of samples; fewer if fewer are left.
+            exclude: open queries, names or indices that are not chosen this time.
+
+        Returns:
+            The query. Its names are those of the samples, and its scores, guesses and reason those
+            of ``query.save``.
+        """
+        asking = self._trained()
+        query = self._answers.query(n, exclude)
+        if len(query):
+            query.save(self.folder / "rounds" / f"round_{query.round:03d}.csv")
+        return query
+
+    def annotate(
+        self,
+        samples: Query | Sequence[str] | Sequence[int] | str | os.PathLike[str],
+        labels: Sequence[Any] | None = None,
+        *,
+        who: str = "",
+    ) -> Taken | np.ndarray:
+        """Take the labels of samples, or of the good rows of a file.
+
+        Args:
+            samples: a query, names or indices; or the path of a file that ``Query.save`` wrote and
+                people filled in, or of one with the columns ``name`` and ``label``.
+            labels: one class per sample, by name or number; None leaves a sample as it is.
+            who: name of the person.
+
+        Returns:
+            The indices of the samples; of a file, what was taken of it: print it.
+
+        Raises:
+            LabelError: a label is not a class, or their number is wrong; nothing is taken.
+            AnnotationError: a sample has a label already; nothing is taken.
+        """
+        self._asking
+        return self._answers.take(samples, labels, who, self.settings.asking.votes)
+
+    def exclude(self, samples: Any, reason: str) -> np.ndarray:
+        """Leave samples out for a reason, such as ``"unsure"`` or ``"broken"``."""
+        ids = self.pool.exclude(samples, reason)
+        self._answers.sync()
+        return ids
+
+    def restore(self, names: Sequence[str]) -> list[Entry]:
+        """Bring back the labels of files whose content was replaced; see ``changes``."""
+        entries = opening.restore(self.ledger, names)
+        if "_asking" in self.__dict__:
+            self._answers.sync()
+        return entries
+
+    # --- the model ----------------------------------------------------------------------------
+
+    def train(self) -> Assessment:
+        """Train on all labels, and assess the model; the record is kept in the folder.
+
+        Returns:
+            The accuracy with its interval, whether choosing helps, and advice: print it.
+        """
+        asking = self._asking
+        self._answers.sync()
+        asking.fit()
+        found = assess(asking)
+        self._results.add(asking, found)
+        return found
+
+    def _trained(self) -> Asking:
+        asking = self._asking
+        self._answers.sync()
+        if not asking.trained:
+            asking.fit()
+        return asking
+
+    @property
+    def records(self) -> list[RoundRecord]:
+        """One record per training, as a loop returns them."""
+        return self._results.records
+
+    def predictions(self) -> dict[str, tuple[str, float]]:
+        """Class and probability, by the model, of each sample without an answer.
+
+        Raises:
+            ProjectError: there are no labels of two classes yet.
+        """
+        asking = self._trained()
+        if not asking.trained:
+            raise ProjectError("the model needs labels of two classes: label more samples.")
+        ids = asking.pool.unannotated_indices
+        numbers, sure = asking.guesses(ids) if len(ids) else ([], [])
+        names = self.features.names
+        return {
+            names[i]: (asking.name(k), float(p)) for i, k, p in zip(ids, numbers, sure, strict=True)
+        }
+
+    # --- status and files ---------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """Labels, people, accuracy, and whether it is worth going on."""
+        return status(self._catalog, self.ledger, self.settings, self._results, self.__dict__.get("features"))
+
+    def export(self, path: str | os.PathLike[str], *, predictions: bool = False) -> int:
+        """Write the labels to a CSV, JSON or Parquet file, and return the number of rows.
+
+        Args:
+            path: path of the file. ``project.ledger.export`` writes all entries instead.
+            predictions: True to add the model's prediction of each sample without an answer.
+
+        Raises:
+            ConfigurationError: the suffix of the path is another one.
+            FolderError: the file cannot be written; an older one is unchanged.
+        """
+        found = self.predictions() if predictions else {}
+        return write(as_path(path), self.ledger.current().values(), found)
+
+    def close(self) -> None:
+        """Close the files of the project; the next use opens them again."""
+        self.ledger.close()
+
+    def __str__(self) -> str:
+        return self.status().line
+
+    def __repr__(self) -> str:
+        return f"Project({str(self.folder)!r})"
