@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -134,7 +135,7 @@ class Settings:
         try:
             values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise ProjectError(f"{path} is not valid TOML: {error}.{_hint(str(error))}") from None
+            raise ProjectError(f"{path}, {_syntax(str(error), text)}") from None
         try:
             _check_version(values.get("version"))
             return built(Settings, values)
@@ -224,7 +225,11 @@ def _checked(classes: Any) -> tuple[str, ...]:
     return classes
 
 
-def _hint(error: str) -> str:
-    if "Unescaped" in error or "escape" in error or "hex" in error:
-        return " In paths, write / instead of \\, or put them in single quotes."
-    return ""
+def _syntax(error: str, text: str) -> str:
+    """The message of a parser, with the line first and, about backslashes, a remedy."""
+    reason, _, where = error.partition(" (at ")
+    line = re.match(r"line (\d+)", where)
+    number = line[1] if line else text.rstrip("\n").count("\n") + 1
+    escape = "\\" in reason or "hex" in reason
+    hint = " In paths, write / instead of \\, or use single quotes." if escape else ""
+    return f"line {number}: not valid TOML: {reason[:1].lower()}{reason[1:]}.{hint}"

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 Place = tuple[str | int, ...]  # keys and positions: ("classes", 2) is the third class
-CLOSERS = ("", "]", "}", "]}", '"', "'", '"""', "'''")  # what a cut-off value may lack
+CLOSERS = ("", "]", "]]", "]}", "]]}", '"""', "'''")  # what a value that is cut off may lack
 
 
 def line_of(text: str, place: Place) -> int | None:
@@ -33,7 +33,7 @@ def line_of(text: str, place: Place) -> int | None:
 def _start(lines: Sequence[str], end: int) -> dict[str, Any]:
     """The values of the first lines, or of fewer of them if these cannot be read on their own."""
     for last in range(end, 0, -1):
-        text = "\n".join(lines[:last])
+        text = "\n".join(lines[:last]) + "\n"
         for closer in CLOSERS:
             try:
                 return tomllib.loads(text + closer)
