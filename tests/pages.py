@@ -67,14 +67,15 @@ class Served:
     def start(self):
         root = str(Path(__file__).parents[1])
         path = os.pathsep.join([root, str(Path(__file__).parent)])
-        self.running = subprocess.Popen(
-            [sys.executable, "-c", self.script],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=open(self.folder / "log", "ab"),
-            text=True,
-        )
+        with open(self.folder / "log", "ab") as log:
+            self.running = subprocess.Popen(
+                [sys.executable, "-c", self.script],
+                cwd=self.folder,
+                env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         line = self.running.stdout.readline()
         found = re.search(r"http://\S+", line)
         assert found, line + (self.folder / "log").read_text()

@@ -15,9 +15,9 @@ from alkit.errors import (
     TicketError,
 )
 from alkit.page.answers import Answer, as_question
-from alkit.page.desk import Desk, Offer
+from alkit.page.desk import Desk
 from alkit.page.leases import Seat
-from alkit.page.questions import Question
+from alkit.page.questions import Offer, Question
 from alkit.page.shown import Render, Shown, shown
 from alkit.page.tickets import Tickets
 
@@ -168,14 +168,15 @@ class Calls:
         seconds, was_shown = row.get("seconds"), row.get("guess_shown")
         if (label is None) == (reason is None):
             raise LabelError("an answer must have a label or a reason.")
-        good = isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0
+        if not (isinstance(seconds, int | float) and math.isfinite(seconds)):
+            seconds = None
         return Answer(
             self._tickets.read(row.get("ticket")),
             _text(row, "uid"),
             label,
             reason,
             was_shown if isinstance(was_shown, bool) else None,
-            float(seconds) if good else None,
+            seconds,
         )
 
 

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from alkit.errors import AnnotationError, ConfigurationError, LabelError, likely
 from alkit.page.answers import REASONS, Answer, as_entry, as_question, checked
 from alkit.page.leases import Leases, Seat
-from alkit.page.questions import Question, Questions
+from alkit.page.questions import Offer, Question, Questions
 from alkit.page.votes import Votes, is_person
 from alkit.pool.ledger import Entry, Ledger
 
-
-@dataclass(frozen=True)
-class Offer:
-    """Questions for a seat.
-
-    Attributes:
-        questions: new questions, most wanted first.
-        gone: names of samples which the seat has, and which are not wanted from it any more.
-    """
-
-    questions: list[Question]
-    gone: list[str]
+Rule = Literal["sample", "person"] | None
 
 
 class Desk:
@@ -129,7 +117,8 @@ class Desk:
 
     def is_disputed(self, name: str) -> bool:
         """Whether the people who answered about a sample disagree."""
-        return self._votes.is_disputed(name)
+        with self._lock:
+            return self._votes.is_disputed(name)
 
     # --- answers ------------------------------------------------------------------------------
 
@@ -160,8 +149,6 @@ class Desk:
                         self._catch_up()
                         refused[entry.uid] = self._refusal(entry, error)
             self._catch_up()
-            for entry in entries:
-                self._leases.end(entry.sample)
         return refused
 
     def undo(self, seat: Seat, uids: Iterable[str]) -> list[Question]:
@@ -209,12 +196,13 @@ class Desk:
 
     def _add(self, entries: Sequence[Entry]) -> None:
         """Add entries by one transaction for each rule of refusal, since they seldom differ."""
-        rules = [self._once(entry) for entry in entries]
-        for rule in dict.fromkeys(rules):
-            same = [entry for entry, its in zip(entries, rules, strict=True) if its == rule]
+        by_rule: dict[Rule, list[Entry]] = {}
+        for entry in entries:
+            by_rule.setdefault(self._once(entry), []).append(entry)
+        for rule, same in by_rule.items():
             self.taken += len(self.ledger.add(same, once=rule))
 
-    def _once(self, entry: Entry) -> Literal["sample", "person"] | None:
+    def _once(self, entry: Entry) -> Rule:
         """The ledger's rule for an answer: it refuses second ones, also of other processes."""
         if self.votes == 1:
             name = entry.sample
@@ -247,4 +235,7 @@ class Desk:
         for entry in new:
             self._votes.record(entry)
             self._seen = entry.seq or self._seen
+            holder = self._leases.holder(entry.sample)
+            if holder and not self._votes.wants(entry.sample, holder.person):
+                self._leases.end(entry.sample)
         return new

@@ -36,6 +36,11 @@ class Leases:
         self._held[name] = seat, now + self.seconds
         return True
 
+    def holder(self, name: str) -> Seat | None:
+        """The seat that has a sample now; None if it is free."""
+        seat, end = self._held.get(name, (None, 0.0))
+        return seat if end > time.monotonic() else None
+
     def end(self, name: str) -> None:
         """End the lease of a sample, if it has one."""
         self._held.pop(name, None)

@@ -30,6 +30,19 @@ class Question:
     certainty: float | None = None
 
 
+@dataclass(frozen=True)
+class Offer:
+    """Questions for a seat.
+
+    Attributes:
+        questions: new questions, most wanted first.
+        gone: names of samples which the seat has, and which are not wanted from it any more.
+    """
+
+    questions: list[Question]
+    gone: list[str]
+
+
 class Questions(Protocol):
     """The source of questions, such as a project. No method may wait for a model to be trained.
 

@@ -76,8 +76,16 @@ def serve(
             kept.keep(desk.ledger.path)
         url = f"http://{_named(host)}:{used}/#{kept.token}"
         print(f"Label at {url}\nCtrl-C ends.", flush=True)
-        options = {"http": "h11", "ws": "none", "lifespan": "off", "log_level": "warning"}
-        server = uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=2, **options))
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_level="warning",
+                timeout_graceful_shutdown=2,
+            )
+        )
         attending = (server, calls, url if open_browser else "")
         threading.Thread(target=_attend, args=attending, daemon=True).start()
         with contextlib.suppress(KeyboardInterrupt):

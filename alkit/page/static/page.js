@@ -186,7 +186,8 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
     h("div", { className: "right" }, note, finder, choices,
       h("div", { className: "others", role: "group", "aria-label": "Other answers" },
         unsure, brokenButton, undoButton), help));
-  const end = h("section", { className: "end", hidden: true }, h("h2"), h("p"));
+  const endHead = h("h2"), endText = h("p"), endUndo = button("Undo", "z", undo);
+  const end = h("section", { className: "end", hidden: true }, endHead, endText, endUndo);
   const many = h("section", { className: "many", hidden: true, "aria-label": "Confirm many at once" });
   root.classList.add("alkit");
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves keys in here alone
@@ -459,14 +460,15 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
       open: ["Loading…", ""],
       choosing: ["The next batch is being chosen…", "It appears here when it is ready."],
       held: ["Others have the last samples", `${counted(held, "sample")} lie${held === 1 ? "s" : ""} before other people. They come here if nobody answers.`],
-      done: ["All labeled", "There is no sample left. z takes the last answer back."],
-      enough: ["Enough for now", "All answers are stored. You can close this page; z takes the last answer back."],
+      done: ["All labeled", "There is no sample left."],
+      enough: ["Enough for now", "All answers are stored. You can close this page."],
     };
     let [head, text] = texts[state];
     if (stopped) [head, text] = ["The page cannot continue", stopped];
     else if (offline && !(state === "enough" && !outbox.jobs.length))
       [head, text] = ["The server is gone", "Start it again: the page then continues, and sends what waits here."];
-    [end.firstChild.textContent, end.lastChild.textContent] = [head, text];
+    [endHead.textContent, endText.textContent] = [head, text];
+    endUndo.hidden = !past.length;
     root.dataset.end = stopped ? "stopped" : offline ? "offline" : state;
     if (state !== "start" && state !== "enough" && !sending)
       poll = setTimeout(refresh, state === "done" ? 5000 : 700);
@@ -490,7 +492,7 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
   // --- a class among many --------------------------------------------------------------------------
 
   function list(at = 0) {
-    const found = matches(classes, find.value, 12);
+    const found = matches(classes, find.value, 8);
     options.replaceChildren(...found.map((label, k) => h("li", {
       role: "option", id: `${options.id}-${k}`, "aria-selected": `${k === at}`, "data-label": label,
       onmousedown: event => { event.preventDefault(); choose(label); },
@@ -540,6 +542,7 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
       cells);
     many.hidden = false;
     gridButton.lastChild.textContent = "One by one";
+    guessButton.hidden = true;
     showEnd();
     fill();
     select.focus();
@@ -606,6 +609,7 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
     many.hidden = true;
     many.replaceChildren();
     gridButton.lastChild.textContent = "Confirm many";
+    guessButton.hidden = false;
     transport.call("release", { ...seat(), have: have() }).catch(() => {}).then(refresh);
     showEnd();
     if (!now && queue.length) show();
