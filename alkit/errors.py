@@ -172,7 +172,7 @@ class UnreadableSampleError(AlkitError, ValueError):
 
 
 class PageError(AlkitError, OSError):
-    """A labeling page that cannot be served: its port is taken, or other machines could reach it."""
+    """A labeling page that cannot be served: its port is taken, or others could reach it."""
 
 
 class TicketError(AlkitError, LookupError):

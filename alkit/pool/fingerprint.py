@@ -55,7 +55,7 @@ def content_of(samples: Samples, index: int) -> str | None:
 
     None if it holds an object of an unknown kind. Not for use in several threads at once.
     """
-    with _fixed_draws():
+    with fixed_draws():
         parts = list(_parts(samples[index][0]))
     return None if any(isinstance(part, _Unknown) for part in parts) else _hash(parts, size=16)
 

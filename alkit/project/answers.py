@@ -53,7 +53,9 @@ class Answers:
         """The next samples as a query."""
         pool, given = self.asking.pool, [] if exclude is None else exclude
         several = isinstance(given, list | tuple) and any(isinstance(q, Query) for q in given)
-        left_out = [pool.view(part, labels=False).indices for part in (given if several else [given])]
+        left_out = [
+            pool.view(part, labels=False).indices for part in (given if several else [given])
+        ]
         with self.asking.lock:
             choices = self.asking.batch(n, np.concatenate(left_out).tolist())
             round = pool.next_round

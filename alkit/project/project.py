@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -172,9 +171,7 @@ class Project(Labeling):
         rows = scaled(features.rows)
         names = features.names
         data = Rows(rows) if transform is None else Inputs(self.samples, names, transform)
-        pool = ActiveLearningDataset(
-            data, names=names, classes=self.classes, ledger=self.ledger
-        )
+        pool = ActiveLearningDataset(data, names=names, classes=self.classes, ledger=self.ledger)
         asking = Asking(
             pool, rows, AuditOrder(names, seed), strategy=strategy, training=training,
             share=settings.asking.audit, seed=seed,
@@ -287,7 +284,9 @@ class Project(Labeling):
 
     def status(self) -> Status:
         """Labels, people, accuracy, and whether it is worth going on."""
-        return status(self._catalog, self.ledger, self.settings, self._results, self.__dict__.get("features"))
+        features = self.__dict__.get("features")
+        note = "" if features is None else features.note
+        return status(self.settings, self._catalog, self.ledger, self._results, note)
 
     def export(self, path: str | os.PathLike[str], *, predictions: bool = False) -> int:
         """Write the labels to a CSV, JSON or Parquet file, and return the number of rows.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from alkit.pool.ledger import Entry
-
-MACHINES = ("machine: ", "majority", "dawid-skene", "dataset")  # names of those that are no person
+from alkit.oracles.votes import Votes
+from alkit.pool.ledger import Entry, Ledger, is_person
+from alkit.project.catalog import Catalog
+from alkit.project.results import Results
+from alkit.project.settings import Settings
+from alkit.project.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -69,17 +73,12 @@ class Status:
         return "\n".join([*rows, *(f"note: {note}" for note in self.notes)])
 
 
-def is_machine(who: str) -> bool:
-    """Whether a name in the ledger is that of a machine or a rule."""
-    return who.startswith(MACHINES[0]) or who in MACHINES
-
-
 def counted(entries: Iterable[Entry]) -> tuple[Counter[str], Counter[str]]:
     """Number of answers by person and by machine."""
     people: Counter[str] = Counter()
     machines: Counter[str] = Counter()
     for entry in entries:
-        (machines if is_machine(entry.who) else people)[entry.who] += 1
+        (people if is_person(entry.who) else machines)[entry.who] += 1
     return people, machines
 
 
@@ -87,3 +86,58 @@ def _counts(counts: Mapping[Any, int]) -> str:
     items = sorted(counts.items(), key=lambda item: -item[1])
     shown = [f"{name or 'unnamed'} {count:,}" for name, count in items[:12]]
     return ", ".join([*shown, *([f"{len(items) - 12} more"] if len(items) > 12 else [])])
+
+
+def status(
+    settings: Settings, catalog: Catalog, ledger: Ledger, results: Results, note: str = ""
+) -> Status:
+    """Status of a project, from what its folder has.
+
+    Args:
+        settings: its settings.
+        catalog: its samples.
+        ledger: its answers.
+        results: results of its trainings.
+        note: what else to say.
+    """
+    tally = Tally(catalog.names, ledger.entries())
+    people, machines = counted(ledger.live())
+    votes = Votes(ledger, settings.asking.votes)
+    several = math.isfinite(votes.alpha)
+    rows = results.rows()
+    last = rows[-1] if rows else {"accuracy": "", "advice": ""}
+    return Status(
+        settings.title,
+        tally.total,
+        tally.labeled,
+        tally.reasons,
+        {name: tally.labels[name] for name in settings.classes if tally.labels[name]},
+        people,
+        machines,
+        _accuracy(last, tally.labeled),
+        last["advice"],
+        votes.alpha if several else None,
+        len(votes.again) + len(votes.disputed),
+        [*_notes(catalog), *([note] if note else [])],
+    )
+
+
+def _accuracy(row: Mapping[str, str], labeled: int) -> str:
+    """Accuracy of a row of the results in words; empty if it is not known."""
+    if not row["accuracy"]:
+        return ""
+    value, low, high = (float(row[name]) for name in ("accuracy", "low", "high"))
+    when = "" if int(row["labels"]) == labeled else f", after {int(row['labels']):,} labels"
+    return f"accuracy about {value:.2f} ({low:.2f} to {high:.2f}){when}"
+
+
+def _notes(catalog: Catalog) -> list[str]:
+    notes = [f"{name} is left out: {why}" for name, why in list(catalog.problems.items())[:3]]
+    if len(catalog.problems) > 3:
+        notes.append(f"{len(catalog.problems) - 3:,} more samples are left out")
+    if catalog.missing:
+        notes.append(
+            f"{len(catalog.missing):,} samples are missing, such as {catalog.missing[0]}; their "
+            "labels are kept"
+        )
+    return notes
