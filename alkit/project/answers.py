@@ -51,11 +51,10 @@ class Answers:
 
     def query(self, n: int, exclude: Any) -> Query:
         """The next samples as a query."""
-        pool, given = self.asking.pool, [] if exclude is None else exclude
-        several = isinstance(given, list | tuple) and any(isinstance(q, Query) for q in given)
-        left_out = [
-            pool.view(part, labels=False).indices for part in (given if several else [given])
-        ]
+        pool, parts = self.asking.pool, [[] if exclude is None else exclude]
+        if isinstance(exclude, list | tuple) and any(isinstance(part, Query) for part in exclude):
+            parts = list(exclude)
+        left_out = [pool.view(part, labels=False).indices for part in parts]
         with self.asking.lock:
             choices = self.asking.batch(n, np.concatenate(left_out).tolist())
             round = pool.next_round

@@ -32,9 +32,8 @@ def default_strategy(pool: ActiveLearningDataset, seed: int = 0, **options: Any)
     """
     from sklearn.linear_model import LogisticRegression
 
-    model = Estimator(
-        LogisticRegression(**{"max_iter": 300, **options}), num_classes=len(pool.classes or ())
-    )
+    regression = LogisticRegression(**{"max_iter": 300, **options})
+    model = Estimator(regression, num_classes=len(pool.classes or ()))
     selector = UncertaintyHerding(bandwidth=1.0)
     rule = Rank(Margin())
     return Strategy(model, pool, rule, selector, test_batch_size=ROWS, seed=seed).build()

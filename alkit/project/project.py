@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,29 +12,20 @@ from torch import nn
 from alkit.atomic import as_path
 from alkit.errors import ProjectError
 from alkit.loop import RoundRecord
-from alkit.pool import ActiveLearningDataset, Query
-from alkit.pool.ledger import Entry, Ledger
+from alkit.pool import Query
+from alkit.pool.ledger import Entry
 from alkit.pool.taking import Taken
 from alkit.project import opening
-from alkit.project.answers import Answers
-from alkit.project.asking import Asking, Factory
+from alkit.project.asking import Factory
 from alkit.project.assessment import Assessment, assess
-from alkit.project.catalog import FILE as SAMPLES
-from alkit.project.catalog import Catalog
-from alkit.project.defaults import scaled
 from alkit.project.export import write
-from alkit.project.features import Features, compute
 from alkit.project.labeling import Labeling
-from alkit.project.models import Inputs, Rows, named, transform_of
-from alkit.project.order import AuditOrder
-from alkit.project.results import Results
-from alkit.project.settings import FILE
+from alkit.project.parts import Given, Parts
 from alkit.project.sources import source_of
 from alkit.project.status import Status, status
-from alkit.strategies import ActiveLearner
 
 
-class Project(Labeling):
+class Project(Labeling, Parts):
     """Folder in which people label samples, chosen by a model that learns meanwhile.
 
         project = al.Project("trash", images="photos/", classes=["glass", "paper", "metal"])
@@ -100,85 +90,16 @@ class Project(Labeling):
         transform: Callable[[Any], Any] | None = None,
         seed: int | None = None,
     ) -> None:
-        self.folder = as_path(folder)
+        folder = as_path(folder)
         data = {"images": images, "texts": texts, "embeddings": embeddings, "dataset": dataset}
         own = None if strategy is None else opening.IN_PYTHON
-        self.settings = opening.settled(
-            self.folder, data=data, names=names, classes=classes, features=features, model=own,
-            seed=seed,
-        )  # fmt: skip
-        self._given = (features, strategy, dict(training or {}), transform)
-        self.samples = source_of(self.settings.data, self.folder, dataset, render, names)
-        before = Catalog.read(self.folder / SAMPLES)
-        self._catalog, self.changes = before.scan(self.samples)
-        if not (self.folder / FILE).exists():
-            self.settings.write(self.folder / FILE)
-        self.ledger = Ledger(self.folder / "labels.db")
-        opening.follow(self.ledger, self.changes)
-        self._catalog.write(self.folder / SAMPLES)
-        self._results = Results(self.folder)
-
-    # --- parts, made when they are needed -----------------------------------------------------
-
-    @property
-    def classes(self) -> list[str]:
-        """Names of the classes, in the order of their numbers and keys."""
-        return list(self.settings.classes)
-
-    @cached_property
-    def features(self) -> Features:
-        """Features of the samples, computed once with a progress bar, and kept on disk."""
-        given, _, _, _ = self._given
-        name, names = self.settings.features.name, self.settings.features.names
-        if given is None and name == opening.IN_PYTHON:
-            raise ProjectError(f"{self.folder} has features of a module: pass features= again.")
-        wanted = given if isinstance(given, nn.Module) else name
-        if isinstance(wanted, str) and wanted.endswith(".npy"):
-            wanted = self.folder / wanted
-        found = compute(
-            self.samples,
-            self._catalog,
-            self.folder,
-            wanted,
-            names=None if names is None else self.folder / names,
-            seed=self.settings.asking.seed,
+        settings = opening.settled(
+            folder, data=data, names=names, classes=classes, features=features, model=own, seed=seed
         )
-        if found.problems:
-            self._catalog = self._catalog.with_problems(found.problems)
-            self._catalog.write(self.folder / SAMPLES)
-        return found
-
-    @cached_property
-    def pool(self) -> ActiveLearningDataset:
-        """The samples and their labels. Its items are features, or with a network its inputs."""
-        return self._asking.pool
-
-    @property
-    def strategy(self) -> ActiveLearner:
-        """The strategy that trains and chooses."""
-        return self._asking.strategy
-
-    @cached_property
-    def _asking(self) -> Asking:
-        _, strategy, training, transform = self._given
-        settings, features = self.settings, self.features
-        seed = settings.asking.seed
-        if strategy is None:
-            if settings.model.name == opening.IN_PYTHON:
-                raise ProjectError(f"{self.folder} has a strategy in Python: pass strategy= again.")
-            strategy, training = named(settings.model, seed)
-            transform = transform_of(settings.model)
-        rows = scaled(features.rows)
-        names = features.names
-        data = Rows(rows) if transform is None else Inputs(self.samples, names, transform)
-        pool = ActiveLearningDataset(data, names=names, classes=self.classes, ledger=self.ledger)
-        asking = Asking(
-            pool, rows, AuditOrder(names, seed), strategy=strategy, training=training,
-            share=settings.asking.audit, seed=seed,
-        )  # fmt: skip
-        self._answers = Answers(self.ledger, asking)
-        self._answers.sync()
-        return asking
+        samples = source_of(settings.data, folder, dataset, render, names)
+        module = features if isinstance(features, nn.Module) else None
+        given = Given(module, strategy, dict(training or {}), transform)
+        super().__init__(folder, settings, samples, given)
 
     # --- labeling without the page ------------------------------------------------------------
 
@@ -193,7 +114,7 @@ class Project(Labeling):
             The query. Its names are those of the samples, and its scores, guesses and reason those
             of ``query.save``.
         """
-        asking = self._trained()
+        self._trained()
         query = self._answers.query(n, exclude)
         if len(query):
             query.save(self.folder / "rounds" / f"round_{query.round:03d}.csv")
@@ -221,7 +142,6 @@ class Project(Labeling):
             LabelError: a label is not a class, or their number is wrong; nothing is taken.
             AnnotationError: a sample has a label already; nothing is taken.
         """
-        self._asking
         return self._answers.take(samples, labels, who, self.settings.asking.votes)
 
     def exclude(self, samples: Any, reason: str) -> np.ndarray:
@@ -233,7 +153,7 @@ class Project(Labeling):
     def restore(self, names: Sequence[str]) -> list[Entry]:
         """Bring back the labels of files whose content was replaced; see ``changes``."""
         entries = opening.restore(self.ledger, names)
-        if "_asking" in self.__dict__:
+        if "_answers" in self.__dict__:
             self._answers.sync()
         return entries
 
@@ -245,19 +165,12 @@ class Project(Labeling):
         Returns:
             The accuracy with its interval, whether choosing helps, and advice: print it.
         """
-        asking = self._asking
         self._answers.sync()
+        asking = self._asking
         asking.fit()
         found = assess(asking)
         self._results.add(asking, found)
         return found
-
-    def _trained(self) -> Asking:
-        asking = self._asking
-        self._answers.sync()
-        if not asking.trained:
-            asking.fit()
-        return asking
 
     @property
     def records(self) -> list[RoundRecord]:

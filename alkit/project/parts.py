@@ -1,0 +1,141 @@
+"""Parts of a project: samples, ledger, features, pool and strategy, made when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from alkit.errors import ProjectError
+from alkit.pool import ActiveLearningDataset
+from alkit.pool.ledger import Ledger
+from alkit.project import opening
+from alkit.project.answers import Answers
+from alkit.project.asking import Asking, Factory
+from alkit.project.catalog import FILE as SAMPLES
+from alkit.project.catalog import Catalog
+from alkit.project.changes import Changes
+from alkit.project.defaults import scaled
+from alkit.project.features import Features, compute
+from alkit.project.models import Inputs, Rows, named, transform_of
+from alkit.project.order import AuditOrder
+from alkit.project.results import Results
+from alkit.project.samples import Source
+from alkit.project.settings import FILE, Settings
+from alkit.strategies import ActiveLearner
+from alkit.training import Estimator
+
+
+@dataclass(frozen=True)
+class Given:
+    """Parts that are given in Python.
+
+    Attributes:
+        features: a module, or None for those of the settings.
+        strategy: function from the pool to a strategy, or None for the model of the settings.
+        training: arguments of its ``fit``.
+        transform: function from a sample to the input of a network, or None for features.
+    """
+
+    features: nn.Module | None = None
+    strategy: Factory | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    transform: Callable[[Any], Any] | None = None
+
+
+class Parts:
+    """Parts of a project.
+
+    Args:
+        folder: folder of the project.
+        settings: its settings, written here if they are new.
+        samples: its samples.
+        given: parts that are given in Python.
+    """
+
+    def __init__(self, folder: Path, settings: Settings, samples: Source, given: Given) -> None:
+        self.folder, self.settings, self.samples, self._given = folder, settings, samples, given
+        self._catalog, changes = Catalog.read(folder / SAMPLES).scan(samples)
+        if not (folder / FILE).exists():
+            settings.write(folder / FILE)
+        self.changes: Changes = changes
+        self.ledger = Ledger(folder / "labels.db")
+        opening.follow(self.ledger, changes)
+        self._catalog.write(folder / SAMPLES)
+        self._results = Results(folder)
+        self._labels = 0  # number of labels of the last fit
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, in the order of their numbers and keys."""
+        return list(self.settings.classes)
+
+    @cached_property
+    def features(self) -> Features:
+        """Features of the samples, computed once with a progress bar, and kept on disk."""
+        name, names = self.settings.features.name, self.settings.features.names
+        wanted: Any = self._given.features or name
+        if wanted == opening.IN_PYTHON:
+            raise ProjectError(f"{self.folder} has features of a module: pass features= again.")
+        if isinstance(wanted, str) and wanted.endswith(".npy"):
+            wanted = self.folder / wanted
+        found = compute(
+            self.samples,
+            self._catalog,
+            self.folder,
+            wanted,
+            names=None if names is None else self.folder / names,
+            seed=self.settings.asking.seed,
+        )
+        if found.problems:
+            self._catalog = self._catalog.with_problems(found.problems)
+            self._catalog.write(self.folder / SAMPLES)
+        return found
+
+    @property
+    def pool(self) -> ActiveLearningDataset:
+        """The samples and their labels. Its items are features, or with a network its inputs."""
+        return self._asking.pool
+
+    @property
+    def strategy(self) -> ActiveLearner:
+        """The strategy that trains and chooses."""
+        return self._asking.strategy
+
+    @cached_property
+    def _asking(self) -> Asking:
+        given, settings, names = self._given, self.settings, self.features.names
+        strategy, training, transform = given.strategy, given.training, given.transform
+        seed = settings.asking.seed
+        if strategy is None:
+            if settings.model.name == opening.IN_PYTHON:
+                raise ProjectError(f"{self.folder} has a strategy in Python: pass strategy= again.")
+            strategy, training = named(settings.model, seed)
+            transform = transform_of(settings.model)
+        rows = scaled(self.features.rows)
+        data = Rows(rows) if transform is None else Inputs(self.samples, names, transform)
+        pool = ActiveLearningDataset(data, names=names, classes=self.classes, ledger=self.ledger)
+        return Asking(
+            pool, rows, AuditOrder(names, seed), strategy=strategy, training=training,
+            share=settings.asking.audit, seed=seed,
+        )  # fmt: skip
+
+    @cached_property
+    def _answers(self) -> Answers:
+        answers = Answers(self.ledger, self._asking)
+        answers.sync()
+        return answers
+
+    def _trained(self) -> Asking:
+        """The asking, with a model of today's labels; a network is not trained again for them."""
+        self._answers.sync()
+        asking, labels = self._asking, self.pool.get_num_annotated()
+        new = isinstance(asking.strategy.module, Estimator) and labels != self._labels
+        if labels and (new or not asking.trained):
+            asking.fit()
+            self._labels = labels
+        return asking
