@@ -31,8 +31,13 @@ class Interval:
     high: float
     n: int
 
+    @property
+    def known(self) -> bool:
+        """True from 5 samples on."""
+        return self.n >= FEW
+
     def __str__(self) -> str:
-        if self.n < FEW:
+        if not self.known:
             return f"not known yet ({self.n} of at least {FEW} audit labels)"
         return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
 

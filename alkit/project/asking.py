@@ -100,6 +100,8 @@ class Asking:
         self.lock = threading.RLock()
         self.whys: dict[int, str] = {}
         """Reason of each answered sample that was asked, in the order of the answers."""
+        self.guessed: dict[int, str] = {}
+        """Class that was predicted for each sample when it was asked, before its label came."""
         self._offered: dict[int, str] = {}
         self._own = strategy is None
         made = strategy
@@ -168,6 +170,7 @@ class Asking:
             batch = [next(drawn if t in places else rest) for t in range(n)]
             batch = self._guessed(batch)
             self._offered |= {choice.index: choice.why for choice in batch}
+            self.guessed |= {c.index: c.guess for c in batch if c.guess is not None}
             return batch
 
     def guesses(self, indices: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
