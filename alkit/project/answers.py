@@ -105,7 +105,7 @@ class Answers:
         if label not in classes:
             hint = likely(str(label), classes)
             raise LabelError(f"{self.names[index]!r}: {label!r} is not one of the classes{hint}")
-        return label
+        return str(label)
 
     def _entry(self, index: int, label: str, who: str) -> Entry:
         choice = self._open.get(index, Choice(index, ""))

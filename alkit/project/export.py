@@ -56,7 +56,7 @@ def _answer(entry: Entry) -> dict[str, Any]:
 
 def _csv(rows: list[dict[str, Any]]) -> str:
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, restval="")
+    writer: Any = csv.DictWriter(text, COLUMNS, restval="")
     writer.writeheader()
     for row in rows:
         writer.writerow(

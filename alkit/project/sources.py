@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def source_of(
                 "it had one."
             )
         return Items(dataset, render, names)
-    path = folder / (data.path or "")
+    path = Path(os.path.normpath(folder.absolute() / (data.path or "")))  # folder may not exist yet
     if data.kind == "images":
         return Images(path, leave_out=folder)
     if data.kind == "texts":
