@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alkit.errors import ConfigurationError, SampleIndexError
+from alkit.errors import SampleIndexError
 from alkit.pool.query import Query
 from alkit.querying.row_names import compare, rows_of_file
 
@@ -80,20 +80,23 @@ class RowList:
             )
 
     def _found(self, array: np.ndarray, names: list[str] | None) -> np.ndarray:
-        if names is None:
-            raise self._refused(f"got the name {array[0]!r}; pass the names of all rows, names=")
+        wanted = list(map(str, array))
+        if not names:
+            raise self._refused(f"got the name {wanted[0]!r}; pass the names of all rows, names=")
         places = {name: row for row, name in enumerate(names)}
         if len(places) < len(names):
             twice = next(name for row, name in enumerate(names) if places[name] != row)
             raise ConfigurationError(f"names must be distinct to look rows up: {twice!r} is twice.")
-        missing = [str(name) for name in array if str(name) not in places]
+        missing = [name for name in wanted if name not in places]
         if missing:
-            more = "" if len(missing) == 1 else f" (nor are {len(missing) - 1} more)"
-            such = f"; those are such as {names[0]!r}" if names else ""
+            first, more = missing[0], len(missing) - 1
+            those = f"{first!r} is" if not more else f"{first!r} and {more} more are"
+            file = os.path.basename(first)  # an absolute path, where the names are relative?
+            like = next((name for name in names if os.path.basename(name) == file), names[0])
             raise SampleIndexError(
-                f"{self.argument}={missing[0]!r} is not among the {len(names)} names{more}{such}."
+                f"{self.argument}: {those} not among the {len(names)} names, such as {like!r}."
             )
-        return np.array([places[str(name)] for name in array], dtype=np.int64)
+        return np.array([places[name] for name in wanted], dtype=np.int64)
 
     def _refused(self, got: str) -> SampleIndexError:
         return SampleIndexError(

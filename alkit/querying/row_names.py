@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterable, Mapping, Set
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Set
+from typing import Any, TextIO
 
 from alkit.errors import ConfigurationError, SampleIndexError
 from alkit.pool.query import Query
@@ -17,43 +17,57 @@ def rows_of_file(argument: str, path: str | os.PathLike[str], names: list[str] |
     """Row numbers or names that a file lists, in its order.
 
     A CSV file has a column ``id`` (row numbers, compared with the names where both have them) or
-    ``name``. A file ``.json`` is a list of either, a file ``.txt`` has one name per line.
+    ``name``. A file ``.json`` is a list of either. A file ``.txt`` has one name per line, or one
+    row number if there are no names.
     """
     where = f"{argument}={os.fspath(path)!r}"
     kind = os.path.splitext(path)[1].lower()
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            if kind == ".json":
-                return _listed(where, json.load(file))
-            if kind == ".txt":
-                return [line.strip() for line in file.read().splitlines() if line.strip()]
-            (_, header), *rows = [*rows_of(file)] or [(0, [])]
-    except (OSError, ValueError, csv.Error) as error:
-        form = {".json": "a JSON file", ".txt": "a text file"}.get(kind, "a CSV file")
-        raise SampleIndexError(
-            f"{where} is not {form} that can be read ({error}): pass row numbers, names in a "
-            "list, or a file from Query.save."
-        ) from error
-    columns = [column.strip() for column in header]
-    if columns.count("id") > 1 or columns.count("name") > 1:
-        raise SampleIndexError(f"{where} has more than one column id or name.")
+    if kind == ".json":
+        return _listed(where, _read(where, path, "JSON", json.load))
+    if kind == ".txt":
+        lines = [line.strip() for line in _read(where, path, "text", list) if line.strip()]
+        numbers = names is None and all(line.isascii() and line.isdecimal() for line in lines)
+        return [int(line) for line in lines] if numbers else lines
+    columns, rows = table(where, path)
     if "id" not in columns and "name" not in columns:
         found = ", ".join(map(repr, columns))[:80]
         raise SampleIndexError(
-            f"{where} has no column id or name, its first line is {found}: pass a file from "
-            "Query.save, or one with the first line name."
+            f"{where} has no column id or name, its first line is {found or 'empty'}: pass a file "
+            "from Query.save, one with the first line name, or a .txt file of one name per line."
         )
-    cells_of = [
-        (line, dict(zip(columns, (restored(cell).strip() for cell in cells))))
-        for line, cells in rows
-    ]
-    filled = [(line, row) for line, row in cells_of if any(row.values())]
     if "id" in columns:
-        return [_number(where, line, row, names) for line, row in filled]
-    for line, row in filled:
+        return [_number(where, line, row, names) for line, row in rows]
+    for line, row in rows:
         if not row.get("name"):
             raise SampleIndexError(f"{where}, line {line}: there is no name.")
-    return [row["name"] for _, row in filled]
+    return [row["name"] for _, row in rows]
+
+
+def table(
+    where: str, path: str | os.PathLike[str]
+) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Columns of a CSV file, and its rows that are not empty, each with the number of its line."""
+    (_, header), *lines = _read(where, path, "CSV", lambda file: [*rows_of(file)]) or [(0, [])]
+    columns = [column.strip() for column in header]
+    for column in ("id", "name", "score"):
+        if columns.count(column) > 1:
+            raise SampleIndexError(f"{where} has more than one column {column}.")
+    rows = [
+        (line, dict(zip(columns, (restored(cell).strip() for cell in cells))))
+        for line, cells in lines
+    ]
+    return columns, [(line, row) for line, row in rows if any(row.values())]
+
+
+def _read(where: str, path: Any, kind: str, read: Callable[[TextIO], Any]) -> Any:
+    try:
+        with open(path, newline=None if kind == "text" else "", encoding="utf-8-sig") as file:
+            return read(file)
+    except (OSError, ValueError, csv.Error) as error:
+        raise SampleIndexError(
+            f"{where} is not a {kind} file that can be read ({error}): pass row numbers, names in "
+            "a list, or a file from Query.save."
+        ) from error
 
 
 def _listed(where: str, content: Any) -> list:

@@ -56,8 +56,8 @@ def select(
     (the rows of ``among`` that are not annotated), in ascending order of their row numbers. The
     number of rows decides which. N is the number of names, else that of the longest array, so pass
     names, or another array of all rows, with arrays of a part. Where it is not clear which rows an
-    array has, it is an error. Rows that are neither candidates nor
-    needed by the selector are not checked: what they hold (zeros, NaN) does not matter.
+    array has, it is an error. Rows that are neither candidates nor needed by the selector are not
+    checked: what they hold (zeros, NaN) does not matter.
 
     Args:
         n: number of new rows, returned most wanted first.

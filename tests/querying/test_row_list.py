@@ -47,8 +47,9 @@ def test_rows_are_given_by_number_by_name_or_by_a_file(tmp_path):
         ([1, None], "row numbers"),
         ([[1], [2, 3]], "different lengths"),
         (np.zeros(12, bool), "flatnonzero"),
-        (["img_1.jpg", "img_99.jpg"], r"='img_99.jpg' is not among the 12 names; those are such"),
-        (["a", "img_1.jpg", "b"], r"='a' is not among the 12 names \(nor are 1 more\)"),
+        (["img_1.jpg", "img_99.jpg"], r"'img_99.jpg' is not among the 12 names, such as 'img_0"),
+        (["a", "img_1.jpg", "b"], r"'a' and 1 more are not among the 12 names"),
+        (["/data/img_7.jpg"], r"'/data/img_7.jpg' is not among the 12 names, such as 'img_7.jpg'"),
         ("no such file.csv", "is not a CSV file"),
     ],
 )
