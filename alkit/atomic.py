@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 
 from alkit.errors import ConfigurationError, FolderError
 
@@ -24,7 +25,7 @@ def write_whole(path: Path, content: str | bytes, *, new: bool = False) -> None:
         FolderError: the file cannot be written, or exists; the old one is unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
-    writer = f"{os.getpid()}." if new else ""
+    writer = f"{os.getpid()}-{get_ident()}." if new else ""
     beside = path.with_name(f".{path.name}.{writer}part")  # overwrites that of a killed process
     if path.exists() and not path.is_file():
         raise FolderError(f"{path} cannot be written: it is not a file. Take another path.")
@@ -58,9 +59,7 @@ def _place_new(beside: Path, path: Path) -> None:
         else:
             beside.unlink()
     except FileExistsError:
-        raise FolderError(
-            f"{path} exists already: nothing was written. Take another name."
-        ) from None
+        raise FolderError(f"{path} exists already, and is unchanged: take another name.") from None
 
 
 def as_path(path: object) -> Path:

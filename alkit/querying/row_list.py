@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alkit.errors import SampleIndexError
+from alkit.errors import ConfigurationError, SampleIndexError
 from alkit.pool.query import Query
 from alkit.querying.row_names import compare, rows_of_file
 

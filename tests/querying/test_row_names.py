@@ -73,7 +73,7 @@ def test_a_file_of_other_data_is_refused(tmp_path):
         ("a.json", "[true]", "must be a list of names"),
         ("a.json", "[[1]]", "must be a list of names"),
         ("a.txt", b"\xff\xfe\x00", "is not a text file"),
-        ("a.txt", "1\n2\n", "'1' is not among the 12 names"),
+        ("a.txt", "1\n2\n", "'1' and 1 more are not among the 12 names"),
         ("a.csv", "name\nimg_1.jpg\nimg_1.jpg\n", "img_1.jpg'. is given more than once"),
     ],
 )
