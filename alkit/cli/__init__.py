@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from alkit.cli.names import DATASETS, KINDS, NETWORKS, parse, split
+from alkit.cli.names import DATASETS, KINDS, NETWORKS, parse, split, wrapped
+from alkit.cli.selection import MORE, add_options
 from alkit.errors import AlkitError, ConfigurationError, likely
 
 
@@ -26,13 +25,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("alkit: stopped.", file=sys.stderr)
         return 130
-
-
-_INDENT: dict[str, Any] = {
-    "initial_indent": "  ",
-    "subsequent_indent": "      ",
-    "break_on_hyphens": False,
-}
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -56,16 +48,14 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=_Help,
         ).add_argument
 
-    names = "\n".join(
-        textwrap.fill(f"{kind}: {', '.join(names)}", 78, **_INDENT) for kind, names in KINDS.items()
-    )
     _compare(
         command(
             "compare",
             "compare strategies, paired and at equal gradient steps",
             "Writes records.csv, learning_curves.png, report.html and protocol.json to a folder.\n"
             "You can stop it at any time; run the command again, or alkit resume, to continue.\n\n"
-            f"A strategy is one of these names, with or without arguments, or a formula:\n{names}",
+            "A strategy is one of these names, with or without arguments, or a formula:\n"
+            f"{wrapped(KINDS)}",
             "alkit compare --strategies "
             "'badge,rank(margin)+rank(entropy),strategy(selector=power(beta=4))'",
         )
@@ -98,44 +88,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-steps", type=_positive, help="gradient steps per round, if other than recorded")
     add("--data-dir", type=Path, help="folder of the data, if it was moved")
     add("--out", type=Path, default=Path("alkit-replay"), help="folder for the results")
-    parts = "\n".join(
-        textwrap.fill(f"{kind}: {', '.join(KINDS[kind])}", 78, **_INDENT)
-        for kind in ("criteria", "selectors")
-    )
-    _select(
+    add_options(
         command(
             "select",
             "select samples from arrays in files, to be annotated anywhere",
-            "An array (.npy) has a row for each sample, or for each sample that is not annotated,\n"
-            "or for each one to choose from. Lists of names are .csv files with a column name,\n"
-            ".json lists, or .txt files with one name per line. A tag is such a list in a folder.\n"
-            f"The picks are those of al.select with the same seed.\n\n{parts}",
+            MORE,
             "alkit select --embeddings e.npy --probabilities p.npy --names names.txt "
             "--annotated done.csv -n 100 --selector coral --tag round-1",
         )
     )
     return parser
-
-
-def _select(add: Callable[..., argparse.Action]) -> None:
-    file: dict[str, Any] = {"type": Path, "metavar": "FILE"}
-    add("--embeddings", **file, help="features of the samples, .npy of shape (N, D)")
-    add("--probabilities", **file, help="class probabilities, .npy of (N, C) or (N, K, C)")
-    add("--scores", **file, help="scores instead of a criterion, .npy, or .csv of name,score")
-    add("--names", **file, help="names of the N samples, in the order of the arrays")
-    add("--annotated", **file, help="list of the samples that are annotated")
-    add("--after", nargs="+", action="extend", metavar="TAG", default=[],
-        help="tags that count as annotated, with those that they were chosen after")  # fmt: skip
-    add("--among", metavar="TAG|FILE", help="choose from these samples alone")
-    add("-n", type=int, help="number of new samples")
-    add("--total", type=int, help="number of samples with the annotated ones, instead of -n")
-    add("--criterion", help="a criterion or a formula of criteria; margin if one is needed")
-    add("--selector", help="a selector, with or without arguments; top-k if none is given")
-    add("--seed", type=int, help="seed of the random choices; a fresh one if none is given")
-    add("--tag", help="name of the tag to write; an existing one is never overwritten")
-    add("--tags", type=Path, metavar="FOLDER", help="folder of the tags; tags/ beside the arrays")
-    add("-o", "--out", **file, help="new file of the picks: .csv with scores and a column for "
-        "labels, or .json or .txt with names alone")  # fmt: skip
 
 
 def _compare(add: Callable[..., argparse.Action]) -> None:

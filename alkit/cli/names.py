@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,15 @@ SYMBOLS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
+
+
+def wrapped(kinds: Iterable[str]) -> str:
+    """Names of these kinds, as paragraphs of a help text."""
+    layout: dict[str, Any] = {"initial_indent": "  ", "subsequent_indent": "      "}
+    return "\n".join(
+        textwrap.fill(f"{kind}: {', '.join(KINDS[kind])}", 78, break_on_hyphens=False, **layout)
+        for kind in kinds
+    )
 
 
 def split(text: str) -> list[str]:

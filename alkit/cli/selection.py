@@ -8,11 +8,12 @@ import secrets
 import sys
 import warnings
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alkit.atomic import write_whole
-from alkit.cli.names import part, split
+from alkit.cli.names import part, split, wrapped
 from alkit.cli.tags import FORMS, Tags
 from alkit.errors import (
     AlkitError,
@@ -33,6 +34,36 @@ WORDS = {
     "outputs declared as probabilities are": "--probabilities: the rows are",
     "the first: sample": "the first: row",
 }
+
+MORE = f"""An array (.npy) has a row for each sample, or for each one that is not annotated, or for
+each one to choose from, in the order of the names. Lists of names are .csv files with a
+column name, .json lists, or .txt files with one name per line. A tag is such a list in a
+folder. The picks are those of al.select with the same seed.
+
+A criterion or a selector is one of these names, with or without arguments, or a formula:
+{wrapped(("criteria", "selectors"))}"""
+
+
+def add_options(add: Callable[..., Any]) -> None:
+    """Add the options of the command to its parser."""
+    file: dict[str, Any] = {"type": Path, "metavar": "FILE"}
+    add("--embeddings", **file, help="features of the samples, .npy of shape (N, D)")
+    add("--probabilities", **file, help="class probabilities, .npy of (N, C) or (N, K, C)")
+    add("--scores", **file, help="scores instead of a criterion, .npy, or .csv of name,score")
+    add("--names", **file, help="names of the N samples, in the order of the arrays")
+    add("--annotated", **file, help="list of the samples that are annotated")
+    add("--after", nargs="+", action="extend", metavar="TAG", default=[],
+        help="tags that count as annotated, with those that they were chosen after")  # fmt: skip
+    add("--among", metavar="TAG|FILE", help="choose from these samples alone")
+    add("-n", type=int, help="number of new samples")
+    add("--total", type=int, help="number of samples with the annotated ones, instead of -n")
+    add("--criterion", help="a criterion or a formula of criteria; margin if one is needed")
+    add("--selector", help="a selector, with or without arguments; top-k if none is given")
+    add("--seed", type=int, help="seed of the random choices; a fresh one if none is given")
+    add("--tag", help="name of the tag to write; an existing one is never overwritten")
+    add("--tags", type=Path, metavar="FOLDER", help="folder of the tags; tags/ beside the arrays")
+    add("-o", "--out", **file, help="new file of the picks: .csv with scores and a column for "
+        "labels, or .json or .txt with names alone")  # fmt: skip
 
 
 def select(args: Namespace) -> int:
