@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from alkit.cli.selection import select as select
 from alkit.errors import FolderError
 from alkit.evidence.records import Records
 from alkit.evidence.whole import PROTOCOL, read_protocol
