@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from alkit.bridges.label_studio.answers import origin, read, take
 from alkit.bridges.label_studio.pushing import find, tasks_of
+from alkit.bridges.label_studio.replies import rows
 from alkit.bridges.label_studio.server import Server
 from alkit.errors import BridgeError
 from alkit.pool.ledger import Entry, Ledger
@@ -49,8 +50,8 @@ def pull(
     if facts is None:
         raise BridgeError(f"{server.url} has no project titled {project!r}: push to it first.")
     instance = f"{facts['id']}@{facts['created_at']}"  # another server, another time
-    people = {each["id"]: each["email"] for each in server.get("api/users/")}
-    tasks = server.get(f"api/projects/{facts['id']}/export", exportType="JSON")
+    people = {each["id"]: each["email"] for each in rows(server.get("api/users/"))}
+    tasks = rows(server.get(f"api/projects/{facts['id']}/export", exportType="JSON"))
     answers = read(tasks, classes, people, instance)
     loaded = take(ledger, answers)
     undone = _undone(server, facts["id"], instance, ledger, answers.there)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from alkit.bridges.label_studio.interface import Names, interface, names_of
-from alkit.bridges.label_studio.server import Server, part
+from alkit.bridges.label_studio.replies import part, rows
+from alkit.bridges.label_studio.server import Server
 from alkit.bridges.label_studio.tasks import ID, Batch
 from alkit.bridges.label_studio.uploads import task_data
 from alkit.errors import BridgeError, ConfigurationError
@@ -94,16 +95,17 @@ def find(server: Server, project: str | int) -> dict[str, Any] | None:
         ConfigurationError: the title cannot be one.
     """
     if isinstance(project, int) and not isinstance(project, bool):
-        return server.get(f"api/projects/{project}/")
-    if not isinstance(project, str) or not 3 <= len(project) <= 50:
+        found = server.get(f"api/projects/{project}/")
+        return rows([found])[0]
+    if not isinstance(project, str) or not 3 <= len(project.strip()) == len(project) <= 50:
         raise ConfigurationError(
-            "project must be the title of a Label Studio project, of 3 to 50 characters, or the id "
-            f"of one, got {project!r}."
+            "project must be the title of a Label Studio project, of 3 to 50 characters without "
+            f"spaces around it, or the id of one, got {project!r}."
         )
     there, page = [], 1
     while True:
         found = server.get("api/projects/", title=project, page=page, page_size=100)
-        there += [each for each in part(found, "results") if each["title"] == project]
+        there += [each for each in rows(part(found, "results")) if each["title"] == project]
         if not found.get("next"):
             break
         page += 1
@@ -119,8 +121,8 @@ def find(server: Server, project: str | int) -> dict[str, Any] | None:
 def tasks_of(server: Server, project: int) -> dict[str, int]:
     """Task of each sample of a project that came from alkit."""
     tasks = server.pages("api/tasks", "tasks", project=project, fields="all", include="id,data")
-    return {each["data"][ID]: each["id"] for each in tasks if isinstance(
-        each["data"].get(ID), str)}  # fmt: skip
+    found = ((each["data"].get(ID), each["id"]) for each in tasks)
+    return {name: task for name, task in found if isinstance(name, str)}
 
 
 def _create(server: Server, title: str, batch: Batch, show_guesses: bool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from alkit.bridges.label_studio.replies import TokenRefusedError, part, refusal, rows
 from alkit.errors import BridgeError, ConfigurationError
 
 PAGE = 1000  # tasks in a page of a list
@@ -81,7 +82,7 @@ class Server:
         page, seen, total = 1, 0, 1
         while seen < total:
             found = self.get(path, page=page, page_size=PAGE, **query)
-            items, total = part(found, key), part(found, "total")
+            items, total = rows(part(found, key)), part(found, "total")
             if not items:
                 return
             yield from items
@@ -102,7 +103,7 @@ class Server:
             self._refresh()
         try:
             return self._answer(method, path, data, kind, patience, self._authorization(personal))
-        except _Refused:
+        except TokenRefusedError:
             if fresh or not personal:
                 raise
             self._refresh()
@@ -133,7 +134,7 @@ class Server:
                 content = answer.read()
         except urllib.error.HTTPError as error:
             with error:
-                raise self._in_words(error, path) from None
+                raise refusal(error, self.url, path) from None
         except TimeoutError:
             raise self._late(timeout) from None
         except (OSError, HTTPException) as error:
@@ -158,46 +159,6 @@ class Server:
             f"{self.url} did not answer within {timeout:g} s: call again, or give it more time by "
             "Server(url, token, timeout=). What has arrived there is not sent again."
         )
-
-    def _in_words(self, error: urllib.error.HTTPError, path: str) -> BridgeError:
-        status = error.code
-        where = f"{self.url} (/{path.partition('?')[0]})"
-        if status == 401:
-            return _Refused(
-                f"{self.url} refuses the token: copy the one that its page Account & Settings "
-                "shows. A legacy token works only where the organization allows these."
-            )
-        if status in (301, 302, 303, 307, 308):
-            target = error.headers.get("Location", "")
-            return BridgeError(
-                f"{where} redirects to {target!r:.200}, which alkit does not follow, since the "
-                "token would go there: use the address of Label Studio itself as url."
-            )
-        if status == 403:
-            return BridgeError(f"{where} does not allow this to the account of the token (403).")
-        if status == 404:
-            return BridgeError(
-                f"{where} does not exist (404): check the address, and the project's id."
-            )
-        if status == 413:
-            return BridgeError(f"{where} takes no request of this size (413): see its settings.")
-        if status >= 500 or status == 429:
-            return BridgeError(f"{where} failed ({status}): see its log, and call again later.")
-        return BridgeError(f"{where} refuses the request ({status}): {_reason(error)}.")
-
-
-def part(found: Any, key: str) -> Any:
-    """A part of an answer; raise a BridgeError if the answer is not one of Label Studio."""
-    if not isinstance(found, dict) or key not in found:
-        raise BridgeError(
-            f"the server answers without {key!r}, so it is not Label Studio, or a version that "
-            f"alkit cannot use (1.23 is tested): {found!r:.200}."
-        )
-    return found[key]
-
-
-class _Refused(BridgeError):
-    """A token that the server refuses."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -229,14 +190,3 @@ def _is_local(url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _reason(error: urllib.error.HTTPError) -> str:
-    """What Label Studio states about a refusal, shortened."""
-    try:
-        found = json.loads(error.read())
-    except (ValueError, OSError, HTTPException):
-        return "without a reason"
-    if isinstance(found, dict):
-        found = found.get("validation_errors") or found.get("detail") or found
-    return f"{found if isinstance(found, str) else json.dumps(found, ensure_ascii=False):.500}"

@@ -7,7 +7,8 @@ import mimetypes
 from collections.abc import Iterator, Sequence
 
 from alkit.bridges.label_studio.interface import Names
-from alkit.bridges.label_studio.server import Server, part
+from alkit.bridges.label_studio.replies import part, rows
+from alkit.bridges.label_studio.server import Server
 from alkit.bridges.label_studio.tasks import ID, Batch, as_text
 from alkit.errors import BridgeError, ConfigurationError
 
@@ -59,7 +60,7 @@ def _upload(
 def _uploaded(server: Server, path: str, **which: str) -> dict[str, str]:
     """Path on the server of each uploaded file, by the name that it was given."""
     found = server.get(f"{path}/file-uploads", **(which or {"all": "true"}))
-    return {each["file"].rpartition("-")[2]: each["file"] for each in found}
+    return {each["file"].rpartition("-")[2]: each["file"] for each in rows(found)}
 
 
 def _file_name(name: str, content: bytes, media_type: str) -> str:
