@@ -77,6 +77,10 @@ class LedgerError(AlkitError, OSError):
     """A ledger that cannot be used: damaged, of a newer version, locked, full, or read-only."""
 
 
+class BridgeError(AlkitError, OSError):
+    """An exchange with a labeling tool that failed: away, refused, or of another project."""
+
+
 class EmptyPoolError(AlkitError, ValueError):
     """A pool with nothing left to query, or without annotated samples to train on."""
 

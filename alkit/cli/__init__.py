@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from alkit.cli import labeling
 from alkit.cli.names import DATASETS, KINDS, NETWORKS, parse, split, wrapped
 from alkit.cli.selection import MORE, add_options
 from alkit.errors import AlkitError, ConfigurationError, likely
@@ -35,7 +36,7 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="alkit",
-        description="Deep active learning: compare strategies on a data set, or select on files.",
+        description="Deep active learning: label files, compare strategies, or select on arrays.",
     )
     commands = parser.add_subparsers(required=True, metavar="command", dest="command")
 
@@ -48,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=_Help,
         ).add_argument
 
+    for name, (what, more, example, options) in labeling.COMMANDS.items():
+        options(command(name, what, more, example))
     _compare(
         command(
             "compare",

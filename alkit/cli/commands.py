@@ -6,6 +6,9 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from alkit.cli.labeling import export as export
+from alkit.cli.labeling import label as label
+from alkit.cli.labeling import status as status
 from alkit.cli.selection import select as select
 from alkit.errors import FolderError
 from alkit.evidence.records import Records

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,56 @@ if TYPE_CHECKING:
 
 SETTINGS = "project.toml"
 KINDS = {".csv": "texts", ".txt": "texts", ".npy": "embeddings"}
+
+
+def _label(add: Callable[..., Any]) -> None:
+    add("data", type=Path, help="folder of images, .csv or .txt of texts, .npy, or a project")
+    add("--classes", help="comma-separated names, in the order of the keys; for a new project")
+    add("--project", type=Path, help="folder of a new project; by default DATA-labels, here")
+    add("--names", help="names of embeddings (file), or of texts (column)")
+    add("--features", help="pixels, tfidf, a network of torchvision (resnet18), or a .npy file")
+    add("-n", type=int, help="number of answers after which the page ends")
+    add("--as", dest="who", default="", metavar="NAME", help="name of the person")
+    add("--votes", type=int, help="number of people who answer about each sample")
+    add("--port", type=int, default=0, help="port; 0 for that of the last time")
+    add("--host", default="127.0.0.1", help="interface of this machine")
+    add("--allow-remote", action="store_true", help="let other machines reach the page")
+    add("--no-browser", action="store_true", help="print the address only")
+
+
+def _status(add: Callable[..., Any]) -> None:
+    add("project", type=Path, help="folder of the project")
+
+
+def _export(add: Callable[..., Any]) -> None:
+    add("project", type=Path, help="folder of the project")
+    add("file", type=Path, help="file to write: .csv, .json or .parquet")
+    add("--predictions", action="store_true", help="add the model's prediction for the others")
+    add("--to", choices=["label-studio"], help="write the next samples as tasks (.json) instead")
+    add("-n", type=int, default=50, help="number of tasks")
+
+
+COMMANDS = {
+    "label": (
+        "label samples on a page in the browser, the most useful ones first",
+        "Creates a project at the first time, and opens it again afterwards. Each answer is on the\n"
+        "disk before the next sample is shown; Ctrl-C ends.",
+        "alkit label photos/ --classes glass,paper,metal --project trash",
+        _label,
+    ),
+    "status": (
+        "print the labels, the accuracy with its interval, and whether it is worth going on",
+        "",
+        "alkit status trash",
+        _status,
+    ),
+    "export": (
+        "write the labels of a project to a file",
+        "",
+        "alkit export trash labels.csv",
+        _export,
+    ),
+}
 
 
 def label(args: Namespace) -> int:

@@ -99,9 +99,7 @@ class Past:
             fitted = Fitted.of(strategy.module.estimator, data.x[train], y, seed)  # type: ignore[union-attr]
         return cls(strategy, fitted, int(y[0]), len(pool.classes or ()))
 
-    def predictions(
-        self, pool: ActiveLearningDataset, indices: np.ndarray
-    ) -> Iterator[Prediction]:
+    def predictions(self, pool: ActiveLearningDataset, indices: np.ndarray) -> Iterator[Prediction]:
         """Predictions of some samples; see ``ActiveLearner.predictions``."""
         for k in range(0, len(indices), ROWS):
             ids = np.asarray(indices[k : k + ROWS])

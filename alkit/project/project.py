@@ -23,9 +23,10 @@ from alkit.project.labeling import Labeling
 from alkit.project.parts import Given, Parts
 from alkit.project.sources import source_of
 from alkit.project.status import Status, status
+from alkit.project.teams import Teams
 
 
-class Project(Labeling, Parts):
+class Project(Labeling, Teams, Parts):
     """Folder in which people label samples, chosen by a model that learns meanwhile.
 
         project = al.Project("trash", images="photos/", classes=["glass", "paper", "metal"])
