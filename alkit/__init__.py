@@ -26,6 +26,7 @@ _NAMES = {
     "alkit.loop": "ActiveLearningLoop",
     "alkit.pool": "ActiveLearningDataset Query",
     "alkit.prediction": "Prediction",
+    "alkit.project": "Project",
     "alkit.querying": "Acquisition Auto estimate_risk select",
     "alkit.reporting": "Result load",
     "alkit.selectors": (

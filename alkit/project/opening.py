@@ -72,7 +72,7 @@ def settled(
         title=folder.resolve().name,
         features=FeatureSettings(name),
         model=ModelSettings() if model is None else ModelSettings(model),
-        asking=AskingSettings(seed=fresh_seed() if seed is None else seed),
+        asking=AskingSettings(seed=fresh_seed() % 2**31 if seed is None else seed),
         created=datetime.now().replace(microsecond=0),
     )
     return settings

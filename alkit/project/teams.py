@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alkit.atomic import as_path
 from alkit.bridges import label_studio
@@ -60,11 +60,12 @@ class Teams:
     def _batch(self, query: Query) -> Batch:
         project: Project = self  # type: ignore[assignment]
         names, classes = list(query.names or ()), project.classes
-        guesses = certainty = None
+        guesses = None
+        certainty: Any = None
         if project._asking.trained and len(query):
             numbers, sure = project._asking.guesses(query.indices)
             guesses, certainty = [classes[int(k)] for k in numbers], sure
-        family = project.samples.shown(names[0])[1].partition("/")[0] if names else "image"
+        family: Any = project.samples.shown(names[0])[1].partition("/")[0] if names else "image"
         return Batch(
             names, classes, project.samples.shown, family, guesses=guesses, certainty=certainty,
             round=query.round,

@@ -62,6 +62,6 @@ def _components(raw: Vectors, seed: int) -> Iterator[np.ndarray]:
     fitted = raw.rows[unique].astype(np.float32)
     count = max(1, min(COMPONENTS, len(fitted) - 1))
     with np.errstate(all="ignore"):  # images that are all the same have no variance
-        pca = PCA(count, svd_solver="randomized", random_state=seed).fit(fitted)
+        pca = PCA(count, svd_solver="randomized", random_state=seed % 2**32).fit(fitted)
     for start in range(0, len(raw.rows), ROWS):
         yield scaled(pca.transform(raw.rows[start : start + ROWS].astype(np.float32)))

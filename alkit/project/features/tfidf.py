@@ -50,7 +50,7 @@ def _components(texts: dict[str, str], contents: Sequence[str], seed: int) -> It
     if counts.shape[1] == 1:
         rows = np.ones((len(ordered), 1), np.float32)
     else:
-        rows = TruncatedSVD(count, random_state=seed).fit_transform(counts)
+        rows = TruncatedSVD(count, random_state=seed % 2**32).fit_transform(counts)
     places = {key: place for place, key in enumerate(order)}
     yield scaled(rows)[[places[key] for key in contents]]
 
