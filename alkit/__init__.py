@@ -31,7 +31,7 @@ _NAMES = {
     "alkit.reporting": "Result load",
     "alkit.selectors": (
         "Candidates Features GradientEmbedding KCenter KMeansPlusPlus "
-        "PerGroup Power Prefilter ProbCover Random Selector TopK TypiClust UncertaintyHerding"
+        "Power Prefilter ProbCover Random Selector TopK TypiClust UncertaintyHerding"
     ),
     "alkit.strategies": (
         "ActiveLearner AdversarialStrategy LearningLossStrategy SemiSupervisedStrategy Strategy "
