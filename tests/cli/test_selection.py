@@ -216,7 +216,7 @@ KCENTER = [*BASIS, "--selector", "kcenter"]
         ([*KCENTER, "-n", 3, "--after", "rond-1"], "no tag 'rond-1' in tags. Did you mean 'round"),
         ([*KCENTER, "-n", 3, "--among", "x"], "no tag 'x' in tags, and no such file; available:"),
         ([*KCENTER, "-n", 3, "--among", "two"], "not clear: tags has two.csv and two.txt"),
-        ([*KCENTER, "-n", 3, "--after", "bad"], "--after='tags/bad.csv' is not a CSV file that can"),
+        ([*KCENTER, "-n", 3, "--after", "bad"], "--after='tags/bad.csv' is not a CSV file"),
         ([*KCENTER, "-n", 3, "--tag", "../x"], "a tag is named with letters, digits"),
         ([*KCENTER, "-n", 3, "--tag", "x.csv"], "without the suffix of a file"),
         ([*KCENTER, "-n", 3, "-o", "x.parquet"], "the suffix must be one of .csv, .json, .txt"),
