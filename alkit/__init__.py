@@ -29,7 +29,7 @@ _NAMES = {
     "alkit.querying": "Acquisition Auto estimate_risk select",
     "alkit.reporting": "Result load",
     "alkit.selectors": (
-        "Candidates Coral FacilityLocation Features GradientEmbedding KCenter KMeansPlusPlus "
+        "Candidates Features GradientEmbedding KCenter KMeansPlusPlus "
         "PerGroup Power Prefilter ProbCover Random Selector TopK TypiClust UncertaintyHerding"
     ),
     "alkit.strategies": (
@@ -48,6 +48,7 @@ _FOLDERS = {
     "criteria": "alkit.criteria",
     "errors": "alkit.errors",
     "initializers": "alkit.initializers",
+    "oracles": "alkit.oracles",
     "papers": "alkit.strategies.papers",
     "plots": "alkit.plots",
     "selectors": "alkit.selectors",
@@ -78,7 +79,7 @@ def _missing(name: str) -> AttributeError:
     """Error for a name that is not here, with the folder that has it, or its likely spelling."""
     from alkit.errors import MissingNameError, close, likely  # costs nothing before
 
-    for folder in ("criteria", "selectors", "training", "papers", "blocks", "strategies"):
+    for folder in "criteria selectors training papers blocks strategies oracles".split():
         if name in import_module(_FOLDERS[folder]).__all__:
             return MissingNameError(f"module 'alkit' has no {name!r}: it is al.{folder}.{name}.")
     near = likely(name, __all__) if close(name, __all__) else "; dir(alkit) lists all names."

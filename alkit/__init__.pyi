@@ -39,8 +39,6 @@ from alkit.querying import select as select
 from alkit.reporting import Result as Result
 from alkit.reporting import load as load
 from alkit.selectors import Candidates as Candidates
-from alkit.selectors import Coral as Coral
-from alkit.selectors import FacilityLocation as FacilityLocation
 from alkit.selectors import Features as Features
 from alkit.selectors import GradientEmbedding as GradientEmbedding
 from alkit.selectors import KCenter as KCenter
@@ -83,6 +81,7 @@ from alkit import course as course
 from alkit import criteria as criteria
 from alkit import errors as errors
 from alkit import initializers as initializers
+from alkit import oracles as oracles
 from alkit.strategies import papers as papers
 from alkit import plots as plots
 from alkit import selectors as selectors

@@ -43,7 +43,7 @@ def write_whole(path: Path, content: str | bytes, *, new: bool = False) -> None:
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def _place_new(beside: Path, path: Path) -> None:
@@ -96,7 +96,7 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Flush a renamed file's folder entry to disk, where folders can be opened (as on Linux)."""
     try:
         handle = os.open(folder, os.O_RDONLY)

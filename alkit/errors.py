@@ -73,6 +73,10 @@ class LabelFileError(LabelError, FileNotFoundError):
     """A file of labels that does not exist."""
 
 
+class LedgerError(AlkitError, OSError):
+    """A ledger that cannot be used: damaged, of a newer version, locked, full, or read-only."""
+
+
 class EmptyPoolError(AlkitError, ValueError):
     """A pool with nothing left to query, or without annotated samples to train on."""
 

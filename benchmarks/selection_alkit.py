@@ -61,5 +61,5 @@ METHODS = {
     "TypiClust": {"alkit": on_features(lambda: al.TypiClust())},
     "ProbCover": {"alkit": on_features(lambda: al.ProbCover(radius=RADIUS))},
     "MaxHerding": {"alkit": on_features(lambda: al.selectors.MaxHerding(bandwidth=WIDTH))},
-    "facility location": {"alkit": on_features(lambda: al.FacilityLocation())},
+    "facility location": {"alkit": on_features(lambda: al.selectors.FacilityLocation())},
 }

@@ -17,7 +17,7 @@ from alkit.experiment.stand_ins import chooses_uniformly
 from alkit.experiment.trial import Factory, Plan, Trial, annotated_for_validation, randomness
 from alkit.experiment.weights import digest
 from alkit.pool import ActiveLearningDataset
-from alkit.pool.annotations import check_query_size
+from alkit.pool.checks import check_query_size
 from alkit.pool.fingerprint import fixed_draws
 from alkit.strategies.description import described, unchanged
 from alkit.strategies.identity import (

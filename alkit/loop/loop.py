@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field, replace
 from types import NoneType
 from typing import Any
 
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from alkit.errors import ConfigurationError
+from alkit.loop.reasons import Stop, checked_stops, reason_to_stop
 from alkit.loop.tensorboard import Board
-from alkit.pool.annotations import check_query_size
+from alkit.pool.checks import check_query_size
 from alkit.pool.query import Query
 from alkit.querying.checks import check_oracle
 from alkit.strategies.asking import Oracle
@@ -31,7 +33,9 @@ class RoundRecord:
         metrics: results on the test data by name; empty without test data.
         steps: gradient steps of this round.
         seconds: wall seconds by phase: ``"train"``, ``"test"``, ``"score"``, ``"select"``.
-        query: query made after the test, or None if nothing was left to query.
+        query: query made after the test, or None if nothing was left to query, or a criterion
+            stopped the loop.
+        stopped: reason that the loop ended after this round; None if it did not.
     """
 
     round: int
@@ -40,6 +44,7 @@ class RoundRecord:
     steps: int
     seconds: dict[str, float] = field(default_factory=dict)
     query: Query | None = None
+    stopped: str | None = None
 
 
 class ActiveLearningLoop:
@@ -51,7 +56,9 @@ class ActiveLearningLoop:
     Stop it with ``break`` or ``itertools.islice``; annotations stay. Its results equal those of a
     hand-written loop of ``fit``, ``test``, ``query_and_update`` and ``reset_model``, bit for bit.
     The last query is smaller if fewer samples are left. The loop ends after the round that trains
-    on all samples, since nothing is left to query.
+    on all samples, since nothing is left to query; after a query without any answer of the
+    oracle, since no label is new; or when a criterion of ``stop`` is met. The reason is in the last
+    record, ``record.stopped``.
 
     Args:
         strategy: a built strategy.
@@ -66,6 +73,9 @@ class ActiveLearningLoop:
         trainer: further arguments for the Trainer of each round, or a function that returns them.
             A callback begins each round in the state in which it was given; after a round, it has
             the state of that round. Loggers continue.
+        stop: a criterion of ``alkit.loop.stopping``, such as ``Budget(500)``, or a list of them: a
+            function of the records so far and the strategy that returns a reason to stop, or None.
+            It is called after each test, before labels are bought; each iteration uses a copy.
         logger: True to write scalars, histograms of the queries and precision-recall curves for
             TensorBoard to ``lightning_logs``; a Lightning TensorBoardLogger to choose the folder;
             or a ``Board``, to log several loops as one run. Logging does not change the run.
@@ -83,6 +93,7 @@ class ActiveLearningLoop:
         warm_start: bool = False,
         trainer: dict[str, Any] | Callable[[], dict[str, Any]] | None = None,
         logger: bool | TensorBoardLogger | Board | None = None,
+        stop: Stop | Sequence[Stop] | None = None,
     ) -> None:
         if not isinstance(strategy, ActiveLearner):
             raise ConfigurationError(
@@ -101,6 +112,7 @@ class ActiveLearningLoop:
         self.budget = {"max_steps": max_steps, "max_epochs": max_epochs}
         self.warm_start = warm_start
         self.trainer = trainer
+        self.stop = checked_stops(stop)
         if not callable(trainer):
             check_restartable(self._trainer_options().get("callbacks"))
         self.board = logger if isinstance(logger, Board) else Board(logger) if logger else None
@@ -109,11 +121,28 @@ class ActiveLearningLoop:
         return self.rounds
 
     def __iter__(self) -> Iterator[RoundRecord]:
+        stops = [copy(stop) for stop in self.stop]
+        records: list[RoundRecord] = []
         for round in range(self.rounds):
-            record = self.acquire(self.evaluate(round))
-            yield record
-            if record.query is None:
+            records.append(self.evaluate(round))
+            reason = reason_to_stop(stops, records, self.strategy)
+            if reason is None:
+                records[-1] = self.acquire(records[-1])
+                reason = self._ended(records[-1])
+            elif not self.warm_start:
+                self.strategy.reset_model()
+            records[-1] = replace(records[-1], stopped=reason)
+            yield records[-1]
+            if reason is not None:
                 return
+
+    def _ended(self, record: RoundRecord) -> str | None:
+        """Reason that no further round follows a record; None if one does."""
+        if record.query is None:
+            return "no sample is left to query"
+        if len(record.query.unanswered) == len(record.query):
+            return f"the oracle has answered none of the {len(record.query)} samples of the query"
+        return f"all {self.rounds} rounds are done" if record.round == self.rounds - 1 else None
 
     def evaluate(self, round: int = 0) -> RoundRecord:
         """Train on the annotated samples, and test."""

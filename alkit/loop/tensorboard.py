@@ -77,7 +77,8 @@ class Board:
         """Write the distributions of the scores, guesses and labels of a query."""
         if query.scores is not None:
             self.logger.experiment.add_histogram("query/scores", query.scores, annotated)
-        bought = _classes(strategy.train_pool.labels_of(query))
+        answered = np.setdiff1d(query.indices, query.unanswered)
+        bought = _classes(strategy.train_pool.labels_of(answered))
         for name, values in ("guesses", _classes(query.guesses)), ("labels", bought):
             if values is not None:
                 bins = np.arange(values.max() + 2) - 0.5  # one bin per class

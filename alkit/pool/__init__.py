@@ -1,6 +1,7 @@
 """The pool: a dataset, its annotations, and queries for more."""
 
 from alkit.pool.dataset import ActiveLearningDataset
+from alkit.pool.ledger import Ledger
 from alkit.pool.query import Query
 
-__all__ = ["ActiveLearningDataset", "Query"]
+__all__ = ["ActiveLearningDataset", "Ledger", "Query"]

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from numbers import Integral
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from alkit.errors import (
-    AnnotationError,
-    ConfigurationError,
-    QuerySizeError,
-    SampleIndexError,
-)
+from alkit.errors import AnnotationError, ConfigurationError, SampleIndexError
+from alkit.pool.checks import check_generator, check_query_size
 from alkit.pool.labels import ABSENT, Describe, plain, sample_named
-from alkit.seeds import fresh_seed
 
 Indices = ArrayLike | Tensor  # dataset indices: list, array, tensor, Query; or names
 OUTSIDE = -2  # round of a sample that is not of the pool
+EXCLUDED = -3  # round of a sample that is left out for a reason
 
 
 class Annotations:
     """State of a pool of N samples: indices and labels, but no data.
 
-    Round -1 means unannotated, -2 not of the pool. Memory: 4 bytes per sample. Cost: O(N) per
-    change, O(1) per look-up.
+    Round -1 means unannotated, -2 not of the pool, -3 excluded. Memory: 4 bytes per sample. Cost:
+    O(N) per change, O(1) per look-up.
 
     Args:
         length: N.
@@ -52,7 +47,8 @@ class Annotations:
             self.rounds[inside] = -1
         self.labels: dict[int, Any] = {}  # only labels from outside the dataset
         self.read: dict[int, Any] = {}  # labels of the dataset that were read; None for arrays
-        self._undo: list[tuple[np.ndarray, np.ndarray, list[Any]]] = []
+        self.reasons: dict[int, str] = {}  # each of an excluded sample
+        self._undo: list[tuple[np.ndarray, np.ndarray, list[Any], list[Any]]] = []
         self._refresh()
 
     def __len__(self) -> int:
@@ -69,7 +65,7 @@ class Annotations:
 
     @property
     def inside(self) -> np.ndarray:
-        """Dataset indices of the samples of the pool, ascending."""
+        """Dataset indices of the samples of the pool that are not excluded, ascending."""
         return np.flatnonzero(self.rounds > OUTSIDE)
 
     def note(self, index: int, label: object) -> None:
@@ -99,33 +95,59 @@ class Annotations:
 
     @property
     def next_round(self) -> int:
-        return int(self.rounds.max()) + 1
+        return max(int(self.rounds.max()), -1) + 1
 
     def change(self, ids: np.ndarray, rounds: ArrayLike, labels: list[Any] | None) -> None:
         """Set the round (one, or one each) and the outside labels of samples; can be undone."""
         if not len(ids):
             return
-        keys = ids.tolist()
-        before = [self.labels.get(index, ABSENT) for index in keys]
-        self._undo.append((ids.copy(), self.rounds[ids], before))
+        self._undo.append(self.state_of(ids))
+        self.put(ids, rounds, labels)
+
+    def exclude(self, ids: np.ndarray, reason: str | None) -> None:
+        """Exclude samples for a reason, or, for None, make them unannotated; can be undone."""
+        if len(ids):
+            self._undo.append(self.state_of(ids))
+            given = [ABSENT if reason is None else reason] * len(ids)
+            self.put(ids, -1 if reason is None else EXCLUDED, [ABSENT] * len(ids), given)
+
+    def state_of(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[Any], list[Any]]:
+        """Indices, rounds, outside labels and reasons of samples, as ``put`` takes them."""
+        labels, reasons = (
+            [known.get(index, ABSENT) for index in ids.tolist()]
+            for known in (self.labels, self.reasons)
+        )
+        return ids.copy(), self.rounds[ids], labels, reasons
+
+    def put(
+        self,
+        ids: np.ndarray,
+        rounds: ArrayLike,
+        labels: list[Any] | None,
+        reasons: list[Any] | None = None,
+    ) -> None:
+        """Set the state of samples, without undo; ABSENT removes a label or reason."""
         self.rounds[ids] = rounds
-        if labels is not None:
-            self.labels.update(zip(keys, labels, strict=True))
+        for known, values in ((self.labels, labels), (self.reasons, reasons)):
+            for index, value in zip(ids.tolist(), values or ()):
+                if value is ABSENT:
+                    known.pop(index, None)
+                else:
+                    known[index] = value
         self._refresh()
+
+    @property
+    def last_change(self) -> tuple[np.ndarray, np.ndarray, list[Any], list[Any]]:
+        """State before the last change, as ``state_of`` returns it."""
+        return self._undo[-1]
 
     def undo(self) -> np.ndarray:
         """Undo the last change, and return the indices that it affected."""
         if not self._undo:
             raise AnnotationError("there is nothing to undo.")
-        ids, rounds, labels = self._undo.pop()
-        self.rounds[ids] = rounds
-        for index, label in zip(ids.tolist(), labels, strict=True):
-            if label is ABSENT:
-                self.labels.pop(index, None)
-            else:
-                self.labels[index] = label
-        self._refresh()
-        return ids
+        before = self._undo.pop()
+        self.put(*before)
+        return before[0]
 
     def check(
         self,
@@ -183,6 +205,7 @@ class Annotations:
         state = {
             -1: "is not annotated yet; use annotate.",
             OUTSIDE: "is not of this pool, which has only the samples of among=.",
+            EXCLUDED: f"is excluded ({self.reasons.get(index)}); use include to bring it back.",
         }
         annotated = "is annotated already; use relabel to change its label."
         return AnnotationError(f"{describe(index)} {state.get(self.rounds.item(index), annotated)}")
@@ -198,46 +221,16 @@ class Annotations:
             "annotated": self.annotated.tolist(),
             "rounds": self.rounds[self.annotated].tolist(),
             "labels": [[index, label] for index, label in self.labels.items()],
+            "excluded": [[index, reason] for index, reason in sorted(self.reasons.items())],
         }
 
-    def restore(self, ids: np.ndarray, rounds: list[int], labels: dict[int, Any]) -> None:
+    def restore(
+        self, ids: np.ndarray, rounds: list[int], labels: dict[int, Any], excluded: dict[int, str]
+    ) -> None:
         """Replace all annotations; earlier changes can no longer be undone."""
-        self.rounds[self.rounds > OUTSIDE] = -1
+        self.rounds[self.rounds != OUTSIDE] = -1
         self.rounds[ids] = rounds
-        self.labels = labels
+        self.rounds[list(excluded)] = EXCLUDED
+        self.labels, self.reasons = labels, excluded
         self._undo.clear()
         self._refresh()
-
-
-def check_round(round: object) -> int:
-    """Return ``round`` as an int of 0 or more that fits its 4 bytes, or raise an error."""
-    if not is_whole(round) or not 0 <= round < 2**31 - 1:
-        raise ConfigurationError(f"a round must be a whole number of at least 0, got {round!r}.")
-    return int(round)
-
-
-def check_query_size(n: object, left: int) -> int:
-    """Return ``n`` as an int from 1 to the number of unannotated samples, or raise an error."""
-    if not is_whole(n):
-        raise QuerySizeError(f"expected a whole number of samples to query, got {n!r}.")
-    if n < 1:
-        raise QuerySizeError(f"expected at least 1 sample to query, got {n}.")
-    if n > left:
-        raise QuerySizeError(f"{n} samples were requested, but only {left} are unannotated.")
-    return int(n)
-
-
-def check_generator(seed: object) -> np.random.Generator:
-    """Return a generator, that of ``seed`` or itself, or raise an error."""
-    if isinstance(seed, bool):
-        seed = str(seed)
-    try:
-        return np.random.default_rng(fresh_seed() if seed is None else seed)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise ConfigurationError(
-            f"seed must be a whole number of at least 0 or a numpy Generator, got {seed!r}."
-        ) from None
-
-
-def is_whole(number: object) -> TypeGuard[int]:
-    return isinstance(number, Integral) and not isinstance(number, bool)

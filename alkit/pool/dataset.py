@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Dataset
 
-from alkit.pool.annotations import Annotations, Indices, check_round
+from alkit.pool.annotations import Annotations, Indices
+from alkit.pool.book import Book
+from alkit.pool.checks import check_round
+from alkit.pool.corrections import Corrections
 from alkit.pool.gate import Gate
 from alkit.pool.identity import Identity
 from alkit.pool.labeling import Labeling
 from alkit.pool.labels import plain
+from alkit.pool.ledger import Ledger
 from alkit.pool.names import Names
 from alkit.pool.query import Query
 from alkit.pool.reading import Reader
@@ -21,7 +25,7 @@ from alkit.pool.samples import PoolView, Samples, Transform, check_transform
 from alkit.pool.state import parsed
 
 
-class ActiveLearningDataset(Dataset):
+class ActiveLearningDataset(Corrections, Dataset):
     """A dataset whose samples have a label only once they are annotated.
 
     All indices in arguments and results are indices of ``dataset``. ``pool[i]`` is ``(x, y)`` if
@@ -46,6 +50,8 @@ class ActiveLearningDataset(Dataset):
             -1 or NaN. Otherwise negative class numbers and NaN are refused.
         among: dataset indices, or names, of the samples of the pool. Default: all. The others are
             neither annotated nor unannotated; indices and ``len(pool)`` stay those of the dataset.
+        ledger: a Ledger or its path, to keep annotations on disk, under names or indices. Those in
+            it are restored.
 
     Raises:
         ConfigurationError: the dataset is empty or not map-style, or another argument is wrong.
@@ -65,6 +71,7 @@ class ActiveLearningDataset(Dataset):
         missing: object = None,
         among: Indices | None = None,
         input_key: str | None = None,
+        ledger: Ledger | str | PathLike[str] | None = None,
     ) -> None:
         self._samples = Samples(dataset, cache=cache, label_key=label_key, input_key=input_key)
         self.input_key, self.label_key = input_key, label_key
@@ -74,6 +81,7 @@ class ActiveLearningDataset(Dataset):
         gate = Gate(classes, missing)
         self._labels = Labeling(self._samples, self._known, self._names, gate)
         self._identity = Identity(self._samples, self._names, self._known, gate.classes)
+        self._book = Book(ledger, self._known, self._labels, self._names, self._identity)
         self._reader = Reader(self._samples, self._known, self._labels)
         check_transform(transform=transform, scoring_transform=scoring_transform)
         self._transform = transform
@@ -87,7 +95,7 @@ class ActiveLearningDataset(Dataset):
 
     @property
     def indices(self) -> np.ndarray:
-        """Dataset indices of the samples of the pool, ascending, int64: all, or ``among``."""
+        """Dataset indices of the samples of the pool, ascending, int64, without excluded ones."""
         return self._known.inside
 
     @property
@@ -102,7 +110,7 @@ class ActiveLearningDataset(Dataset):
 
     @property
     def rounds(self) -> np.ndarray:
-        """``(N,)`` round of each annotated sample; -1 if unannotated, -2 if not in ``among``."""
+        """``(N,)`` round of each sample; -1 if unannotated, -2 if not in ``among``, -3 excluded."""
         return self._known.rounds.copy()
 
     @property
@@ -193,6 +201,7 @@ class ActiveLearningDataset(Dataset):
             self._labels.annotate_own(ids, round)
         else:
             self._known.change(ids, round, labels)
+        self._book.keep(ids, indices, new=True)
         return ids
 
     def annotate_random(self, n: int, seed: int | np.random.Generator | None = None) -> np.ndarray:
@@ -205,20 +214,6 @@ class ActiveLearningDataset(Dataset):
             ConfigurationError: the seed is not an integer of at least 0 or a Generator.
         """
         return self.annotate(self._known.draw(n, seed))
-
-    def relabel(self, indices: Indices, labels: object) -> np.ndarray:
-        """Change the labels of annotated samples, not their rounds, and return the indices."""
-        ids = self._checked(indices, annotated=True)
-        labels = self._labels.given(labels, ids)
-        self._known.change(ids, self._known.rounds[ids], labels)
-        return ids
-
-    def undo(self) -> np.ndarray:
-        """Undo the last annotation or relabeling, and return the indices that it had changed."""
-        return self._known.undo()
-
-    def _checked(self, indices: Indices, *, annotated: bool | None) -> np.ndarray:
-        return self._known.check(self._names.indices(indices), annotated=annotated)
 
     def state_dict(self) -> dict[str, Any]:
         """The annotations as plain values, and a fingerprint of the names or of 16 inputs."""
@@ -233,7 +228,7 @@ class ActiveLearningDataset(Dataset):
         """
         annotations = parsed(state, self._known)
         self._identity.check(state, annotations[0])
-        self._labels.load(*annotations)
+        self._book.load(*annotations)
 
     def __repr__(self) -> str:
         nbytes = self.cache_nbytes

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from alkit.errors import ConfigurationError
-from alkit.pool.annotations import Annotations
+from alkit.pool.annotations import OUTSIDE, Annotations
 from alkit.pool.fingerprint import fingerprint
 from alkit.pool.names import Names
 from alkit.pool.samples import Samples
@@ -49,7 +49,7 @@ class Identity:
     @cached_property
     def among(self) -> str | None:
         """Short hash of the indices of the pool's samples; None if it has all."""
-        inside = self._known.inside
+        inside = np.flatnonzero(self._known.rounds != OUTSIDE)
         if len(inside) == len(self._known):
             return None
         return blake2b(inside.astype("<i8").tobytes(), digest_size=8).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,23 @@ class Labeling:
         form = Form(self.kind or own.kind, own.dtype)
         return self.gate.given(labels, ids, form, describe or self._names.describe)
 
-    def load(self, ids: np.ndarray, rounds: list[int], labels: dict[int, object]) -> None:
+    def own_value(self, index: int) -> Any:
+        """Plain label of an annotated sample by the dataset; read again only if it is an array."""
+        label = self._known.read.get(index)
+        return plain(self.read(index)) if label is None else label
+
+    def named(self, label: Any) -> Any:
+        """Name of the class of a label, if the classes have names; otherwise the label."""
+        classes = self.gate.classes
+        return classes[label] if classes is not None and isinstance(label, int) else label
+
+    def load(
+        self,
+        ids: np.ndarray,
+        rounds: list[int],
+        labels: dict[int, object],
+        excluded: dict[int, str],
+    ) -> None:
         """Replace all annotations by those of a state, if each label is one of this pool.
 
         Of the dataset's own labels, up to 16 are read, evenly spread.
@@ -100,7 +117,7 @@ class Labeling:
             except OSError:  # an item that cannot be read now must not cost the annotations
                 continue
             self.gate.own(index, label, self._names.describe)
-        self._known.restore(ids, rounds, dict(zip(labels, values, strict=True)))
+        self._known.restore(ids, rounds, dict(zip(labels, values, strict=True)), excluded)
         self._kind = None
 
     def annotate_own(self, ids: np.ndarray, round: int) -> None:

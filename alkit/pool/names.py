@@ -28,6 +28,7 @@ class Names:
 
     def __init__(self, names: object, length: int) -> None:
         self.texts = None if names is None else _texts(names, length)
+        self._length = length
 
     def __getitem__(self, index: int) -> str:
         return "" if self.texts is None else self.texts[index].strip()
@@ -58,6 +59,21 @@ class Names:
                 f"several samples of the pool have the name {name!r}; use dataset indices."
             )
         return index
+
+    def place(self, key: str) -> int | None:
+        """Dataset index of a sample by its name, or by its index as text; None if it has none."""
+        if self.texts is not None:
+            return self._places.get(key.strip())
+        return int(key) if key.isdecimal() and int(key) < self._length else None
+
+    def check_unique(self) -> None:
+        """Raise a ConfigurationError if names are empty or not distinct; none are fine."""
+        for name, index in self._places.items():
+            if index < 0 or not name:
+                wrong = f"several samples have the name {name!r}" if name else "a name is empty"
+                raise ConfigurationError(
+                    f"a ledger finds samples by name, and {wrong}: use relative paths as names."
+                )
 
     @cached_property
     def _places(self) -> dict[str, int]:

@@ -42,6 +42,7 @@ class Query:
         classes: ``(C,)`` names of the classes, or None if the pool has none.
         seconds: wall seconds by phase, ``"score"`` and ``"select"``.
         validation: a separate Query for the validation pool, paid from the same budget.
+        unanswered: dataset indices of the picks that the oracle left without a label, int64.
         trace: a bounded number of the rows that the picks were chosen from, for ``alkit.doctor``.
     """
 
@@ -57,6 +58,7 @@ class Query:
     validation: Query | None = None
     trace: Trace | None = None
     classes: Sequence[str] | None = None
+    unanswered: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "indices", np.asarray(self.indices))
@@ -77,7 +79,8 @@ class Query:
     def __repr__(self) -> str:
         shown = ", ".join(str(i) for i in self.indices[:6].tolist())
         more = ", ..." if len(self) > 6 else ""
-        return f"Query(round {self.round}: {len(self)} samples [{shown}{more}] by {self.why})"
+        left = f", {len(self.unanswered)} unanswered" if len(self.unanswered) else ""
+        return f"Query(round {self.round}: {len(self)} samples [{shown}{more}]{left} by {self.why})"
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the query as a CSV file with an empty ``label`` column for people to fill in.

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from alkit.errors import ConfigurationError
-from alkit.pool.annotations import OUTSIDE, Annotations, check_round, is_whole
+from alkit.pool.annotations import OUTSIDE, Annotations
+from alkit.pool.checks import check_round, is_whole
 from alkit.pool.labels import plain
 
 
 def parsed(
     state: Mapping[str, Any], known: Annotations
-) -> tuple[np.ndarray, list[int], dict[int, Any]]:
-    """The annotated samples of a state, their rounds, and the labels from outside; checked.
+) -> tuple[np.ndarray, list[int], dict[int, Any], dict[int, str]]:
+    """The annotated samples of a state, their rounds, labels from outside, and excluded; checked.
 
     Raises:
         ConfigurationError: it is not the state of a pool of this length, or damaged.
@@ -36,6 +37,7 @@ def parsed(
             f"the state is for a pool of {state['length']} samples, this one has {len(known)}."
         )
     ids = known.check(state["annotated"])
+    excluded = _excluded(state.get("excluded", []), known, ids)
     outside = ids[known.rounds[ids] == OUTSIDE]
     if outside.size:
         raise known.wrong_side(outside.item(0), known.describe)
@@ -44,7 +46,25 @@ def parsed(
         raise ConfigurationError(
             f"the state needs one round per annotated sample, {len(ids)}; it has {len(rounds)}."
         )
-    return ids, rounds, _outside_labels(state["labels"], ids)
+    return ids, rounds, _outside_labels(state["labels"], ids), excluded
+
+
+def _excluded(pairs: Any, known: Annotations, annotated: np.ndarray) -> dict[int, str]:
+    """Reasons of the excluded samples of a state; states of older versions have none."""
+    right = isinstance(pairs, list | tuple) and all(
+        isinstance(pair, list | tuple)
+        and len(pair) == 2
+        and is_whole(pair[0])
+        and isinstance(pair[1], str)
+        and pair[1].strip()
+        for pair in pairs
+    )
+    if not right:
+        raise _damaged(f"its excluded must be pairs of a dataset index and a reason, got {pairs!r}")
+    ids = known.check([index for index, _ in pairs])
+    if np.isin(ids, annotated).any() or (known.rounds[ids] == OUTSIDE).any():
+        raise _damaged("an excluded sample is annotated, or not of the pool")
+    return {int(index): reason for index, reason in pairs}
 
 
 def _outside_labels(pairs: Any, ids: np.ndarray) -> dict[int, Any]:

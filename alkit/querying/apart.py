@@ -9,6 +9,7 @@ from torch.utils.data import Subset, TensorDataset
 
 from alkit.errors import ConfigurationError
 from alkit.pool import ActiveLearningDataset
+from alkit.pool.annotations import OUTSIDE
 from alkit.pool.samples import PoolView
 
 
@@ -39,8 +40,8 @@ def _shared(pool: ActiveLearningDataset, data: Any) -> str | None:
     other = data.names if isinstance(data, ActiveLearningDataset) else None
     if pool.names is None or other is None:
         return None
-    named = {pool._names[index] for index in pool.indices.tolist()}
-    twice = (data._names[k] for k in data.indices.tolist() if data._names[k] in named)
+    named = {pool._names[index] for index in _inside(pool).tolist()}
+    twice = (data._names[k] for k in _inside(data).tolist() if data._names[k] in named)
     return next(map(repr, twice), None)
 
 
@@ -48,13 +49,18 @@ def _base(data: Any) -> tuple[Any, np.ndarray | None]:
     """The dataset below pools and Subsets, and the indices there; None for all."""
     ids = None
     if isinstance(data, ActiveLearningDataset):
-        data, ids = data._samples.dataset, data.indices
+        data, ids = data._samples.dataset, _inside(data)
     elif isinstance(data, PoolView):
         data, ids = getattr(data.reader, "_samples").dataset, data.indices  # noqa: B009
     while isinstance(data, Subset):
         inner = np.asarray(data.indices, dtype=np.int64)
         data, ids = data.dataset, inner if ids is None else inner[ids]
     return data, ids
+
+
+def _inside(pool: ActiveLearningDataset) -> np.ndarray:
+    """Dataset indices of the samples of a pool, with those that may be included again."""
+    return np.flatnonzero(pool.rounds != OUTSIDE)
 
 
 def _ids(dataset: Any, ids: np.ndarray | None) -> np.ndarray:

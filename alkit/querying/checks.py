@@ -167,8 +167,9 @@ def checked_picks(picks: Indices, n: int, pool: ActiveLearningDataset) -> np.nda
         raise PicksError(f"query_strategy must return {n} dataset indices, got {len(indices)}.")
     wrong = indices[~np.isin(indices, pool.unannotated_indices)]
     if wrong.size:
-        known = pool.rounds[wrong[0]] >= 0
-        state = "is annotated already" if known else "is not of the pool (among=)"
+        known = pool.rounds[wrong[0]]
+        states = {-1: "exclude= leaves out", -2: "is not of the pool (among=)", -3: "is excluded"}
+        state = states.get(int(known), "is annotated already")
         raise PicksError(
             f"query_strategy returned sample {wrong[0]}, which {state}. "
             "It must return dataset indices, not positions among the unannotated."

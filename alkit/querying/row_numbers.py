@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from alkit.errors import ConfigurationError, PredictionError, QuerySizeError
-from alkit.pool.annotations import check_query_size
+from alkit.pool.checks import check_query_size
 from alkit.querying.row_list import RowList
 from alkit.querying.row_names import checked_names
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from alkit.criteria import Context, Criterion
 from alkit.errors import ConfigurationError, PredictionError
 from alkit.pool import Query
-from alkit.pool.annotations import check_round
+from alkit.pool.checks import check_round
 from alkit.pool.trace import SecondLook, drawn, see
 from alkit.prediction import Prediction
 from alkit.querying.acquisition import Acquisition
@@ -46,7 +46,7 @@ def select(
 
         query = al.select(20, probabilities=p)                                 # margin
         query = al.select(20, embeddings=e, annotated=known, selector=al.KCenter())
-        query = al.select(20, scores=s, embeddings=e, selector=al.Coral())     # any task
+        query = al.select(20, scores=s, embeddings=e, selector=al.selectors.Coral())     # any task
         query = al.select(20, embeddings=e, names=files, selector=al.KCenter()).names
 
     Arrays are numpy arrays, torch tensors (any device) or nested lists; computation stays on the

@@ -10,12 +10,14 @@ import numpy as np
 from torch import Tensor
 
 from alkit.criteria import Criterion
-from alkit.errors import LabelError
 from alkit.pool import ActiveLearningDataset, Query
-from alkit.pool.annotations import Indices, check_query_size
+from alkit.pool.annotations import Indices
+from alkit.pool.checks import check_query_size
+from alkit.pool.corrections import Exclude, validation_of, without
 from alkit.prediction import Prediction
 from alkit.querying import Acquisition, Monitor, PoolContext
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
+from alkit.querying.answering import answers_of, without_unanswered
 from alkit.querying.checks import check_oracle, checked_picks
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
@@ -87,12 +89,17 @@ class Asks(_Base):
         """Context of the next query, for ``criterion.at(strategy.context)``."""
         return PoolContext(self, self.train_pool)
 
-    def query(self, n: int) -> Query:
+    def query(self, n: int, *, exclude: Exclude = None) -> Query:
         """Query ``n`` samples, most wanted first. Changes nothing: not the model, not the pool.
 
         Works before any training, after it, and without a Trainer. The same state of the pool
         and model gives the same query. With a ``val_pool``, a share of ``n`` is in
         ``query.validation``. ``monitor`` remembers the query.
+
+        Args:
+            n: number of samples.
+            exclude: samples that are not queried this time: an open query, a list of open queries,
+                dataset indices or names. Queries that exclude each other do not overlap.
 
         Cost: one forward pass over the unannotated samples, in batches of ``test_batch_size``
         (over the picks alone where the selector uses no scores).
@@ -101,10 +108,13 @@ class Asks(_Base):
             QuerySizeError: ``n`` is not a positive integer, or exceeds the unannotated samples.
             NonFiniteError, ScoreError, PicksError: outputs, scores or picks are not valid.
         """
-        pool = self.train_pool
+        pool, val_pool = self.train_pool, self.val_pool
+        if exclude is not None:
+            pool = without(pool, exclude)
+            val_pool = val_pool and without(val_pool, validation_of(exclude))
         n = check_query_size(n, len(pool.unannotated_indices))
         self.check_built("query")
-        validation = validation_query(self.val_pool, n, self.val_share, self.seed, pool.next_round)
+        validation = validation_query(val_pool, n, self.val_share, self.seed, pool.next_round)
         size = n - (0 if validation is None else len(validation))
         ask = self._ask if self._acquisition_replaced else self.query_strategy
         query = ask(pool, size)
@@ -134,22 +144,25 @@ class Asks(_Base):
         Args:
             n: number of samples.
             oracle: function from dataset indices to labels. Default: the dataset's labels. The
-                samples of ``val_pool`` always get their dataset's labels.
+                samples of ``val_pool`` always get their dataset's labels. A sample that it answers
+                with None is among the ``unanswered`` of the query. It is excluded from the pool
+                if the oracle has a ``reason``, such as "unsure", else it may be queried again.
         """
         check_oracle(oracle)
         query = self.query(n)
-        labels = None if oracle is None else oracle(query.indices)
-        if oracle is not None and labels is None:
-            raise LabelError(
-                f"the oracle {oracle!r} returned None: return one label per index, in their order."
-            )
-        self.train_pool.annotate(query, labels)
+        answers = None if oracle is None else answers_of(oracle, query)
+        query, answered, labels = without_unanswered(query, answers)
+        self.train_pool.annotate(answered, labels)
         if query.validation is not None and self.val_pool is not None:
             try:
                 self.val_pool.annotate(query.validation)
             except Exception:
-                self.train_pool.undo()
+                if len(answered):
+                    self.train_pool.undo()
                 raise
+        reason = getattr(oracle, "reason", None)
+        if reason and len(query.unanswered):
+            self.train_pool.exclude(query.unanswered, reason)
         return query
 
     @property

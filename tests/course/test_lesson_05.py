@@ -128,7 +128,7 @@ def test_too_few_picks_are_an_error_with_both_numbers():
         (al.Prefilter(3, al.TopK(), by=al.TypiClust()), "only by direction"),
         (al.Prefilter(3, al.TopK(), by=al.KCenter()), "picks strays"),
         (al.Prefilter(5, al.TopK(), by=al.TypiClust(al.Features())), "three times as long"),
-        (al.FacilityLocation(), "are not the highest scores"),
+        (al.selectors.FacilityLocation(), "are not the highest scores"),
         (al.TopK, "the short list is missing"),
         ("typical", "expected a selector"),
     ],

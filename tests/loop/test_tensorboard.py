@@ -116,6 +116,18 @@ def test_precision_and_recall_agree_with_scikit_learn(tmp_path):
         assert recall[at] == pytest.approx(recall_score(true[:, c].ravel(), said))
 
 
+def test_picks_without_an_answer_are_in_no_histogram_of_labels(tmp_path):
+    oracle = al.oracles.Abstaining(lambda ids: Y[ids], torch.arange(40) % 2)
+    logger = TensorBoardLogger(tmp_path, name="run", version="a")
+    settings = {"query_size": 5, "rounds": 2, "max_steps": 4, "logger": logger, "oracle": oracle}
+    records = list(al.ActiveLearningLoop(make(), **settings))
+    written = events(tmp_path / "run" / "a").Histograms("query/labels")
+    answered = [5 - len(record.query.unanswered) for record in records]
+    assert [event.histogram_value.num for event in written] == answered
+    assert min(answered) > 0
+    assert sum(answered) < 10
+
+
 def told(records):
     return [(r.metrics, r.query.indices.tolist(), r.query.scores.tolist()) for r in records]
 

@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import alkit as al
 from alkit.errors import AnnotationError, ConfigurationError, QuerySizeError, SampleIndexError
-from alkit.pool.annotations import Annotations, check_query_size
+from alkit.pool.annotations import Annotations
+from alkit.pool.checks import check_query_size
 from alkit.pool.state import parsed
 
 N = 8

@@ -24,7 +24,7 @@ LEAVES = [
     al.ProbCover(radius=0.5),
     al.selectors.MaxHerding(),
     al.UncertaintyHerding(),
-    al.FacilityLocation(),
+    al.selectors.FacilityLocation(),
     al.selectors.FacilityLocationMutualInformation([0]),
 ]
 
