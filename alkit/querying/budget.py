@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from torch import Tensor
 
 from alkit.arguments import check_number
 from alkit.criteria import MinMax, as_criterion
 from alkit.errors import ConfigurationError, QuerySizeError
 from alkit.pool import Query
+from alkit.prediction import Prediction
 from alkit.querying.acquisition import Acquisition
 from alkit.querying.answering import part_of
 from alkit.querying.context import PoolContext
@@ -73,12 +75,13 @@ class Within:
 
     def per_cost(self, acquisition: Acquisition) -> Acquisition:
         """The acquisition with its criterion per cost; selectors without scores ignore it."""
-        price = as_criterion(
-            lambda p: torch.from_numpy(self.of(p.ids.cpu().numpy())).to(p.ids.device)
-        )
+
+        def price(p: Prediction) -> Tensor:
+            return torch.from_numpy(self.of(p.ids.cpu().numpy())).to(p.ids.device)
+
         reason = f"{acquisition.reason}; " if acquisition.reason else ""
         return Acquisition(
-            MinMax(acquisition.criterion) / price,
+            MinMax(acquisition.criterion) / as_criterion(price),
             acquisition.selector,
             f"{reason}within a budget of {self.budget:g}",
         )
