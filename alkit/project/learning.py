@@ -82,7 +82,7 @@ class Learner:
         self.every = check_integer("every", every)
         self.threads = check_integer("threads", threads)
         self.state = State()
-        self._news: deque[Mapping[int, str] | Collection[int]] = deque()
+        self._news: deque[Mapping[int, str] | tuple[int, ...]] = deque()
         self._fresh = 0  # answers since the last work began
         self._done: set[int] = set()
         self._out: frozenset[int] = frozenset()
@@ -205,7 +205,10 @@ class Learner:
         """Take the answers that have come into the asking, in their order."""
         while self._news:
             news = self._news.popleft()
-            (self.asking.note if isinstance(news, dict) else self.asking.forget)(news)
+            if isinstance(news, Mapping):
+                self.asking.note(news)
+            else:
+                self.asking.forget(news)
 
     def _predict(self) -> None:
         """Predict the unannotated samples: all for an Estimator, else some that are drawn."""

@@ -40,7 +40,9 @@ def test_nine_of_ten_intervals_contain_the_accuracy(m, truth):
 
 
 @pytest.mark.parametrize("m", [10, 20, 40])
-@pytest.mark.parametrize(("both", "one", "other"), [(0.6, 0.2, 0.1), (0.8, 0.1, 0.1), (0.5, 0, 0.2)])
+@pytest.mark.parametrize(
+    ("both", "one", "other"), [(0.6, 0.2, 0.1), (0.8, 0.1, 0.1), (0.5, 0, 0.2)]
+)
 def test_nine_of_ten_intervals_contain_the_difference(m, both, one, other):
     """Exact: sum over all counts of samples that only one of the models predicts."""
     inside, truth = 0.0, one - other

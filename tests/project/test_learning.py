@@ -2,6 +2,7 @@
 
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 import torch
@@ -93,7 +94,7 @@ def test_there_is_one_training_at_a_time_and_the_last_has_all_labels(make):
         assert learner.wait(PATIENCE)
         assert learner.state.labels == 12
         assert set(running) == {"alkit learner"}
-        assert all(b - a in (0, 3) for a, b in zip(trainings, trainings[1:]))
+        assert all(b - a in (0, 3) for a, b in pairwise(trainings))
     finally:
         learner.close()
 
