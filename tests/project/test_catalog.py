@@ -175,7 +175,7 @@ def test_a_file_without_permission_is_a_problem(photos):
 def test_a_link_that_leads_nowhere_is_a_problem_and_not_an_error(photos):
     catalog, _ = scan(photos)
     os.symlink(photos / "gone.png", photos / "link.png")
-    catalog, changes = scan(photos, catalog)
+    catalog, _ = scan(photos, catalog)
     assert "No such file" in catalog.problems["link.png"]
     assert len(catalog.names) == 12
     (photos / "gone.png").write_bytes(b"here now")
@@ -226,9 +226,8 @@ def test_lines_that_are_inserted_above_texts_move_them(tmp_path):
     catalog, changes = catalog.scan(Texts(path), progress=False)
     first, second, same, _ = before
     # one of the texts that are the same has the name that the other one had: either may move
-    assert changes.moved == dict(
-        zip((first, second, same), (*catalog.names[1:3], catalog.names[4]))
-    )
+    new = (*catalog.names[1:3], catalog.names[4])
+    assert changes.moved == dict(zip((first, second, same), new))
     assert changes.new == catalog.names[:1]
     assert not changes.missing
 

@@ -59,9 +59,9 @@ def test_names_that_do_not_fit_are_reported(tmp_path, rows, case):
 
 
 def test_missing_files_are_reported(tmp_path, rows):
-    with pytest.raises(ProjectError, match="there is no file .*no.npy"):
+    with pytest.raises(ProjectError, match=r"there is no file .*no\.npy"):
         Embeddings(tmp_path / "no.npy")
-    with pytest.raises(ProjectError, match="there is no file .*names.txt, with the names"):
+    with pytest.raises(ProjectError, match=r"there is no file .*names\.txt, with the names"):
         Embeddings(tmp_path / "e.npy", tmp_path / "names.txt")
 
 
@@ -83,7 +83,7 @@ def test_arrays_of_another_kind_are_reported(tmp_path, case):
 
 def test_a_file_that_is_not_an_array_is_reported(tmp_path):
     (tmp_path / "e.npy").write_text("a,b")
-    with pytest.raises(ProjectError, match="not a .npy file of numbers"):
+    with pytest.raises(ProjectError, match=r"not a \.npy file of numbers"):
         Embeddings(tmp_path / "e.npy")
     np.savez(tmp_path / "e.npz", a=np.zeros((2, 2)))
     (tmp_path / "e.npz").rename(tmp_path / "e.npy")

@@ -64,7 +64,7 @@ def test_a_folder_without_images_is_reported_with_what_is_in_it(tmp_path):
 
 
 def test_a_folder_that_is_missing_or_a_file_is_reported(tmp_path):
-    with pytest.raises(ProjectError, match="there is no folder.*not connected"):
+    with pytest.raises(ProjectError, match=r"there is no folder.*not connected"):
         Images(tmp_path / "photos")
     (tmp_path / "photos").write_text("")
     with pytest.raises(ProjectError, match="is a file, not a folder"):
