@@ -92,6 +92,15 @@ def test_features_depend_on_the_contents_alone(photos, tmp_path, save):
     assert grown.key == fresh.key
 
 
+def test_a_copy_changes_no_features(photos, tmp_path):
+    first = features(Images(photos), tmp_path)
+    (photos / "z.png").write_bytes((photos / "a" / "0.png").read_bytes())
+    second = features(Images(photos), tmp_path)
+    assert second.key == first.key
+    np.testing.assert_allclose(second.rows[:12], first.rows, atol=1e-5)
+    np.testing.assert_array_equal(second.rows[12], second.rows[0])
+
+
 def test_a_broken_image_is_named_and_left_out(photos, tmp_path):
     (photos / "a" / "2.png").write_bytes(b"\x89PNG broken")
     source = Images(photos)
