@@ -148,10 +148,9 @@ class Labeler:
         """Wait until the server has acknowledged everything."""
         self.page.locator('.alkit[data-unsent="0"]').wait_for()
 
-    def end(self):
-        """Wait for the end, and return which one it is."""
-        self.page.locator(".end:not([hidden])").wait_for()
-        return self.page.locator(".alkit").get_attribute("data-end")
+    def end(self, which="done"):
+        """Wait for an end: done, enough, choosing, held, offline or stopped."""
+        self.page.locator(f'.alkit[data-end="{which}"] .end:not([hidden])').wait_for()
 
 
 def wait_until(true, seconds=20.0):
