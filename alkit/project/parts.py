@@ -135,7 +135,7 @@ class Parts:
         self._answers.sync()
         asking, labels = self._asking, self.pool.get_num_annotated()
         new = isinstance(asking.strategy.module, Estimator) and labels != self._labels
-        if labels and (new or not asking.trained):
+        if labels and (new or not asking.strategy.trained):
             asking.fit()
             self._labels = labels
         return asking
