@@ -453,23 +453,27 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
     single.hidden = is || Boolean(grid);
     end.hidden = !is;
     clearTimeout(poll);
+    delete root.dataset.end;
     if (!is) return;
     const held = facts?.held ?? 0;
     const texts = {
       start: ["Starting…", ""],
       open: ["Loading…", ""],
+      storing: ["Storing the last answers…", ""],
+      stopped: ["The page cannot continue", stopped],
+      offline: ["The server is gone",
+        "Start it again: the page then continues, and sends what waits here."],
       choosing: ["The next batch is being chosen…", "It appears here when it is ready."],
       held: ["Others have the last samples", `${counted(held, "sample")} lie${held === 1 ? "s" : ""} before other people. They come here if nobody answers.`],
       done: ["All labeled", "There is no sample left."],
       enough: ["Enough for now", "All answers are stored. You can close this page."],
     };
-    let [head, text] = texts[state];
-    if (stopped) [head, text] = ["The page cannot continue", stopped];
-    else if (offline && !(state === "enough" && !outbox.jobs.length))
-      [head, text] = ["The server is gone", "Start it again: the page then continues, and sends what waits here."];
+    const unsent = outbox.jobs.length, over = state === "enough" && !unsent;
+    const which = stopped ? "stopped" : offline && !over ? "offline" : unsent ? "storing" : state;
+    const [head, text] = texts[which];
     [endHead.textContent, endText.textContent] = [head, text];
     endUndo.hidden = !past.length;
-    root.dataset.end = stopped ? "stopped" : offline ? "offline" : state;
+    root.dataset.end = which;
     if (state !== "start" && state !== "enough" && !sending)
       poll = setTimeout(refresh, state === "done" ? 5000 : 700);
   }
