@@ -13,7 +13,7 @@ import numpy as np
 from torch import nn
 from torch.utils.data import default_collate
 
-from alkit.errors import ProjectError
+from alkit.errors import ConfigurationError, ProjectError
 from alkit.experiment.lock import locked
 from alkit.project.catalog import Catalog
 from alkit.project.features import networks
@@ -89,6 +89,8 @@ def compute(
         ProjectError: the features do not fit the samples, or no sample can be read.
         FolderError: the folder cannot be written or is in use; nothing of a file remains.
     """
+    if transform is not None and not isinstance(wanted, nn.Module):
+        raise ConfigurationError("transform= is for a module as features.")
     known = catalog.names
     if not known:
         raise ProjectError(f"{source.where} has no samples that can be used.")
