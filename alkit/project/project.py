@@ -49,6 +49,7 @@ class Project(Labeling, Teams, Parts):
         render: function from an input of ``dataset`` to an image, a text or the path of a sound.
         names: file with the name of each embedding; the column of the names of texts; or names
             ``(N,)`` of the samples of ``dataset``.
+        column: column of the texts, if it is not ``text``.
         classes: names of the classes, in the order of their keys on the page.
         features: ``"pixels"``, ``"tfidf"``, a network of torchvision by name, such as
             ``"resnet18"``, any module, or a ``.npy`` file. Default: by the kind of samples.
@@ -84,6 +85,7 @@ class Project(Labeling, Teams, Parts):
         dataset: Any = None,
         render: Callable[[Any], Any] | None = None,
         names: Any = None,
+        column: str | None = None,
         classes: Sequence[str] | None = None,
         features: str | os.PathLike[str] | nn.Module | None = None,
         strategy: Factory | None = None,
@@ -93,10 +95,15 @@ class Project(Labeling, Teams, Parts):
     ) -> None:
         folder = as_path(folder)
         data = {"images": images, "texts": texts, "embeddings": embeddings, "dataset": dataset}
+        if render is not None and dataset is None:
+            raise ProjectError("render= shows the samples of a dataset: pass dataset= too.")
+        if strategy is None and (training is not None or transform is not None):
+            raise ProjectError("training= and transform= belong to a strategy: pass strategy= too.")
         own = None if strategy is None else opening.IN_PYTHON
         settings = opening.settled(
-            folder, data=data, names=names, classes=classes, features=features, model=own, seed=seed
-        )
+            folder, data=data, names=names, classes=classes, features=features, model=own,
+            column=column, seed=seed,
+        )  # fmt: skip
         samples = source_of(settings.data, folder, dataset, render, names)
         module = features if isinstance(features, nn.Module) else None
         given = Given(module, strategy, dict(training or {}), transform)
@@ -167,10 +174,9 @@ class Project(Labeling, Teams, Parts):
             The accuracy with its interval, whether choosing helps, and advice: print it.
         """
         self._answers.sync()
-        asking = self._asking
-        asking.fit()
-        found = assess(asking)
-        self._results.add(asking, found)
+        self._fit()
+        found = assess(self._asking)
+        self._results.add(self._asking, found)
         return found
 
     @property
@@ -198,9 +204,8 @@ class Project(Labeling, Teams, Parts):
 
     def status(self) -> Status:
         """Labels, people, accuracy, and whether it is worth going on."""
-        features = self.__dict__.get("features")
-        note = "" if features is None else features.note
-        return status(self.settings, self._catalog, self.ledger, self._results, note)
+        notes = self._notes()
+        return status(self.settings, self._catalog, self.ledger, self._results, notes)
 
     def export(self, path: str | os.PathLike[str], *, predictions: bool = False) -> int:
         """Write the labels to a CSV, JSON or Parquet file, and return the number of rows.

@@ -89,7 +89,11 @@ def _counts(counts: Mapping[Any, int]) -> str:
 
 
 def status(
-    settings: Settings, catalog: Catalog, ledger: Ledger, results: Results, note: str = ""
+    settings: Settings,
+    catalog: Catalog,
+    ledger: Ledger,
+    results: Results,
+    notes: Sequence[str] = (),
 ) -> Status:
     """Status of a project, from what its folder has.
 
@@ -98,7 +102,7 @@ def status(
         catalog: its samples.
         ledger: its answers.
         results: results of its trainings.
-        note: what else to say.
+        notes: what else a person should know.
     """
     tally = Tally(catalog.names, ledger.entries())
     people, machines = counted(ledger.live())
@@ -118,7 +122,7 @@ def status(
         last["advice"],
         votes.alpha if several else None,
         len(votes.again) + len(votes.disputed),
-        [*_notes(catalog), *([note] if note else [])],
+        [*_notes(catalog), *filter(None, notes)],
     )
 
 
