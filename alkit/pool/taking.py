@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alkit.atomic import as_path
 from alkit.errors import AnnotationError, LabelError
 from alkit.pool.checks import check_round
 from alkit.pool.csv_labels import Origins, read_labels
@@ -72,18 +73,20 @@ def take(pool: ActiveLearningDataset, path: str | os.PathLike[str], who: str = "
         pool.refresh()
     known, names, labels = pool._known, pool._names, pool._labels
     refused: dict[int, str] = {}
-    filled = read_labels(path, names, len(pool), refused)
+    filled = read_labels(as_path(path), names, len(pool), refused)
 
     def row(line: int, index: int, **answer: Any) -> _Row:
         return _Row(line, f"{filled.path}, line {line}: {names.describe(index)}", index, **answer)
 
     form = labels.form(np.array(filled.ids[:1], dtype=np.int64))
     values = labels.gate.read(filled.texts, form.kind)
-    origins = labels.with_guesses(filled.origins, form.kind)
+    origins, others = (labels.with_guesses(each, form.kind)
+                       for each in (filled.origins, filled.other_origins))  # fmt: skip
     given = zip(filled.lines, filled.ids, values, origins, strict=True)
     rows = [row(line, i, label=label, origin=origin) for line, i, label, origin in given]
     rows = _fitting(rows, labels.gate, form, refused)
-    rows += [row(line, i, reason=reason) for i, line, reason in filled.reasons]
+    reasons = zip(filled.reasons, others, strict=True)
+    rows += [row(line, i, reason=why, origin=origin) for (i, line, why), origin in reasons]
     rows.sort(key=lambda row: row.line)
     distinct = _distinct(rows, refused)
     new = [row for row in distinct if _is_new(pool, row, refused)]
@@ -94,9 +97,9 @@ def take(pool: ActiveLearningDataset, path: str | os.PathLike[str], who: str = "
     pool._book.keep(ids, Origins(row.origin for row in annotated), new=True, who=who)
     excluded = [row for row in new if row.reason is not None]
     for reason in dict.fromkeys(row.reason for row in excluded):
-        left = _ids(row for row in excluded if row.reason == reason)
-        known.exclude(left, reason or "")
-        pool._book.keep(left, who=who)
+        part = [row for row in excluded if row.reason == reason]
+        known.exclude(_ids(part), reason)
+        pool._book.keep(_ids(part), Origins(row.origin for row in part), new=True, who=who)
     errors = [refused[line] for line in sorted(refused)]
     repeated = sum(row.line not in refused for row in rows) - len(new)
     return Taken(ids, _ids(excluded), repeated, filled.skipped, errors)

@@ -164,7 +164,7 @@ class Ledger:
         return {entry.sample: entry for entry in self._last("sample", samples)}
 
     def votes(self, samples: Iterable[str] | None = None) -> dict[str, dict[str, Entry]]:
-        """The last answer of each person that is not undone, by sample and by person."""
+        """The last answer of each person or program that is not undone, by sample and by name."""
         votes: dict[str, dict[str, Entry]] = {}
         for entry in self._last("sample, who", samples):
             votes.setdefault(entry.sample, {})[entry.who] = entry
