@@ -117,11 +117,6 @@ class Asking:
         made.check_built("ask by")
         self.strategy = made
 
-    @property
-    def trained(self) -> bool:
-        """True once the strategy is fitted to labels of two classes."""
-        return self.strategy.trained
-
     def note(self, answers: Mapping[int, str]) -> None:
         """Note the reasons of samples that were answered or excluded, in the order of answers."""
         with self.lock:
@@ -173,6 +168,15 @@ class Asking:
             self.guessed |= {c.index: c.guess for c in batch if c.guess is not None}
             return batch
 
+    def uniform(self, n: int, leave_out: Collection[int] = ()) -> list[Choice]:
+        """The next ``n`` audit samples alone, for when no other choice can be made."""
+        with self.lock:
+            gone = np.setdiff1d(np.arange(len(self.pool)), self.pool.unannotated_indices)
+            drawn = self.order.next(n, gone, leave_out).tolist()
+            batch = [Choice(index, f"{AUDIT}, since choosing failed") for index in drawn]
+            self._offered |= {choice.index: choice.why for choice in batch}
+            return batch
+
     def guesses(self, indices: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Predicted class numbers ``(n,)`` and their probabilities ``(n,)`` of some samples.
 
@@ -206,10 +210,10 @@ class Asking:
         if not n:
             return []
         among, said = np.setdiff1d(left, audit), ""
-        if len(among) > self.most and (self._own or not self.trained):
+        if len(among) > self.most and (self._own or not self.strategy.trained):
             said = f", {self.most:,} of {len(among):,} candidates drawn at random"
             among = self.drawn(among)
-        if not self.trained:
+        if not self.strategy.trained:
             others = np.setdiff1d(np.arange(len(self.pool)), left)
             return self._typical(n, among, np.union1d(others, audit).astype(np.int64), said)
         rest = np.setdiff1d(self.pool.unannotated_indices, among)
@@ -236,11 +240,8 @@ class Asking:
         return [Choice(int(among[k]), why) for k in picked]
 
     def _guessed(self, batch: list[Choice]) -> list[Choice]:
-        if not self.trained:
+        if not self.strategy.trained:
             return batch
+        names = self.pool.classes or ()
         found = zip(batch, *self.guesses([choice.index for choice in batch]), strict=True)
-        return [replace(c, guess=self.name(g), certainty=float(p)) for c, g, p in found]
-
-    def name(self, number: int) -> str:
-        """Name of a class."""
-        return str((self.pool.classes or ())[int(number)])
+        return [replace(c, guess=names[g], certainty=float(p)) for c, g, p in found]

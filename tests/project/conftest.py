@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from threadpoolctl import threadpool_limits
 from torch.utils.data import TensorDataset
 
 import alkit as al
@@ -42,6 +43,13 @@ class Small:
         for _ in range(0, n, step):
             self.answer(self.asking.batch(step))
             self.asking.fit()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    """Small matrices are slower with several threads on busy cores."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture

@@ -62,9 +62,7 @@ class Person(Labeler):
         }
 
 
-def test_three_rounds_by_two_people_survive_two_kills_of_the_server(
-    digits, open_page, pictures
-):
+def test_three_rounds_by_two_people_survive_two_kills_of_the_server(digits, open_page, pictures):
     folder, answers = digits
     start = ["label", "photos", "--project", "trash", "--classes", ",".join(CLASSES)]
     with Served(LABEL.format([*start, "--no-browser"]), folder) as served:

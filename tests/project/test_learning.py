@@ -2,9 +2,11 @@
 
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 import alkit as al
@@ -93,7 +95,7 @@ def test_there_is_one_training_at_a_time_and_the_last_has_all_labels(make):
         assert learner.wait(PATIENCE)
         assert learner.state.labels == 12
         assert set(running) == {"alkit learner"}
-        assert all(b - a in (0, 3) for a, b in zip(trainings, trainings[1:]))
+        assert all(b - a in (0, 3) for a, b in pairwise(trainings))
     finally:
         learner.close()
 
@@ -119,6 +121,25 @@ def test_failures_are_kept_in_words_and_the_next_answers_try_again(small):
         assert learner.state.problem == ""
         assert learner.state.labels == 6
         assert len(small.asking.whys) == 6
+
+
+def test_while_choosing_fails_uniform_samples_are_asked(make):
+    class Broken(al.criteria.Criterion):
+        def score(self, prediction):
+            raise ZeroDivisionError("a formula of the user")
+
+    def broken(pool):
+        return al.Strategy(al.Estimator(LogisticRegression(), 3), pool, Broken(), seed=0).build()
+
+    small = make(strategy=broken)
+    with Learner(small.asking, every=5, ahead=10) as learner:
+        for _ in range(40):
+            answered(small, learner, asked(learner, 1))
+        assert learner.wait(PATIENCE)
+        assert "a formula of the user" in learner.state.problem
+    whys = list(small.asking.whys.values())
+    assert len(whys) >= 35
+    assert whys[-1] == "audit: drawn uniformly, to measure the accuracy, since choosing failed"
 
 
 def test_likely_samples_are_the_most_certain_of_a_class(small):

@@ -263,7 +263,9 @@ def test_texts_work_alike(tmp_path):
     )
     project.label(10, oracle=lambda ids: ["cat" if i % 2 else "dog" for i in ids])
     found = al.Project(tmp_path / "p").predictions()
-    assert all(found[f"r{k}"][0] == ("cat" if k % 2 else "dog") for k in range(30) if f"r{k}" in found)
+    assert all(
+        found[f"r{k}"][0] == ("cat" if k % 2 else "dog") for k in range(30) if f"r{k}" in found
+    )
     assert project.shown("r3").content == rows[3].encode()
 
 
