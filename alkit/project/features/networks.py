@@ -85,7 +85,8 @@ def of_torchvision(name: str) -> tuple[nn.Module, Callable[[Any], Tensor], str]:
         raise ProjectError(
             f'the weights of {name} cannot be loaded: {error}. {remedy}, or use features="pixels".'
         ) from error
-    return without_last_layer(network), weights.transforms(), str(weights)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return without_last_layer(network).to(device), weights.transforms(), str(weights)
 
 
 def prepared(image: Any) -> Tensor:

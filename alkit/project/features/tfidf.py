@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -54,7 +54,7 @@ def _components(texts: dict[str, str], contents: Sequence[str], seed: int) -> It
     yield scaled(rows)[[places[key] for key in contents]]
 
 
-def _counts(texts: Sequence[str]) -> csr_matrix:
+def _counts(texts: Sequence[str]) -> Any:
     """TF-IDF ``(N, V)`` of words, or of characters where spaces hardly separate words."""
     first = "".join(texts[:1000])
     if first.count(" ") + first.count("\n") >= len(first) / 20:

@@ -52,15 +52,18 @@ def shown_file(path: Path) -> Shown:
             if good and small and upright:
                 image.load()  # a damaged file must be found here, not by the browser
                 return Shown(path.read_bytes(), WEB[image.format or ""])
+            if image.mode in ("RGB", "L"):  # a large JPEG is decoded at a part of its size
+                image.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=1.0)
+            lossy = image.format == "JPEG" or not small
+            return shown_image(plain(ImageOps.exif_transpose(image)), lossless=not lossy)
     except Exception as error:
         raise unreadable(error) from error
-    return shown_image(decoded(path, SIDE), lossless=False)
 
 
 def shown_image(image: Image.Image, lossless: bool = True) -> Shown:
     """An image in memory for a page: PNG, or JPEG if it may lose details; scaled down if large."""
     small = image.copy() if max(image.size) > SIDE else image
-    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    small.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
     file = io.BytesIO()
     if lossless:
         small.save(file, "PNG", compress_level=1)
