@@ -1,5 +1,5 @@
-.PHONY: test lint types tutorials notebooks docs label-studio bench bench-bayesian bench-mnist bench-overhead \
-	bench-selection
+.PHONY: test lint types tutorials notebooks docs bench bench-bayesian bench-mnist bench-overhead \
+	bench-selection label-studio
 
 test:
 	pytest

@@ -2,6 +2,8 @@
 
 import json
 import random
+import re
+from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
@@ -11,6 +13,7 @@ from alkit.bridges.label_studio import Batch, Server, export, interface, load, p
 from alkit.errors import BridgeError
 from alkit.pool import Ledger
 
+ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.label_studio
 CLASSES = ["a & b", "<c>", 'd "e"']
 
@@ -250,6 +253,20 @@ def test_a_personal_token_works_and_wrong_ones_are_reported(studio, title):
         pull(Server(studio.url, personal), 10**6, Ledger("labels.db"))
     with pytest.raises(BridgeError, match=r"something else than JSON|does not exist"):
         pull(Server(f"{studio.url}/user", personal), title, Ledger("labels.db"))
+
+
+def test_the_page_of_the_docs_works_round_by_round(studio, server):
+    page = (ROOT / "docs" / "how-to" / "label_studio.md").read_text(encoding="utf-8")
+    names = {"__name__": "page"}
+    exec(re.search(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[1], names)
+    first = names["send"](server, 5)
+    batch = asked(studio, first.project, 5, label="bad")
+    assert len(names["fetch"](server).added) == 5
+    assert names["pool"].labels_of(batch) == [1] * 5
+    names["strategy"].fit(max_steps=5, enable_progress_bar=False)
+    second = names["send"](server, 5)
+    assert (second.project, second.new, second.version) == (first.project, 5, "alkit round 2")
+    assert not set(asked(studio, first.project, 5)) & set(batch)
 
 
 def test_answers_survive_the_project_on_the_server(studio, server, title):
