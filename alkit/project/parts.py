@@ -152,7 +152,7 @@ class Parts:
         """The asking, with a model of today's labels; a network is not trained again for them."""
         self._answers.sync()
         asking, new = self._asking, self._fitted != self._answers.seen
-        if new and (isinstance(asking.strategy.module, Estimator) or not asking.trained):
+        if new and (isinstance(asking.strategy.module, Estimator) or not asking.strategy.trained):
             self._fit()
         return asking
 

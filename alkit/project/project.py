@@ -191,13 +191,13 @@ class Project(Labeling, Teams, Parts):
             ProjectError: there are no labels of two classes yet.
         """
         asking = self._trained()
-        if not asking.trained:
+        if not asking.strategy.trained:
             raise ProjectError("the model needs labels of two classes: label more samples.")
         ids = asking.pool.unannotated_indices
         numbers, sure = asking.guesses(ids) if len(ids) else ([], [])
         names = self.features.names
         return {
-            names[i]: (asking.name(k), float(p)) for i, k, p in zip(ids, numbers, sure, strict=True)
+            names[i]: (self.classes[int(k)], float(p)) for i, k, p in zip(ids, numbers, sure, strict=True)
         }
 
     # --- status and files ---------------------------------------------------------------------
