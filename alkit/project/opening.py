@@ -25,6 +25,7 @@ from alkit.project.settings import (
     ModelSettings,
     Settings,
 )
+from alkit.project.sources import place
 from alkit.seeds import fresh_seed
 
 LABELS = "labels.db"
@@ -109,10 +110,12 @@ def _text(folder: Path, features: Any) -> str | None:
 
 
 def _relative(folder: Path, path: str | os.PathLike[str]) -> str:
+    found = Path(os.path.abspath(Path(path).expanduser()))
+    found = found.parent.resolve() / found.name  # the last part may be a link on purpose
     try:
-        return os.path.relpath(Path(path).expanduser(), folder).replace(os.sep, "/")
+        return os.path.relpath(found, folder.resolve()).replace(os.sep, "/")
     except ValueError:  # on another drive
-        return str(Path(path).expanduser().resolve())
+        return str(found)
 
 
 def _compare(
@@ -133,7 +136,7 @@ def _compare(
     if data is not None:
         there = settings.data
         pairs += [("kind", data.kind, there.kind)]
-        pairs += [("path", _place(folder, data.path), _place(folder, there.path))]
+        pairs += [("path", _real(folder, data.path), _real(folder, there.path))]
         pairs += [("names", data.names, there.names), ("column", data.column, there.column)]
     for what, mine, theirs in pairs:
         if mine is not None and mine != theirs:
@@ -143,8 +146,8 @@ def _compare(
             )
 
 
-def _place(folder: Path, path: str | None) -> str | None:
-    return None if path is None else str((folder / path).resolve())
+def _real(folder: Path, path: str | None) -> str | None:
+    return None if path is None else str(place(folder, path).resolve())
 
 
 def check_labels(folder: Path, results: Results) -> None:

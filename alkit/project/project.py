@@ -197,7 +197,8 @@ class Project(Labeling, Teams, Parts):
         numbers, sure = asking.guesses(ids) if len(ids) else ([], [])
         names = self.features.names
         return {
-            names[i]: (self.classes[int(k)], float(p)) for i, k, p in zip(ids, numbers, sure, strict=True)
+            names[i]: (self.classes[int(k)], float(p))
+            for i, k, p in zip(ids, numbers, sure, strict=True)
         }
 
     # --- status and files ---------------------------------------------------------------------

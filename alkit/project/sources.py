@@ -14,7 +14,7 @@ from alkit.project.settings import Data
 
 def place(folder: Path, path: str) -> Path:
     """Path of a file of the settings, which may be relative to a folder that does not exist yet."""
-    return Path(os.path.normpath(folder.absolute() / path))
+    return Path(os.path.normpath(folder.resolve() / path))
 
 
 def source_of(
