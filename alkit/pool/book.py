@@ -142,7 +142,7 @@ class Book:
         named, known = self._labels.named, self._known
         entries = []
         for k, index in enumerate(ids.tolist()):
-            more = self._origin(asked, k)
+            more = {**self._origin(asked, k), "who": who}
             if known.rounds[index] == EXCLUDED:
                 more["reason"] = known.reasons[index]
             else:

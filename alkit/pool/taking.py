@@ -67,7 +67,7 @@ class _Row:
         return repr(self.label), self.reason
 
 
-def take(pool: ActiveLearningDataset, path: str | os.PathLike[str]) -> Taken:
+def take(pool: ActiveLearningDataset, path: str | os.PathLike[str], who: str = "") -> Taken:
     """Annotate and exclude samples of a pool by the good rows of a file; refuse the others."""
     if pool.ledger is not None:
         pool.refresh()
@@ -94,12 +94,12 @@ def take(pool: ActiveLearningDataset, path: str | os.PathLike[str]) -> Taken:
     ids = _ids(annotated)
     round = pool.next_round if filled.round is None else check_round(filled.round)
     known.change(ids, round, [row.label for row in annotated])
-    pool._book.keep(ids, Origins(row.origin for row in annotated), new=True)
+    pool._book.keep(ids, Origins(row.origin for row in annotated), new=True, who=who)
     excluded = [row for row in new if row.reason is not None]
     for reason in dict.fromkeys(row.reason for row in excluded):
         part = [row for row in excluded if row.reason == reason]
         known.exclude(_ids(part), reason)
-        pool._book.keep(_ids(part), Origins(row.origin for row in part), new=True)
+        pool._book.keep(_ids(part), Origins(row.origin for row in part), new=True, who=who)
     errors = [refused[line] for line in sorted(refused)]
     repeated = sum(row.line not in refused for row in rows) - len(new)
     return Taken(ids, _ids(excluded), repeated, filled.skipped, errors)

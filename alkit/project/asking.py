@@ -141,9 +141,7 @@ class Asking:
             self.strategy.fit(**self.training, enable_progress_bar=False)
             return True
 
-    def batch(
-        self, n: int, leave_out: Collection[int] = (), *, audit: bool = True
-    ) -> list[Choice]:
+    def batch(self, n: int, leave_out: Collection[int] = (), *, audit: bool = True) -> list[Choice]:
         """The next ``n`` samples, in the order to ask them; fewer if fewer are unannotated.
 
         Args:

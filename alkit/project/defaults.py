@@ -39,10 +39,10 @@ def default_strategy(pool: ActiveLearningDataset, seed: int = 0, **options: Any)
 
 
 def classifier(**options: Any) -> Any:
-    """Logistic regression, by default with the penalty C = 1, unfitted."""
+    """Logistic regression with the penalty C = 1, or with other arguments; unfitted."""
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(**{"max_iter": 300, **options})
+    return LogisticRegression(**{"C": 1.0, "max_iter": 300, **options})
 
 
 def scaled(features: ArrayLike) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Small projects: a folder of images, and three groups of points."""
+"""Samples of projects: small images, and a pool of three groups of points, some far apart."""
 
 from pathlib import Path
 
@@ -81,3 +81,34 @@ def photos(tmp_path, save) -> Path:
     for seed in range(12):
         save(tmp_path / "photos" / "ab"[seed % 2] / f"{seed}.png", seed)
     return tmp_path / "photos"
+
+
+class Points:
+    """A folder with points of three groups as embeddings, their labels, and projects on them."""
+
+    def __init__(self, folder, n=60):
+        rng = np.random.default_rng(0)
+        self.folder, self.y = folder, rng.integers(0, 3, n)
+        centers = np.array([[3, 0, 0, 0], [0, 3, 0, 0], [0, 0, 3, 0]], dtype=float)
+        rows = centers[self.y] + rng.normal(0, 1, (n, 4))
+        self.names = [f"point {k}.txt" for k in range(n)]
+        np.save(folder / "points.npy", rows.astype(np.float32))
+        (folder / "names.txt").write_text("\n".join(self.names))
+
+    def project(self, name="project", **options):
+        """A project of seed 0, new or opened with all its arguments."""
+        files = {"embeddings": self.folder / "points.npy", "names": self.folder / "names.txt"}
+        options = {**files, "classes": CLASSES, "seed": 0, **options}
+        return al.Project(self.folder / name, **options)
+
+    def labels(self, query):
+        """True labels of the samples of a query, by name of the class."""
+        return [CLASSES[self.y[index]] for index in query]
+
+    def oracle(self, indices):
+        return [CLASSES[self.y[index]] for index in indices]
+
+
+@pytest.fixture
+def points(tmp_path):
+    return Points(tmp_path)
