@@ -2,8 +2,10 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
+from threading import Timer
 
 import numpy as np
 import pytest
@@ -337,7 +339,15 @@ def test_a_misspelled_name_is_reported(photos, tmp_path):
         features(Images(photos), tmp_path, "pixels", transform=str)
 
 
-def test_a_folder_in_use_is_reported(photos, tmp_path):
+def test_a_folder_in_use_is_waited_for(photos, tmp_path):
+    stack = ExitStack()
+    stack.enter_context(locked(tmp_path / "features"))
+    Timer(0.3, stack.close).start()
+    assert features(Images(photos), tmp_path).names
+
+
+def test_a_folder_that_stays_in_use_is_reported(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr("alkit.project.features.features.PATIENCE", 0.1)
     source = Images(photos)
     with locked(tmp_path / "features"), pytest.raises(FolderError, match="another run is using"):
         features(source, tmp_path)
@@ -346,6 +356,7 @@ def test_a_folder_in_use_is_reported(photos, tmp_path):
 SLOW = """
 import sys, time
 from pathlib import Path
+from threading import Timer
 import torch
 from alkit.project.catalog import Catalog
 from alkit.project.features import compute, networks
