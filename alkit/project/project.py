@@ -171,7 +171,7 @@ class Project(Labeling, Teams, Parts):
         Returns:
             The settled samples and those that stay open, as ties.
         """
-        settled = settle(self.ledger, rule, self.settings.asking.votes)
+        settled = settle(self.ledger, rule, wanted=self.settings.asking.votes)
         self._answers.sync()
         return settled
 
