@@ -44,6 +44,7 @@ def test_a_batch_changes_nothing_and_is_the_same_again(small):
 
 
 def test_what_somebody_is_asked_about_is_left_out_and_counted(small):
+    small.label(10)
     first = small.asking.batch(10)
     second = small.asking.batch(10, [choice.index for choice in first])
     assert not {c.index for c in first} & {c.index for c in second}

@@ -112,8 +112,8 @@ def test_the_comparison_is_put_into_words(low, high, words):
     gain = Interval(0.1, low, high, 30)
     made = Assessment(accuracy([True] * 30), {}, gain, 27, (), (), 0, 0.9)
     assert made.choosing_in_words == (
-        f"{words}: with up to 27 chosen labels, the accuracy differs by +0.10 ({low:+.2f} to {high:+.2f})"
-        " from that with as many random ones"
+        f"{words}: with up to 27 chosen labels, the accuracy differs by +0.10 ({low:+.2f} to "
+        f"{high:+.2f}) from that with as many random ones"
     )
 
 
