@@ -159,7 +159,7 @@ class TrialError(AlkitError, RuntimeError):
 
 
 class PageError(AlkitError, OSError):
-    """A labeling page that cannot be served: its port is taken, or other machines could reach it."""
+    """A labeling page that cannot be served: a port that is taken, or one that others could reach."""
 
 
 class TicketError(AlkitError, LookupError):

@@ -141,7 +141,7 @@ class Calls:
 
     def _reply(self, seat: Seat, body: Mapping[str, Any]) -> dict[str, Any]:
         """The part of a reply that a page needs after each call: questions, and the state."""
-        if body.get("quiet"):  # of a tab that was closed
+        if body.get("quiet"):  # a tab that was closed
             self.desk.release(seat)
             return {}
         have, left = self._have(body), self.left
