@@ -159,7 +159,7 @@ class TrialError(AlkitError, RuntimeError):
 
 
 class PageError(AlkitError, OSError):
-    """A labeling page that cannot be served: a port that is taken, or one that others could reach."""
+    """A labeling page that cannot be served: its port is taken, or others could reach it."""
 
 
 class TicketError(AlkitError, LookupError):
