@@ -53,7 +53,7 @@ function uid() { // crypto.randomUUID is missing where the page is not encrypted
 }
 
 const sleep = ms => new Promise(done => setTimeout(done, ms));
-const percent = p => `${Math.round(100 * p)} %`;
+const percent = p => `${Math.round(100 * p)}\u00a0%`;
 const number = n => n.toLocaleString("en-US");
 const counted = (n, noun) => `${number(n)} ${noun}${n === 1 ? "" : "s"}`;
 
@@ -90,7 +90,11 @@ class Outbox {
     if (!memory) return;
     try {
       const keys = Object.keys(localStorage).filter(key => key.startsWith(`${memory} `)).sort();
-      for (const key of keys) this.jobs.push({ key, ...JSON.parse(localStorage.getItem(key)) });
+      for (const key of keys) {
+        const { body, ...job } = JSON.parse(localStorage.getItem(key));
+        // of a page before this one, maybe of another person: no questions are wanted with it
+        this.jobs.push({ key, ...job, body: { ...body, quiet: true } });
+      }
     } catch { /* storage is off, or not ours */ }
   }
 
@@ -220,7 +224,7 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
       const job = outbox.jobs[0] ?? { name: classes.length ? "next" : "start", body: {} };
       if (!outbox.jobs.length) wanted = false;
       try {
-        const reply = await transport.call(job.name, { ...seat(), ...job.body, have: have(job) });
+        const reply = await transport.call(job.name, { ...seat(), have: have(job), ...job.body });
         if (offline) message = "The server is back.";
         offline = "";
         wait = 250;
@@ -245,6 +249,11 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
       showConnection();
     }
     sending = false;
+  }
+
+  /** What is asked beside the other calls must come after the answers before it. */
+  async function settled() {
+    while (outbox.jobs.length || sending) await sleep(20);
   }
 
   function send(name, body, samples) {
@@ -475,7 +484,7 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
     [endHead.textContent, endText.textContent] = [head, text];
     endUndo.hidden = !past.length;
     root.dataset.end = which;
-    if (state !== "start" && state !== "enough" && !sending)
+    if (state !== "start" && state !== "enough" && !stopped)
       poll = setTimeout(refresh, state === "done" ? 5000 : 700);
   }
 
@@ -560,6 +569,8 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
     here.cells.replaceChildren(h("p", { className: "hint" }, "Loading…"));
     let found;
     try {
+      await settled();
+      if (isOld()) return;
       found = (await transport.call("grid", { ...seat(), label, have: have() })).grid;
       if (isOld()) return;
       here.held.push(...found);
@@ -619,7 +630,8 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
     many.replaceChildren();
     gridButton.lastChild.textContent = "Confirm many";
     guessButton.hidden = false;
-    transport.call("release", { ...seat(), have: have() }).catch(() => {}).then(refresh);
+    settled().then(() => transport.call("release", { ...seat(), have: have() }))
+      .catch(() => {}).then(refresh);
     showEnd();
     if (!now && queue.length) show();
     gridButton.focus();
