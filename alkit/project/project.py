@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -125,8 +127,14 @@ class Project(Labeling, Teams, Parts):
         self._trained()
         query = self._answers.query(n, exclude)
         if len(query):
-            query.save(self.folder / "rounds" / f"round_{query.round:03d}.csv")
+            query.save(self._round_file(query.round))
         return query
+
+    def _round_file(self, round: int) -> Path:
+        """Path of a new file: a person may be filling in that of an open query of this round."""
+        numbers = (f"_{k}" if k > 1 else "" for k in count(1))
+        paths = (self.folder / "rounds" / f"round_{round:03d}{k}.csv" for k in numbers)
+        return next(path for path in paths if not path.exists())
 
     def annotate(
         self,
