@@ -69,7 +69,7 @@ def test_two_commands_begin_and_go_on(here, capsys):
 def test_status_says_what_is_labeled_and_what_is_next(labeled, capsys):
     assert main(["status", "trash/"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("trash: 8 labeled of 12; accuracy about")
+    assert lines[0].startswith("trash: 8 labeled of 12; accuracy")
     assert (
         lines[1] in ("labels: dark 4, light 4", "labels: light 4, dark 4") or "labels:" in lines[1]
     )
