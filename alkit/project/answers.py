@@ -51,15 +51,17 @@ class Answers:
                     self.asking.note({index: entry.why})
                 else:
                     self.asking.forget([index])
+                alone = self.tally.by_machine(entry.sample)
+                (self.asking.by_machine.add if alone else self.asking.by_machine.discard)(index)
 
-    def query(self, n: int, exclude: Any) -> Query:
-        """The next samples as a query."""
+    def query(self, n: int, exclude: Any, *, audit: bool = True) -> Query:
+        """The next samples as a query; without audit samples if a machine answers."""
         pool, parts = self.asking.pool, [[] if exclude is None else exclude]
         if isinstance(exclude, list | tuple) and any(isinstance(part, Query) for part in exclude):
             parts = list(exclude)
         left_out = [pool.view(part, labels=False).indices for part in parts]
         with self.asking.lock:
-            choices = self.asking.batch(n, np.concatenate(left_out).tolist())
+            choices = self.asking.batch(n, np.concatenate(left_out).tolist(), audit=audit)
             round = pool.next_round
         self._open.update((choice.index, choice) for choice in choices)
         known = bool(choices) and choices[0].guess is not None
@@ -102,7 +104,11 @@ class Answers:
         entries = [self._entry(index, who, label=label) for index, label in given]
         if reason is not None:
             entries += [self._entry(i, who, reason=reason) for i, y in pairs if y is None]
-        self.ledger.add(entries, once="sample" if votes == 1 else "person")
+        audited = {self.names[index] for index in self.asking.by_machine}  # people may answer too
+        once = "sample" if votes == 1 else "person"
+        with self.ledger.transaction():
+            self.ledger.add([e for e in entries if e.sample not in audited], once=once)
+            self.ledger.add([e for e in entries if e.sample in audited], once="person")
         self.sync()
         return np.array([index for index, _ in given], dtype=np.int64)
 
@@ -117,7 +123,7 @@ class Answers:
             raise LabelError(f"{self.names[index]!r}: {label!r} is not one of the classes{hint}")
         return str(label)
 
-    def _entry(self, index: int, who: str, **answer: str) -> Entry:
+    def _entry(self, index: int, who: str, **answer: Any) -> Entry:
         choice = self._open.get(index, Choice(index, ""))
         return Entry(
             self.names[index],

@@ -102,6 +102,8 @@ class Asking:
         """Reason of each answered sample that was asked, in the order of the answers."""
         self.guessed: dict[int, str] = {}
         """Class that was predicted for each sample when it was asked, before its label came."""
+        self.by_machine: set[int] = set()
+        """Samples with the label of a machine alone, which people are still asked for the audit."""
         self._offered: dict[int, str] = {}
         self._own = strategy is None
         made = strategy
@@ -139,12 +141,13 @@ class Asking:
             self.strategy.fit(**self.training, enable_progress_bar=False)
             return True
 
-    def batch(self, n: int, leave_out: Collection[int] = ()) -> list[Choice]:
+    def batch(self, n: int, leave_out: Collection[int] = (), *, audit: bool = True) -> list[Choice]:
         """The next ``n`` samples, in the order to ask them; fewer if fewer are unannotated.
 
         Args:
             n: number of samples.
             leave_out: dataset indices of samples that somebody is asked about now.
+            audit: False for no audit samples, which machines do not answer.
 
         Cost: that of ``TypiClust`` or of the query of the strategy; about 0.7 s of one core among
         20,000 candidates of 64 features.
@@ -157,11 +160,10 @@ class Asking:
             if not n:
                 return []
             answers, audits = self._counts(pending)
-            places = self.share.places(n, answers, audits)
-            gone = np.setdiff1d(np.arange(len(self.pool)), left)
-            audit = self.order.next(len(places), gone).tolist()
-            rest = iter(self._chosen(n - len(audit), left, audit))
-            drawn = iter(Choice(index, AUDIT) for index in audit)
+            places = self.share.places(n, answers, audits) if audit else []
+            uniform = self.order.next(len(places), self._answered(), pending).tolist()
+            rest = iter(self._chosen(n - len(uniform), left, uniform))
+            drawn = iter(Choice(index, AUDIT) for index in uniform)
             batch = [next(drawn if t in places else rest) for t in range(n)]
             batch = self._guessed(batch)
             self._offered |= {choice.index: choice.why for choice in batch}
@@ -171,8 +173,7 @@ class Asking:
     def uniform(self, n: int, leave_out: Collection[int] = ()) -> list[Choice]:
         """The next ``n`` audit samples alone, for when no other choice can be made."""
         with self.lock:
-            gone = np.setdiff1d(np.arange(len(self.pool)), self.pool.unannotated_indices)
-            drawn = self.order.next(n, gone, leave_out).tolist()
+            drawn = self.order.next(n, self._answered(), leave_out).tolist()
             batch = [Choice(index, f"{AUDIT}, since choosing failed") for index in drawn]
             self._offered |= {choice.index: choice.why for choice in batch}
             return batch
@@ -199,6 +200,11 @@ class Asking:
         """At most ``most`` of some samples, drawn at random, ascending."""
         draw = np.random.default_rng(derive(self.seed, "candidates", len(self.whys)))
         return np.sort(draw.permutation(indices)[: self.most])
+
+    def _answered(self) -> np.ndarray:
+        """Samples that people have answered, or that are excluded."""
+        open_ones = [*self.pool.unannotated_indices.tolist(), *self.by_machine]
+        return np.setdiff1d(np.arange(len(self.pool)), open_ones)
 
     def _counts(self, pending: set[int]) -> tuple[int, int]:
         """Number of samples that were asked, and of audit samples among these."""

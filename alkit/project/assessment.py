@@ -114,7 +114,8 @@ def assess(
     with asking.lock, threadpool_limits(1):  # many small fits, on cores that others use
         pool, strategy = asking.pool, asking.strategy
         known, excluded = pool.annotated_indices, np.array([*pool.excluded], dtype=np.int64)
-        audit = asking.order.prefix(known, excluded)
+        by_people = np.setdiff1d(known, [*asking.by_machine])
+        audit = asking.order.prefix(by_people, excluded)
         place = {index: k for k, index in enumerate(asking.whys)}
         ids = np.array(sorted(known.tolist(), key=lambda i: place.get(i, -1)), dtype=np.int64)
         is_estimator = isinstance(strategy.module, Estimator)

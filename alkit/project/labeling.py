@@ -11,6 +11,7 @@ from alkit.arguments import check_integer
 from alkit.experiment.lock import locked
 from alkit.page import Desk, serve, shown
 from alkit.pool.labels import as_list
+from alkit.pool.ledger import is_person
 from alkit.project.answers import Answers
 from alkit.project.asking import Asking
 from alkit.project.assessment import Assessment, assess
@@ -53,7 +54,8 @@ class Labeling:
             votes: number of people who answer about each sample. Default: that of the settings.
             oracle: function from indices of ``pool`` to labels, which answers in place of people,
                 such as one of ``alkit.oracles``. A label of None leaves a sample out as unsure, or
-                for the oracle's ``reason``; where that is None, the sample stays for people.
+                for the oracle's ``reason``; where that is None, the sample stays for people. A
+                machine, such as ``Model``, is not asked about samples of the audit.
             host: interface of this machine, see ``alkit.page.serve``.
             port: the port. Default: that of the last time.
             allow_remote: True for a host that other machines reach.
@@ -90,7 +92,7 @@ class Labeling:
                     self._answers.sync()
 
     def shown(self, name: str) -> Any:
-        """What the page shows of a sample."""
+        """A sample as the page shows it."""
         return shown(tuple(self.samples.shown(name)))  # type: ignore[attr-defined]
 
     def _desk(self, asking: Asking, votes: int | None) -> tuple[Desk, Learner]:
@@ -101,7 +103,7 @@ class Labeling:
             asking,
             ahead=batch,
             every=5 if cheap else batch,
-            refresh=asking.pool.refresh,
+            refresh=self._answers.sync,
             assess=self._assessed,
         )
         questions = ProjectQuestions(project.features.names, learner, self._answers.tally)
@@ -120,7 +122,7 @@ class Labeling:
         given, passed, settings = 0, [], project.settings.asking
         while n is None or given < n:
             size = settings.batch if n is None else min(settings.batch, n - given)
-            query = project.query(size, exclude=passed)
+            query = project._query(size, passed, audit=is_person(who))
             if not len(query):
                 break
             labels = as_list(oracle(query.indices), len(query))
@@ -132,6 +134,6 @@ class Labeling:
 
 
 def in_notebook() -> bool:
-    """Whether this runs in a Jupyter kernel."""
+    """True in a Jupyter kernel."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return shell is not None and hasattr(shell, "kernel")

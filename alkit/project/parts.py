@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from alkit.errors import ProjectError
-from alkit.pool import ActiveLearningDataset
+from alkit.pool import ActiveLearningDataset, Query
 from alkit.pool.ledger import Ledger
 from alkit.project import opening
 from alkit.project.answers import Answers
@@ -155,6 +156,16 @@ class Parts:
         if new and (isinstance(asking.strategy.module, Estimator) or not asking.strategy.trained):
             self._fit()
         return asking
+
+    def _query(self, n: int, exclude: Any = None, *, audit: bool = True) -> Query:
+        """The next samples, saved in a file of their own, which people may fill in."""
+        self._trained()
+        query = self._answers.query(n, exclude, audit=audit)
+        if len(query):
+            first = self.folder / "rounds" / f"round_{query.round:03d}.csv"
+            others = (first.with_stem(f"{first.stem}_{k}") for k in count(2))
+            query.save(next(path for path in chain([first], others) if not path.exists()))
+        return query
 
     def _fit(self) -> None:
         """Train on all labels that are in the pool."""

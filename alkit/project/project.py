@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from itertools import count
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import nn
@@ -14,6 +12,7 @@ from torch import nn
 from alkit.atomic import as_path
 from alkit.errors import ProjectError
 from alkit.loop import RoundRecord
+from alkit.oracles.votes import Settled, settle
 from alkit.pool import Query
 from alkit.pool.ledger import Entry
 from alkit.pool.taking import Taken
@@ -124,17 +123,7 @@ class Project(Labeling, Teams, Parts):
             The query. Its names are those of the samples, and its scores, guesses and reason those
             of ``query.save``.
         """
-        self._trained()
-        query = self._answers.query(n, exclude)
-        if len(query):
-            query.save(self._round_file(query.round))
-        return query
-
-    def _round_file(self, round: int) -> Path:
-        """Path of a new file: a person may be filling in that of an open query of this round."""
-        numbers = (f"_{k}" if k > 1 else "" for k in count(1))
-        paths = (self.folder / "rounds" / f"round_{round:03d}{k}.csv" for k in numbers)
-        return next(path for path in paths if not path.exists())
+        return self._query(n, exclude)
 
     def annotate(
         self,
@@ -172,6 +161,19 @@ class Project(Labeling, Teams, Parts):
         if "_answers" in self.__dict__:
             self._answers.sync()
         return entries
+
+    def settle(self, rule: Literal["majority", "dawid-skene"] = "majority") -> Settled:
+        """Settle the samples on which people still disagree after they have seen them again.
+
+        Args:
+            rule: ``"majority"``, or ``"dawid-skene"``, which weighs people by their errors.
+
+        Returns:
+            The settled samples and those that stay open, as ties.
+        """
+        settled = settle(self.ledger, rule, wanted=self.settings.asking.votes)
+        self._answers.sync()
+        return settled
 
     # --- the model ----------------------------------------------------------------------------
 

@@ -122,7 +122,7 @@ def test_the_server_is_killed_twice_and_no_answer_is_lost_or_doubled(folder, ope
             for k in range(3):  # those that lie here already
                 person.press("4321"[k % 4])
             page.locator(".status.bad").wait_for()
-            assert "wait" in page.locator(".status").inner_text()
+            assert "answers waiting here" in page.locator(".status").inner_text()
             served.start()
             person.sent()
         while person.shown() != "30.png":
@@ -151,6 +151,7 @@ def test_a_page_continues_after_a_reload_and_undoes_what_came_before(folder, ope
             person.press(key)
         person.sent()
         page.reload()
+        person.shown()
         person.undo()
         person.press("x")
         while len(person.pressed) < 40:
@@ -448,11 +449,9 @@ def test_a_page_ends_after_a_number_of_answers_of_which_the_last_can_be_undone(f
     assert stored(folder) == pressed(person)
 
 
-def test_a_wrong_token_is_explained(show):
-    page = show(NAMES)
-    page.labeler.shown()
-    page.goto(page.url.replace("#t", "#wrong"))
-    page.reload()
+def test_a_wrong_token_is_explained(show, open_page):
+    url = show(NAMES).url
+    page = open_page(url.replace("#secret", "#wrong"))
     Labeler(page).end("stopped")
     assert "Open the address that alkit has printed" in page.locator(".end").inner_text()
 

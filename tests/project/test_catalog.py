@@ -65,6 +65,7 @@ def test_unchanged_files_are_not_read_again(photos, settled):
 
 def test_a_file_that_was_just_written_is_read_again(photos):
     catalog, _ = scan(photos)
+    assert {row.modified for row in catalog.rows.values()} == {0}
     (photos / "a" / "0.png").write_bytes((photos / "b" / "1.png").read_bytes())
     _, changes = scan(photos, catalog)  # of the same size, within the tick of a clock
     assert list(changes.changed) == ["a/0.png"]
@@ -131,6 +132,19 @@ def test_a_file_that_comes_back_under_its_name_is_not_new(photos):
     assert not changes.new
     assert not changes
     assert "a/0.png" in catalog.names
+
+
+def test_a_folder_that_was_away_comes_back_without_being_read_again(photos, settled):
+    catalog, _ = Catalog().scan(Counted(photos), progress=False)
+    os.rename(photos / "a", photos.parent / "away")
+    catalog, _ = catalog.scan(Counted(photos), progress=False)
+    assert len(catalog.missing) == 6
+    os.rename(photos.parent / "away", photos / "a")
+    before = Counted.reads
+    catalog, _ = catalog.scan(Counted(photos), progress=False)
+    assert catalog.missing == []
+    assert len(catalog.names) == 12
+    assert Counted.reads == before
 
 
 def test_of_two_lost_copies_neither_is_guessed_to_be_the_one_that_appears(photos):

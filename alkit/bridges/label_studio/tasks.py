@@ -85,6 +85,9 @@ class Batch:
         wrong = [name for name in self.names if not isinstance(name, str) or not name.strip()]
         if wrong:
             raise ConfigurationError(f"a name must be a text, got {wrong[0]!r}.")
+        odd = [name for name in self.names if any("\ud800" <= sign <= "\udfff" for sign in name)]
+        if odd:
+            raise ConfigurationError(f"the name {odd[0]!r} is not Unicode: rename the file.")
         if len(set(self.names)) < len(self.names):
             raise ConfigurationError("names must be distinct: a name is there more than once.")
 

@@ -127,6 +127,12 @@ def test_a_whole_file_that_was_cut_off_is_computed_again(tmp_path_factory, data)
     assert len(made) == 5
 
 
+def test_a_file_of_other_rows_than_its_index_is_computed_again(folder):
+    computed(folder, 1, 2)
+    np.save(next(folder.glob("*.npy")), rows(1))
+    assert computed(folder, 1, 2)[1] == ["n1", "n2"]
+
+
 def test_a_full_disk_is_reported_before_a_file_is_begun(folder, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(caches.shutil, "disk_usage", lambda _: usage(10, 10, 10))

@@ -2,8 +2,10 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
+from threading import Timer
 
 import numpy as np
 import pytest
@@ -90,6 +92,15 @@ def test_features_depend_on_the_contents_alone(photos, tmp_path, save):
     fresh = features(Images(photos), tmp_path / "two")
     np.testing.assert_array_equal(grown.rows, fresh.rows)
     assert grown.key == fresh.key
+
+
+def test_a_copy_changes_no_features(photos, tmp_path):
+    first = features(Images(photos), tmp_path)
+    (photos / "z.png").write_bytes((photos / "a" / "0.png").read_bytes())
+    second = features(Images(photos), tmp_path)
+    assert second.key == first.key
+    np.testing.assert_allclose(second.rows[:12], first.rows, atol=1e-5)
+    np.testing.assert_array_equal(second.rows[12], second.rows[0])
 
 
 def test_a_broken_image_is_named_and_left_out(photos, tmp_path):
@@ -328,7 +339,15 @@ def test_a_misspelled_name_is_reported(photos, tmp_path):
         features(Images(photos), tmp_path, "pixels", transform=str)
 
 
-def test_a_folder_in_use_is_reported(photos, tmp_path):
+def test_a_folder_in_use_is_waited_for(photos, tmp_path):
+    stack = ExitStack()
+    stack.enter_context(locked(tmp_path / "features"))
+    Timer(0.3, stack.close).start()
+    assert features(Images(photos), tmp_path).names
+
+
+def test_a_folder_that_stays_in_use_is_reported(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr("alkit.project.features.features.PATIENCE", 0.1)
     source = Images(photos)
     with locked(tmp_path / "features"), pytest.raises(FolderError, match="another run is using"):
         features(source, tmp_path)
@@ -337,6 +356,7 @@ def test_a_folder_in_use_is_reported(photos, tmp_path):
 SLOW = """
 import sys, time
 from pathlib import Path
+from threading import Timer
 import torch
 from alkit.project.catalog import Catalog
 from alkit.project.features import compute, networks

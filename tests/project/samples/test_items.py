@@ -1,6 +1,8 @@
 import io
 import random
+import time
 import wave
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -103,6 +105,38 @@ def test_hashes_are_of_the_content_and_leave_random_generators_alone():
     assert random.getstate() == numbers
     assert first.stamp("0") == again.stamp("0")
     assert first.stamp("0") != Items(Draws([0] * 41)).stamp("0")
+
+
+def test_inputs_that_differ_at_each_read_have_the_hashes_of_their_names():
+    draws = np.random.default_rng()
+
+    class Draws(list):
+        def __getitem__(self, index):
+            return draws.random((3, 8, 8))
+
+    source = Items(Draws([0] * 40))
+    assert len({source.hash(name) for name in source.names}) == 40
+    assert source.hash("3") == source.hash("3")
+
+
+def test_a_dataset_is_read_by_one_thread_at_a_time():
+    class Alone(list):
+        inside = most = 0
+
+        def __getitem__(self, index):
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            time.sleep(0.001)
+            self.inside -= 1
+            return f"text {index}"
+
+    dataset = Alone([0] * 50)
+    source = Items(dataset)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(source.read, source.names))
+        list(threads.map(source.hash, source.names))
+        list(threads.map(source.shown, source.names))
+    assert dataset.most == 1
 
 
 def test_inputs_of_an_unknown_kind_are_told_apart_by_their_names():

@@ -121,6 +121,7 @@ def test_a_broken_image_is_an_error_with_a_reason_wherever_it_is_read(tmp_path, 
             read(path)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @given(st.sampled_from(["png", "jpg", "gif", "webp", "tif", "bmp"]), st.data())
 def test_a_damaged_image_is_an_image_or_an_error_of_ours(tmp_path_factory, suffix, data):
     path = tmp_path_factory.mktemp("damaged") / f"a.{suffix}"
