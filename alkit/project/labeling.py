@@ -22,7 +22,7 @@ from alkit.training import Estimator
 if TYPE_CHECKING:
     from alkit.project.project import Project
 
-READY = 120.0  # seconds to wait for the first batch
+READY = 1.0  # seconds to wait for the first batch, before a page that waits for it is shown
 
 
 class Labeling:

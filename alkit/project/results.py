@@ -7,7 +7,7 @@ import io
 import math
 from pathlib import Path
 
-from alkit.atomic import append, write_whole
+from alkit.atomic import append, write_whole, writing
 from alkit.errors import ProjectError
 from alkit.loop import RoundRecord
 from alkit.project.asking import Asking
@@ -40,7 +40,8 @@ class Results:
         row = (asking.pool.next_round, labels, *known, interval.n, found.advice)
         if not self.path.exists():
             write_whole(self.path, _line(COLUMNS))
-        content = self.path.read_bytes()
+        with writing(self.path):
+            content = self.path.read_bytes()
         append(self.path, ("" if content.endswith(b"\n") else "\r\n") + _line(row))
 
     def rows(self) -> list[dict[str, str]]:

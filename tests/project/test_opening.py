@@ -15,7 +15,7 @@ CLASSES = ["cat", "dog", "owl"]
 
 @pytest.fixture
 def make(photos, tmp_path):
-    """A function that opens a project on images, with labels of the first four at the first time."""
+    """A function that opens a project on images, and labels four of them at the first time."""
 
     def make(**options):
         is_new = not (tmp_path / "p").exists()
@@ -238,7 +238,7 @@ def test_a_class_with_labels_that_is_taken_away_is_named(make, tmp_path):
     path = tmp_path / "p" / "project.toml"
     path.write_text(path.read_text().replace('"cat"', '"kitten"'))
     project = al.Project(tmp_path / "p")
-    with pytest.raises(LabelError, match="expected one of the 3 classes.*'cat'"):
+    with pytest.raises(LabelError, match=r"expected one of the 3 classes.*'cat'"):
         project.query(3)
     assert len(labels(project)) == 4  # nothing is lost
 
@@ -248,7 +248,7 @@ def test_labels_that_are_gone_are_not_begun_anew_in_silence(make, tmp_path):
     project.train()
     project.close()
     (tmp_path / "p" / "labels.db").unlink()
-    with pytest.raises(ProjectError, match="labels.db is missing.*results with 4 labels"):
+    with pytest.raises(ProjectError, match=r"labels\.db is missing.*results with 4 labels"):
         make()
     assert not (tmp_path / "p" / "labels.db").exists()
     (tmp_path / "p" / "records.csv").unlink()

@@ -132,6 +132,8 @@ def test_open_queries_do_not_overlap(points):
     second = project.query(10, exclude=first)
     third = project.query(40, exclude=[first, second])
     assert len({*first.names, *second.names, *third.names}) == 60
+    files = sorted(path.name for path in (points.folder / "project" / "rounds").iterdir())
+    assert files == ["round_000.csv", "round_000_2.csv", "round_000_3.csv"]  # none is lost
     assert len(project.query(5, exclude=points.names)) == 0
     assert len(project.query(60, exclude=points.names[:58])) == 2
 
@@ -204,10 +206,11 @@ def test_a_project_without_labels_or_with_one_class_is_trained_in_words(points):
 
 def test_a_strategy_of_ones_own_trains_and_chooses(points):
     def network(pool):
+        torch.manual_seed(0)
         net = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
         return al.Strategy(net, pool, al.Entropy(), seed=0).build()
 
-    options = {"strategy": network, "training": {"max_epochs": 20}}
+    options = {"strategy": network, "training": {"max_epochs": 60}}
     project = points.project(**options)
     for _ in range(2):
         query = project.query(20)
