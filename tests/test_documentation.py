@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import re
+import webbrowser
 from pathlib import Path
+from threading import Thread
 
+import numpy as np
 import pytest
+from person import label
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 # pages of the site that are made of executed notebooks, and the folders of these
@@ -29,6 +34,29 @@ def name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
+@pytest.fixture
+def _photos():
+    """The folder of images that pages name, with pictures of three kinds."""
+    rng = np.random.default_rng(0)
+    Path("photos").mkdir()
+    for k in range(120):
+        pixels = rng.integers(0, 90, (12, 12, 3), dtype=np.uint8)
+        pixels[..., k % 3] += 120
+        Image.fromarray(pixels).save(f"photos/{k:03d}.png")
+
+
+@pytest.fixture
+def _a_person(monkeypatch):
+    """In place of a browser, somebody who answers what a labeling page asks."""
+
+    def opened(url):
+        Thread(target=label, args=(url,), daemon=True).start()
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", opened)
+
+
+@pytest.mark.usefixtures("_photos", "_a_person")
 @pytest.mark.parametrize("page", WITH_CODE, ids=name)
 def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path):
     names = {"__name__": page.stem}
