@@ -1,4 +1,4 @@
-"""A person without eyes before a labeling page: ``python tests/person.py URL`` answers until it ends.
+"""A person who does not look: ``python tests/person.py URL`` answers a labeling page to its end.
 
 As a browser, it makes the commands and code of the README run as they are written there:
 ``BROWSER="python tests/person.py %s &"``.
