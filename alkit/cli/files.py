@@ -75,7 +75,7 @@ def scores_of(
         ``(N,)`` scores, NaN where a row has none and needs none; or those of the file.
 
     Raises:
-        PredictionError: a score is not a number, or a candidate has none.
+        PredictionError: a score is not a number, or a candidate has none (an empty cell, or nan).
         SampleIndexError: rows are unknown or repeated.
     """
     option = "--scores"
@@ -95,9 +95,7 @@ def scores_of(
     listed.check(total or listed.largest + 1, names)
     joined = np.full(total or listed.largest + 1, np.nan)
     joined[listed.numbers.numpy()] = scores
-    has = np.zeros(len(joined), dtype=bool)
-    has[listed.numbers.numpy()] = True
-    missing = [row for row in candidates if row >= len(has) or not has[row]]
+    missing = [row for row in candidates if row >= len(joined) or np.isnan(joined[row])]
     if missing:
         first = missing[0] if names is None else names[missing[0]]
         raise PredictionError(
@@ -109,6 +107,6 @@ def scores_of(
 
 def _number(where: str, line: int, text: str) -> float:
     try:
-        return float(text)
+        return float(text or "nan")  # an empty cell: no score
     except ValueError:
         raise PredictionError(f"{where}, line {line}: {text!r} is not a score.") from None

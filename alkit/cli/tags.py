@@ -116,6 +116,9 @@ class Tags:
 def _after(path: Path) -> list[str]:
     if path.suffix.lower() != ".csv":
         return []
-    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
-        cells = {row.get("after") or "" for row in csv.DictReader(file)}
+    try:
+        with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
+            cells = {row.get("after") or "" for row in csv.DictReader(file)}
+    except (OSError, csv.Error):
+        return []  # reading the names will explain it
     return sorted({tag for cell in cells for tag in cell.split(";") if tag})

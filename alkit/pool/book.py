@@ -10,6 +10,7 @@ import numpy as np
 from alkit.errors import ConfigurationError
 from alkit.pool.annotations import EXCLUDED, Annotations
 from alkit.pool.csv_labels import Origins
+from alkit.pool.following import is_follower, wait_for
 from alkit.pool.identity import Identity
 from alkit.pool.labeling import Labeling
 from alkit.pool.labels import plain
@@ -72,7 +73,12 @@ class Book:
         if self.ledger is None or not len(ids):
             return
         try:
-            if (self._known.rounds[ids] == -1).all():  # included again
+            included = (self._known.rounds[ids] == -1).all()
+            if is_follower():
+                added: list[Entry] = []
+                if not included:
+                    wait_for(self.ledger, self._entries(ids, asked, who), self._seen)
+            elif included:
                 live = self.ledger.live(map(self._mirror.key, ids.tolist()))
                 added = self.ledger.undo(*(entry.uid for entry in live))
             else:
@@ -88,6 +94,9 @@ class Book:
     def undo(self) -> np.ndarray:
         """Undo the last change of this pool, in the ledger first; return the indices."""
         if self.ledger is None or not self._written:
+            return self._known.undo()
+        if is_follower():
+            self._written.pop()
             return self._known.undo()
         written = self._written[-1]
         if any(entry.undoes is not None for entry in written):  # an inclusion: exclude again
@@ -119,7 +128,7 @@ class Book:
             self._mirror.check_state(ids, labels, excluded)
             return
         self._labels.load(ids, rounds, labels, excluded)
-        if self.ledger is None:
+        if self.ledger is None or is_follower():
             return
         try:
             self.ledger.add(self._entries(np.array([*ids.tolist(), *excluded], dtype=int)))

@@ -88,7 +88,7 @@ class Labeling:
                     self._answers.sync()
 
     def shown(self, name: str) -> Any:
-        """What the page shows of a sample."""
+        """A sample as the page shows it."""
         return shown(tuple(self.samples.shown(name)))  # type: ignore[attr-defined]
 
     def _desk(self, asking: Asking, votes: int | None) -> tuple[Desk, Learner]:
@@ -130,6 +130,6 @@ class Labeling:
 
 
 def in_notebook() -> bool:
-    """Whether this runs in a Jupyter kernel."""
+    """True in a Jupyter kernel."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return shell is not None and hasattr(shell, "kernel")

@@ -61,7 +61,7 @@ class Inputs(Dataset[Any]):
 
 
 def is_network(settings: ModelSettings) -> bool:
-    """Whether the model is a network that is trained on the samples themselves, by name.
+    """True for a network that is trained on the samples themselves, False for features.
 
     Raises:
         ProjectError: there is no such model, or it has no such option.

@@ -62,10 +62,10 @@ def without_unanswered(query: Query, answers: Any) -> tuple[Query, Query, Any]:
         return query, query, answers
     labels = [answer for answer in answers if answer is not None]
     unanswered = replace(query, unanswered=query.indices[~given])
-    return unanswered, _part(query, np.flatnonzero(given)), labels
+    return unanswered, part_of(query, np.flatnonzero(given)), labels
 
 
-def _part(query: Query, rows: np.ndarray) -> Query:
+def part_of(query: Query, rows: np.ndarray) -> Query:
     """Some of the picks, with all that is known of each; their probabilities no longer hold."""
     return replace(
         query,

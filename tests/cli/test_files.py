@@ -50,7 +50,7 @@ def test_names_that_are_not_distinct_are_refused(tmp_path, file, text, told):
 
 def test_scores_are_joined_by_name_by_row_number_or_by_their_order(tmp_path):
     path = tmp_path / "s.csv"
-    path.write_text("name,score\nc,3\na,1\n")
+    path.write_text("name,score\nc,3\nb,\na,1\n")
     np.testing.assert_equal(scores_of(path, ["a", "b", "c"], 3, [0, 2]), [1, np.nan, 3])
     path.write_text("id,score\n2,3\n0,1\n")
     np.testing.assert_equal(scores_of(path, None, 4, [0, 2]), [1, np.nan, 3, np.nan])
@@ -65,7 +65,8 @@ def test_scores_are_joined_by_name_by_row_number_or_by_their_order(tmp_path):
         ("name,score\na,1\na,2\n", SampleIndexError, "row 0 .'a'. is given more than once"),
         ("name,score\nx,1\n", SampleIndexError, "'x' is not among the 3 names"),
         ("name,score\na,1\n", PredictionError, "no score for 1 of 2 candidates, such as 'c'"),
-        ("name,score\na,\n", PredictionError, "line 2: '' is not a score"),
+        ("name,score\na,\nc,nan\n", PredictionError, "no score for 2 of 2 candidates"),
+        ("name,score\na,high\n", PredictionError, "line 2: 'high' is not a score"),
         ("id,name,score\n0,b,1\n", PredictionError, "no score for 2 of 2"),
     ],
 )

@@ -52,7 +52,7 @@ def names_in(path):
             ["--criterion", "rank(margin)+rank(entropy)", "--selector", "coral"],
             {
                 "criterion": al.Rank(al.Margin()) + al.Rank(al.Entropy()),
-                "selector": al.Coral(),
+                "selector": al.selectors.Coral(),
             },
         ),
         (["--selector", "random"], {"selector": al.Random()}),
@@ -216,6 +216,7 @@ KCENTER = [*BASIS, "--selector", "kcenter"]
         ([*KCENTER, "-n", 3, "--after", "rond-1"], "no tag 'rond-1' in tags. Did you mean 'round"),
         ([*KCENTER, "-n", 3, "--among", "x"], "no tag 'x' in tags, and no such file; available:"),
         ([*KCENTER, "-n", 3, "--among", "two"], "not clear: tags has two.csv and two.txt"),
+        ([*KCENTER, "-n", 3, "--after", "bad"], "--after='tags/bad.csv' is not a CSV file"),
         ([*KCENTER, "-n", 3, "--tag", "../x"], "a tag is named with letters, digits"),
         ([*KCENTER, "-n", 3, "--tag", "x.csv"], "without the suffix of a file"),
         ([*KCENTER, "-n", 3, "-o", "x.parquet"], "the suffix must be one of .csv, .json, .txt"),
@@ -247,6 +248,7 @@ def test_what_is_wrong_is_one_message_and_nothing_is_written(arguments, told, he
     (here / "tags").mkdir()
     for tag in ("round-1.csv", "two.csv", "two.txt"):
         (here / "tags" / tag).write_text("name\n" + NAMES[30])
+    (here / "tags" / "bad.csv").write_text("name,after\n" + "x" * 200_000)
     before = sorted(here.rglob("*"))
     assert select(*arguments) == 2
     printed = capsys.readouterr()

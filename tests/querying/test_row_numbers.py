@@ -11,7 +11,14 @@ from alkit.errors import ConfigurationError, PredictionError, QuerySizeError, Sa
 NAMES = [f"img_{row}.jpg" for row in range(12)]
 E = np.random.default_rng(0).normal(size=(12, 2))
 P = np.random.default_rng(1).dirichlet(np.ones(3), 12)
-SELECTORS = [al.TopK(), al.Random(), al.Power(), al.KCenter(), al.Coral(), al.KMeansPlusPlus()]
+SELECTORS = [
+    al.TopK(),
+    al.Random(),
+    al.Power(),
+    al.KCenter(),
+    al.selectors.Coral(),
+    al.KMeansPlusPlus(),
+]
 
 
 def core_set(n=None, **given):

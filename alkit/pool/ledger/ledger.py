@@ -188,14 +188,15 @@ class Ledger:
             return db.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()[0]
 
     def export(self, path: str | os.PathLike[str]) -> None:
-        """Write all entries to a CSV or JSON file, by its suffix; whole or not at all.
+        """Write all entries to a CSV, JSON or Parquet file, by its suffix; whole or not at all.
 
-        In CSV, a text that a spreadsheet would run as a formula has an apostrophe in front.
+        In CSV, a text that a spreadsheet would run as a formula has an apostrophe in front. Parquet
+        needs pyarrow (``alkit[parquet]``).
         """
         save(as_path(path), self.entries())
 
     def load(self, path: str | os.PathLike[str]) -> Loaded:
-        """Add the entries of a CSV or JSON file from ``export``, or of one with sample and label.
+        """Add the entries of a file from ``export``, or of a table with sample and label.
 
         Good rows are added, and the others are reported by line. Rows that are in the ledger
         already, also from an earlier call with the same file, are not added again.
