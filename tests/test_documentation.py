@@ -35,14 +35,16 @@ def name(page: Path) -> str:
 
 
 @pytest.fixture
-def _photos():
-    """The folder of images that pages name, with pictures of three kinds."""
+def _files():
+    """Files that pages name: a folder of photos of three kinds, and a table of texts."""
     rng = np.random.default_rng(0)
     Path("photos").mkdir()
     for k in range(120):
         pixels = rng.integers(0, 90, (12, 12, 3), dtype=np.uint8)
         pixels[..., k % 3] += 120
         Image.fromarray(pixels).save(f"photos/{k:03d}.png")
+    texts = [f"it {word} on day {k}" for word in ("works", "broke", "pleases") for k in range(9)]
+    Path("reviews.csv").write_text("\n".join(["text", *texts]))
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def _a_person(monkeypatch):
     monkeypatch.setattr(webbrowser, "open", opened)
 
 
-@pytest.mark.usefixtures("_photos", "_a_person")
+@pytest.mark.usefixtures("_files", "_a_person")
 @pytest.mark.parametrize("page", WITH_CODE, ids=name)
 def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path):
     names = {"__name__": page.stem}
