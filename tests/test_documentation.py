@@ -10,6 +10,8 @@ import pytest
 from person import label
 from PIL import Image
 
+from alkit.cli import main
+
 ROOT = Path(__file__).parents[1]
 # pages of the site that are made of executed notebooks, and the folders of these
 GENERATED = {ROOT / "docs" / folder: ROOT / folder for folder in ("tutorials", "notebooks")}
@@ -92,3 +94,12 @@ def test_links_between_pages_lead_somewhere(page: Path):
             path = (page.parent / target).resolve()
             made_of = GENERATED.get(path.parent, path.parent) / f"{path.stem}.ipynb"
             assert path.exists() or made_of.exists(), f"{name(page)} links to {target}"
+
+
+def test_the_page_of_the_command_line_names_every_command(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    commands = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
+    page = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
+    assert "label" in commands
+    assert sorted(re.findall(r"^\| `alkit (\w+)` \|", page, re.MULTILINE)) == sorted(commands)
