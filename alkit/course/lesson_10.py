@@ -110,7 +110,7 @@ def check_wilson(answer: Callable[[int, int], Any]) -> str:
             (wilson(0.9), "this contains the accuracy in 80 of 100 cases: it leaves 10 % on each "
              "side."),
             (wilson(shift=False), "the center is not p: the term z^2 / 2n is missing."),
-            (not_divided, "the whole numerator is divided by 1 + z^2 / n."),
+            (not_divided, "center and half width are both divided by 1 + z^2 / n."),
             (lambda k, n: right(n - k, n), "this is the interval of the share of errors."),
         ],
         "for 17 correct of 20, p is 0.85 and z is 1.645: compute the center and the half width "

@@ -96,7 +96,7 @@ def test_the_roots_of_wilsons_equation_are_right():
         ),
         (lambda k, n: wilson(k, n, 1.959964), "95 % interval"),
         (lambda k, n: wilson(k, n, 1.2815516), "80 of 100"),
-        (lambda k, n: np.array(wilson(k, n)) * (1 + 1.6448536**2 / n), "whole numerator"),
+        (lambda k, n: np.array(wilson(k, n)) * (1 + 1.6448536**2 / n), "both divided"),
         (
             lambda k, n: np.array(wilson(k, n)) - 1.6448536**2 / (2 * n + 2 * 1.6448536**2),
             "center is not p",

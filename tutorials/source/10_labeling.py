@@ -110,7 +110,7 @@ print(query.why)
 
 # %%
 rng = np.random.default_rng(0)
-draws = [len({truth[f"{k:03d}.png"] for k in rng.choice(600, 20, False)}) for _ in range(1000)]
+draws = [len(set(y[rng.choice(600, 20, False)])) for _ in range(1000)]
 print("typical samples:", len({truth[name] for name in query.names}), "of 10 digits")
 print(f"at random: {np.mean(draws):.1f} on average")
 
@@ -154,7 +154,8 @@ for reason, count in reasons.items():
 # %% alt="Two curves: the interval of an accuracy of 0.9 gets narrower as audit labels are added"
 counts = np.arange(10, 401, 10)
 hits = np.round(0.9 * counts).astype(int)
-ends = [stats.binomtest(h, n).proportion_ci(0.9, method="wilson") for h, n in zip(hits, counts)]
+tests = [stats.binomtest(h, n) for h, n in zip(hits, counts)]
+ends = [test.proportion_ci(0.9, method="wilson") for test in tests]
 figure, ax = plt.subplots(figsize=(4.8, 3), layout="constrained")
 ax.fill_between(counts, [end.low for end in ends], [end.high for end in ends], alpha=0.3)
 ax.axhline(0.9, color="0.3")
@@ -172,7 +173,7 @@ plt.show()
 
 # %%
 def measured(seed):
-    """Accuracy on its own training labels, on the chosen samples, by the audit; and the truth."""
+    """Accuracy on the training labels, on the chosen samples, by the audit; truth."""
     p = al.Project(f"seed_{seed}", images="digits", classes=digits, seed=seed)
     p.label(100, oracle=lambda indices: [truth[p.pool.names[i]] for i in indices])
     audit = p.train().accuracy
@@ -204,7 +205,8 @@ print(f"truth                            {true.mean():.2f}")
 figure, ax = plt.subplots(figsize=(5.6, 3.4), layout="constrained")
 for seed, audit in enumerate(audits):
     ax.plot([seed, seed], [audit.low, audit.high], color="C0", lw=3, alpha=0.5)
-ax.plot([audit.value for audit in audits], "o", color="C0", label="audit, with its interval")
+values = [audit.value for audit in audits]
+ax.plot(values, "o", color="C0", label="audit, with its interval")
 ax.plot(hard, "s", color="C1", label="chosen samples")
 ax.plot(true, "_", color="black", ms=14, label="truth")
 ax.set_xlabel("project")
@@ -216,7 +218,7 @@ plt.show()
 # The chosen samples make the model look far worse than it is, because they are the hard ones. The
 # labels that it was trained on make it look perfect. More labels do not repair either number: the
 # error is a **bias**, not chance. The audit has no bias, only chance, and its interval states how
-# much.
+# much. Of ten 90 % intervals, one misses the truth on average.
 
 # %% tags=["hidden"]
 assert own.min() > 0.98
@@ -244,7 +246,8 @@ shown.label(40, oracle=lambda indices: [truth[shown.pool.names[i]] for i in indi
 for _ in range(8):
     query = shown.query(20)
     guesses = [digits[g] for g in query.guesses]
-    shown.annotate(query, [biased(name, guess) for name, guess in zip(query.names, guesses)])
+    labels = [biased(name, guess) for name, guess in zip(query.names, guesses)]
+    shown.annotate(query, labels)
 
 entries = shown.ledger.current().values()
 wrong = sum(entry.label != truth[entry.sample] for entry in entries)
@@ -323,7 +326,7 @@ assert project.ledger.current()["a_better_name.png"].label == truth[name]
 # %% [markdown]
 # ## Several people
 #
-# Three people answer about the same 100 images. Ann errs at 3 in 100, Bob at 10, and Cem at 30. On
+# Three people answer about the same 100 images. Ann slips at 3 in 100, Bob at 10, and Cem at 30. On
 # the page this is `alkit label reading --votes 3 --as Ann`; `votes` is also in `project.toml`.
 
 # %%
@@ -335,7 +338,10 @@ names = list(team.query(100).names)
 
 rng = np.random.default_rng(0)
 for who, errors in {"Ann": 0.03, "Bob": 0.1, "Cem": 0.3}.items():
-    labels = [str(rng.integers(10)) if rng.random() < errors else truth[name] for name in names]
+    slips = rng.random(100) < errors
+    others = rng.choice(digits, 100)
+    labels = [str(other) if slip else truth[name]
+              for name, slip, other in zip(names, slips, others)]  # fmt: skip
     team.annotate(names, labels, who=who)
 print(team.status())
 
@@ -385,8 +391,12 @@ al.course.check("10-a", audit_accuracy)
 # %% [markdown]
 # **Exercise 10-b.** Compute the 90 % interval of Wilson (1927) for k correct predictions of n. With
 # p = k / n and z = 1.645, the 95 % point of the normal distribution (`stats.norm.ppf`), its ends are
+# center - half and center + half:
 #
-# $$\frac{p + \frac{z^2}{2n} \pm z \sqrt{\frac{p(1 - p)}{n} + \frac{z^2}{4n^2}}}{1 + \frac{z^2}{n}}$$
+# ```text
+# center = (p + z^2 / 2n) / (1 + z^2 / n)
+# half   = z sqrt(p (1 - p) / n + z^2 / 4n^2) / (1 + z^2 / n)
+# ```
 
 
 # %% nbgrader={"grade": false, "grade_id": "10-b", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -394,9 +404,9 @@ def wilson(k, n):
     """Return (low, high)."""
     ### BEGIN SOLUTION
     p, z = k / n, stats.norm.ppf(0.95)
-    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    center, size = p + z**2 / (2 * n), 1 + z**2 / n
-    return (center - half) / size, (center + half) / size
+    center = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    return center - half, center + half
     ### END SOLUTION
 
 
