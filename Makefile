@@ -1,8 +1,12 @@
 .PHONY: test lint types tutorials notebooks docs bench bench-bayesian bench-mnist bench-overhead \
-	bench-selection
+	bench-selection label-studio
 
 test:
 	pytest
+
+# the tests of alkit.bridges.label_studio with a real server; the first run installs it (1 GB)
+label-studio:
+	.ci/label-studio
 
 lint:
 	ruff format --check .

@@ -1,14 +1,23 @@
 """Labeling pages to test: questions in an order, a server in a process of its own, a page in it."""
 
+import http.client
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
 
 from alkit.page import Question
+from alkit.page.address import bound
+from alkit.page.server import application
 
 
 class Listed:
@@ -139,10 +148,9 @@ class Labeler:
         """Wait until the server has acknowledged everything."""
         self.page.locator('.alkit[data-unsent="0"]').wait_for()
 
-    def end(self):
-        """Wait for the end, and return which one it is."""
-        self.page.locator(".end:not([hidden])").wait_for()
-        return self.page.locator(".alkit").get_attribute("data-end")
+    def end(self, which="done"):
+        """Wait for an end: done, enough, choosing, held, offline or stopped."""
+        self.page.locator(f'.alkit[data-end="{which}"] .end:not([hidden])').wait_for()
 
 
 def wait_until(true, seconds=20.0):
@@ -150,3 +158,48 @@ def wait_until(true, seconds=20.0):
     while not true():
         assert time.monotonic() < end, "not true in time"
         time.sleep(0.02)
+
+
+class Caller:
+    """A page without a browser: the calls of one tab over HTTP."""
+
+    def __init__(self, url, person="", tab="1"):
+        address = urlsplit(url)
+        self.host, self.token = address.netloc, address.fragment
+        self.seat = {"person": person, "tab": tab}
+
+    def ask(self, method, path, body=None, token=None, **headers):
+        """Send a request; its status, headers and content."""
+        connection = http.client.HTTPConnection(self.host, timeout=30)
+        connection.putrequest(method, path, skip_host="Host" in headers)
+        headers["X-Alkit-Token"] = self.token if token is None else token
+        content = b"" if body is None else json.dumps(body).encode()
+        for name, value in {**headers, "Content-Length": len(content)}.items():
+            connection.putheader(name.replace("_", "-"), value)
+        connection.endheaders(content)
+        answer = connection.getresponse()
+        data = answer.read()
+        connection.close()
+        return answer.status, dict(answer.getheaders()), data
+
+    def call(self, name, **body):
+        """Call the desk; the status and the reply."""
+        status, _, data = self.ask("POST", f"/call/{name}", {**self.seat, **body})
+        return status, json.loads(data)
+
+    def answer(self, question, uid, have=(), **answer):
+        row = {"ticket": question["ticket"], "uid": uid, **answer}
+        return self.call("answer", answers=[row], have=[each["ticket"] for each in have])
+
+
+@contextmanager
+def running(calls, token="secret"):
+    """Serve calls in a thread; the address."""
+    listener = bound("127.0.0.1", 0)
+    config = uvicorn.Config(application(calls, token), lifespan="off", log_level="warning")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/#{token}"
+    server.should_exit = True
+    thread.join()

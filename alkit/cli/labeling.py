@@ -22,6 +22,7 @@ def _label(add: Callable[..., Any]) -> None:
     add("--classes", help="comma-separated names, in the order of the keys; for a new project")
     add("--project", type=Path, help="folder of a new project; by default DATA-labels, here")
     add("--names", help="names of embeddings (file), or of texts (column)")
+    add("--column", help="column of the texts, if it is not text")
     add("--features", help="pixels, tfidf, a network of torchvision (resnet18), or a .npy file")
     add("-n", type=int, help="number of answers after which the page ends")
     add("--as", dest="who", default="", metavar="NAME", help="name of the person")
@@ -81,14 +82,30 @@ def label(args: Namespace) -> int:
 
 
 def status(args: Namespace) -> int:
-    """Print the status of a project."""
-    print(_opened(args.project).status())
+    """Print the status of a project; of what its folder has, if the samples are not there."""
+    from alkit.project import kept
+
+    try:
+        found = _opened(args.project).status()
+    except ProjectError as error:
+        if not (args.project / SETTINGS).exists():
+            raise
+        found = kept.status_of(args.project, str(error))
+    print(found)
     return 0
 
 
 def export(args: Namespace) -> int:
-    """Write the labels of a project to a file."""
-    project = _opened(args.project)
+    """Write the labels of a project to a file, also if the samples are not there."""
+    from alkit.project import kept
+
+    try:
+        project = _opened(args.project)
+    except ProjectError as error:
+        if args.to or args.predictions or not (args.project / SETTINGS).exists():
+            raise
+        print(f"{kept.export_of(args.project, args.file)} rows in {args.file}. Note: {error}")
+        return 0
     if args.to == "label-studio":
         count = project.export_tasks(args.file, args.n)
         print(f"{count} tasks in {args.file}: import the file in Label Studio.")
@@ -113,7 +130,7 @@ def _project(args: Namespace) -> Project:
     """The project of a folder, or one that is created beside the data."""
     from alkit.project import Project
 
-    given: dict[str, Any] = {"features": args.features}
+    given: dict[str, Any] = {"features": args.features, "column": args.column}
     if args.classes is not None:
         given["classes"] = [name.strip() for name in args.classes.split(",")]
     if (args.data / SETTINGS).exists():
@@ -124,7 +141,8 @@ def _project(args: Namespace) -> Project:
         raise ProjectError(
             f"there is no {args.data}: give a folder of images, a file, or a project."
         )
-    folder = args.project or Path(f"{args.data.resolve().stem}-labels")
+    place = args.data.resolve()
+    folder = args.project or Path(f"{place.name if place.is_dir() else place.stem}-labels")
     kind = "images" if args.data.is_dir() else KINDS.get(args.data.suffix.lower())
     if kind is None:
         raise ProjectError(

@@ -151,7 +151,7 @@ def settle(
 
 
 def _told(entry: Entry) -> str:
-    """What an entry says, as text that is equal for equal answers."""
+    """Answer of an entry, as text that is equal for equal answers."""
     return json.dumps([entry.label, entry.reason], sort_keys=True)
 
 

@@ -129,6 +129,7 @@ class Calls:
         return {"undone": [self._shown(each) for each in undone], **self._reply(seat, body)}
 
     def _grid(self, seat: Seat, body: Mapping[str, Any]) -> dict[str, Any]:
+        self.desk.release(seat, self._have(body))
         found = self.desk.likely(seat, _text(body, "label"), GRID)
         return {"grid": [self._shown(each) for each in found]}
 

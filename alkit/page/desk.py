@@ -220,7 +220,7 @@ class Desk:
         return f"{entry.sample} was answered by {by} meanwhile"
 
     def _check(self, label: str | None, reason: str | None = None) -> None:
-        if label is not None and label not in self._labels:
+        if label is not None and not (isinstance(label, str) and label in self._labels):
             raise LabelError(f"{label!r} is not a class{likely(str(label), self.classes[:20])}")
         if reason is not None and reason not in REASONS:
             raise LabelError(f"{reason!r} is not a reason{likely(str(reason), REASONS)}")

@@ -142,7 +142,7 @@ class Book:
         named, known = self._labels.named, self._known
         entries = []
         for k, index in enumerate(ids.tolist()):
-            more = self._origin(asked, k)
+            more = {**self._origin(asked, k), "who": who}
             if known.rounds[index] == EXCLUDED:
                 more["reason"] = known.reasons[index]
             else:
@@ -154,7 +154,7 @@ class Book:
         return entries
 
     def _origin(self, asked: object, k: int) -> dict[str, Any]:
-        """Why a sample was queried, its score and the guess for it, as far as they are known."""
+        """Rule, score and guess by which a sample was queried, as far as they are known."""
         if isinstance(asked, Origins):
             return dict(asked[k])
         if not isinstance(asked, Query):

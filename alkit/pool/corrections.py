@@ -41,7 +41,7 @@ class Corrections:
         """Dataset index and reason of each excluded sample, ascending."""
         return dict(sorted(self._known.reasons.items()))
 
-    def take(self, path: str | PathLike[str]) -> Taken:
+    def take(self, path: str | PathLike[str], *, who: str = "") -> Taken:
         """Annotate samples by the good rows of a file, and report the others by line.
 
             taken = pool.take("round_3.csv")
@@ -54,11 +54,15 @@ class Corrections:
         rows of a sample that differ. Mend the file and take it again: rows that were taken are
         known already.
 
+        Args:
+            path: path of the file.
+            who: name of who answered, for the ledger. Default: that of the ledger.
+
         Raises:
             LabelError: the whole file cannot be read, or lacks a column.
             LedgerError: the ledger cannot be written.
         """
-        return take(self, path)  # type: ignore[arg-type]
+        return take(self, path, who)  # type: ignore[arg-type]
 
     def relabel(self, indices: Indices, labels: object) -> np.ndarray:
         """Change the labels of annotated samples, not their rounds, and return the indices."""

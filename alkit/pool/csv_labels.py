@@ -31,6 +31,7 @@ class Filled:
         round: the round of the rows, or None if they differ or have none.
         origins: why each sample was queried, its score and guess, if the row has them.
         reasons: rows without a label that have a reason: dataset index, line and reason.
+        other_origins: the same of the rows with a reason.
         skipped: number of rows with neither.
     """
 
@@ -41,6 +42,7 @@ class Filled:
     round: int | None
     origins: Origins
     reasons: list[tuple[int, int, str]]
+    other_origins: Origins
     skipped: int
 
 
@@ -73,7 +75,7 @@ def read_labels(
     texts: list[str] = []
     lines: list[int] = []
     rounds: set[str] = set()
-    origins = Origins()
+    origins, other_origins = Origins(), Origins()
     reasons: list[tuple[int, int, str]] = []
     skipped = 0
     for line, row in _rows(path, refused):
@@ -92,6 +94,7 @@ def read_labels(
             skipped += any(row.values())
         elif index is not None and reason:
             reasons.append((index, line, reason))
+            other_origins.append(_origin(row))
         elif index is not None:
             ids.append(index)
             texts.append(text)
@@ -100,7 +103,7 @@ def read_labels(
             origins.append(_origin(row))
     shared = rounds.pop() if len(rounds) == 1 else ""
     round = int(shared) if shared.isdecimal() else None
-    return Filled(path, ids, texts, lines, round, origins, reasons, skipped)
+    return Filled(path, ids, texts, lines, round, origins, reasons, other_origins, skipped)
 
 
 @contextmanager

@@ -40,7 +40,8 @@ class Mirror:
         current = ledger.current(keys)
         found = {key: self._names.place(key) for key in (current if keys is None else keys)}
         unknown = [key for key, index in found.items() if index is None]
-        if unknown and keys is None and len(unknown) == len(found):
+        is_lost = keys is None and len(unknown) == len(found) > 0
+        if is_lost and ledger.agree("owner", "pool") != "project":
             raise ConfigurationError(
                 f"{ledger.path} is the ledger of another dataset: the pool has none of its "
                 f"{len(found)} samples, such as {unknown[0]!r}."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alkit.atomic import as_path
 from alkit.errors import AnnotationError, LabelError
 from alkit.pool.checks import check_round
 from alkit.pool.csv_labels import Origins, read_labels
@@ -66,24 +67,26 @@ class _Row:
         return repr(self.label), self.reason
 
 
-def take(pool: ActiveLearningDataset, path: str | os.PathLike[str]) -> Taken:
+def take(pool: ActiveLearningDataset, path: str | os.PathLike[str], who: str = "") -> Taken:
     """Annotate and exclude samples of a pool by the good rows of a file; refuse the others."""
     if pool.ledger is not None:
         pool.refresh()
     known, names, labels = pool._known, pool._names, pool._labels
     refused: dict[int, str] = {}
-    filled = read_labels(path, names, len(pool), refused)
+    filled = read_labels(as_path(path), names, len(pool), refused)
 
     def row(line: int, index: int, **answer: Any) -> _Row:
         return _Row(line, f"{filled.path}, line {line}: {names.describe(index)}", index, **answer)
 
     form = labels.form(np.array(filled.ids[:1], dtype=np.int64))
     values = labels.gate.read(filled.texts, form.kind)
-    origins = labels.with_guesses(filled.origins, form.kind)
+    origins, others = (labels.with_guesses(each, form.kind)
+                       for each in (filled.origins, filled.other_origins))  # fmt: skip
     given = zip(filled.lines, filled.ids, values, origins, strict=True)
     rows = [row(line, i, label=label, origin=origin) for line, i, label, origin in given]
     rows = _fitting(rows, labels.gate, form, refused)
-    rows += [row(line, i, reason=reason) for i, line, reason in filled.reasons]
+    reasons = zip(filled.reasons, others, strict=True)
+    rows += [row(line, i, reason=why, origin=origin) for (i, line, why), origin in reasons]
     rows.sort(key=lambda row: row.line)
     distinct = _distinct(rows, refused)
     new = [row for row in distinct if _is_new(pool, row, refused)]
@@ -91,10 +94,12 @@ def take(pool: ActiveLearningDataset, path: str | os.PathLike[str]) -> Taken:
     ids = _ids(annotated)
     round = pool.next_round if filled.round is None else check_round(filled.round)
     known.change(ids, round, [row.label for row in annotated])
-    pool._book.keep(ids, Origins(row.origin for row in annotated), new=True)
+    pool._book.keep(ids, Origins(row.origin for row in annotated), new=True, who=who)
     excluded = [row for row in new if row.reason is not None]
     for reason in dict.fromkeys(row.reason for row in excluded):
-        pool.exclude(_ids(row for row in excluded if row.reason == reason), reason or "")
+        part = [row for row in excluded if row.reason == reason]
+        known.exclude(_ids(part), reason)
+        pool._book.keep(_ids(part), Origins(row.origin for row in part), new=True, who=who)
     errors = [refused[line] for line in sorted(refused)]
     repeated = sum(row.line not in refused for row in rows) - len(new)
     return Taken(ids, _ids(excluded), repeated, filled.skipped, errors)

@@ -23,6 +23,9 @@ class Answers:
     Args:
         ledger: the ledger.
         asking: the asking around the pool of this ledger.
+
+    Attributes:
+        seen: place in the ledger of the last entry that was taken.
     """
 
     def __init__(self, ledger: Ledger, asking: Asking) -> None:
@@ -31,16 +34,16 @@ class Answers:
         self.tally = Tally(self.names)
         self._places = {name: index for index, name in enumerate(self.names)}
         self._open: dict[int, Choice] = {}
-        self._seen = 0
+        self.seen = 0
 
     def sync(self) -> None:
         """Take what is new in the ledger into the pool, the tally and the asking."""
         with self.asking.lock:
-            new = self.ledger.entries(after=self._seen)
+            new = self.ledger.entries(after=self.seen)
             self.asking.pool.refresh()
             self.tally.take(new)
             for entry in new:
-                self._seen = entry.seq or self._seen
+                self.seen = entry.seq or self.seen
                 index = self._places.get(entry.sample)
                 if index is None:
                     continue
@@ -48,15 +51,17 @@ class Answers:
                     self.asking.note({index: entry.why})
                 else:
                     self.asking.forget([index])
+                alone = self.tally.by_machine(entry.sample)
+                (self.asking.by_machine.add if alone else self.asking.by_machine.discard)(index)
 
-    def query(self, n: int, exclude: Any) -> Query:
-        """The next samples as a query."""
+    def query(self, n: int, exclude: Any, *, audit: bool = True) -> Query:
+        """The next samples as a query; without audit samples if a machine answers."""
         pool, parts = self.asking.pool, [[] if exclude is None else exclude]
         if isinstance(exclude, list | tuple) and any(isinstance(part, Query) for part in exclude):
             parts = list(exclude)
         left_out = [pool.view(part, labels=False).indices for part in parts]
         with self.asking.lock:
-            choices = self.asking.batch(n, np.concatenate(left_out).tolist())
+            choices = self.asking.batch(n, np.concatenate(left_out).tolist(), audit=audit)
             round = pool.next_round
         self._open.update((choice.index, choice) for choice in choices)
         known = bool(choices) and choices[0].guess is not None
@@ -74,25 +79,36 @@ class Answers:
     def take(
         self,
         samples: Any,
-        labels: Sequence[Any] | None,
+        labels: Any,
         who: str,
         votes: int,
+        reason: str | None = None,
     ) -> Taken | np.ndarray:
-        """Take answers from a query, names, indices or a file; see ``Project.annotate``."""
+        """Take answers from a query, names, indices or a file; see ``Project.annotate``.
+
+        With a reason, samples whose label is None are left out for it.
+        """
         pool = self.asking.pool
         if isinstance(samples, str | os.PathLike):
             if labels is not None:
                 raise LabelError("pass a file of labels, or samples and labels, not both.")
-            taken = pool.take(samples)
+            taken = pool.take(samples, who=who)
             self.sync()
             return taken
         if labels is None:
             raise LabelError("pass one label per sample, or the path of a file of labels.")
         ids = pool.view(samples, labels=False).indices
         values = as_list(labels, len(ids))
-        given = [(i, self._label(i, y)) for i, y in zip(ids.tolist(), values) if y is not None]
-        entries = [self._entry(index, label, who) for index, label in given]
-        self.ledger.add(entries, once="sample" if votes == 1 else "person")
+        pairs = list(zip(ids.tolist(), values, strict=True))
+        given = [(i, self._label(i, y)) for i, y in pairs if y is not None]
+        entries = [self._entry(index, who, label=label) for index, label in given]
+        if reason is not None:
+            entries += [self._entry(i, who, reason=reason) for i, y in pairs if y is None]
+        audited = {self.names[index] for index in self.asking.by_machine}  # people may answer too
+        once = "sample" if votes == 1 else "person"
+        with self.ledger.transaction():
+            self.ledger.add([e for e in entries if e.sample not in audited], once=once)
+            self.ledger.add([e for e in entries if e.sample in audited], once="person")
         self.sync()
         return np.array([index for index, _ in given], dtype=np.int64)
 
@@ -107,11 +123,11 @@ class Answers:
             raise LabelError(f"{self.names[index]!r}: {label!r} is not one of the classes{hint}")
         return str(label)
 
-    def _entry(self, index: int, label: str, who: str) -> Entry:
+    def _entry(self, index: int, who: str, **answer: Any) -> Entry:
         choice = self._open.get(index, Choice(index, ""))
         return Entry(
             self.names[index],
-            label=label,
+            **answer,
             who=who or self.ledger.who,
             round=self.asking.pool.next_round,
             why=choice.why,

@@ -102,6 +102,8 @@ class Asking:
         """Reason of each answered sample that was asked, in the order of the answers."""
         self.guessed: dict[int, str] = {}
         """Class that was predicted for each sample when it was asked, before its label came."""
+        self.by_machine: set[int] = set()
+        """Samples with the label of a machine alone, which people are still asked for the audit."""
         self._offered: dict[int, str] = {}
         self._own = strategy is None
         made = strategy
@@ -116,11 +118,6 @@ class Asking:
             )
         made.check_built("ask by")
         self.strategy = made
-
-    @property
-    def trained(self) -> bool:
-        """True once the strategy is fitted to labels of two classes."""
-        return self.strategy.trained
 
     def note(self, answers: Mapping[int, str]) -> None:
         """Note the reasons of samples that were answered or excluded, in the order of answers."""
@@ -144,12 +141,13 @@ class Asking:
             self.strategy.fit(**self.training, enable_progress_bar=False)
             return True
 
-    def batch(self, n: int, leave_out: Collection[int] = ()) -> list[Choice]:
+    def batch(self, n: int, leave_out: Collection[int] = (), *, audit: bool = True) -> list[Choice]:
         """The next ``n`` samples, in the order to ask them; fewer if fewer are unannotated.
 
         Args:
             n: number of samples.
             leave_out: dataset indices of samples that somebody is asked about now.
+            audit: False for no audit samples, which machines do not answer.
 
         Cost: that of ``TypiClust`` or of the query of the strategy; about 0.7 s of one core among
         20,000 candidates of 64 features.
@@ -162,15 +160,22 @@ class Asking:
             if not n:
                 return []
             answers, audits = self._counts(pending)
-            places = self.share.places(n, answers, audits)
-            gone = np.setdiff1d(np.arange(len(self.pool)), left)
-            audit = self.order.next(len(places), gone).tolist()
-            rest = iter(self._chosen(n - len(audit), left, audit))
-            drawn = iter(Choice(index, AUDIT) for index in audit)
+            places = self.share.places(n, answers, audits) if audit else []
+            uniform = self.order.next(len(places), self._answered(), pending).tolist()
+            rest = iter(self._chosen(n - len(uniform), left, uniform))
+            drawn = iter(Choice(index, AUDIT) for index in uniform)
             batch = [next(drawn if t in places else rest) for t in range(n)]
             batch = self._guessed(batch)
             self._offered |= {choice.index: choice.why for choice in batch}
             self.guessed |= {c.index: c.guess for c in batch if c.guess is not None}
+            return batch
+
+    def uniform(self, n: int, leave_out: Collection[int] = ()) -> list[Choice]:
+        """The next ``n`` audit samples alone, for when no other choice can be made."""
+        with self.lock:
+            drawn = self.order.next(n, self._answered(), leave_out).tolist()
+            batch = [Choice(index, f"{AUDIT}, since choosing failed") for index in drawn]
+            self._offered |= {choice.index: choice.why for choice in batch}
             return batch
 
     def guesses(self, indices: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -196,6 +201,11 @@ class Asking:
         draw = np.random.default_rng(derive(self.seed, "candidates", len(self.whys)))
         return np.sort(draw.permutation(indices)[: self.most])
 
+    def _answered(self) -> np.ndarray:
+        """Samples that people have answered, or that are excluded."""
+        open_ones = [*self.pool.unannotated_indices.tolist(), *self.by_machine]
+        return np.setdiff1d(np.arange(len(self.pool)), open_ones)
+
     def _counts(self, pending: set[int]) -> tuple[int, int]:
         """Number of samples that were asked, and of audit samples among these."""
         asked = self.whys | {k: self._offered[k] for k in pending if k in self._offered}
@@ -206,10 +216,10 @@ class Asking:
         if not n:
             return []
         among, said = np.setdiff1d(left, audit), ""
-        if len(among) > self.most and (self._own or not self.trained):
+        if len(among) > self.most and (self._own or not self.strategy.trained):
             said = f", {self.most:,} of {len(among):,} candidates drawn at random"
             among = self.drawn(among)
-        if not self.trained:
+        if not self.strategy.trained:
             others = np.setdiff1d(np.arange(len(self.pool)), left)
             return self._typical(n, among, np.union1d(others, audit).astype(np.int64), said)
         rest = np.setdiff1d(self.pool.unannotated_indices, among)
@@ -236,11 +246,8 @@ class Asking:
         return [Choice(int(among[k]), why) for k in picked]
 
     def _guessed(self, batch: list[Choice]) -> list[Choice]:
-        if not self.trained:
+        if not self.strategy.trained:
             return batch
+        names = self.pool.classes or ()
         found = zip(batch, *self.guesses([choice.index for choice in batch]), strict=True)
-        return [replace(c, guess=self.name(g), certainty=float(p)) for c, g, p in found]
-
-    def name(self, number: int) -> str:
-        """Name of a class."""
-        return str((self.pool.classes or ())[int(number)])
+        return [replace(c, guess=names[g], certainty=float(p)) for c, g, p in found]

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from alkit.evidence.audit import Interval, accuracy, difference, recalls
 from alkit.loop import RoundRecord
 from alkit.loop.reasons import Stop, checked_stops
 from alkit.loop.stopping import ExpectedGain, Plateau, StablePredictions
 from alkit.project.asking import Asking
-from alkit.project.crossfit import Labeled, Past, cross_fitted, features_of
+from alkit.project.crossfit import Labeled, Past, cross_fitted, features_of, guessed
 from alkit.seeds import derive
+from alkit.strategies import ActiveLearner
 from alkit.training import Estimator
 
 FOLDS = 10
@@ -43,13 +45,13 @@ class Assessment:
 
     accuracy: Interval
     recalls: dict[str, Interval]
-    choosing: Interval | None
-    labels_compared: int
-    records: tuple[RoundRecord, ...]
-    reasons: tuple[str, ...]
-    passed_over: int
-    level: float
-    how: str
+    choosing: Interval | None = None
+    labels_compared: int = 0
+    records: tuple[RoundRecord, ...] = ()
+    reasons: tuple[str, ...] = ()
+    passed_over: int = 0
+    level: float = 0.9
+    how: str = ""
 
     @property
     def advice(self) -> str:
@@ -100,69 +102,88 @@ def assess(
 
     Args:
         asking: the asking of the project.
-        stop: one or several stopping criteria of ``alkit.loop.stopping``. Default: Bloodgood's
-            ``StablePredictions``, and from 50 audit labels on ``Plateau`` and ``ExpectedGain``.
+        stop: one or several stopping criteria of ``alkit.loop.stopping``; an empty list for none,
+            and no records. Default: ``StablePredictions``, and from 50 audit labels on ``Plateau``
+            and ``ExpectedGain``.
         level: confidence level of the intervals.
         folds: number of folds.
 
     Cost: about ``10 folds`` fits, 0.5 s with logistic regression on 200 labels of 50 features.
     """
-    given = None if stop is None else checked_stops(stop)
-    with asking.lock:
+    stops = None if stop is None else checked_stops(stop)
+    with asking.lock, threadpool_limits(1):  # many small fits, on cores that others use
         pool, strategy = asking.pool, asking.strategy
         known, excluded = pool.annotated_indices, np.array([*pool.excluded], dtype=np.int64)
-        audit = asking.order.prefix(known, excluded)
+        by_people = np.setdiff1d(known, [*asking.by_machine])
+        audit = asking.order.prefix(by_people, excluded)
         place = {index: k for k, index in enumerate(asking.whys)}
         ids = np.array(sorted(known.tolist(), key=lambda i: place.get(i, -1)), dtype=np.int64)
-        y = np.array(pool.labels_of(ids), dtype=np.int64)
-        whys = [asking.whys.get(index, "") for index in ids.tolist()]
         is_estimator = isinstance(strategy.module, Estimator)
-        x = features_of(strategy, ids) if is_estimator and len(ids) else np.empty((len(ids), 0))
-        guesses = dict(asking.guessed)
-    names = pool.classes or ()
-    position = {index: k for k, index in enumerate(ids.tolist())}
-    rows = np.array([position[i] for i in audit.samples.tolist()], dtype=np.int64)
-    asked = np.array([bool(why) and not why.startswith("audit") for why in whys], dtype=bool)
-    data = Labeled(x, y, rows, asked)
-    if not is_estimator:
-        later = [k for k in np.sort(rows).tolist() if ids[k] in guesses]
-        later = np.array(later[len(later) // 2 :], dtype=np.int64)
-        said = np.array([names.index(guesses[int(i)]) for i in ids[later]], dtype=np.int64)
-        return Assessment(
-            accuracy(said == y[later], level), recalls(y[later], said, names, level), None, 0, (),
-            (), audit.passed_over, level, "the models that asked for them",
-        )  # fmt: skip
-    model, seed = strategy.module.estimator, derive(strategy.seed, "assessment")
-    said = cross_fitted(model, data, np.arange(len(ids)), folds, seed)
-    choosing, compared = _choosing(model, data, folds, seed, level)
-    records, pasts = _curve(strategy, data, folds, seed, accuracy(said == y[rows]).value)
-    stops = _stops(len(rows)) if given is None else given
+        whys = [asking.whys.get(index, "") for index in ids.tolist()]
+        data = Labeled(
+            features_of(strategy, ids if is_estimator else ids[:0]),
+            np.array(pool.labels_of(ids), dtype=np.int64),
+            np.array([np.flatnonzero(ids == index)[0] for index in audit.samples], dtype=np.int64),
+            np.array([bool(why) and not why.startswith("audit") for why in whys], dtype=bool),
+        )
+        if is_estimator:
+            return _by_cross_fitting(strategy, data, audit.passed_over, stops, level, folds)
+        guesses = [asking.guessed.get(index) for index in ids.tolist()]
+    return _by_earlier_guesses(data, guesses, pool.classes or (), audit.passed_over, level)
+
+
+def _by_earlier_guesses(
+    data: Labeled, guesses: list[str | None], classes: Sequence[str], passed: int, level: float
+) -> Assessment:
+    rows = [row for row in np.sort(data.audit).tolist() if guesses[row] is not None]
+    rows = rows[len(rows) // 2 :]
+    numbers = {name: number for number, name in enumerate(classes)}
+    said = np.array([numbers[guesses[row] or ""] for row in rows], dtype=np.int64)
+    y = data.y[rows]
     return Assessment(
-        accuracy(said == y[rows], level), recalls(y[rows], said, names, level), choosing, compared,
-        records, _reasons(stops, records, pasts), audit.passed_over, level,
-        f"models of the other labels, {min(folds, len(rows))} folds",
+        accuracy(said == y, level), recalls(y, said, classes, level), passed_over=passed,
+        level=level, how="each sample by the model that was there when it was asked",
+    )  # fmt: skip
+
+
+def _by_cross_fitting(
+    strategy: ActiveLearner,
+    data: Labeled,
+    passed: int,
+    stops: list[Stop] | None,
+    level: float,
+    folds: int,
+) -> Assessment:
+    model: Any = strategy.module
+    seed, y = derive(strategy.seed, "assessment"), data.y[data.audit]
+    said = cross_fitted(model.estimator, data, np.arange(len(data.y)), folds, seed)
+    choosing, compared = _choosing(model.estimator, data, folds, seed, level)
+    found = accuracy(said == y, level)
+    stops = _stops(len(y)) if stops is None else stops
+    records, pasts = _curve(strategy, data, folds, seed, found.value) if stops else ((), [])
+    return Assessment(
+        found, recalls(y, said, strategy.train_pool.classes or (), level), choosing, compared,
+        records, _reasons(stops, records, pasts), passed, level,
+        f"each sample by a model of the labels outside its fold, {min(folds, len(y))} folds",
     )  # fmt: skip
 
 
 def _choosing(
-    model: Any, data: Labeled, folds: int, seed: int, level: float
+    estimator: Any, data: Labeled, folds: int, seed: int, level: float
 ) -> tuple[Interval | None, int]:
     """Accuracy by chosen labels minus accuracy by as many of the audit, and their number."""
-    m = len(data.audit)
-    chosen = np.flatnonzero(data.asked)
-    size = min(m - -(-m // max(min(folds, m), 1)), len(chosen))
+    m, chosen = len(data.audit), np.flatnonzero(data.asked)
+    size = min(m - -(-m // folds), len(chosen))  # outside the largest fold
     if size < 2:
         return None, 0
-    right = []
-    for labels in (chosen, data.audit):
-        guesses = np.full(m, -1)
+    right = np.zeros((2, m), dtype=bool)
+    for labels, hits in zip((chosen, data.audit), right, strict=True):
         for fold in range(min(folds, m)):
             rows = data.audit[fold::folds]
             train = labels[~np.isin(labels, rows)][:size]
-            part = Labeled(data.x, data.y, rows, data.asked)
-            guesses[fold::folds] = cross_fitted(model, part, train, 1, seed)
-        right.append(guesses == data.y[data.audit])
-    return difference(*right, level), size
+            said = guessed(estimator, data, train, data.x[rows], seed)
+            hits[fold::folds] = said == data.y[rows]
+    return difference(right[0], right[1], level), size
 
 
 def _curve(

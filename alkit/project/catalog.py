@@ -144,6 +144,9 @@ class Catalog:
         for name, hash in _hashes(source, unread, progress):
             known = isinstance(hash, str)
             before = self.rows.get(name, rows[name])
+            if known and hash == before.hash and before.problem != MISSING:
+                rows[name] = replace(rows[name], hash=hash, problem=before.problem)
+                continue
             rows[name] = replace(rows[name], hash=hash) if known else _unread(before, hash)
         changes = compare(self._contents(), self.missing, Catalog(rows)._contents(), source)
         gone = (self.rows[name] for name in changes.missing)

@@ -23,7 +23,7 @@ class Labeled:
     """Labeled samples in the order in which they were labeled.
 
     Attributes:
-        x: ``(A, D)`` features.
+        x: ``(A, D)`` features; empty if they are not used.
         y: ``(A,)`` class numbers.
         audit: ``(m,)`` positions of the audit samples, in the order of the audit.
         asked: ``(A,)`` True for samples that were chosen, not drawn for the audit.
@@ -112,8 +112,8 @@ class Past:
 
 def features_of(strategy: ActiveLearner, ids: np.ndarray) -> np.ndarray:
     """Features ``(n, D)`` that the Estimator of a strategy is given, in the order of ``ids``."""
+    if not len(ids):
+        return np.empty((0, 1))
     ascending = np.sort(ids)
     rows = strategy.context.predict(ascending, keep={"features"}).features
-    if rows is None:
-        raise ValueError("an Estimator has features")
-    return rows.numpy()[np.searchsorted(ascending, ids)]
+    return np.asarray(rows)[np.searchsorted(ascending, ids)]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from alkit.arguments import check_integer
 from alkit.experiment.lock import locked
 from alkit.page import Desk, serve, shown
+from alkit.pool.labels import as_list
+from alkit.pool.ledger import is_person
 from alkit.project.answers import Answers
 from alkit.project.asking import Asking
 from alkit.project.assessment import Assessment, assess
@@ -51,7 +53,9 @@ class Labeling:
             who: name of the person, for pages whose address has no ``?as=NAME``.
             votes: number of people who answer about each sample. Default: that of the settings.
             oracle: function from indices of ``pool`` to labels, which answers in place of people,
-                such as one of ``alkit.oracles``; a label of None leaves a sample out.
+                such as one of ``alkit.oracles``. A label of None leaves a sample out as unsure, or
+                for the oracle's ``reason``; where that is None, the sample stays for people. A
+                machine, such as ``Model``, is not asked about samples of the audit.
             host: interface of this machine, see ``alkit.page.serve``.
             port: the port. Default: that of the last time.
             allow_remote: True for a host that other machines reach.
@@ -99,7 +103,7 @@ class Labeling:
             asking,
             ahead=batch,
             every=5 if cheap else batch,
-            refresh=asking.pool.refresh,
+            refresh=self._answers.sync,
             assess=self._assessed,
         )
         questions = ProjectQuestions(project.features.names, learner, self._answers.tally)
@@ -114,18 +118,18 @@ class Labeling:
 
     def _simulate(self, oracle: Callable[[Any], Any], n: int | None, who: str) -> int:
         project: Project = self  # type: ignore[assignment]
-        given, reason = 0, getattr(oracle, "reason", None) or "unsure"
+        reason, who = getattr(oracle, "reason", "unsure"), who or getattr(oracle, "who", "")
+        given, passed, settings = 0, [], project.settings.asking
         while n is None or given < n:
-            size = project.settings.asking.batch
-            query = project.query(size if n is None else min(size, n - given))
+            size = settings.batch if n is None else min(settings.batch, n - given)
+            query = project._query(size, passed, audit=is_person(who))
             if not len(query):
                 break
-            labels = list(oracle(query.indices))
-            project.annotate(query, labels, who=who or getattr(oracle, "who", ""))
-            left = [index for index, label in zip(query, labels, strict=True) if label is None]
-            if left:
-                project.exclude(left, reason)
-            given += len(query)
+            labels = as_list(oracle(query.indices), len(query))
+            project._answers.take(query, labels, who, settings.votes, reason)
+            if reason is None:
+                passed += [i for i, y in zip(query, labels, strict=True) if y is None]
+            given += len(query) - (labels.count(None) if reason is None else 0)
         return given
 
 

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from types import TracebackType
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,13 @@ from alkit.arguments import check_integer
 from alkit.project.asking import Asking, Choice
 from alkit.training import Estimator
 
+GROWTH = 0.05  # growth of the number of labels between two assessments
 UNKNOWN = -1  # guess of a sample that was not predicted
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What a learner has last computed; it never changes, so it is read without a lock.
+    """Last results of a learner; they never change, so they are read without a lock.
 
     Attributes:
         ready: the next samples, in the order to ask them.
@@ -49,9 +50,10 @@ class Learner:
             learner.answered({choices[0].index: choices[0].why})
 
     After each ``every`` new answers, it trains on all labels, replaces the samples that are ready,
-    predicts the pool, and assesses. There is one thread, so never two trainings at once; answers
-    that come meanwhile are in the next one. A failure is kept in ``state.problem``, the samples
-    that are ready stay, and the next answers start another attempt.
+    predicts the pool, and may assess. There is one thread, so never two trainings at once; answers
+    that come meanwhile are in the next one. A failure is kept in ``state.problem``, and the next
+    answers start another attempt; if the samples that are ready run out before it succeeds, those
+    of the audit follow.
 
     Args:
         asking: the asking. Only this thread uses it until ``close``; others hold ``asking.lock``.
@@ -60,7 +62,7 @@ class Learner:
         refresh: function that takes new labels into the pool, such as ``pool.refresh``; it is
             called in the thread, before each training.
         assess: function without arguments, whose result is kept as ``state.assessment``; it is
-            called in the thread, after each training.
+            called in the thread, each time that the labels have grown by 5 %.
         threads: number of threads of BLAS and torch while it works.
 
     Raises:
@@ -82,8 +84,10 @@ class Learner:
         self.every = check_integer("every", every)
         self.threads = check_integer("threads", threads)
         self.state = State()
-        self._news: deque[Mapping[int, str] | Collection[int]] = deque()
+        self._news: deque[Mapping[int, str] | tuple[int, ...]] = deque()
         self._fresh = 0  # answers since the last work began
+        self._counting = threading.Lock()
+        self._assessed = 0  # number of labels at the last assessment
         self._done: set[int] = set()
         self._out: frozenset[int] = frozenset()
         self._wanted, self._idle = threading.Event(), threading.Event()
@@ -102,8 +106,9 @@ class Learner:
             leave_out: dataset indices of samples that somebody is asked about, or that are
                 answered.
         """
-        self._out = frozenset(leave_out)
-        ready = [c for c in self.state.ready if c.index not in self._out | self._done]
+        out, done = frozenset(leave_out), self._done
+        self._out = out
+        ready = [c for c in self.state.ready if c.index not in out and c.index not in done]
         self.ahead = max(self.ahead, 2 * n)
         if len(ready) < self.ahead // 2:
             self._start()
@@ -112,26 +117,33 @@ class Learner:
     def answered(self, answers: Mapping[int, str]) -> None:
         """Take the reasons of samples that were answered, whatever the answer, by index."""
         self._done.update(answers)
-        self._news.append(dict(answers))
-        self._fresh += len(answers)
-        if self._fresh >= self.every:
-            self._start()
+        self._report(dict(answers), len(answers))
 
     def undone(self, indices: Collection[int]) -> None:
         """Take back answers: these samples may be asked again."""
         self._done.difference_update(indices)
-        self._news.append(tuple(indices))
-        self._fresh += len(indices)
+        self._report(tuple(indices), len(indices))
 
     def likely(self, label: str, n: int, leave_out: Collection[int] = ()) -> list[Choice]:
         """Unanswered samples that the model predicts to be of one class, most certain first."""
-        state, out = self.state, {*leave_out, *self._done}
-        classes = list(self.asking.pool.classes or ())
-        rows = np.flatnonzero(state.guesses == classes.index(label)) if label in classes else []
-        rows = [int(i) for i in rows if int(i) not in out]
-        rows.sort(key=lambda i: -state.certainties[i])
+        state, classes = self.state, list(self.asking.pool.classes or ())
+        if label not in classes:
+            return []
+        rows = np.flatnonzero(state.guesses == classes.index(label))
+        rows = rows[np.argsort(-state.certainties[rows], kind="stable")].tolist()
+        out, done = frozenset(leave_out), self._done
+        left = (row for row in rows if row not in out and row not in done)
         why = f"likely {label}: the most certain predictions of this class"
-        return [Choice(i, why, None, label, float(state.certainties[i])) for i in rows[:n]]
+        return [
+            Choice(row, why, None, label, float(state.certainties[row])) for row in islice(left, n)
+        ]
+
+    def _report(self, news: Mapping[int, str] | tuple[int, ...], number: int) -> None:
+        self._news.append(news)
+        with self._counting:
+            self._fresh += number
+        if self._fresh >= self.every:
+            self._start()
 
     # --- for its owner ------------------------------------------------------------------------
 
@@ -149,12 +161,7 @@ class Learner:
     def __enter__(self) -> Learner:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     # --- the thread ---------------------------------------------------------------------------
@@ -178,6 +185,7 @@ class Learner:
                     self._work()
             except Exception as error:
                 self._publish(problem=f"{type(error).__name__}: {error}")
+                self._fall_back()
             if not self._wanted.is_set():
                 self._idle.set()
                 if self._wanted.is_set():  # set meanwhile
@@ -185,7 +193,8 @@ class Learner:
 
     def _work(self) -> None:
         asking = self.asking
-        new, self._fresh = self._fresh, 0
+        with self._counting:
+            new, self._fresh = self._fresh, 0
         with asking.lock:
             if self.refresh is not None:
                 self.refresh()
@@ -198,19 +207,31 @@ class Learner:
             self._publish(ready=tuple(ready), labels=known, problem="")
         if due and not self._closed:
             self._predict()
-        if due and not self._closed and self.assess is not None:
+        grown = known - self._assessed > known * GROWTH
+        if self.assess is not None and grown and not self._closed:
             self._publish(assessment=self.assess())
+            self._assessed = known
+
+    def _fall_back(self) -> None:
+        """Have samples in uniform order ready if those that are ready run out."""
+        left = [c for c in self.state.ready if c.index not in self._done]
+        if len(left) < self.ahead // 2:
+            drawn = self.asking.uniform(self.ahead, [*self._out, *self._done])
+            self._publish(ready=(*left, *(c for c in drawn if c not in left)))
 
     def _take(self) -> None:
         """Take the answers that have come into the asking, in their order."""
         while self._news:
             news = self._news.popleft()
-            (self.asking.note if isinstance(news, dict) else self.asking.forget)(news)
+            if isinstance(news, Mapping):
+                self.asking.note(news)
+            else:
+                self.asking.forget(news)
 
     def _predict(self) -> None:
         """Predict the unannotated samples: all for an Estimator, else some that are drawn."""
         asking = self.asking
-        if not asking.trained:
+        if not asking.strategy.trained:
             return
         ids: Any = asking.pool.unannotated_indices
         if not isinstance(asking.strategy.module, Estimator):

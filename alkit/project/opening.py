@@ -8,12 +8,15 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from torch import nn
 
 from alkit.errors import ProjectError
 from alkit.pool.ledger import Entry, Ledger
 from alkit.project.changes import Changes
+from alkit.project.results import Results
+from alkit.project.samples.source import hash_of
 from alkit.project.settings import (
     FILE,
     AskingSettings,
@@ -22,8 +25,10 @@ from alkit.project.settings import (
     ModelSettings,
     Settings,
 )
+from alkit.project.sources import place
 from alkit.seeds import fresh_seed
 
+LABELS = "labels.db"
 IN_PYTHON = "given in Python"  # name of features and models that are not in the file
 REPLACED = "machine: replaced content"  # who undoes labels of files with another content
 
@@ -36,6 +41,7 @@ def settled(
     classes: Sequence[str] | None = None,
     features: str | os.PathLike[str] | nn.Module | None = None,
     model: str | None = None,
+    column: str | None = None,
     seed: int | None = None,
 ) -> Settings:
     """Settings of a project, new or opened.
@@ -47,6 +53,7 @@ def settled(
         classes: the classes.
         features: the features.
         model: the model by name, or ``IN_PYTHON``.
+        column: column of the texts.
         seed: seed of a new project. Default: a fresh one.
 
     Raises:
@@ -56,12 +63,14 @@ def settled(
     if len(given) > 1:
         raise ProjectError(f"a project has samples of one kind, got {' and '.join(given)}.")
     kind, value = next(iter(given.items()), ("", None))
-    wanted = None if not kind else _data(folder, kind, value, names)
+    if not kind and not (names is None and column is None):
+        raise ProjectError("names= and column= are read together with texts= or embeddings=.")
+    wanted = None if not kind else _data(folder, kind, value, names, column)
     name = IN_PYTHON if isinstance(features, nn.Module) else _text(folder, features)
     path = folder / FILE
     if path.exists():
         settings = Settings.read(path)
-        _compare(path, settings, folder, wanted, classes, name, model)
+        _compare(path, settings, folder, wanted, classes, name, model, seed)
         return settings
     if wanted is None or classes is None:
         lacks = "images=, texts=, embeddings= or dataset=" if wanted is None else "classes="
@@ -78,15 +87,21 @@ def settled(
     return settings
 
 
-def _data(folder: Path, kind: str, value: Any, names: Any) -> Data:
+def _data(folder: Path, kind: str, value: Any, names: Any, column: str | None) -> Data:
+    if column is not None and kind != "texts":
+        raise ProjectError(f"column= is that of texts, and the samples are {kind}.")
     if kind == "dataset":
         return Data(kind)
     if not isinstance(value, str | os.PathLike):
         raise ProjectError(f"{kind} must be a path, got {value!r:.100}.")
+    if names is not None and kind == "images":
+        raise ProjectError("names= is not for images: their names are their paths.")
+    if names is not None and not isinstance(names, str | os.PathLike):
+        raise ProjectError(f"names= of {kind} must be a file or a column, got {names!r:.100}.")
+    path = _relative(folder, value)
     if kind == "texts":
-        return Data(kind, _relative(folder, value), names=names)
-    file = None if names is None else _relative(folder, names)
-    return Data(kind, _relative(folder, value), names=file)
+        return Data(kind, path, names=None if names is None else os.fspath(names), column=column)
+    return Data(kind, path, names=None if names is None else _relative(folder, names))
 
 
 def _text(folder: Path, features: Any) -> str | None:
@@ -95,10 +110,12 @@ def _text(folder: Path, features: Any) -> str | None:
 
 
 def _relative(folder: Path, path: str | os.PathLike[str]) -> str:
+    found = Path(os.path.abspath(Path(path).expanduser()))
+    found = found.parent.resolve() / found.name  # the last part may be a link on purpose
     try:
-        return os.path.relpath(Path(path).expanduser(), folder).replace(os.sep, "/")
+        return os.path.relpath(found, folder.resolve()).replace(os.sep, "/")
     except ValueError:  # on another drive
-        return str(Path(path).expanduser().resolve())
+        return str(found)
 
 
 def _compare(
@@ -109,15 +126,18 @@ def _compare(
     classes: Sequence[str] | None,
     features: str | None,
     model: str | None,
+    seed: int | None,
 ) -> None:
     """Raise a ProjectError if arguments differ from the settings of the file."""
     pairs: list[tuple[str, Any, Any]] = [("features", features, settings.features.name)]
-    pairs += [("model", model, settings.model.name)]
+    pairs += [("model", model, settings.model.name), ("seed", seed, settings.asking.seed)]
     if classes is not None:
         pairs += [("classes", list(classes), list(settings.classes))]
     if data is not None:
         there = settings.data
-        pairs += [(f"{there.kind}", _place(folder, data), _place(folder, there))]
+        pairs += [("kind", data.kind, there.kind)]
+        pairs += [("path", _real(folder, data.path), _real(folder, there.path))]
+        pairs += [("names", data.names, there.names), ("column", data.column, there.column)]
     for what, mine, theirs in pairs:
         if mine is not None and mine != theirs:
             raise ProjectError(
@@ -126,18 +146,44 @@ def _compare(
             )
 
 
-def _place(folder: Path, data: Data) -> tuple[str, str]:
-    path = "" if data.path is None else str((folder / data.path).resolve())
-    return data.kind, path
+def _real(folder: Path, path: str | None) -> str | None:
+    return None if path is None else str(place(folder, path).resolve())
 
 
-def follow(ledger: Ledger, changes: Changes) -> None:
+def check_labels(folder: Path, results: Results) -> None:
+    """Raise a ProjectError if the labels of a project that had some are gone."""
+    known = max((record.annotated for record in results.records), default=0)
+    if known and not (folder / LABELS).exists():
+        raise ProjectError(
+            f"{folder / LABELS} is missing, and {results.path.name} has results with {known:,} "
+            f"labels: bring the file back, or delete {results.path} to start without labels."
+        )
+
+
+def content(path: Path) -> bytes:
+    """Content of a file; empty if there is none."""
+    return path.read_bytes() if path.exists() else b""
+
+
+def follow(ledger: Ledger, changes: Changes, before: bytes) -> None:
     """Let the answers of a ledger follow the contents of files that moved or were replaced.
 
     The answers about a content that is gone are undone, so that the new content is asked about;
-    they stay in the ledger, and ``restore`` brings them back.
+    they stay in the ledger, and ``restore`` brings them back. It is done once for each catalog,
+    also if the process ends before it has written the next one, or if two processes open the
+    project at once: names that were exchanged would be exchanged back.
+
+    Args:
+        ledger: the ledger.
+        changes: what differs from the catalog.
+        before: content of the file of the catalog.
     """
+    if not (changes.moved or changes.changed):
+        return
+    mark, of = uuid4().hex, hash_of(before + repr((changes.moved, changes.changed)).encode())
     with ledger.transaction():
+        if ledger.agree(f"followed {of}", mark) != mark:
+            return
         ledger.add(
             Entry(entry.sample, undoes=entry.uid, who=REPLACED)
             for entry in ledger.live(list(changes.changed))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from alkit.errors import ProjectError
-from alkit.pool import ActiveLearningDataset
+from alkit.pool import ActiveLearningDataset, Query
 from alkit.pool.ledger import Ledger
 from alkit.project import opening
 from alkit.project.answers import Answers
@@ -21,13 +22,17 @@ from alkit.project.catalog import Catalog
 from alkit.project.changes import Changes
 from alkit.project.defaults import scaled
 from alkit.project.features import Features, compute
+from alkit.project.features.pixels import NOTE
 from alkit.project.models import Inputs, Rows, named, transform_of
 from alkit.project.order import AuditOrder
 from alkit.project.results import Results
 from alkit.project.samples import Source
 from alkit.project.settings import FILE, Settings
+from alkit.project.sources import place
 from alkit.strategies import ActiveLearner
 from alkit.training import Estimator
+
+PIXELS = "pixels"
 
 
 @dataclass(frozen=True)
@@ -59,15 +64,18 @@ class Parts:
 
     def __init__(self, folder: Path, settings: Settings, samples: Source, given: Given) -> None:
         self.folder, self.settings, self.samples, self._given = folder, settings, samples, given
+        self._results = Results(folder)
+        opening.check_labels(folder, self._results)
+        before = opening.content(folder / SAMPLES)
         self._catalog, changes = Catalog.read(folder / SAMPLES).scan(samples)
         if not (folder / FILE).exists():
             settings.write(folder / FILE)
         self.changes: Changes = changes
-        self.ledger = Ledger(folder / "labels.db")
-        opening.follow(self.ledger, changes)
+        self.ledger = Ledger(folder / opening.LABELS)
+        self.ledger.agree("owner", "project")  # its answers may all be about files that are gone
+        opening.follow(self.ledger, changes, before)
         self._catalog.write(folder / SAMPLES)
-        self._results = Results(folder)
-        self._labels = 0  # number of labels of the last fit
+        self._fitted = -1  # place in the ledger of the last fit
 
     @property
     def classes(self) -> list[str]:
@@ -82,13 +90,13 @@ class Parts:
         if wanted == opening.IN_PYTHON:
             raise ProjectError(f"{self.folder} has features of a module: pass features= again.")
         if isinstance(wanted, str) and wanted.endswith(".npy"):
-            wanted = self.folder / wanted
+            wanted = place(self.folder, wanted)
         found = compute(
             self.samples,
             self._catalog,
             self.folder,
             wanted,
-            names=None if names is None else self.folder / names,
+            names=None if names is None else place(self.folder, names),
             seed=self.settings.asking.seed,
         )
         if found.problems:
@@ -96,9 +104,20 @@ class Parts:
             self._catalog.write(self.folder / SAMPLES)
         return found
 
+    def _notes(self) -> list[str]:
+        """Advice about the features, which are not computed for it."""
+        features: Features | None = self.__dict__.get("features")
+        if features is None:
+            is_pixels = self.samples.kind == "image" and self._given.features is None
+            return [NOTE] if is_pixels and self.settings.features.name in (None, PIXELS) else []
+        lost = features.missing
+        more = f"{len(lost):,} samples have no features in {features.name}, such as "
+        return [features.note, *([f"{more}{lost[0]}: they are not asked about."] if lost else [])]
+
     @property
     def pool(self) -> ActiveLearningDataset:
         """The samples and their labels. Its items are features, or with a network its inputs."""
+        self._answers.sync()
         return self._asking.pool
 
     @property
@@ -133,9 +152,22 @@ class Parts:
     def _trained(self) -> Asking:
         """The asking, with a model of today's labels; a network is not trained again for them."""
         self._answers.sync()
-        asking, labels = self._asking, self.pool.get_num_annotated()
-        new = isinstance(asking.strategy.module, Estimator) and labels != self._labels
-        if labels and (new or not asking.trained):
-            asking.fit()
-            self._labels = labels
+        asking, new = self._asking, self._fitted != self._answers.seen
+        if new and (isinstance(asking.strategy.module, Estimator) or not asking.strategy.trained):
+            self._fit()
         return asking
+
+    def _query(self, n: int, exclude: Any = None, *, audit: bool = True) -> Query:
+        """The next samples, saved in a file of their own, which people may fill in."""
+        self._trained()
+        query = self._answers.query(n, exclude, audit=audit)
+        if len(query):
+            first = self.folder / "rounds" / f"round_{query.round:03d}.csv"
+            others = (first.with_stem(f"{first.stem}_{k}") for k in count(2))
+            query.save(next(path for path in chain([first], others) if not path.exists()))
+        return query
+
+    def _fit(self) -> None:
+        """Train on all labels that are in the pool."""
+        self._asking.fit()
+        self._fitted = self._answers.seen

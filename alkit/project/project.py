@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import nn
@@ -12,6 +12,7 @@ from torch import nn
 from alkit.atomic import as_path
 from alkit.errors import ProjectError
 from alkit.loop import RoundRecord
+from alkit.oracles.votes import Settled, settle
 from alkit.pool import Query
 from alkit.pool.ledger import Entry
 from alkit.pool.taking import Taken
@@ -49,6 +50,7 @@ class Project(Labeling, Teams, Parts):
         render: function from an input of ``dataset`` to an image, a text or the path of a sound.
         names: file with the name of each embedding; the column of the names of texts; or names
             ``(N,)`` of the samples of ``dataset``.
+        column: column of the texts, if it is not ``text``.
         classes: names of the classes, in the order of their keys on the page.
         features: ``"pixels"``, ``"tfidf"``, a network of torchvision by name, such as
             ``"resnet18"``, any module, or a ``.npy`` file. Default: by the kind of samples.
@@ -84,6 +86,7 @@ class Project(Labeling, Teams, Parts):
         dataset: Any = None,
         render: Callable[[Any], Any] | None = None,
         names: Any = None,
+        column: str | None = None,
         classes: Sequence[str] | None = None,
         features: str | os.PathLike[str] | nn.Module | None = None,
         strategy: Factory | None = None,
@@ -93,10 +96,15 @@ class Project(Labeling, Teams, Parts):
     ) -> None:
         folder = as_path(folder)
         data = {"images": images, "texts": texts, "embeddings": embeddings, "dataset": dataset}
+        if render is not None and dataset is None:
+            raise ProjectError("render= shows the samples of a dataset: pass dataset= too.")
+        if strategy is None and (training is not None or transform is not None):
+            raise ProjectError("training= and transform= belong to a strategy: pass strategy= too.")
         own = None if strategy is None else opening.IN_PYTHON
         settings = opening.settled(
-            folder, data=data, names=names, classes=classes, features=features, model=own, seed=seed
-        )
+            folder, data=data, names=names, classes=classes, features=features, model=own,
+            column=column, seed=seed,
+        )  # fmt: skip
         samples = source_of(settings.data, folder, dataset, render, names)
         module = features if isinstance(features, nn.Module) else None
         given = Given(module, strategy, dict(training or {}), transform)
@@ -115,11 +123,7 @@ class Project(Labeling, Teams, Parts):
             The query. Its names are those of the samples, and its scores, guesses and reason those
             of ``query.save``.
         """
-        self._trained()
-        query = self._answers.query(n, exclude)
-        if len(query):
-            query.save(self.folder / "rounds" / f"round_{query.round:03d}.csv")
-        return query
+        return self._query(n, exclude)
 
     def annotate(
         self,
@@ -158,6 +162,19 @@ class Project(Labeling, Teams, Parts):
             self._answers.sync()
         return entries
 
+    def settle(self, rule: Literal["majority", "dawid-skene"] = "majority") -> Settled:
+        """Settle the samples on which people still disagree after they have seen them again.
+
+        Args:
+            rule: ``"majority"``, or ``"dawid-skene"``, which weighs people by their errors.
+
+        Returns:
+            The settled samples and those that stay open, as ties.
+        """
+        settled = settle(self.ledger, rule, wanted=self.settings.asking.votes)
+        self._answers.sync()
+        return settled
+
     # --- the model ----------------------------------------------------------------------------
 
     def train(self) -> Assessment:
@@ -167,10 +184,9 @@ class Project(Labeling, Teams, Parts):
             The accuracy with its interval, whether choosing helps, and advice: print it.
         """
         self._answers.sync()
-        asking = self._asking
-        asking.fit()
-        found = assess(asking)
-        self._results.add(asking, found)
+        self._fit()
+        found = assess(self._asking)
+        self._results.add(self._asking, found)
         return found
 
     @property
@@ -185,22 +201,22 @@ class Project(Labeling, Teams, Parts):
             ProjectError: there are no labels of two classes yet.
         """
         asking = self._trained()
-        if not asking.trained:
+        if not asking.strategy.trained:
             raise ProjectError("the model needs labels of two classes: label more samples.")
         ids = asking.pool.unannotated_indices
         numbers, sure = asking.guesses(ids) if len(ids) else ([], [])
         names = self.features.names
         return {
-            names[i]: (asking.name(k), float(p)) for i, k, p in zip(ids, numbers, sure, strict=True)
+            names[i]: (self.classes[int(k)], float(p))
+            for i, k, p in zip(ids, numbers, sure, strict=True)
         }
 
     # --- status and files ---------------------------------------------------------------------
 
     def status(self) -> Status:
         """Labels, people, accuracy, and whether it is worth going on."""
-        features = self.__dict__.get("features")
-        note = "" if features is None else features.note
-        return status(self.settings, self._catalog, self.ledger, self._results, note)
+        notes = self._notes()
+        return status(self.settings, self._catalog, self.ledger, self._results, notes)
 
     def export(self, path: str | os.PathLike[str], *, predictions: bool = False) -> int:
         """Write the labels to a CSV, JSON or Parquet file, and return the number of rows.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from pathlib import Path
 
 from alkit.atomic import append, write_whole
@@ -39,7 +40,8 @@ class Results:
         row = (asking.pool.next_round, labels, *known, interval.n, found.advice)
         if not self.path.exists():
             write_whole(self.path, _line(COLUMNS))
-        append(self.path, _line(row))
+        content = self.path.read_bytes()
+        append(self.path, ("" if content.endswith(b"\n") else "\r\n") + _line(row))
 
     def rows(self) -> list[dict[str, str]]:
         """The rows, as texts by column.
@@ -51,7 +53,7 @@ class Results:
             return []
         try:
             with open(self.path, newline="", encoding="utf-8") as file:
-                rows = [row for row in csv.DictReader(file) if row.get("advice") is not None]
+                rows = [row for row in csv.DictReader(file) if _is_whole(row)]
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise ProjectError(f"{self.path} cannot be read: {error}. Move it away.") from None
         return rows
@@ -68,6 +70,18 @@ class Results:
             )
             for row in self.rows()
         ]
+
+
+def _is_whole(row: dict[str, str]) -> bool:
+    """False for a row that a full disk or a power cut has cut off."""
+    if row.get("advice") is None or None in row:
+        return False
+    try:
+        numbers = [int(row["round"]), int(row["labels"])]
+        known = [float(row[name]) for name in COLUMNS[2:5] if row["accuracy"]]
+    except (ValueError, TypeError, KeyError):
+        return False
+    return min(numbers) >= 0 and all(map(math.isfinite, known))
 
 
 def _line(values: tuple[object, ...]) -> str:

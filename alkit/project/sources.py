@@ -12,6 +12,11 @@ from alkit.project.samples import Embeddings, Images, Items, Source, Texts
 from alkit.project.settings import Data
 
 
+def place(folder: Path, path: str) -> Path:
+    """Path of a file of the settings, which may be relative to a folder that does not exist yet."""
+    return Path(os.path.normpath(folder.resolve() / path))
+
+
 def source_of(
     data: Data,
     folder: Path,
@@ -38,9 +43,9 @@ def source_of(
                 "it had one."
             )
         return Items(dataset, render, names)
-    path = Path(os.path.normpath(folder.absolute() / (data.path or "")))  # folder may not exist yet
+    path = place(folder, data.path or "")
     if data.kind == "images":
         return Images(path, leave_out=folder)
     if data.kind == "texts":
         return Texts(path, data.column, data.names)
-    return Embeddings(path, folder / data.names if data.names else None)
+    return Embeddings(path, place(folder, data.names) if data.names else None)

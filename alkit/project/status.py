@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from alkit.evidence.audit import accuracy
 from alkit.oracles.votes import Votes
 from alkit.pool.ledger import Entry, Ledger, is_person
 from alkit.project.catalog import Catalog
@@ -89,7 +92,11 @@ def _counts(counts: Mapping[Any, int]) -> str:
 
 
 def status(
-    settings: Settings, catalog: Catalog, ledger: Ledger, results: Results, note: str = ""
+    settings: Settings,
+    catalog: Catalog,
+    ledger: Ledger,
+    results: Results,
+    notes: Sequence[str] = (),
 ) -> Status:
     """Status of a project, from what its folder has.
 
@@ -98,7 +105,7 @@ def status(
         catalog: its samples.
         ledger: its answers.
         results: results of its trainings.
-        note: what else to say.
+        notes: what else a person should know.
     """
     tally = Tally(catalog.names, ledger.entries())
     people, machines = counted(ledger.live())
@@ -118,8 +125,26 @@ def status(
         last["advice"],
         votes.alpha if several else None,
         len(votes.again) + len(votes.disputed),
-        [*_notes(catalog), *([note] if note else [])],
+        [*machine_accuracy(ledger), *_notes(catalog), *filter(None, notes)],
     )
+
+
+def machine_accuracy(ledger: Ledger) -> list[str]:
+    """Accuracy of each machine in words, on the samples that people have labeled too.
+
+    These are samples of the audit, which are drawn uniformly.
+    """
+    right: dict[str, list[bool]] = {}
+    for votes in ledger.votes().values():
+        labels = [entry.label for who, entry in votes.items() if is_person(who) and entry.label]
+        for who, entry in votes.items():
+            if who.startswith("machine: ") and entry.label is not None and labels:
+                right.setdefault(who, []).append(entry.label == labels[-1])
+    return [
+        f"{who} agrees with people on {sum(rows)} of {len(rows)} samples that both have labeled: "
+        f"{accuracy(np.array(rows))}"
+        for who, rows in right.items()
+    ]
 
 
 def _accuracy(row: Mapping[str, str], labeled: int) -> str:

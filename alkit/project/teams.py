@@ -62,7 +62,7 @@ class Teams:
         names, classes = list(query.names or ()), project.classes
         guesses = None
         certainty: Any = None
-        if project._asking.trained and len(query):
+        if project._asking.strategy.trained and len(query):
             numbers, sure = project._asking.guesses(query.indices)
             guesses, certainty = [classes[int(k)] for k in numbers], sure
         family: Any = project.samples.shown(names[0])[1].partition("/")[0] if names else "image"

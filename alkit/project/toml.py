@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from alkit.errors import ProjectError
+
 Place = tuple[str | int, ...]  # keys and positions: ("classes", 2) is the third class
 CLOSERS = ("", "]", "]]", "]}", "]]}", '"""', "'''")  # what a value that is cut off may lack
 
@@ -52,21 +54,33 @@ def _has(value: Any, place: Place) -> bool:
 
 
 def value_text(value: Any) -> str:
-    """A value as TOML: text, bool, number, time, list or table (on one line)."""
+    """A value as TOML: text, bool, number, time, list or table (on one line).
+
+    Raises:
+        ProjectError: a value of another kind, or a text that is not Unicode.
+    """
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int | float):
-        return repr(value)
+    if isinstance(value, int):
+        return repr(int(value))  # numpy's numbers have another repr
+    if isinstance(value, float):
+        return repr(float(value))
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):
         pairs = (f"{key_text(key)} = {value_text(part)}" for key, part in value.items())
         return f"{{{', '.join(pairs)}}}"
-    if isinstance(value, str):
+    if isinstance(value, str) and _is_unicode(value):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
+    if not isinstance(value, list | tuple):
+        raise ProjectError(f"{value!r} cannot be written to a TOML file.")
     parts = [value_text(part) for part in value]
     short = f"[{', '.join(parts)}]"
     return short if len(short) <= 80 else "[\n    " + ",\n    ".join(parts) + ",\n]"
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def key_text(key: str) -> str:

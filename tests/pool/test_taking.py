@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import alkit as al
-from alkit.errors import LabelError, LabelFileError, LedgerError
+from alkit.errors import ConfigurationError, LabelError, LabelFileError, LedgerError
 from alkit.pool import Ledger
 from alkit.pool.ledger import Entry
 
@@ -108,6 +108,8 @@ def test_rows_before_a_quote_that_is_not_closed_are_taken():
 
 def test_a_file_that_cannot_be_read_changes_nothing():
     pool = opened()
+    with pytest.raises(ConfigurationError, match="expected a path"):
+        pool.take(3)
     with pytest.raises(LabelFileError, match="there is no file"):
         pool.take("none.csv")
     with open("a.csv", "wb") as file:
@@ -205,6 +207,17 @@ def test_round_reason_score_and_guess_of_a_query_s_file_are_in_the_ledger(how):
     assert (third.label, third.score, third.guess) == ("glass", 0, "wood")
     assert pool.rounds[[7, 5, 9]].tolist() == [4, 4, 4]
     assert opened(ledger="labels.db").rounds.tolist() == pool.rounds.tolist()
+
+
+def test_a_sample_that_is_left_out_keeps_why_it_was_chosen():
+    pool = opened(ledger="labels.db")
+    rows = [f"{NAMES[1]},,unsure,audit,0.5,glass", f"{NAMES[2]},metal,,audit,0.5,1"]
+    pool.take(write(rows, "name,label,reason,why,score,guess"))
+    told = {e.sample: (e.label, e.reason, e.why, e.score, e.guess) for e in pool.ledger.entries()}
+    assert told == {
+        NAMES[1]: (None, "unsure", "audit", 0.5, "glass"),
+        NAMES[2]: ("metal", None, "audit", 0.5, "paper"),
+    }
 
 
 def test_columns_of_another_meaning_do_no_harm():

@@ -1,10 +1,12 @@
 import tomllib
 from datetime import datetime
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alkit.errors import ProjectError
 from alkit.project.toml import key_text, line_of, value_text
 
 TEXT = """
@@ -77,3 +79,13 @@ def test_the_line_of_a_key_is_the_one_it_is_written_in(table):
 
 def test_a_time_is_written_as_one():
     assert value_text(datetime(2026, 11, 29, 13)) == "2026-11-29T13:00:00"
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert value_text([np.float64(0.5), np.int64(3).item(), np.inf]) == "[0.5, 3, inf]"
+
+
+@pytest.mark.parametrize("value", [None, {1, 2}, object(), "\udcff", ["a", [None]]], ids=repr)
+def test_what_toml_has_no_form_for_is_refused(value):
+    with pytest.raises(ProjectError, match="cannot be written"):
+        value_text(value)

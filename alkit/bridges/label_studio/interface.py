@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from alkit.errors import BridgeError, ConfigurationError
 
 Kind = Literal["image", "text", "audio"]
+NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 MANY = 20  # classes from which they are shown as a list with a search instead of as buttons
 
 
@@ -64,8 +66,8 @@ def check_classes(classes: Sequence[str]) -> None:
     wrong = [name for name in classes if not isinstance(name, str) or not _is_plain(name)]
     if wrong:
         raise ConfigurationError(
-            "a class must be a printable text without spaces around it, to be a choice in Label "
-            f"Studio, got {wrong[0]!r}."
+            "a class must be a text without control characters and spaces around it, to be a "
+            f"choice in Label Studio, got {wrong[0]!r}."
         )
     twice = [name for name, count in Counter(classes).items() if count > 1]
     if twice:
@@ -73,7 +75,7 @@ def check_classes(classes: Sequence[str]) -> None:
 
 
 def _is_plain(name: str) -> bool:
-    return name.isprintable() and name == name.strip() != ""
+    return not NOT_IN_XML.search(name) and name == name.strip() != ""
 
 
 def names_of(project: Mapping[str, Any], classes: Sequence[str], kind: Kind) -> Names:

@@ -64,7 +64,7 @@ def _strange(found: object) -> BridgeError:
 
 
 def _reason(error: HTTPError) -> str:
-    """What Label Studio states about a refusal, shortened."""
+    """The reason that Label Studio states for a refusal, shortened."""
     try:
         found = json.loads(error.read())
     except (ValueError, OSError, HTTPException):

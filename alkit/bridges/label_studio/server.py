@@ -98,13 +98,12 @@ class Server:
     ) -> Any:
         """Answer to a request; with a personal token that expired, it is made again once."""
         personal = self._token.count(".") == 2  # a JSON web token
-        fresh = personal and not self._access
-        if fresh:
+        if personal and not self._access:
             self._refresh()
         try:
             return self._answer(method, path, data, kind, patience, self._authorization(personal))
         except TokenRefusedError:
-            if fresh or not personal:
+            if not personal:
                 raise
             self._refresh()
             return self._answer(method, path, data, kind, patience, self._authorization(True))

@@ -64,11 +64,11 @@ class Batch:
             values = getattr(self, what)
             if values is not None and len(values) != size:
                 raise ConfigurationError(f"{what} must have one value per name, {size} in all.")
-        unknown = [each for each in self.guesses or () if each is not None and
-                   each not in set(self.classes)]  # fmt: skip
+        known = {None, *self.classes}
+        unknown = [guess for guess in self._of("guesses") if guess not in known]
         if unknown:
             raise ConfigurationError(f"the guess {unknown[0]!r} is not one of the classes.")
-        wrong = [p for p in self._certainty() if p is not None and not 0 <= p <= 1 + 1e-6]
+        wrong = [p for p in self._of("certainty") if p is not None and not 0 <= p <= 1 + 1e-6]
         if wrong:
             raise ConfigurationError(f"certainty must be a probability, in 0..1, got {wrong[0]}.")
         if self.scores is not None and not np.isfinite(np.asarray(self.scores, float)).all():
@@ -85,11 +85,16 @@ class Batch:
         wrong = [name for name in self.names if not isinstance(name, str) or not name.strip()]
         if wrong:
             raise ConfigurationError(f"a name must be a text, got {wrong[0]!r}.")
+        odd = [name for name in self.names if any("\ud800" <= sign <= "\udfff" for sign in name)]
+        if odd:
+            raise ConfigurationError(f"the name {odd[0]!r} is not Unicode: rename the file.")
         if len(set(self.names)) < len(self.names):
             raise ConfigurationError("names must be distinct: a name is there more than once.")
 
-    def _certainty(self) -> Sequence[float | None]:
-        return [None] * len(self.names) if self.certainty is None else self.certainty
+    def _of(self, what: str) -> Sequence[Any]:
+        """Values of the samples, None each if there are none."""
+        values = getattr(self, what)
+        return [None] * len(self.names) if values is None else values
 
     @property
     def version(self) -> str:
@@ -105,14 +110,13 @@ class Batch:
         wanted = np.arange(len(self.names), 0, -1) if self.scores is None else self.scores
         _, places = np.unique(-np.asarray(wanted, float), return_inverse=True)
         scores = places / max(1, places.max())
-        guesses = [None] * len(self.names) if self.guesses is None else self.guesses
         return [
             {
                 "model_version": version,
                 "score": float(score),
                 "result": [] if guess is None else [_choice(names, guess, p)],
             }
-            for score, guess, p in zip(scores, guesses, self._certainty(), strict=True)
+            for score, guess, p in zip(scores, self._of("guesses"), self._of("certainty"))
         ]
 
 

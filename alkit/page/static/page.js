@@ -3,6 +3,7 @@
 //                        nobody answers
 //   sample(ticket)    -> promise of a Blob: image, audio or text
 //   leave(body)       -> releases what the page has, when it is closed
+//   gone              -> text for a server that does not answer
 //   memory            -> name under which unsent answers are kept in localStorage; null for none
 // Names and texts are only ever set as text, never as HTML.
 
@@ -29,6 +30,7 @@ export function http(token) {
     sample: async ticket => (await ask(`/sample/${ticket}`)).blob(),
     leave: body => post("release", body, { keepalive: true }).catch(() => {}),
     memory: `alkit ${token.slice(0, 8)}`,
+    gone: "The server is gone",
   };
 }
 
@@ -140,6 +142,7 @@ const broken = message => h("p", { className: "unshown" }, message);
 
 // --- the page ----------------------------------------------------------------------------------
 
+/** Build the page in an element; returns a function that closes it. */
 export function mount(root, transport, { person = "", keys = root } = {}) {
   const tab = uid();
   const outbox = new Outbox(transport.memory);
@@ -148,7 +151,7 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
   let facts = null, state = "start", left = null, lease = 60;
   let queue = [], now = null, past = [], nodes = new Map();
   let ready = false, since = 0, saw = false, guessing = false, zoom = 0;
-  let sending = false, wanted = false, offline = "", stopped = "", poll = 0, grid = null;
+  let sending = false, wanted = false, offline = "", stopped = "", message = "", poll = 0, beat = 0, grid = null;
 
   // --- elements --------------------------------------------------------------------------------
 
@@ -218,7 +221,7 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
       if (!outbox.jobs.length) wanted = false;
       try {
         const reply = await transport.call(job.name, { ...seat(), ...job.body, have: have(job) });
-        if (offline) say("The server is back.");
+        if (offline) message = "The server is back.";
         offline = "";
         wait = 250;
         outbox.drop(job);
@@ -233,7 +236,7 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
           wanted = true;
         } else {
           wanted = wanted || !outbox.jobs.length;
-          offline = error.status ? error.message : "The server is gone";
+          offline = error.status ? error.message : transport.gone;
           showConnection();
           await sleep(wait);
           wait = Math.min(2 * wait, 4000);
@@ -292,7 +295,7 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
     finder.hidden = classes.length <= FEW;
     showChoices();
     showHelp();
-    setInterval(() => { if (!document.hidden) refresh(); }, 1000 * lease / 3);
+    beat = setInterval(() => { if (!document.hidden) refresh(); }, 1000 * lease / 3);
   }
 
   // --- one sample --------------------------------------------------------------------------------
@@ -320,7 +323,7 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
     if (!now) return;
     let shown;
     try { shown = await node(question); } catch {
-      offline ||= "The server is gone";
+      offline ||= transport.gone;
       showConnection();
       await sleep(1000);
       if (now === question) { queue.unshift(question); show(); }
@@ -417,18 +420,17 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
 
   // --- what is shown around it -------------------------------------------------------------------
 
-  function say(text) { status.textContent = text; }
+  function say(text) {
+    message = text;
+    showConnection();
+  }
 
   function showConnection() {
-    const unsent = outbox.jobs.length;
+    const unsent = outbox.jobs.length, over = state === "enough" && !unsent;
+    const kept = unsent ? `${counted(unsent, "answer")} waiting here will be sent again. ` : "";
+    status.textContent = stopped || (offline && !over ? `${offline}. ${kept}Trying again…` : message);
+    status.classList.toggle("bad", Boolean(stopped || (offline && !over)));
     root.dataset.unsent = unsent;
-    status.classList.toggle("bad", Boolean(offline || stopped));
-    if (state === "enough" && !unsent) return;
-    if (stopped) say(stopped);
-    else if (offline) {
-      const kept = unsent ? `: ${counted(unsent, "answer")} wait${unsent === 1 ? "s" : ""} here and will be sent again` : "";
-      say(`${offline}${kept}. Trying again…`);
-    }
     if (!now) showEnd();
   }
 
@@ -453,23 +455,26 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
     single.hidden = is || Boolean(grid);
     end.hidden = !is;
     clearTimeout(poll);
+    delete root.dataset.end;
     if (!is) return;
     const held = facts?.held ?? 0;
     const texts = {
       start: ["Starting…", ""],
       open: ["Loading…", ""],
+      storing: ["Storing the last answers…", ""],
+      stopped: ["The page cannot continue", stopped],
+      offline: [transport.gone, "When it is back, the page continues and sends what waits here."],
       choosing: ["The next batch is being chosen…", "It appears here when it is ready."],
       held: ["Others have the last samples", `${counted(held, "sample")} lie${held === 1 ? "s" : ""} before other people. They come here if nobody answers.`],
       done: ["All labeled", "There is no sample left."],
       enough: ["Enough for now", "All answers are stored. You can close this page."],
     };
-    let [head, text] = texts[state];
-    if (stopped) [head, text] = ["The page cannot continue", stopped];
-    else if (offline && !(state === "enough" && !outbox.jobs.length))
-      [head, text] = ["The server is gone", "Start it again: the page then continues, and sends what waits here."];
+    const unsent = outbox.jobs.length, over = state === "enough" && !unsent;
+    const which = stopped ? "stopped" : offline && !over ? "offline" : unsent ? "storing" : state;
+    const [head, text] = texts[which];
     [endHead.textContent, endText.textContent] = [head, text];
     endUndo.hidden = !past.length;
-    root.dataset.end = stopped ? "stopped" : offline ? "offline" : state;
+    root.dataset.end = which;
     if (state !== "start" && state !== "enough" && !sending)
       poll = setTimeout(refresh, state === "done" ? 5000 : 700);
   }
@@ -530,11 +535,11 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
   function openGrid() {
     if (!classes.length) return;
     const label = (guessing && now?.guess) || facts?.guesses?.[0] || classes[0];
-    const select = h("select", { "aria-label": "Class", onchange: () => fill() },
+    const select = h("select", { "aria-label": "Class", onchange: () => { grid.held = []; fill(); } },
       ...classes.map(name => h("option", { value: name, selected: name === label }, name)));
     const cells = h("div", { className: "cells" });
     const confirm = button("Confirm", "", confirmGrid, { className: "main", disabled: true });
-    grid = { select, cells, confirm, held: [], shown: [], since: 0 };
+    grid = { select, cells, confirm, held: [], shown: [], since: 0, turn: 0 };
     many.replaceChildren(
       h("div", { className: "line" }, h("label", {}, "All of class ", select), confirm,
         button("Back", "Esc", closeGrid)),
@@ -549,23 +554,27 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
   }
 
   async function fill() {
-    const here = grid, label = here.select.value;
+    const here = grid, label = here.select.value, turn = ++here.turn;
+    const isOld = () => grid !== here || here.turn !== turn;
     here.confirm.disabled = true;
     here.cells.replaceChildren(h("p", { className: "hint" }, "Loading…"));
     let found;
     try {
-      found = (await transport.call("grid", { ...seat(), label })).grid;
+      found = (await transport.call("grid", { ...seat(), label, have: have() })).grid;
+      if (isOld()) return;
       here.held.push(...found);
       const all = await Promise.all(found.map(node));
-      if (grid !== here || here.select.value !== label) return;
+      if (isOld()) return;
       here.shown = found.map((question, k) => ({ question, ...cellOf(question, all[k]) }));
     } catch (error) {
-      here.cells.replaceChildren(h("p", { className: "hint" }, error.status ? error.message : "The server is gone."));
-      return;
+      if (isOld()) return;
+      const text = error.status ? error.message : `${transport.gone}.`;
+      return here.cells.replaceChildren(h("p", { className: "hint" }, text));
     }
     here.cells.replaceChildren(...here.shown.map(each => each.box));
     if (!found.length) here.cells.append(h("p", { className: "hint" }, "The model takes no other sample for this class."));
     await sleep(DEAD);
+    if (isOld()) return;
     here.since = performance.now();
     countGrid();
   }
@@ -651,14 +660,23 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
     event.stopPropagation();
   }
 
-  keys.addEventListener("keydown", onKey);
+  const closed = new AbortController(), { signal } = closed;
+  const leave = () => transport.leave?.({ ...seat(), have: [] });
+  keys.addEventListener("keydown", onKey, { signal });
   stage.addEventListener("click", () => zoomTo(zoom ? 0 : 3));
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
-  addEventListener("online", refresh);
-  addEventListener("pageshow", event => { if (event.persisted) refresh(); });
-  addEventListener("pagehide", () => transport.leave?.({ ...seat(), have: [] }));
-  addEventListener("beforeunload", event => { if (outbox.jobs.length && offline) event.preventDefault(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); }, { signal });
+  addEventListener("online", refresh, { signal });
+  addEventListener("pageshow", event => { if (event.persisted) refresh(); }, { signal });
+  addEventListener("pagehide", leave, { signal });
+  addEventListener("beforeunload", event => { if (outbox.jobs.length && offline) event.preventDefault(); }, { signal });
+  signal.addEventListener("abort", () => {
+    stopped = "The page is closed.";
+    clearInterval(beat);
+    clearTimeout(poll);
+    leave();
+  });
 
   showEnd();
   refresh();
+  return () => closed.abort();
 }

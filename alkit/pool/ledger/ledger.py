@@ -15,7 +15,7 @@ from alkit.pool.ledger.entry import Entry, from_row
 from alkit.pool.ledger.files import Loaded, load, save
 from alkit.pool.ledger.queries import SELECT, among
 from alkit.pool.ledger.store import Store
-from alkit.pool.ledger.writing import Once, added, moved, undoing
+from alkit.pool.ledger.writing import Once, added, latest, moved, undoing
 
 
 class Ledger:
@@ -90,7 +90,7 @@ class Ledger:
         """Take entries back, in one transaction; on disk when this returns.
 
         The entry of the same sample before it counts again. An entry that is undone already stays
-        so. To bring an answer back, add it again.
+        so. To bring an answer back, add it again. One that was moved is undone under its new name.
 
         Returns:
             The entries that were added.
@@ -98,15 +98,16 @@ class Ledger:
         Raises:
             AnnotationError: the ledger has no entry with this ``uid``, or it is itself an undoing.
         """
-        with self._store.reading() as db:
+        with self._store.transaction() as db:
+            uids = tuple(latest(db, uid) for uid in uids)
             rows = db.execute(
                 f"{SELECT} entry WHERE uid IN (SELECT value FROM json_each(?))", (json.dumps(uids),)
             )
             samples = {entry.uid: entry.sample for entry in map(from_row, rows)}
-        missing = [uid for uid in uids if uid not in samples]
-        if missing:
-            raise AnnotationError(f"{self.path} has no entry with the uid {missing[0]!r}.")
-        return self.add(undoing(samples[uid], uid) for uid in uids)
+            missing = [uid for uid in uids if uid not in samples]
+            if missing:
+                raise AnnotationError(f"{self.path} has no entry with the uid {missing[0]!r}.")
+            return self.add(undoing(samples[uid], uid) for uid in uids)
 
     def move(self, mapping: Mapping[str, str]) -> list[Entry]:
         """Give samples other names, in one transaction; on disk when this returns.
@@ -164,7 +165,7 @@ class Ledger:
         return {entry.sample: entry for entry in self._last("sample", samples)}
 
     def votes(self, samples: Iterable[str] | None = None) -> dict[str, dict[str, Entry]]:
-        """The last answer of each person that is not undone, by sample and by person."""
+        """The last answer of each person or program that is not undone, by sample and by name."""
         votes: dict[str, dict[str, Entry]] = {}
         for entry in self._last("sample, who", samples):
             votes.setdefault(entry.sample, {})[entry.who] = entry

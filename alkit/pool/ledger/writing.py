@@ -13,6 +13,7 @@ from alkit.errors import AnnotationError
 from alkit.pool.ledger.entry import Entry, from_row, to_row
 from alkit.pool.ledger.queries import INSERT, SELECT, among
 
+MOVED = "moved to "  # reason of an undoing, before the new name
 Once = Literal["sample", "person"] | None
 
 
@@ -40,7 +41,11 @@ def added(db: sqlite3.Connection, entry: Entry, once: Once, path: Path) -> Entry
 
 def undoing(sample: str, uid: str, **more: Any) -> Entry:
     """The entry that takes another one back."""
-    return Entry(sample, undoes=uid, uid=f"undo {uid}", **more)
+    return Entry(sample, undoes=uid, uid=_undo_uid(uid), **more)
+
+
+def _undo_uid(uid: str) -> str:
+    return f"undo {uid}"
 
 
 def moved(db: sqlite3.Connection, mapping: Mapping[str, str], who: str, path: Path) -> list[Entry]:
@@ -63,7 +68,7 @@ def moved(db: sqlite3.Connection, mapping: Mapping[str, str], who: str, path: Pa
             "itself: move these too, or undo them. Nothing was moved."
         )
     for entry in live:
-        more = {"who": who, "why": f"moved to {mapping[entry.sample]}"}
+        more = {"who": who, "why": MOVED + mapping[entry.sample]}
         added(db, undoing(entry.sample, entry.uid, **more), None, path)
     again = (added(db, _renamed(entry, mapping[entry.sample]), None, path) for entry in live)
     return [entry for entry in again if entry is not None]
@@ -75,10 +80,22 @@ def _live(db: sqlite3.Connection, samples: Mapping[str, str]) -> list[Entry]:
 
 
 def _renamed(entry: Entry, name: str) -> Entry:
-    """The entry under another name; its uid follows from both, so that nothing is moved twice."""
-    text = json.dumps([entry.uid, name]).encode()
-    uid = f"moved {hashlib.blake2b(text, digest_size=16).hexdigest()}"
+    uid = _moved_uid(entry.uid, name)
     return Entry(**{**entry.__dict__, "sample": name, "uid": uid, "seq": None})
+
+
+def _moved_uid(uid: str, name: str) -> str:
+    """The uid of an entry under another name, which follows from both."""
+    text = json.dumps([uid, name]).encode()
+    return f"moved {hashlib.blake2b(text, digest_size=16).hexdigest()}"
+
+
+def latest(db: sqlite3.Connection, uid: str) -> str:
+    """The uid that an answer has by now, if its sample got other names since."""
+    query = "SELECT why FROM entry WHERE uid = ?"
+    while (row := db.execute(query, (_undo_uid(uid),)).fetchone()) and row[0].startswith(MOVED):
+        uid = _moved_uid(uid, row[0].removeprefix(MOVED))
+    return uid
 
 
 def _check_same(db: sqlite3.Connection, entry: Entry, path: Path) -> None:

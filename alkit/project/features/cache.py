@@ -45,7 +45,7 @@ class Cache:
 
     def _read(self) -> None:
         """Read the whole file, if there is one that is not damaged and of the same recipe."""
-        with suppress(OSError, ValueError, KeyError, TypeError):
+        with suppress(OSError, EOFError, ValueError, KeyError, TypeError):
             index = json.loads(self._index.read_text(encoding="utf-8"))
             if index["recipe"] == self.recipe:
                 rows = np.load(self.folder / index["file"], mmap_mode="r", allow_pickle=False)

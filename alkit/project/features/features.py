@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -13,7 +15,7 @@ import numpy as np
 from torch import nn
 from torch.utils.data import default_collate
 
-from alkit.errors import ProjectError
+from alkit.errors import ConfigurationError, FolderError, ProjectError
 from alkit.experiment.lock import locked
 from alkit.project.catalog import Catalog
 from alkit.project.features import networks
@@ -27,6 +29,7 @@ from alkit.project.samples.images import Images
 from alkit.project.samples.source import ImageSource, Source
 
 FOLDER = "features"
+PATIENCE = 5.0  # seconds
 DEFAULTS = {"image": "pixels", "text": "tfidf", "vector": "embeddings"}
 
 
@@ -89,11 +92,14 @@ def compute(
         ProjectError: the features do not fit the samples, or no sample can be read.
         FolderError: the folder cannot be written or is in use; nothing of a file remains.
     """
+    if transform is not None and not isinstance(wanted, nn.Module):
+        raise ConfigurationError("transform= is for a module as features.")
     known = catalog.names
     if not known:
         raise ProjectError(f"{source.where} has no samples that can be used.")
     job = Job(folder / FOLDER, known, catalog.hashes(known), seed, progress)
-    with locked(job.folder):
+    with ExitStack() as stack:
+        _lock(stack, job.folder)
         if isinstance(wanted, nn.Module):
             return _of_module(job, source, wanted, transform)
         name = DEFAULTS.get(source.kind, "") if wanted is None else os.fspath(wanted)
@@ -113,6 +119,19 @@ def compute(
                 "network as features=, or a .npy file."
             )
         return _of_torchvision(job, source, name)
+
+
+def _lock(stack: ExitStack, folder: Path) -> None:
+    """Lock a folder; wait a little, since another process that opens the project may hold it."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            stack.enter_context(locked(folder))
+            return
+        except FolderError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 def _shared(name: str, job: Job, found: Vectors, note: str = "") -> Features:

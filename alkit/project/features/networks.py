@@ -85,7 +85,8 @@ def of_torchvision(name: str) -> tuple[nn.Module, Callable[[Any], Tensor], str]:
         raise ProjectError(
             f'the weights of {name} cannot be loaded: {error}. {remedy}, or use features="pixels".'
         ) from error
-    return without_last_layer(network), weights.transforms(), str(weights)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return without_last_layer(network).to(device), weights.transforms(), str(weights)
 
 
 def prepared(image: Any) -> Tensor:
@@ -98,9 +99,16 @@ def prepared(image: Any) -> Tensor:
 def described(function: Any) -> str:
     """Text that differs for another function, as far as its code tells."""
     code = getattr(function, "__code__", None)
-    if code is not None:
-        return f"{function.__qualname__} {blake2b(code.co_code, digest_size=8).hexdigest()}"
-    return re.sub(r" at 0x[0-9a-f]+", "", repr(function))
+    if code is None:
+        return _without_addresses(repr(function))
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    parts = (code.co_code, code.co_consts, code.co_names, function.__defaults__, cells)
+    digest = blake2b(_without_addresses(repr(parts)).encode(), digest_size=8)
+    return f"{function.__qualname__} {digest.hexdigest()}"
+
+
+def _without_addresses(text: str) -> str:
+    return re.sub(r" at 0x[0-9a-f]+", "", text)
 
 
 def without_last_layer(network: nn.Module) -> nn.Module:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from sklearn.decomposition import TruncatedSVD
@@ -42,10 +44,7 @@ def tfidf(job: Job, read: Read) -> Vectors:
 def _components(texts: dict[str, str], contents: Sequence[str], seed: int) -> Iterator[np.ndarray]:
     order = sorted(texts)  # by content: names and copies do not matter
     ordered = [texts[key] for key in order]
-    try:
-        counts = _vectorizer(ordered).fit_transform(ordered)
-    except ValueError as error:
-        raise ProjectError(f"the texts have no words to make features of: {error}.") from error
+    counts = _counts(ordered)
     count = max(1, min(COMPONENTS, len(ordered) - 1, counts.shape[1] - 1))
     if counts.shape[1] == 1:
         rows = np.ones((len(ordered), 1), np.float32)
@@ -55,10 +54,10 @@ def _components(texts: dict[str, str], contents: Sequence[str], seed: int) -> It
     yield scaled(rows)[[places[key] for key in contents]]
 
 
-def _vectorizer(texts: Sequence[str]) -> TfidfVectorizer:
-    """Words, or characters where spaces hardly separate words."""
+def _counts(texts: Sequence[str]) -> Any:
+    """TF-IDF ``(N, V)`` of words, or of characters where spaces hardly separate words."""
     first = "".join(texts[:1000])
-    spaced = first.count(" ") + first.count("\n") >= len(first) / 20
-    if spaced:
-        return TfidfVectorizer()
-    return TfidfVectorizer(analyzer="char", ngram_range=(1, 2))
+    if first.count(" ") + first.count("\n") >= len(first) / 20:
+        with suppress(ValueError):  # no word has two letters
+            return TfidfVectorizer().fit_transform(texts)
+    return TfidfVectorizer(analyzer="char", ngram_range=(1, 2)).fit_transform(texts)

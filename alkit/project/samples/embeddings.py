@@ -13,6 +13,8 @@ from alkit.project.samples.images import SUFFIXES
 from alkit.project.samples.pictures import shown_file
 from alkit.project.samples.source import Kind, Shown, Stamp, hash_of
 
+NOT_FINITE = "its row has NaN or infinity"
+
 
 class Embeddings:
     """The rows of a ``.npy`` file, ``(N, D)``, which stays on disk.
@@ -50,9 +52,9 @@ class Embeddings:
 
     def read(self, name: str) -> np.ndarray:
         """The row, ``(D,)`` in float32."""
-        row = np.asarray(self.rows[self._places[name]], np.float32)
+        row = np.array(self.rows[self._places[name]], np.float32)
         if not np.isfinite(row).all():
-            raise UnreadableSampleError("its row has NaN or infinity.")
+            raise UnreadableSampleError(NOT_FINITE)
         return row
 
     def shown(self, name: str) -> Shown:
@@ -67,8 +69,11 @@ class Embeddings:
         return Stamp(self.rows.shape[1] * self.rows.dtype.itemsize, self._modified)
 
     def hash(self, name: str) -> str:
-        """Hash of the row."""
-        return hash_of(np.ascontiguousarray(self.rows[self._places[name]]).tobytes())
+        """Hash of the row. Raises an OSError if it is not finite."""
+        row = np.asarray(self.rows[self._places[name]])
+        if not np.isfinite(row).all():
+            raise OSError(NOT_FINITE)
+        return hash_of(row.tobytes())
 
 
 def _numbers(count: int) -> list[str]:

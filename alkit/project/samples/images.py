@@ -101,7 +101,8 @@ class Images:
 
     def hash(self, name: str) -> str:
         """Hash of the content of the file."""
-        return hash_of((self.folder / name).read_bytes())
+        with open(self.folder / name, "rb") as file:
+            return hash_of(file)
 
 
 def _unusable(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -17,6 +17,7 @@ from alkit.errors import ProjectError, UnreadableSampleError
 from alkit.pool.fingerprint import content_of, fingerprint
 from alkit.pool.names import Names
 from alkit.pool.samples import Samples
+from alkit.pool.sources import check_dataset
 from alkit.project.samples.pictures import from_array, plain, shown_file, shown_image, unreadable
 from alkit.project.samples.source import Kind, Shown, Stamp, hash_of
 
@@ -35,7 +36,7 @@ class Items:
         render: function from an input to what a page shows: an image (PIL or an array), a text,
             or the path of a sound or image file. Default: the input itself.
         names: ``(N,)`` distinct names. Default: the indices.
-        label_key: key of the label in dict items.
+        label_key: key of the label in dict items that have one.
 
     Raises:
         ConfigurationError: the dataset is not a map-style one, or the names do not fit.
@@ -51,6 +52,10 @@ class Items:
         names: Sequence[str] | None = None,
         label_key: str | None = "label",
     ) -> None:
+        check_dataset(dataset, "a project")
+        first = dataset[0]
+        if isinstance(first, Mapping) and label_key not in first:
+            label_key = None
         self._samples = Samples(dataset, cache=False, label_key=label_key)
         count = len(self._samples)
         known = Names(names, count)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +30,10 @@ def decoded(path: Path, side: int | None = None) -> Image.Image:
         UnreadableSampleError: the file cannot be read as an image.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # such as a size above PIL's limit for a warning
-            with Image.open(path) as image:
-                if side is not None:
-                    image.draft("RGB" if image.mode != "L" else "L", (side, side))
-                return plain(ImageOps.exif_transpose(image))
+        with Image.open(path) as image:
+            if side is not None:
+                image.draft("RGB" if image.mode != "L" else "L", (side, side))
+            return plain(ImageOps.exif_transpose(image))
     except Exception as error:  # PIL raises errors of many classes for damaged files
         raise unreadable(error) from error
 
@@ -48,24 +45,25 @@ def shown_file(path: Path) -> Shown:
         UnreadableSampleError: the file cannot be read as an image.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                upright = image.getexif().get(ORIENTATION, 1) == 1
-                good = image.format in WEB and image.mode in ("RGB", "L", "RGBA", "P", "LA", "1")
-                small = max(image.size) <= SIDE and path.stat().st_size <= BYTES
-                if good and small and upright:
-                    image.load()  # a damaged file must be found here, not by the browser
-                    return Shown(path.read_bytes(), WEB[image.format or ""])
+        with Image.open(path) as image:
+            upright = image.getexif().get(ORIENTATION, 1) == 1
+            good = image.format in WEB and image.mode in ("RGB", "L", "RGBA", "P", "LA", "1")
+            small = max(image.size) <= SIDE and path.stat().st_size <= BYTES
+            if good and small and upright:
+                image.load()  # a damaged file must be found here, not by the browser
+                return Shown(path.read_bytes(), WEB[image.format or ""])
+            if image.mode in ("RGB", "L"):  # a large JPEG is decoded at a part of its size
+                image.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=1.0)
+            lossy = image.format == "JPEG" or not small
+            return shown_image(plain(ImageOps.exif_transpose(image)), lossless=not lossy)
     except Exception as error:
         raise unreadable(error) from error
-    return shown_image(decoded(path, SIDE), lossless=False)
 
 
 def shown_image(image: Image.Image, lossless: bool = True) -> Shown:
     """An image in memory for a page: PNG, or JPEG if it may lose details; scaled down if large."""
     small = image.copy() if max(image.size) > SIDE else image
-    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    small.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
     file = io.BytesIO()
     if lossless:
         small.save(file, "PNG", compress_level=1)

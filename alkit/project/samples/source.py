@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
+from io import BufferedReader
 from typing import Any, Literal, NamedTuple, Protocol
 
 from PIL import Image
@@ -91,6 +92,8 @@ class ImageSource(Source, Protocol):
         ...
 
 
-def hash_of(content: bytes | memoryview) -> str:
-    """Hash of a content, of 32 characters."""
-    return blake2b(content, digest_size=16).hexdigest()
+def hash_of(content: bytes | BufferedReader) -> str:
+    """Hash of a content or of an open file, of 32 characters."""
+    if isinstance(content, bytes):
+        return blake2b(content, digest_size=16).hexdigest()
+    return file_digest(content, lambda: blake2b(digest_size=16)).hexdigest()

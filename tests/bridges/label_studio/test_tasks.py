@@ -74,6 +74,7 @@ def test_contents_become_a_part_of_the_file_and_addresses_stay():
         ({"names": ["a", "a"]}, "distinct"),
         ({"names": ["a", 2]}, "a name must be a text"),
         ({"names": ["a", " "]}, "a name must be a text"),
+        ({"names": ["a", "\udcff.jpg"]}, "is not Unicode"),
         ({"classes": ["x", "x"]}, "more than once"),
         ({"kind": "video"}, "kind must be one of"),
         ({"guesses": ["x"]}, "one value per name, 2 in all"),

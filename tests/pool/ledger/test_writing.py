@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alkit.errors import AnnotationError
@@ -40,6 +40,7 @@ def by_sample(ledger):
     return live
 
 
+@settings(deadline=None, max_examples=50)
 @given(ANSWERS, st.lists(MOVES, max_size=3))
 def test_samples_have_their_answers_under_their_new_names(tmp_path_factory, answers, moves):
     ledger, live = Ledger(tmp_path_factory.mktemp("moves") / "labels.db"), {}
@@ -106,6 +107,17 @@ def test_an_answer_that_is_sent_again_after_a_move_is_not_added_again():
     ledger.move({"a": "b"})
     assert ledger.add([answer], once="sample") == []
     assert list(ledger.current()) == ["b"]
+
+
+def test_an_answer_is_undone_by_its_first_uid_wherever_it_was_moved():
+    ledger, answer = Ledger("labels.db"), Entry("a", label=1)
+    ledger.add([answer, Entry("b", label=2)])
+    for _ in range(3):
+        ledger.move({"a": "b", "b": "a"})
+    (undone,) = ledger.undo(answer.uid)
+    assert (undone.sample, list(ledger.current())) == ("b", ["a"])
+    assert ledger.undo(answer.uid) == []
+    assert ledger.move({"b": "c"}) == []
 
 
 KILLED = """
