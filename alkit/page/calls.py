@@ -62,7 +62,7 @@ class Calls:
         self._tickets, self._before = Tickets(secret), desk.taken
         self._calls: dict[str, Callable[[Seat, Mapping[str, Any]], dict[str, Any]]] = {
             "start": self._start,
-            "next": lambda seat, body: self._reply(seat, body),
+            "next": self._reply,
             "answer": self._answer,
             "undo": self._undo,
             "grid": self._grid,
@@ -140,9 +140,11 @@ class Calls:
     # --- their parts --------------------------------------------------------------------------
 
     def _reply(self, seat: Seat, body: Mapping[str, Any]) -> dict[str, Any]:
-        """What every page needs after a call: questions, and the state of the labeling."""
-        have = self._have(body)
-        left = self.left
+        """The part of a reply that a page needs after each call: questions, and the state."""
+        if body.get("quiet"):  # a tab that was closed
+            self.desk.release(seat)
+            return {}
+        have, left = self._have(body), self.left
         wanted = AHEAD if left is None else min(AHEAD, left)
         offer = self.desk.take(seat, max(wanted - len(have), 0), have)
         facts = self.desk.facts(seat)

@@ -116,7 +116,7 @@ class Desk:
             self._leases.release(seat, {question.name for question in keep})
 
     def is_disputed(self, name: str) -> bool:
-        """Whether the people who answered about a sample disagree."""
+        """Return whether the people who answered about a sample disagree."""
         with self._lock:
             return self._votes.is_disputed(name)
 

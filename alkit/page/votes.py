@@ -10,7 +10,7 @@ PROGRAMS = ("dataset", "majority", "dawid-skene")  # names under which programs 
 
 
 def is_person(who: str) -> bool:
-    """Whether a name in the ledger is that of a person, and not of a program."""
+    """Return whether a name in the ledger is that of a person, and not of a program."""
     return who not in PROGRAMS and not who.startswith("machine:")
 
 
@@ -55,7 +55,7 @@ class Votes:
         return {entry.who: entry for entry in self._answers.get(name, ())}
 
     def wants(self, name: str, person: str) -> bool:
-        """Whether an answer of this person about a sample is wanted."""
+        """Return whether an answer of this person about a sample is wanted."""
         answers = self._answers.get(name)
         if not answers or self.needed == 1:
             return not answers
@@ -66,7 +66,7 @@ class Votes:
         return looks == 1 and self.is_disputed(name)
 
     def is_disputed(self, name: str) -> bool:
-        """Whether all people who are needed have answered, and their answers differ."""
+        """Return whether all people who are needed have answered, and their answers differ."""
         last = self.last(name)
         answers = {repr((entry.label, entry.reason)) for entry in last.values()}
         return len(last) >= self.needed > 1 and len(answers) > 1

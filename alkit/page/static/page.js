@@ -90,7 +90,11 @@ class Outbox {
     if (!memory) return;
     try {
       const keys = Object.keys(localStorage).filter(key => key.startsWith(`${memory} `)).sort();
-      for (const key of keys) this.jobs.push({ key, ...JSON.parse(localStorage.getItem(key)) });
+      for (const key of keys) {
+        const { body, ...job } = JSON.parse(localStorage.getItem(key));
+        // of a page before this one, maybe of another person: no questions are wanted with it
+        this.jobs.push({ key, ...job, body: { ...body, quiet: true } });
+      }
     } catch { /* storage is off, or not ours */ }
   }
 
@@ -220,7 +224,7 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
       const job = outbox.jobs[0] ?? { name: classes.length ? "next" : "start", body: {} };
       if (!outbox.jobs.length) wanted = false;
       try {
-        const reply = await transport.call(job.name, { ...seat(), ...job.body, have: have(job) });
+        const reply = await transport.call(job.name, { ...seat(), have: have(job), ...job.body });
         if (offline) message = "The server is back.";
         offline = "";
         wait = 250;
@@ -475,7 +479,7 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
     [endHead.textContent, endText.textContent] = [head, text];
     endUndo.hidden = !past.length;
     root.dataset.end = which;
-    if (state !== "start" && state !== "enough" && !sending)
+    if (state !== "start" && state !== "enough" && !stopped)
       poll = setTimeout(refresh, state === "done" ? 5000 : 700);
   }
 
