@@ -92,7 +92,7 @@ def test_a_file_that_is_replaced_is_asked_about_again_and_can_be_restored(make, 
     assert "a/0.png" in project.changes.changed
     assert "a/0.png" not in labels(project)
     assert "a/0.png" in project.query(9).names
-    assert project.restore(["a/0.png"])[0].label == "cat"
+    assert project.restore("a/0.png")[0].label == "cat"
     assert labels(project)["a/0.png"] == "cat"
     assert project.pool.get_num_annotated() == 4
     assert project.restore(["a/0.png"]) == []
@@ -196,7 +196,13 @@ def test_arguments_that_differ_from_the_settings_are_refused(
         ({"images": "photos", "classes": []}, "two classes or more"),
         ({"images": "photos", "classes": ["a", ""]}, "class 2 of 2 is empty"),
         ({"images": "photos", "classes": ["a", 1]}, "classes must be texts"),
+        ({"images": "photos", "classes": {"a", "b"}}, "classes must be a list, in the order"),
         ({"embeddings": "e.npy", "names": ["a"], "classes": ["a", "b"]}, "must be a file"),
+        ({"images": "photos", "classes": ["a", "b"], "seed": 1.5}, "seed must be"),
+        ({"images": "photos", "classes": ["a", "b"], "features": 7}, "features must be a name"),
+        ({"images": "photos", "classes": ["a", "b"], "features": "resnet19"}, "unknown features"),
+        ({"images": "photos", "classes": ["a", "b"], "features": "tfidf"}, "are made of texts"),
+        ({"images": "photos", "classes": ["a", "b"], "strategy": 3}, "must be a function"),
     ],
 )
 def test_what_a_new_project_lacks_is_named_and_nothing_is_created(tmp_path, options, reason):
@@ -211,6 +217,14 @@ def test_a_project_of_a_newer_version_is_left_alone(make, tmp_path):
     path.write_text(path.read_text().replace("version = 1", "version = 7"))
     with pytest.raises(ProjectError, match=r"project\.toml, line 2.*newer alkit"):
         al.Project(tmp_path / "p")
+
+
+def test_settings_that_are_gone_are_asked_for_and_the_labels_kept(make, photos, tmp_path):
+    make()
+    (tmp_path / "p" / "project.toml").unlink()
+    with pytest.raises(ProjectError, match=r"has labels, and project\.toml is missing"):
+        al.Project(tmp_path / "p")
+    assert labels(make()).keys() == set(NAMES)
 
 
 def test_edits_of_the_settings_count_and_wrong_ones_are_named_by_line(make, tmp_path):
