@@ -43,6 +43,7 @@ bench:
 	python benchmarks/auto.py
 	python benchmarks/executors.py
 	python benchmarks/adversarial_epochs.py
+	python benchmarks/labeling.py
 
 bench-bayesian:
 	python benchmarks/batchbald_mnist.py --out benchmarks/results/batchbald_mnist.jsonl

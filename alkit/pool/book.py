@@ -159,7 +159,7 @@ class Book:
             return dict(asked[k])
         if not isinstance(asked, Query):
             return {}
-        origin: dict[str, Any] = {"why": asked.why}
+        origin: dict[str, Any] = {"why": asked.reasons[k] if asked.reasons else asked.why}
         if asked.scores is not None:
             origin["score"] = float(asked.scores[k])
         if asked.guesses is not None:

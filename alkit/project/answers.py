@@ -13,7 +13,8 @@ from alkit.pool import Query
 from alkit.pool.labels import as_list
 from alkit.pool.ledger import Entry, Ledger
 from alkit.pool.taking import Taken
-from alkit.project.asking import AUDIT, Asking, Choice
+from alkit.project.asking import Asking
+from alkit.project.choice import AUDIT, Choice
 from alkit.project.tally import Tally
 
 
@@ -49,6 +50,8 @@ class Answers:
                     continue
                 if entry.undoes is None:
                     self.asking.note({index: entry.why})
+                    if entry.guess is not None:
+                        self.asking.guessed.setdefault(index, entry.guess)
                 else:
                     self.asking.forget([index])
                 alone = self.tally.by_machine(entry.sample)
@@ -74,6 +77,7 @@ class Answers:
             why=_reason(choices),
             names=[self.names[choice.index] for choice in choices],
             classes=pool.classes,
+            reasons=[choice.why for choice in choices],
         )
 
     def take(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from alkit.arguments import check_integer
 from alkit.errors import ConfigurationError
 from alkit.pool import ActiveLearningDataset
+from alkit.project.choice import AUDIT, Choice
 from alkit.project.defaults import default_strategy
 from alkit.project.order import AuditOrder, AuditShare
 from alkit.querying import select
@@ -22,28 +23,8 @@ from alkit.selectors import TypiClust
 from alkit.strategies import ActiveLearner
 
 MOST = 20_000  # candidates of one query on features
-AUDIT = "audit: drawn uniformly, to measure the accuracy"
 
 Factory = Callable[[ActiveLearningDataset], ActiveLearner]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One sample to be labeled.
-
-    Attributes:
-        index: its dataset index.
-        why: the reason, in words and as a formula; it begins with "audit" for an audit sample.
-        score: its score by the criterion; None if there is none.
-        guess: name of the class that the model predicts; None before the first fit.
-        certainty: probability of this class; None before the first fit.
-    """
-
-    index: int
-    why: str
-    score: float | None = None
-    guess: str | None = None
-    certainty: float | None = None
 
 
 class Asking:

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from alkit.arguments import check_integer
-from alkit.project.asking import Asking, Choice
+from alkit.project.asking import Asking
+from alkit.project.choice import Choice
 from alkit.training import Estimator
 
 GROWTH = 0.05  # growth of the number of labels between two assessments

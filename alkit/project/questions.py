@@ -7,8 +7,8 @@ from typing import Any
 
 from alkit.page import Question
 from alkit.pool.ledger import Entry
-from alkit.project.asking import Choice
 from alkit.project.assessment import Assessment
+from alkit.project.choice import Choice
 from alkit.project.learning import Learner
 from alkit.project.tally import Tally
 

@@ -74,5 +74,6 @@ def part_of(query: Query, rows: np.ndarray) -> Query:
         guesses=None if query.guesses is None else np.asarray(query.guesses)[rows],
         names=None if query.names is None else [query.names[row] for row in rows],
         shares={term: np.asarray(share)[rows] for term, share in query.shares.items()},
+        reasons=None if query.reasons is None else [query.reasons[row] for row in rows],
         probabilities=None,
     )

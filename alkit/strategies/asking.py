@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from torch import Tensor
@@ -91,6 +91,12 @@ class Asks(_Base):
         """Context of the next query, for ``criterion.at(strategy.context)``."""
         return PoolContext(self, self.train_pool)
 
+    @overload
+    def query(self, n: int, *, exclude: Exclude = None) -> Query: ...
+    @overload
+    def query(
+        self, n: int | None = None, *, exclude: Exclude = None, budget: float, cost: Cost
+    ) -> Query: ...
     def query(
         self,
         n: int | None = None,

@@ -53,7 +53,7 @@ function uid() { // crypto.randomUUID is missing where the page is not encrypted
 }
 
 const sleep = ms => new Promise(done => setTimeout(done, ms));
-const percent = p => `${Math.round(100 * p)} %`;
+const percent = p => `${Math.round(100 * p)}\u00a0%`;
 const number = n => n.toLocaleString("en-US");
 const counted = (n, noun) => `${number(n)} ${noun}${n === 1 ? "" : "s"}`;
 
@@ -249,6 +249,11 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
       showConnection();
     }
     sending = false;
+  }
+
+  /** What is asked beside the other calls must come after the answers before it. */
+  async function settled() {
+    while (outbox.jobs.length || sending) await sleep(20);
   }
 
   function send(name, body, samples) {
@@ -564,6 +569,8 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
     here.cells.replaceChildren(h("p", { className: "hint" }, "Loading…"));
     let found;
     try {
+      await settled();
+      if (isOld()) return;
       found = (await transport.call("grid", { ...seat(), label, have: have() })).grid;
       if (isOld()) return;
       here.held.push(...found);
@@ -623,7 +630,8 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
     many.replaceChildren();
     gridButton.lastChild.textContent = "Confirm many";
     guessButton.hidden = false;
-    transport.call("release", { ...seat(), have: have() }).catch(() => {}).then(refresh);
+    settled().then(() => transport.call("release", { ...seat(), have: have() }))
+      .catch(() => {}).then(refresh);
     showEnd();
     if (!now && queue.length) show();
     gridButton.focus();

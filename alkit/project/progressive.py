@@ -1,4 +1,4 @@
-"""Cross-fitting: predictions of labeled samples by models that did not see their labels."""
+"""Progressive validation: labeled samples predicted by models of the labels before them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from alkit.strategies import ActiveLearner
 from alkit.training.fitted import Fitted
 
 ROWS = 4096  # samples per prediction
+BLOCKS = 20  # models of a progressive validation
+LEAST = 5  # labels between two of these models
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,39 +27,48 @@ class Labeled:
     Attributes:
         x: ``(A, D)`` features; empty if they are not used.
         y: ``(A,)`` class numbers.
-        audit: ``(m,)`` positions of the audit samples, in the order of the audit.
-        asked: ``(A,)`` True for samples that were chosen, not drawn for the audit.
+        audit: ``(A,)`` True for samples that were drawn for the audit.
+        chosen: ``(A,)`` True for samples that were chosen.
     """
 
     x: np.ndarray
     y: np.ndarray
     audit: np.ndarray
-    asked: np.ndarray
+    chosen: np.ndarray
+
+    def later(self, total: int | None = None) -> np.ndarray:
+        """Positions of the audit samples in the later half of the first ``total`` labels."""
+        total = len(self.y) if total is None else total
+        return np.flatnonzero(self.audit[:total])[(self.audit[: total // 2]).sum() :]
+
+    def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Numbers of labels, and the audit samples that came soon after them."""
+        step = max(LEAST, -(-len(self.y) // BLOCKS))
+        for first in range(0, len(self.y), step):
+            rows = first + np.flatnonzero(self.audit[first : first + step])
+            if len(rows):
+                yield first, rows
 
 
-def cross_fitted(
-    estimator: Any, data: Labeled, train: np.ndarray, folds: int, seed: int
-) -> np.ndarray:
-    """Class numbers ``(m,)`` that are predicted for the audit samples.
+def progressive(estimator: Any, data: Labeled, seed: int) -> np.ndarray:
+    """Class numbers ``(A,)`` predicted for the audit samples; -1 elsewhere, and without labels.
 
-    The audit samples are dealt to the folds in turn, and each fold is predicted by a copy that is
-    fitted to all samples of ``train`` outside it. So each model lacks few labels: at most one fold
-    of the audit samples.
+    Each is predicted by a model of the labels that came before it, as it was when it was asked.
+    Leaving its label out of all labels would not do: samples that are chosen after it keep away
+    from what is labeled, so it would lie in a hole that no other sample lies in. On the digits,
+    that made the accuracy .05 too low. Progressive validation: Blum, Kalai & Langford 1999,
+    "Beating the hold-out".
 
     Args:
         estimator: a classifier, see ``Estimator``; it is not changed.
         data: the labeled samples.
-        train: ``(T,)`` positions of the samples to train on.
-        folds: number of folds, at most m are used.
         seed: seed of each ``random_state`` that is None.
 
-    Cost: as many fits as folds.
+    Cost: at most 20 fits.
     """
-    guesses = np.full(len(data.audit), -1, dtype=np.int64)
-    for fold in range(min(folds, len(data.audit))):
-        rows = data.audit[fold::folds]
-        inside = train[~np.isin(train, rows)]
-        guesses[fold::folds] = guessed(estimator, data, inside, data.x[rows], seed)
+    guesses = np.full(len(data.y), -1, dtype=np.int64)
+    for first, rows in data.blocks():
+        guesses[rows] = guessed(estimator, data, np.arange(first), data.x[rows], seed)
     return guesses
 
 
