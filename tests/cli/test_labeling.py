@@ -52,6 +52,7 @@ def test_two_commands_begin_and_go_on(here):
         assert "Project: photos-labels" in (here / "log").read_text()
         served.script = script.format(["label", "photos", "--no-browser"])  # without its classes
         assert served.start() == address  # so an open page goes on
+        assert Caller(address).call("start")[0] == 200
         assert served.stop() == 0
 
 
