@@ -12,7 +12,8 @@ from uuid import uuid4
 
 from torch import nn
 
-from alkit.errors import ProjectError
+from alkit.atomic import write_whole
+from alkit.errors import FolderError, ProjectError
 from alkit.pool.ledger import Entry, Ledger
 from alkit.project.changes import Changes
 from alkit.project.features.networks import download
@@ -96,6 +97,19 @@ def settled(
         created=datetime.now().replace(microsecond=0),
     )
     return settings
+
+
+def written(folder: Path, settings: Settings) -> Settings:
+    """Write the settings of a new project; return those of the file, perhaps of another process."""
+    path = folder / FILE
+    if not path.exists():
+        try:
+            write_whole(path, settings.text(), new=True)
+            return settings
+        except FolderError:
+            if not path.exists():
+                raise
+    return Settings.read(path)
 
 
 def _data(folder: Path, kind: str, value: Any, names: Any, column: str | None) -> Data:

@@ -1,6 +1,8 @@
 """Opening: arguments against settings, and answers that follow files."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -312,6 +314,24 @@ def test_paths_are_relative_to_the_project_and_work_from_elsewhere(photos, tmp_p
     assert len(al.Project("../p").samples) == 12
     (tmp_path / "other" / "link").symlink_to(tmp_path / "p")
     assert len(al.Project("link", images="../photos").query(3)) == 3
+
+
+def test_settings_that_another_process_has_written_meanwhile_count(make, tmp_path):
+    project = make()
+    other = replace(project.settings, title="other")
+    assert opening.written(tmp_path / "p", other).title == "p"
+    new = opening.written(tmp_path / "q", other)
+    assert (new.title, al.Project(tmp_path / "q").settings.title) == ("other", "other")
+
+
+def test_projects_that_are_opened_at_the_same_time_wait_for_each_other(make, tmp_path, photos):
+    make()
+    for k in range(5):
+        rename(photos, **{f"a/{2 * k}.png": f"a/moved {k}.png"})
+    with ThreadPoolExecutor(6) as threads:
+        projects = list(threads.map(lambda _: make(), range(12)))
+    assert all(labels(each)["a/moved 0.png"] == "cat" for each in projects)
+    assert len(projects[0].ledger.live()) == 4
 
 
 def test_following_is_one_transaction(tmp_path):
