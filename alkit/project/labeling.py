@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from alkit.arguments import check_integer
 from alkit.experiment.lock import locked
+from alkit.oracles.answers import checked_oracle
 from alkit.page import Desk, serve, shown
 from alkit.pool.labels import as_list
 from alkit.pool.ledger import is_person
@@ -119,6 +120,7 @@ class Labeling:
     def _simulate(self, oracle: Callable[[Any], Any], n: int | None, who: str) -> int:
         project: Project = self  # type: ignore[assignment]
         reason, who = getattr(oracle, "reason", "unsure"), who or getattr(oracle, "who", "")
+        oracle = checked_oracle(oracle)
         given, passed, settings = 0, [], project.settings.asking
         while n is None or given < n:
             size = settings.batch if n is None else min(settings.batch, n - given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +12,11 @@ from uuid import uuid4
 
 from torch import nn
 
-from alkit.errors import ProjectError
+from alkit.atomic import write_whole
+from alkit.errors import FolderError, ProjectError
 from alkit.pool.ledger import Entry, Ledger
 from alkit.project.changes import Changes
+from alkit.project.features.networks import download
 from alkit.project.results import Results
 from alkit.project.samples.source import hash_of
 from alkit.project.settings import (
@@ -26,7 +28,7 @@ from alkit.project.settings import (
     Settings,
 )
 from alkit.project.sources import place
-from alkit.seeds import fresh_seed
+from alkit.seeds import check_seed, fresh_seed
 
 LABELS = "labels.db"
 IN_PYTHON = "given in Python"  # name of features and models that are not in the file
@@ -67,6 +69,7 @@ def settled(
         raise ProjectError("names= and column= are read together with texts= or embeddings=.")
     wanted = None if not kind else _data(folder, kind, value, names, column)
     name = IN_PYTHON if isinstance(features, nn.Module) else _text(folder, features)
+    seed = None if seed is None else check_seed(seed)
     path = folder / FILE
     if path.exists():
         settings = Settings.read(path)
@@ -74,7 +77,16 @@ def settled(
         return settings
     if wanted is None or classes is None:
         lacks = "images=, texts=, embeddings= or dataset=" if wanted is None else "classes="
+        if (folder / LABELS).exists():
+            raise ProjectError(
+                f"{folder} has labels, and {FILE} is missing: bring it back, or pass {lacks} "
+                "again, as when the project was created."
+            )
         raise ProjectError(f"{folder} is not a project yet: to create one, pass {lacks}.")
+    if isinstance(classes, Set | Mapping):
+        raise ProjectError(f"classes must be a list, in the order of their keys, got {classes!r}.")
+    if name is not None and name != IN_PYTHON:
+        _check_features(name, wanted.kind)
     settings = Settings(
         classes=tuple(classes) if not isinstance(classes, str) else classes,  # type: ignore[arg-type]
         data=wanted,
@@ -85,6 +97,19 @@ def settled(
         created=datetime.now().replace(microsecond=0),
     )
     return settings
+
+
+def written(folder: Path, settings: Settings) -> Settings:
+    """Write the settings of a new project; return those of the file, perhaps of another process."""
+    path = folder / FILE
+    if not path.exists():
+        try:
+            write_whole(path, settings.text(), new=True)
+            return settings
+        except FolderError:
+            if not path.exists():
+                raise
+    return Settings.read(path)
 
 
 def _data(folder: Path, kind: str, value: Any, names: Any, column: str | None) -> Data:
@@ -105,8 +130,21 @@ def _data(folder: Path, kind: str, value: Any, names: Any, column: str | None) -
 
 
 def _text(folder: Path, features: Any) -> str | None:
+    if features is not None and not isinstance(features, str | os.PathLike):
+        raise ProjectError(f"features must be a name, a path or a module, got {features!r:.100}.")
     text = None if features is None else os.fspath(features)
     return _relative(folder, text) if text is not None and text.endswith(".npy") else text
+
+
+def _check_features(name: str, kind: str) -> None:
+    """Raise a ProjectError if features of this name cannot be made of samples of this kind."""
+    if name.endswith(".npy") or kind == "dataset":
+        return
+    of = {"tfidf": "texts", "embeddings": "embeddings"}.get(name, "images")
+    if of == "images" and name != "pixels":
+        download(name)  # an error if there is no such network; nothing is downloaded here
+    if kind != of:
+        raise ProjectError(f"features={name!r} are made of {of}, and the samples are {kind}.")
 
 
 def _relative(folder: Path, path: str | os.PathLike[str]) -> str:
@@ -194,6 +232,7 @@ def follow(ledger: Ledger, changes: Changes, before: bytes) -> None:
 def restore(ledger: Ledger, names: Sequence[str]) -> list[Entry]:
     """Bring the answers back that ``follow`` has undone; return the new entries."""
     entries = ledger.entries()
+    names = [names] if isinstance(names, str) else names
     wanted = set(names)
     undone = {e.undoes for e in entries if e.who == REPLACED and e.sample in wanted}
     again = {entry.sample for entry in ledger.live(list(names))}

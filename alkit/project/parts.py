@@ -27,7 +27,7 @@ from alkit.project.models import Inputs, Rows, named, transform_of
 from alkit.project.order import AuditOrder
 from alkit.project.results import Results
 from alkit.project.samples import Source
-from alkit.project.settings import FILE, Settings
+from alkit.project.settings import Settings
 from alkit.project.sources import place
 from alkit.strategies import ActiveLearner
 from alkit.training import Estimator
@@ -63,19 +63,23 @@ class Parts:
     """
 
     def __init__(self, folder: Path, settings: Settings, samples: Source, given: Given) -> None:
-        self.folder, self.settings, self.samples, self._given = folder, settings, samples, given
+        self.folder, self.samples, self._given = folder, samples, given
         self._results = Results(folder)
         opening.check_labels(folder, self._results)
         before = opening.content(folder / SAMPLES)
         self._catalog, changes = Catalog.read(folder / SAMPLES).scan(samples)
-        if not (folder / FILE).exists():
-            settings.write(folder / FILE)
+        self.settings = opening.written(folder, settings)
         self.changes: Changes = changes
         self.ledger = Ledger(folder / opening.LABELS)
         self.ledger.agree("owner", "project")  # its answers may all be about files that are gone
         opening.follow(self.ledger, changes, before)
-        self._catalog.write(folder / SAMPLES)
+        self._write_catalog()
         self._fitted = -1  # place in the ledger of the last fit
+
+    def _write_catalog(self) -> None:
+        """Write the catalog; processes that open the project at the same time do so in turn."""
+        with self.ledger.transaction():
+            self._catalog.write(self.folder / SAMPLES)
 
     @property
     def classes(self) -> list[str]:
@@ -101,7 +105,7 @@ class Parts:
         )
         if found.problems:
             self._catalog = self._catalog.with_problems(found.problems)
-            self._catalog.write(self.folder / SAMPLES)
+            self._write_catalog()
         return found
 
     def _notes(self) -> list[str]:

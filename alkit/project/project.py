@@ -101,6 +101,8 @@ class Project(Labeling, Teams, Parts):
             raise ProjectError("render= shows the samples of a dataset: pass dataset= too.")
         if strategy is None and (training is not None or transform is not None):
             raise ProjectError("training= and transform= belong to a strategy: pass strategy= too.")
+        if strategy is not None and not callable(strategy):
+            raise ProjectError(f"strategy must be a function from the pool, got {strategy!r:.100}.")
         own = None if strategy is None else opening.IN_PYTHON
         settings = opening.settled(
             folder, data=data, names=names, classes=classes, features=features, model=own,

@@ -3,17 +3,16 @@
 import csv
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pages import Caller, Served
 from PIL import Image
 
 import alkit as al
@@ -43,27 +42,18 @@ def labeled(here):
     return here
 
 
-def label_for(seconds, *arguments):
-    """Run ``alkit label`` and press Ctrl-C after some seconds."""
-    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    try:
-        return main(["label", *arguments, "--no-browser"])
-    finally:
-        timer.cancel()
-
-
-def test_two_commands_begin_and_go_on(here, capsys):
-    assert label_for(2, "photos/", "--classes", "dark, light") == 0
-    told = capsys.readouterr()
-    assert re.search(r"Label at http://127\.0\.0\.1:\d+/#", told.out)
-    assert "0 answers. 0 labeled of 12" in told.out
-    assert "Go on: alkit label photos-labels" in told.out
-    assert "Project: photos-labels" in told.err
-    address = re.search(r"http://\S+", told.out).group()
-    assert label_for(2, "photos-labels") == 0
-    assert address in capsys.readouterr().out  # an open page goes on
-    assert label_for(2, "photos") == 0  # the same project, without its classes
+def test_two_commands_begin_and_go_on(here):
+    script = "from alkit.cli import main; raise SystemExit(main({!r}))"
+    begin = ["label", "photos/", "--classes", "dark, light", "--no-browser"]
+    with Served(script.format(begin), here) as served:
+        address = served.url
+        assert Caller(address).call("start")[1]["classes"] == ["dark", "light"]
+        assert served.stop() == 0
+        assert "Project: photos-labels" in (here / "log").read_text()
+        served.script = script.format(["label", "photos", "--no-browser"])  # without its classes
+        assert served.start() == address  # so an open page goes on
+        assert Caller(address).call("start")[0] == 200
+        assert served.stop() == 0
 
 
 def test_status_says_what_is_labeled_and_what_is_next(labeled, capsys):
@@ -176,7 +166,7 @@ def test_what_does_not_fit_a_project_is_answered_in_words(labeled, capsys, argum
 
 def test_names_of_folders_may_have_dots(here, capsys):
     shutil.move("photos", "2024.05.03")
-    assert label_for(2, "2024.05.03", "--classes", "a,b") == 0
+    assert main(["label", "2024.05.03", "--classes", "a,b", "--port", "99999"]) == 2
     assert Path("2024.05.03-labels/project.toml").exists()
 
 

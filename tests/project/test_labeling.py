@@ -85,6 +85,11 @@ def test_wrong_answers_of_an_oracle_change_nothing(points, oracle, reason):
     assert len(project.ledger) == 0
 
 
+def test_what_is_not_an_oracle_is_refused(points):
+    with pytest.raises(ConfigurationError, match="oracle"):
+        points.project().label(3, oracle=3)
+
+
 def test_an_oracle_that_fails_or_is_stopped_keeps_the_batches_before(points):
     project = points.project()
     batches = []

@@ -1,6 +1,8 @@
 """Opening: arguments against settings, and answers that follow files."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -92,7 +94,7 @@ def test_a_file_that_is_replaced_is_asked_about_again_and_can_be_restored(make, 
     assert "a/0.png" in project.changes.changed
     assert "a/0.png" not in labels(project)
     assert "a/0.png" in project.query(9).names
-    assert project.restore(["a/0.png"])[0].label == "cat"
+    assert project.restore("a/0.png")[0].label == "cat"
     assert labels(project)["a/0.png"] == "cat"
     assert project.pool.get_num_annotated() == 4
     assert project.restore(["a/0.png"]) == []
@@ -196,7 +198,13 @@ def test_arguments_that_differ_from_the_settings_are_refused(
         ({"images": "photos", "classes": []}, "two classes or more"),
         ({"images": "photos", "classes": ["a", ""]}, "class 2 of 2 is empty"),
         ({"images": "photos", "classes": ["a", 1]}, "classes must be texts"),
+        ({"images": "photos", "classes": {"a", "b"}}, "classes must be a list, in the order"),
         ({"embeddings": "e.npy", "names": ["a"], "classes": ["a", "b"]}, "must be a file"),
+        ({"images": "photos", "classes": ["a", "b"], "seed": 1.5}, "seed must be"),
+        ({"images": "photos", "classes": ["a", "b"], "features": 7}, "features must be a name"),
+        ({"images": "photos", "classes": ["a", "b"], "features": "resnet19"}, "unknown features"),
+        ({"images": "photos", "classes": ["a", "b"], "features": "tfidf"}, "are made of texts"),
+        ({"images": "photos", "classes": ["a", "b"], "strategy": 3}, "must be a function"),
     ],
 )
 def test_what_a_new_project_lacks_is_named_and_nothing_is_created(tmp_path, options, reason):
@@ -211,6 +219,14 @@ def test_a_project_of_a_newer_version_is_left_alone(make, tmp_path):
     path.write_text(path.read_text().replace("version = 1", "version = 7"))
     with pytest.raises(ProjectError, match=r"project\.toml, line 2.*newer alkit"):
         al.Project(tmp_path / "p")
+
+
+def test_settings_that_are_gone_are_asked_for_and_the_labels_kept(make, photos, tmp_path):
+    make()
+    (tmp_path / "p" / "project.toml").unlink()
+    with pytest.raises(ProjectError, match=r"has labels, and project\.toml is missing"):
+        al.Project(tmp_path / "p")
+    assert labels(make()).keys() == set(NAMES)
 
 
 def test_edits_of_the_settings_count_and_wrong_ones_are_named_by_line(make, tmp_path):
@@ -298,6 +314,24 @@ def test_paths_are_relative_to_the_project_and_work_from_elsewhere(photos, tmp_p
     assert len(al.Project("../p").samples) == 12
     (tmp_path / "other" / "link").symlink_to(tmp_path / "p")
     assert len(al.Project("link", images="../photos").query(3)) == 3
+
+
+def test_settings_that_another_process_has_written_meanwhile_count(make, tmp_path):
+    project = make()
+    other = replace(project.settings, title="other")
+    assert opening.written(tmp_path / "p", other).title == "p"
+    new = opening.written(tmp_path / "q", other)
+    assert (new.title, al.Project(tmp_path / "q").settings.title) == ("other", "other")
+
+
+def test_projects_that_are_opened_at_the_same_time_wait_for_each_other(make, tmp_path, photos):
+    make()
+    for k in range(5):
+        rename(photos, **{f"a/{2 * k}.png": f"a/moved {k}.png"})
+    with ThreadPoolExecutor(6) as threads:
+        projects = list(threads.map(lambda _: make(), range(12)))
+    assert all(labels(each)["a/moved 0.png"] == "cat" for each in projects)
+    assert len(projects[0].ledger.live()) == 4
 
 
 def test_following_is_one_transaction(tmp_path):

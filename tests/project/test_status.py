@@ -30,11 +30,11 @@ def test_many_classes_are_shown_in_part():
 
 def test_an_accuracy_of_fewer_labels_names_their_number(points):
     project = points.project()
-    project.label(40, oracle=points.oracle)
+    project.label(55, oracle=points.oracle)
     project.train()
     assert "after" not in str(project)
     project.label(1, oracle=points.oracle)
-    assert str(project).endswith(", after 40 labels")
+    assert str(project).endswith(", after 55 labels")
 
 
 def test_people_who_disagree_are_counted(points):
