@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +20,7 @@ from alkit.pool.taking import Taken
 from alkit.project.asking import Asking
 from alkit.project.choice import AUDIT, Choice
 from alkit.project.tally import Tally
+from alkit.spreadsheet import restored
 
 
 class Answers:
@@ -24,13 +29,14 @@ class Answers:
     Args:
         ledger: the ledger.
         asking: the asking around the pool of this ledger.
+        rounds: folder of the queries' files, by which earlier queries are known.
 
     Attributes:
         seen: place in the ledger of the last entry that was taken.
     """
 
-    def __init__(self, ledger: Ledger, asking: Asking) -> None:
-        self.ledger, self.asking = ledger, asking
+    def __init__(self, ledger: Ledger, asking: Asking, rounds: Path) -> None:
+        self.ledger, self.asking, self._rounds = ledger, asking, rounds
         self.names = asking.pool.names or []
         self.tally = Tally(self.names)
         self._places = {name: index for index, name in enumerate(self.names)}
@@ -128,7 +134,8 @@ class Answers:
         return str(label)
 
     def _entry(self, index: int, who: str, **answer: Any) -> Entry:
-        choice = self._open.get(index, Choice(index, ""))
+        choice = self._open.get(index) or self._asked_before.get(self.names[index])
+        choice = choice or Choice(index, "")
         return Entry(
             self.names[index],
             **answer,
@@ -139,6 +146,21 @@ class Answers:
             guess=choice.guess,
         )
 
+    @cached_property
+    def _asked_before(self) -> dict[str, Choice]:
+        """Choices by name in the files of queries that were made before this object."""
+        found: dict[str, Choice] = {}
+        for path in sorted(self._rounds.glob("*.csv")):
+            with suppress(OSError, UnicodeDecodeError, csv.Error, ValueError):
+                with open(path, newline="", encoding="utf-8") as file:
+                    rows = list(csv.DictReader(file))
+                for row in rows:
+                    score = float(row["score"]) if row.get("score") else None
+                    why, guess = restored(row.get("why") or ""), row.get("guess")
+                    name = restored(row.get("name") or "")
+                    found[name] = Choice(-1, why, score, restored(guess) if guess else None)
+        return found
+
     def _numbers(self, names: Any) -> np.ndarray:
         classes = list(self.asking.pool.classes or ())
         return np.array([classes.index(name) for name in names], dtype=np.int64)
@@ -147,5 +169,7 @@ class Answers:
 def _reason(choices: Sequence[Choice]) -> str:
     """Reason of a batch: that of the chosen samples, and the number of those for the audit."""
     audit = sum(choice.why.startswith("audit") for choice in choices)
+    if not choices:
+        return "no samples are left"
     why = next((c.why for c in choices if not c.why.startswith("audit")), AUDIT)
     return why if audit in (0, len(choices)) else f"{why}; {audit} of {len(choices)} for the audit"

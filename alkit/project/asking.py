@@ -47,6 +47,7 @@ class Asking:
         strategy: a built strategy around this pool, or a function that returns one. Its ``query``
             alone then chooses.
         training: arguments of its ``fit``, such as ``{"max_epochs": 10}``; none for an Estimator.
+        options: arguments of the logistic regression of the default strategy, such as ``C``.
         share: share of the answers that are for the audit, from 0 to 1.
         seed: seed of all choices.
         most: largest number of candidates for typical samples, and of the default strategy; of a
@@ -64,6 +65,7 @@ class Asking:
         *,
         strategy: ActiveLearner | Factory | None = None,
         training: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
         share: float = 0.2,
         seed: int = 0,
         most: int = MOST,
@@ -89,7 +91,7 @@ class Asking:
         self._own = strategy is None
         made = strategy
         if strategy is None:
-            made = default_strategy(pool, seed)
+            made = default_strategy(pool, seed, **(options or {}))
         elif not isinstance(strategy, ActiveLearner):
             made = strategy(pool)
         if not isinstance(made, ActiveLearner) or made.train_pool is not pool:

@@ -11,6 +11,7 @@ from alkit.arguments import check_integer
 from alkit.experiment.lock import locked
 from alkit.oracles.answers import checked_oracle
 from alkit.page import Desk, serve, shown
+from alkit.page.address import check_host
 from alkit.pool.labels import as_list
 from alkit.pool.ledger import is_person
 from alkit.project.answers import Answers
@@ -74,6 +75,7 @@ class Labeling:
         if oracle is not None:
             return self._simulate(oracle, n, who)
         project: Project = self  # type: ignore[assignment]
+        check_host(host, allow_remote)
         asking = project._trained()
         if in_notebook():
             from alkit.page.widget import widget
@@ -91,6 +93,7 @@ class Labeling:
                     )  # fmt: skip
                 finally:
                     self._answers.sync()
+                    project._weights.keep(asking.strategy)
 
     def shown(self, name: str) -> Any:
         """A sample as the page shows it."""

@@ -13,7 +13,6 @@ from torch.utils.data import Dataset
 from alkit.errors import ProjectError, likely
 from alkit.pool import ActiveLearningDataset
 from alkit.project.asking import Factory
-from alkit.project.defaults import default_strategy
 from alkit.project.features.networks import network_names, of_torchvision, prepared
 from alkit.project.samples import Source
 from alkit.project.settings import ModelSettings
@@ -80,10 +79,13 @@ def is_network(settings: ModelSettings) -> bool:
     return settings.name != LOGISTIC
 
 
-def named(settings: ModelSettings, seed: int) -> tuple[Factory, dict[str, Any]]:
-    """Function that returns the strategy of a model by name, and the arguments of its ``fit``."""
+def named(settings: ModelSettings, seed: int) -> tuple[Factory | None, dict[str, Any]]:
+    """Function that returns the strategy of a model by name, and the arguments of its ``fit``.
+
+    None for the default strategy of ``Asking``, with its options.
+    """
     if not is_network(settings):
-        return lambda pool: default_strategy(pool, seed, **settings.options), {}
+        return None, {}
 
     def fine_tuned(pool: ActiveLearningDataset) -> Strategy:
         body, _, _ = of_torchvision(settings.name)

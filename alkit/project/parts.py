@@ -29,10 +29,13 @@ from alkit.project.results import Results
 from alkit.project.samples import Source
 from alkit.project.settings import Settings
 from alkit.project.sources import place
+from alkit.project.weights import Weights
 from alkit.strategies import ActiveLearner
 from alkit.training import Estimator
 
 PIXELS = "pixels"
+
+ROUNDS = "rounds"
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Parts:
         self.ledger.agree("owner", "project")  # its answers may all be about files that are gone
         opening.follow(self.ledger, changes, before)
         self._write_catalog()
+        self._weights = Weights(folder)
         self._fitted = -1  # place in the ledger of the last fit
 
     def _write_catalog(self) -> None:
@@ -116,7 +120,11 @@ class Parts:
             return [NOTE] if is_pixels and self.settings.features.name in (None, PIXELS) else []
         lost = features.missing
         more = f"{len(lost):,} samples have no features in {features.name}, such as "
-        return [features.note, *([f"{more}{lost[0]}: they are not asked about."] if lost else [])]
+        return [
+            self._weights.problem,
+            features.note,
+            *([f"{more}{lost[0]}: they are not asked about."] if lost else []),
+        ]
 
     @property
     def pool(self) -> ActiveLearningDataset:
@@ -133,23 +141,27 @@ class Parts:
     def _asking(self) -> Asking:
         given, settings, names = self._given, self.settings, self.features.names
         strategy, training, transform = given.strategy, given.training, given.transform
+        options: Mapping[str, Any] = {}
         seed = settings.asking.seed
         if strategy is None:
             if settings.model.name == opening.IN_PYTHON:
                 raise ProjectError(f"{self.folder} has a strategy in Python: pass strategy= again.")
             strategy, training = named(settings.model, seed)
             transform = transform_of(settings.model)
+            options = {} if strategy else settings.model.options
         rows = scaled(self.features.rows)
         data = Rows(rows) if transform is None else Inputs(self.samples, names, transform)
         pool = ActiveLearningDataset(data, names=names, classes=self.classes, ledger=self.ledger)
-        return Asking(
+        asking = Asking(
             pool, rows, AuditOrder(names, seed), strategy=strategy, training=training,
-            share=settings.asking.audit, seed=seed,
+            options=options, share=settings.asking.audit, seed=seed,
         )  # fmt: skip
+        self._weights.restore(asking.strategy)
+        return asking
 
     @cached_property
     def _answers(self) -> Answers:
-        answers = Answers(self.ledger, self._asking)
+        answers = Answers(self.ledger, self._asking, self.folder / ROUNDS)
         answers.sync()
         return answers
 
@@ -166,7 +178,7 @@ class Parts:
         self._trained()
         query = self._answers.query(n, exclude, audit=audit)
         if len(query):
-            first = self.folder / "rounds" / f"round_{query.round:03d}.csv"
+            first = self.folder / ROUNDS / f"round_{query.round:03d}.csv"
             others = (first.with_stem(f"{first.stem}_{k}") for k in count(2))
             query.save(next(path for path in chain([first], others) if not path.exists()))
         return query
@@ -175,3 +187,4 @@ class Parts:
         """Train on all labels that are in the pool."""
         self._asking.fit()
         self._fitted = self._answers.seen
+        self._weights.keep(self._asking.strategy)

@@ -85,6 +85,11 @@ def counted(entries: Iterable[Entry]) -> tuple[Counter[str], Counter[str]]:
     return people, machines
 
 
+def counted_as(count: int, noun: str) -> str:
+    """A number of things with the verb that follows."""
+    return f"{count:,} {noun} is" if count == 1 else f"{count:,} {noun}s are"
+
+
 def _counts(counts: Mapping[Any, int]) -> str:
     items = sorted(counts.items(), key=lambda item: -item[1])
     shown = [f"{name or 'unnamed'} {count:,}" for name, count in items[:12]]
@@ -109,7 +114,8 @@ def status(
     """
     tally = Tally(catalog.names, ledger.entries())
     people, machines = counted(ledger.live())
-    votes = Votes(ledger, settings.asking.votes)
+    answered = [sum(map(is_person, votes)) for votes in ledger.votes().values()]
+    votes = Votes(ledger, max([settings.asking.votes, *answered]))
     several = math.isfinite(votes.alpha)
     rows = results.rows()
     last = rows[-1] if rows else {"accuracy": "", "advice": ""}
@@ -162,7 +168,7 @@ def _notes(catalog: Catalog) -> list[str]:
         notes.append(f"{len(catalog.problems) - 3:,} more samples are left out")
     if catalog.missing:
         notes.append(
-            f"{len(catalog.missing):,} samples are missing, such as {catalog.missing[0]}; their "
-            "labels are kept"
+            f"{counted_as(len(catalog.missing), 'sample')} missing, such as "
+            f"{catalog.missing[0]}; the labels of missing samples are kept"
         )
     return notes

@@ -286,7 +286,7 @@ def test_classes_that_are_digits_have_themselves_as_keys(show):
     page = show(NAMES, classes)
     for key in "0907":
         page.labeler.press(key)
-    labels = {name: key for name, key in page.labeler.pressed}
+    labels = dict(page.labeler.pressed)
     entries = page.desk.ledger.current()
     assert {name: entry.label for name, entry in entries.items()} == labels
 
