@@ -12,6 +12,7 @@ from torch import nn
 from alkit.atomic import as_path
 from alkit.errors import ProjectError
 from alkit.loop import RoundRecord
+from alkit.loop.reasons import Stop
 from alkit.oracles.votes import Settled, settle
 from alkit.pool import Query
 from alkit.pool.ledger import Entry
@@ -179,15 +180,19 @@ class Project(Labeling, Teams, Parts):
 
     # --- the model ----------------------------------------------------------------------------
 
-    def train(self) -> Assessment:
+    def train(self, *, stop: Stop | Sequence[Stop] | None = None) -> Assessment:
         """Train on all labels, and assess the model; the record is kept in the folder.
+
+        Args:
+            stop: one or several criteria of ``alkit.loop.stopping``, by which the advice is to
+                stop. Default: ``StablePredictions()``.
 
         Returns:
             The accuracy with its interval, whether choosing helps, and advice: print it.
         """
         self._answers.sync()
         self._fit()
-        return self._record(assess(self._asking))
+        return self._record(assess(self._asking, stop=stop))
 
     @property
     def records(self) -> list[RoundRecord]:

@@ -281,6 +281,16 @@ def test_many_samples_of_a_guessed_class_are_confirmed_at_once_and_undone_at_onc
     assert page.stored() == [("7.png", "unsure")]
 
 
+def test_classes_that_are_digits_have_themselves_as_keys(show):
+    classes = list("0123456789")
+    page = show(NAMES, classes)
+    for key in "0907":
+        page.labeler.press(key)
+    labels = {name: key for name, key in page.labeler.pressed}
+    entries = page.desk.ledger.current()
+    assert {name: entry.label for name, entry in entries.items()} == labels
+
+
 def test_a_class_among_5000_is_found_by_typing(show):
     classes = [f"species {k}" for k in range(4999)] + ["zebra"]
     page = show(NAMES, classes)

@@ -135,7 +135,7 @@ print(found.advice)
 # ## Where does the accuracy come from?
 #
 # We have no test set. It comes from the **audit share**: one sample in five is not chosen, but drawn
-# uniformly from the whole pool. The ledger has the reason of each answer.
+# uniformly from those without a label. The ledger has the reason of each answer.
 
 # %%
 answers = project.ledger.current()
@@ -145,10 +145,10 @@ for reason, count in reasons.items():
 
 # %% [markdown]
 # The samples of the audit are also used for training. The project predicts each of them by a model
-# that has not seen its label (cross-fitting), and counts.
+# of the labels before it, and counts those in the later half of the labels.
 #
 # The interval states how far the count can be off by chance: of many such intervals, 90 % contain
-# the accuracy on the whole pool. With 20 audit samples it is wide. The width shrinks with the square
+# the accuracy on the samples without a label. With 20 audit samples it is wide. The width shrinks with the square
 # root of their number: four times as many halve it.
 
 # %% alt="Two curves: the interval of an accuracy of 0.9 gets narrower as audit labels are added"
@@ -286,8 +286,8 @@ plt.show()
 
 # %% [markdown]
 # The default is the rule of Bloodgood and Vijay-Shanker (2009): stop when the models of several
-# rounds predict the same classes. From 50 audit labels on, two more rules look at the learning
-# curve. None of them proves that more labels would not help. They tell that the last ones have
+# rounds predict the same classes. `alkit.loop.stopping` has two more rules, which look at the
+# learning curve: `project.train(stop=[...])`. None of them proves that more labels would not help. They tell that the last ones have
 # changed little, and you decide what another point of accuracy is worth.
 
 # %% tags=["hidden"]

@@ -373,6 +373,12 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
     show();
   }
 
+  // classes that are digits have themselves as keys
+  function keyOf(place) {
+    if (shortlist.every(label => /^[0-9]$/.test(label))) return shortlist[place];
+    return place < FEW ? `${place + 1}` : "";
+  }
+
   function remember(group, seconds, label) {
     past.push(group);
     past.splice(0, past.length - PAST);
@@ -489,14 +495,14 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
   }
 
   function showChoices() {
-    choices.replaceChildren(...shortlist.map((label, k) => button(label, k < FEW ? `${k + 1}` : "",
+    choices.replaceChildren(...shortlist.map((label, k) => button(label, keyOf(k),
       () => answer(label), { "data-label": label, title: label })));
     choices.classList.toggle("dense", shortlist.length > 12);
   }
 
   function showHelp() {
     const few = classes.length <= FEW;
-    const rows = [["1 to 9", "class"], ["u", "unsure"], ["x", "broken"], ["z", "undo"],
+    const rows = [[shortlist.every((label, k) => keyOf(k) === label) ? "0 to 9" : "1 to 9", "class"], ["u", "unsure"], ["x", "broken"], ["z", "undo"],
       ["+ −", "zoom"], ...(few ? [["g", "guess"], ["m", "confirm many"]]
         : [["letters", "find a class"], ["/", "find one that begins with u, x or z"]])];
     help.lastChild.replaceChildren(...rows.map(([key, text]) =>
@@ -655,7 +661,7 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
     const inField = event.target.closest?.("input, select, textarea");
     if (inField && event.key !== "Escape") return;
     let key = event.key.toLowerCase();
-    if (/^Digit[1-9]$/.test(event.code) && !event.shiftKey) key = event.code[5];
+    if (/^Digit[0-9]$/.test(event.code) && !event.shiftKey) key = event.code[5];
     else if (/^Key/.test(event.code) && event.key > "\x7f") key = event.code[3].toLowerCase();
     if (grid) return onGridKey(event, key);
     if (event.repeat) return;
@@ -665,7 +671,7 @@ export function mount(root, transport, { person = "", keys = root } = {}) {
       "+": () => zoomTo(zoom + 1), "=": () => zoomTo(zoom + 1), "-": () => zoomTo(zoom - 1),
       ...(few ? { g: toggleGuess, m: openGrid } : { "/": () => find.focus() }),
     };
-    if (/^[1-9]$/.test(key)) { if (shortlist[key - 1] !== undefined) answer(shortlist[key - 1]); }
+    if (/^[0-9]$/.test(key)) { const label = shortlist.find((_, k) => keyOf(k) === key); if (label !== undefined) answer(label); }
     else if (commands[key]) { event.preventDefault(); commands[key](); }
     else if (!few && /^[\p{L}\p{N}]$/u.test(event.key)) find.focus(); // and the letter goes there
     else return;
