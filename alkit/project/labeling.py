@@ -116,9 +116,7 @@ class Labeling:
 
     def _assessed(self) -> Assessment:
         project: Project = self  # type: ignore[assignment]
-        found = assess(project._asking)
-        project._results.add(project._asking, found)
-        return found
+        return project._record(assess(project._asking))
 
     def _simulate(self, oracle: Callable[[Any], Any], n: int | None, who: str) -> int:
         project: Project = self  # type: ignore[assignment]

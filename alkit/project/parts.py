@@ -17,6 +17,7 @@ from alkit.pool.ledger import Ledger
 from alkit.project import opening
 from alkit.project.answers import Answers
 from alkit.project.asking import Asking, Factory
+from alkit.project.assessment import Assessment
 from alkit.project.catalog import FILE as SAMPLES
 from alkit.project.catalog import Catalog
 from alkit.project.changes import Changes
@@ -180,8 +181,15 @@ class Parts:
         if len(query):
             first = self.folder / ROUNDS / f"round_{query.round:03d}.csv"
             others = (first.with_stem(f"{first.stem}_{k}") for k in count(2))
-            query.save(next(path for path in chain([first], others) if not path.exists()))
+            with self.ledger.transaction():  # other processes, which may query now, wait
+                query.save(next(path for path in chain([first], others) if not path.exists()))
         return query
+
+    def _record(self, found: Assessment) -> Assessment:
+        """Keep the result of a training; other processes, which may keep theirs now, wait."""
+        with self.ledger.transaction():
+            self._results.add(self._asking, found)
+        return found
 
     def _fit(self) -> None:
         """Train on all labels that are in the pool."""

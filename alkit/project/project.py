@@ -192,9 +192,7 @@ class Project(Labeling, Teams, Parts):
         """
         self._answers.sync()
         self._fit()
-        found = assess(self._asking, stop=stop)
-        self._results.add(self._asking, found)
-        return found
+        return self._record(assess(self._asking, stop=stop))
 
     @property
     def records(self) -> list[RoundRecord]:

@@ -332,6 +332,10 @@ def test_projects_that_are_opened_at_the_same_time_wait_for_each_other(make, tmp
         projects = list(threads.map(lambda _: make(), range(12)))
     assert all(labels(each)["a/moved 0.png"] == "cat" for each in projects)
     assert len(projects[0].ledger.live()) == 4
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(lambda each: (each.query(2), each.train()), projects))
+    assert len(projects[0].records) == 12
+    assert len(list((tmp_path / "p" / "rounds").iterdir())) == 12
 
 
 def test_following_is_one_transaction(tmp_path):
