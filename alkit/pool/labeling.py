@@ -85,6 +85,10 @@ class Labeling:
         """
         return self.gate.given(labels, ids, self.form(ids), describe or self._names.describe)
 
+    def stored(self, labels: dict[int, object], keys: np.ndarray) -> list[object]:
+        """Labels of a state as plain values, if each is one of this pool."""
+        return self.gate.stored(list(labels.values()), keys, Form(), self._names.describe)
+
     def own_value(self, index: int) -> Any:
         """Plain label of an annotated sample by the dataset; read again only if it is an array."""
         label = self._known.read.get(index)
@@ -107,7 +111,7 @@ class Labeling:
         Of the dataset's own labels, up to 16 are read, evenly spread.
         """
         keys = np.array(list(labels), dtype=np.int64)
-        values = self.gate.stored(list(labels.values()), keys, Form(), self._names.describe)
+        values = self.stored(labels, keys)
         own = ids[~np.isin(ids, keys)]
         for index in own[:: max(1, len(own) // PROBES)].tolist():
             try:

@@ -101,7 +101,8 @@ class Mirror:
     ) -> None:
         """Raise a ConfigurationError if a state has what the ledger lacks."""
         keys = np.array(list(labels), dtype=np.int64)
-        given = dict(zip(labels, self._labels.given(list(labels.values()), keys), strict=True))
+        values = self._labels.stored(labels, keys)
+        given = dict(zip(labels, values, strict=True))
         for index in [*ids.tolist(), *excluded]:
             mine = self._known.labels.get(index, ABSENT)
             there = index in excluded or self._known.is_annotated(index)

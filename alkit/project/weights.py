@@ -39,5 +39,8 @@ class Weights:
             return
         try:
             strategy.load(self.path)
-        except AlkitError as error:
-            self.problem = f"The weights of the last training do not fit, so train again: {error}"
+        except AlkitError:
+            self.problem = (
+                "The weights of the last training are of another model, or of labels that were "
+                "changed since: train again."
+            )

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import alkit as al
 from alkit.errors import AlkitError
 from alkit.pool.ledger import Entry
 
@@ -85,3 +86,36 @@ def test_entries_about_other_samples_are_passed_over(points):
     project.ledger.add([Entry("gone.txt", label="cat"), Entry(points.names[0], label="cat")])
     with pytest.warns(UserWarning, match="not in the pool"):
         assert project.pool.get_num_annotated() == 1
+
+
+def test_the_reason_of_a_query_of_an_earlier_day_is_in_the_ledger(points):
+    project = points.project()
+    query = project.query(10)
+    project.close()
+    again = points.project()
+    again.annotate(query.names, points.labels(query))
+    whys = {name: entry.why for name, entry in again.ledger.current().items()}
+    assert whys == dict(zip(query.names, query.reasons, strict=True))
+    assert sum(why.startswith("audit") for why in whys.values()) == 2
+
+
+def test_a_sample_that_a_machine_has_labeled_is_still_asked_for_the_audit(points):
+    project = points.project()
+    project.label(10, oracle=lambda ids: [project.classes[points.y[k]] for k in ids])
+    answered = set(project.ledger.current())
+    machine = al.oracles.Model(lambda ids: (points.y[ids].tolist(), [1.0] * len(ids)), name="m")
+    assert project.label(20, oracle=machine) == 20
+    first = next(k for k in project._asking.order.samples if project.pool.names[k] not in answered)
+    project.annotate([project.pool.names[first]], [project.classes[points.y[first]]])
+    votes = project.ledger.votes()
+    assert {who for vote in votes.values() for who in vote} == {"", "machine: m"}
+    labeled = len(project.ledger.current())
+    query = project.query(10)
+    asked = [k for k, why in zip(query, query.reasons, strict=True) if why.startswith("audit")]
+    waiting = [k for k in project._asking.order.samples if k not in project.pool.annotated_indices
+               or k in project._asking.by_machine]  # fmt: skip
+    assert asked == waiting[: len(asked)]
+    project.annotate(query, [project.classes[points.y[k]] for k in query])
+    again = project._asking.by_machine & set(asked)
+    assert not again
+    assert len(project.ledger.current()) >= labeled

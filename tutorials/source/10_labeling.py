@@ -145,7 +145,7 @@ for reason, count in reasons.items():
 
 # %% [markdown]
 # The samples of the audit are also used for training. The project predicts each of them by a model
-# of the labels before it, and counts those in the later half of the labels.
+# that was trained on the labels before it, and counts those in the later half of the labels.
 #
 # The interval states how far the count can be off by chance: of many such intervals, 90 % contain
 # the accuracy on the samples without a label. With 20 audit samples it is wide. The width shrinks with the square
