@@ -1,8 +1,12 @@
 .PHONY: test lint types tutorials notebooks docs bench bench-bayesian bench-mnist bench-overhead \
-	bench-selection
+	bench-selection label-studio
 
 test:
 	pytest
+
+# the tests of alkit.bridges.label_studio with a real server; the first run installs it (1 GB)
+label-studio:
+	.ci/label-studio
 
 lint:
 	ruff format --check .
@@ -39,6 +43,7 @@ bench:
 	python benchmarks/auto.py
 	python benchmarks/executors.py
 	python benchmarks/adversarial_epochs.py
+	python benchmarks/labeling.py
 
 bench-bayesian:
 	python benchmarks/batchbald_mnist.py --out benchmarks/results/batchbald_mnist.jsonl

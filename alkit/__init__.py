@@ -26,11 +26,12 @@ _NAMES = {
     "alkit.loop": "ActiveLearningLoop",
     "alkit.pool": "ActiveLearningDataset Query",
     "alkit.prediction": "Prediction",
+    "alkit.project": "Project",
     "alkit.querying": "Acquisition Auto estimate_risk select",
     "alkit.reporting": "Result load",
     "alkit.selectors": (
         "Candidates Features GradientEmbedding KCenter KMeansPlusPlus "
-        "PerGroup Power Prefilter ProbCover Random Selector TopK TypiClust UncertaintyHerding"
+        "Power Prefilter ProbCover Random Selector TopK TypiClust UncertaintyHerding"
     ),
     "alkit.strategies": (
         "ActiveLearner AdversarialStrategy LearningLossStrategy SemiSupervisedStrategy Strategy "

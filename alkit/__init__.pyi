@@ -32,6 +32,7 @@ from alkit.loop import ActiveLearningLoop as ActiveLearningLoop
 from alkit.pool import ActiveLearningDataset as ActiveLearningDataset
 from alkit.pool import Query as Query
 from alkit.prediction import Prediction as Prediction
+from alkit.project import Project as Project
 from alkit.querying import Acquisition as Acquisition
 from alkit.querying import Auto as Auto
 from alkit.querying import estimate_risk as estimate_risk
@@ -43,7 +44,6 @@ from alkit.selectors import Features as Features
 from alkit.selectors import GradientEmbedding as GradientEmbedding
 from alkit.selectors import KCenter as KCenter
 from alkit.selectors import KMeansPlusPlus as KMeansPlusPlus
-from alkit.selectors import PerGroup as PerGroup
 from alkit.selectors import Power as Power
 from alkit.selectors import Prefilter as Prefilter
 from alkit.selectors import ProbCover as ProbCover

@@ -6,20 +6,27 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 
 from alkit.errors import ConfigurationError, FolderError
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
+def write_whole(path: Path, content: str | bytes, *, new: bool = False) -> None:
     """Replace a file atomically: a reader sees either the old file or the new one, whole.
 
     The new file is on disk when this returns. A missing folder is created.
 
+    Args:
+        path: the file.
+        content: what it holds; text is written as UTF-8.
+        new: whether an existing file is an error, also one that another process writes now.
+
     Raises:
-        FolderError: the file cannot be written; the old one is unchanged.
+        FolderError: the file cannot be written, or exists; the old one is unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
-    beside = path.with_name(f".{path.name}.part")  # a leftover of a killed process is overwritten
+    writer = f"{os.getpid()}-{get_ident()}." if new else ""
+    beside = path.with_name(f".{path.name}.{writer}part")  # overwrites that of a killed process
     if path.exists() and not path.is_file():
         raise FolderError(f"{path} cannot be written: it is not a file. Take another path.")
     with writing(path):
@@ -29,11 +36,30 @@ def write_whole(path: Path, content: str | bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(beside, path)
+            if new:
+                _place_new(beside, path)
+            else:
+                os.replace(beside, path)
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+def _place_new(beside: Path, path: Path) -> None:
+    """Give a written file its name, unless another file has this name."""
+    try:
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+            os.replace(beside, path)
+        else:
+            beside.unlink()
+    except FileExistsError:
+        raise FolderError(f"{path} exists already, and is unchanged: take another name.") from None
 
 
 def as_path(path: object) -> Path:

@@ -77,6 +77,10 @@ class LedgerError(AlkitError, OSError):
     """A ledger that cannot be used: damaged, of a newer version, locked, full, or read-only."""
 
 
+class BridgeError(AlkitError, OSError):
+    """An exchange with a labeling tool that failed: away, refused, or of another project."""
+
+
 class EmptyPoolError(AlkitError, ValueError):
     """A pool with nothing left to query, or without annotated samples to train on."""
 
@@ -153,6 +157,30 @@ class TrialError(AlkitError, RuntimeError):
     """Failed trials of a comparison; the message names them and the results that are kept."""
 
     result: object = None  # results of the trials before the failure
+
+
+# --- projects ---------------------------------------------------------------------------------
+
+
+class ProjectError(AlkitError, ValueError):
+    """A project that does not fit together: wrong settings, data without samples, no features."""
+
+    at: tuple[str | int, ...] = ()  # the setting that is wrong, such as ("classes", 2)
+
+
+class UnreadableSampleError(AlkitError, ValueError):
+    """A sample that cannot be read: a damaged image, an empty text, a row that is not finite."""
+
+
+# --- labeling ---------------------------------------------------------------------------------
+
+
+class PageError(AlkitError, OSError):
+    """A labeling page that cannot be served: its port is taken, or others could reach it."""
+
+
+class TicketError(AlkitError, LookupError):
+    """A sample that a labeling page asks for or answers, and that was never offered to it."""
 
 
 # --- warnings ---------------------------------------------------------------------------------

@@ -145,3 +145,47 @@ def pictures(tmp_path):
     folder = Path(os.environ.get("ALKIT_SCREENSHOTS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def playwright_browser():
+    """Debian's chromium by Playwright, for pages that need several tabs, keys and the mouse."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        program = None
+    if program is None:
+        text = "no chromium on the PATH, or no playwright: apt-get install chromium"
+        if os.environ.get("ALKIT_NEEDS_BROWSER"):
+            pytest.fail(text)
+        pytest.skip(text)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_page(playwright_browser):
+    """A function that opens an address in a browser of its own: its requests and problems kept."""
+    contexts = []
+
+    def open_(url, *, width=1300, height=800, dark=False, context=None):
+        if context is None:
+            context = playwright_browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme="dark" if dark else "light",
+            )
+            context.set_default_timeout(20_000)
+            contexts.append(context)
+        page = context.new_page()
+        page.problems, page.requested = [], []
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.on("request", lambda request: page.requested.append(request.url))
+        page.goto(url)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()

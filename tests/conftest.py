@@ -9,7 +9,7 @@ import torch
 from sklearn.datasets import load_digits
 
 sys.path.insert(0, str(Path(__file__).parent))  # for browser.py and small_nets.py
-from browser import browser, pictures  # noqa: F401
+from browser import browser, open_page, pictures, playwright_browser  # noqa: F401
 
 torch.set_num_threads(1)  # small nets are many times faster, and runs are repeatable
 

@@ -37,3 +37,20 @@ def test_rows_are_appended(tmp_path):
     append(tmp_path / "rows", "a\n")
     append(tmp_path / "rows", "b\n")
     assert (tmp_path / "rows").read_text() == "a\nb\n"
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_new_file_never_takes_the_place_of_another(tmp_path, monkeypatch, links):
+    if not links:  # as some file systems of network drives
+
+        def link(*args):
+            raise PermissionError("no hard links here")
+
+        monkeypatch.setattr(os, "link", link)
+    path = tmp_path / "file"
+    write_whole(path, "one", new=True)
+    assert path.read_text() == "one"
+    with pytest.raises(FolderError, match="file exists already, and is unchanged"):
+        write_whole(path, "two", new=True)
+    assert path.read_text() == "one"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
 import re
+import webbrowser
 from pathlib import Path
+from threading import Thread
 
+import numpy as np
 import pytest
+from person import label
+from PIL import Image
+
+from alkit.cli import main
 
 ROOT = Path(__file__).parents[1]
 # pages of the site that are made of executed notebooks, and the folders of these
@@ -29,6 +36,31 @@ def name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
+@pytest.fixture
+def _files():
+    """Files that pages name: a folder of photos of three kinds, and a table of texts."""
+    rng = np.random.default_rng(0)
+    Path("photos").mkdir()
+    for k in range(120):
+        pixels = rng.integers(0, 90, (12, 12, 3), dtype=np.uint8)
+        pixels[..., k % 3] += 120
+        Image.fromarray(pixels).save(f"photos/{k:03d}.png")
+    texts = [f"it {word} on day {k}" for word in ("works", "broke", "pleases") for k in range(9)]
+    Path("reviews.csv").write_text("\n".join(["text", *texts]))
+
+
+@pytest.fixture
+def _a_person(monkeypatch):
+    """In place of a browser, somebody who answers what a labeling page asks."""
+
+    def opened(url):
+        Thread(target=label, args=(url,), daemon=True).start()
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", opened)
+
+
+@pytest.mark.usefixtures("_files", "_a_person")
 @pytest.mark.parametrize("page", WITH_CODE, ids=name)
 def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path):
     names = {"__name__": page.stem}
@@ -62,3 +94,12 @@ def test_links_between_pages_lead_somewhere(page: Path):
             path = (page.parent / target).resolve()
             made_of = GENERATED.get(path.parent, path.parent) / f"{path.stem}.ipynb"
             assert path.exists() or made_of.exists(), f"{name(page)} links to {target}"
+
+
+def test_the_page_of_the_command_line_names_every_command(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    commands = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
+    page = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
+    assert "label" in commands
+    assert sorted(re.findall(r"^\| `alkit (\w+)` \|", page, re.MULTILINE)) == sorted(commands)

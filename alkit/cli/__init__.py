@@ -1,15 +1,15 @@
-"""Command line: ``alkit compare``, ``resume``, ``report`` and ``replay``."""
+"""Command line: ``alkit compare``, ``resume``, ``report``, ``replay`` and ``select``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from alkit.cli.names import DATASETS, KINDS, NETWORKS, parse, split
+from alkit.cli import labeling
+from alkit.cli.names import DATASETS, KINDS, NETWORKS, parse, split, wrapped
+from alkit.cli.selection import MORE, add_options
 from alkit.errors import AlkitError, ConfigurationError, likely
 
 
@@ -28,20 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-_INDENT: dict[str, Any] = {
-    "initial_indent": "  ",
-    "subsequent_indent": "      ",
-    "break_on_hyphens": False,
-}
-
-
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    pass
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, []) else super()._get_help_string(action)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="alkit", description="Deep active learning: compare strategies on a data set."
+        prog="alkit",
+        description="Deep active learning: label files, compare strategies, or select on arrays.",
     )
     commands = parser.add_subparsers(required=True, metavar="command", dest="command")
 
@@ -54,16 +49,16 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=_Help,
         ).add_argument
 
-    names = "\n".join(
-        textwrap.fill(f"{kind}: {', '.join(names)}", 78, **_INDENT) for kind, names in KINDS.items()
-    )
+    for name, (what, more, example, options) in labeling.COMMANDS.items():
+        options(command(name, what, more, example))
     _compare(
         command(
             "compare",
             "compare strategies, paired and at equal gradient steps",
             "Writes records.csv, learning_curves.png, report.html and protocol.json to a folder.\n"
             "You can stop it at any time; run the command again, or alkit resume, to continue.\n\n"
-            f"A strategy is one of these names, with or without arguments, or a formula:\n{names}",
+            "A strategy is one of these names, with or without arguments, or a formula:\n"
+            f"{wrapped(KINDS)}",
             "alkit compare --strategies "
             "'badge,rank(margin)+rank(entropy),strategy(selector=power(beta=4))'",
         )
@@ -96,6 +91,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-steps", type=_positive, help="gradient steps per round, if other than recorded")
     add("--data-dir", type=Path, help="folder of the data, if it was moved")
     add("--out", type=Path, default=Path("alkit-replay"), help="folder for the results")
+    add_options(
+        command(
+            "select",
+            "select samples from arrays in files, to be annotated anywhere",
+            MORE,
+            "alkit select --embeddings e.npy --probabilities p.npy --names names.txt "
+            "--annotated done.csv -n 100 --selector coral --tag round-1",
+        )
+    )
     return parser
 
 

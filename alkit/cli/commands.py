@@ -6,6 +6,10 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from alkit.cli.labeling import export as export
+from alkit.cli.labeling import label as label
+from alkit.cli.labeling import status as status
+from alkit.cli.selection import select as select
 from alkit.errors import FolderError
 from alkit.evidence.records import Records
 from alkit.evidence.whole import PROTOCOL, read_protocol

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from alkit.errors import ConfigurationError, close, likely
+from alkit.errors import AlkitError, ConfigurationError, close, likely
 
 DATASETS = ("digits", "mnist", "fashionmnist", "cifar10")
 NETWORKS = ("default", "linear")
@@ -73,6 +74,15 @@ SYMBOLS: dict[type, Callable[[Any, Any], Any]] = {
 }
 
 
+def wrapped(kinds: Iterable[str]) -> str:
+    """Names of these kinds, as paragraphs of a help text."""
+    layout: dict[str, Any] = {"initial_indent": "  ", "subsequent_indent": "      "}
+    return "\n".join(
+        textwrap.fill(f"{kind}: {', '.join(KINDS[kind])}", 78, break_on_hyphens=False, **layout)
+        for kind in kinds
+    )
+
+
 def split(text: str) -> list[str]:
     """Split a list at the commas outside of parentheses."""
     parts, depth = [""], 0
@@ -127,7 +137,8 @@ def build(node: ast.expr) -> Any:
     """Build the value of an expression: parts, formulas of criteria, numbers, strings and lists.
 
     Raises:
-        ConfigurationError: a strategy or paper where a part belongs, or another expression.
+        ConfigurationError: a strategy or paper where a part belongs, arguments that the part does
+            not have, or another expression.
     """
     function = node.func if isinstance(node, ast.Call) else node
     if isinstance(function, ast.Name):
@@ -136,7 +147,14 @@ def build(node: ast.expr) -> Any:
             raise ConfigurationError(f"{name} is a strategy: a criterion or selector belongs here.")
         args = map(build, node.args) if isinstance(node, ast.Call) else ()
         words = node.keywords if isinstance(node, ast.Call) else ()
-        return imported(PARTS[name])(*args, **{str(w.arg): build(w.value) for w in words})
+        values = {str(word.arg): build(word.value) for word in words}
+        try:
+            return imported(PARTS[name])(*args, **values)
+        except TypeError as error:
+            if isinstance(error, AlkitError):
+                raise
+            reason = str(error).partition("() ")[2] or str(error)
+            raise ConfigurationError(f"{name}: {reason}.") from None
     if isinstance(node, ast.BinOp) and type(node.op) in SYMBOLS:
         return SYMBOLS[type(node.op)](build(node.left), build(node.right))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -146,6 +164,22 @@ def build(node: ast.expr) -> Any:
     if isinstance(node, ast.Constant):
         return node.value
     raise ConfigurationError(f"{ast.unparse(node)!r} is not a name, a formula, a number or a list.")
+
+
+def part(text: str, kind: str) -> Any:
+    """Build one criterion or one selector, ``part("kcenter", "selector")``.
+
+    Raises:
+        ConfigurationError: it is of another kind, or is not an expression that has a meaning.
+    """
+    names = KINDS[{"criterion": "criteria", "selector": "selectors"}[kind]]
+    if re.fullmatch(r"[\w-]+", text) and spelled(text) not in names:
+        raise ConfigurationError(f"unknown {kind} {text!r}{likely(spelled(text), names)}")
+    built = build(parse(text))
+    family = {"criterion": "alkit.criteria.Criterion", "selector": "alkit.selectors.Selector"}
+    if not isinstance(built, imported(family[kind])):
+        raise ConfigurationError(f"{text!r} is not a {kind}; these are: {', '.join(names)}.")
+    return built
 
 
 def imported(path: str) -> Any:

@@ -19,10 +19,14 @@ _held: set[int] = set()
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, what: str = "run") -> Iterator[None]:
     """Lock a folder until the block or this process ends, even if the process is killed.
 
     Without ``fcntl`` (on Windows) the folder is not locked.
+
+    Args:
+        folder: the folder.
+        what: what uses it, for the message.
 
     Raises:
         FolderError: the folder is in use by another process, or by another run of this one.
@@ -32,14 +36,14 @@ def locked(folder: Path) -> Iterator[None]:
         handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     _held.add(handle)
     try:
-        _take(handle, folder)
+        _take(handle, folder, what)
         yield
     finally:
         _held.discard(handle)
         os.close(handle)
 
 
-def _take(handle: int, folder: Path) -> None:
+def _take(handle: int, folder: Path, what: str) -> None:
     if fcntl is None:
         return
     try:
@@ -47,7 +51,7 @@ def _take(handle: int, folder: Path) -> None:
     except BlockingIOError:
         holder = os.pread(handle, 20, 0).decode() or "unknown"
         raise FolderError(
-            f"another run is using {folder} (process {holder}). Wait for it or stop it, or use "
+            f"another {what} is using {folder} (process {holder}). Wait for it or stop it, or use "
             "another folder."
         ) from None
     with suppress(OSError):  # the process id is only for the message

@@ -13,6 +13,7 @@ from alkit.oracles.costly import Costly
 from alkit.oracles.model import Model
 from alkit.oracles.noisy import Noisy
 from alkit.oracles.reveal import Reveal
+from alkit.oracles.votes import Votes, settle
 
 __all__ = [
     "Abstaining",
@@ -23,7 +24,9 @@ __all__ = [
     "Model",
     "Noisy",
     "Reveal",
+    "Votes",
     "dawid_skene",
     "krippendorff_alpha",
     "majority",
+    "settle",
 ]

@@ -29,6 +29,7 @@ class Committee:
         answers: rows ``(sample, name, label)`` of all members so far, None included.
     """
 
+    who = "majority"  # name under which a ledger has the labels
     reason = "disagreement"  # for which unanswered samples are excluded from the pool
 
     def __init__(self, members: Mapping[str, Oracle], *, unanimous: bool = False) -> None:

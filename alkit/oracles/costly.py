@@ -15,12 +15,10 @@ class Costly:
     """The answers of an oracle, and what they have cost: seconds, euros.
 
         oracle = Costly(Reveal(dataset), minutes)
-        strategy = al.Strategy(net, pool, al.Margin() / as_criterion(lambda p: minutes[p.ids]))
+        query = strategy.query(budget=30, cost=oracle.of)       # by score per cost
         loop = al.ActiveLearningLoop(..., oracle=oracle, stop=Budget(120, lambda: oracle.spent))
 
-    A sample is paid for once; an answer of None is paid for too, since somebody looked. The
-    criterion above is a score per cost, as in Haertel, Seppi, Ringger & Carroll 2008, "Return on
-    investment for active learning"; there, ``minutes`` is a tensor ``(N,)``.
+    A sample is paid for once; an answer of None is paid for too, since somebody looked.
 
     Args:
         oracle: oracle that answers.

@@ -11,6 +11,7 @@ from alkit.arguments import check_integer, check_number
 from alkit.errors import AnnotationError, LabelError
 from alkit.oracles.answers import as_indices, checked_oracle, new_among
 from alkit.pool.labels import as_list
+from alkit.pool.ledger.entry import MACHINE
 from alkit.querying.risk import Risk, Terms, mean_of
 
 
@@ -31,8 +32,10 @@ class Model:
         predict: function from n dataset indices to ``(labels, confidences)``, n of each; a
             confidence is in [0, 1].
         confidence: least confidence of an answer, in [0, 1].
+        name: name of the machine.
 
     Attributes:
+        who: ``"machine: NAME"``, under which a ledger has its labels.
         answers: label and confidence of each predicted sample by dataset index, also of those
             below the least confidence.
     """
@@ -40,10 +43,15 @@ class Model:
     reason = None  # unanswered samples stay in the pool, for people
 
     def __init__(
-        self, predict: Callable[[np.ndarray], tuple[Any, Any]], *, confidence: float = 0.9
+        self,
+        predict: Callable[[np.ndarray], tuple[Any, Any]],
+        *,
+        confidence: float = 0.9,
+        name: str = "model",
     ) -> None:
         check_number("confidence", confidence, "from 0 to 1", lambda least: 0 <= least <= 1)
         self.predict = checked_oracle(predict)
+        self.who = f"{MACHINE}{name}"
         self.confidence = confidence
         self.answers: dict[int, tuple[Any, float]] = {}
 

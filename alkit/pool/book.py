@@ -9,15 +9,16 @@ import numpy as np
 
 from alkit.errors import ConfigurationError
 from alkit.pool.annotations import EXCLUDED, Annotations
+from alkit.pool.csv_labels import Origins
+from alkit.pool.following import is_follower, wait_for
 from alkit.pool.identity import Identity
 from alkit.pool.labeling import Labeling
 from alkit.pool.labels import plain
 from alkit.pool.ledger import Entry, Ledger
+from alkit.pool.ledger.entry import DATASET
 from alkit.pool.mirror import Mirror, check_dataset
 from alkit.pool.names import Names
 from alkit.pool.query import Query
-
-DATASET = "dataset"  # who gave the labels that the dataset has
 
 
 class Book:
@@ -58,22 +59,30 @@ class Book:
         self._mirror = Mirror(self.ledger, known, labels, names)
         self.refresh()
 
-    def keep(self, ids: np.ndarray, asked: object = None, *, new: bool = False) -> None:
+    def keep(
+        self, ids: np.ndarray, asked: object = None, *, new: bool = False, who: str = ""
+    ) -> None:
         """Write the last change of the pool, or undo it if the ledger refuses it.
 
         Args:
             ids: the samples of the change.
-            asked: the Query of these samples, if there was one.
+            asked: the Query of these samples, or the Origins of rows of its file; else ignored.
             new: True if none of the samples may have an answer in the ledger.
+            who: name of who gave the labels. Default: that of the ledger.
         """
         if self.ledger is None or not len(ids):
             return
         try:
-            if (self._known.rounds[ids] == -1).all():  # included again
+            included = (self._known.rounds[ids] == -1).all()
+            if is_follower():
+                added: list[Entry] = []
+                if not included:
+                    wait_for(self.ledger, self._entries(ids, asked, who), self._seen)
+            elif included:
                 live = self.ledger.live(map(self._mirror.key, ids.tolist()))
                 added = self.ledger.undo(*(entry.uid for entry in live))
             else:
-                entries = self._entries(ids, asked if isinstance(asked, Query) else None)
+                entries = self._entries(ids, asked, who)
                 added = self.ledger.add(entries, once="sample" if new else None)
         except BaseException:
             self._known.undo()
@@ -85,6 +94,9 @@ class Book:
     def undo(self) -> np.ndarray:
         """Undo the last change of this pool, in the ledger first; return the indices."""
         if self.ledger is None or not self._written:
+            return self._known.undo()
+        if is_follower():
+            self._written.pop()
             return self._known.undo()
         written = self._written[-1]
         if any(entry.undoes is not None for entry in written):  # an inclusion: exclude again
@@ -116,34 +128,43 @@ class Book:
             self._mirror.check_state(ids, labels, excluded)
             return
         self._labels.load(ids, rounds, labels, excluded)
-        if self.ledger is None:
+        if self.ledger is None or is_follower():
             return
         try:
-            self.ledger.add(self._entries(np.array([*ids.tolist(), *excluded], dtype=int), None))
+            self.ledger.add(self._entries(np.array([*ids.tolist(), *excluded], dtype=int)))
         except BaseException:
             self._known.restore(ids[:0], [], {}, {})
             raise
         self._written.clear()
 
-    def _entries(self, ids: np.ndarray, query: Query | None) -> list[Entry]:
+    def _entries(self, ids: np.ndarray, asked: object = None, who: str = "") -> list[Entry]:
         """Entries of samples as they are in memory."""
         named, known = self._labels.named, self._known
         entries = []
         for k, index in enumerate(ids.tolist()):
-            more: dict[str, Any] = {"why": query.why} if query is not None else {}
-            if query is not None and query.scores is not None:
-                more["score"] = float(query.scores[k])
-            if query is not None and query.guesses is not None:
-                more["guess"] = named(plain(query.guesses[k]))
+            more = {**self._origin(asked, k), "who": who}
             if known.rounds[index] == EXCLUDED:
                 more["reason"] = known.reasons[index]
             else:
                 own = index not in known.labels
                 label = self._labels.own_value(index) if own else known.labels[index]
                 more |= {"label": named(label), "round": int(known.rounds[index])}
-                more |= {"who": DATASET} if own else {}
+                more["who"] = DATASET if own else who
             entries.append(Entry(self._mirror.key(index), **more))
         return entries
+
+    def _origin(self, asked: object, k: int) -> dict[str, Any]:
+        """Rule, score and guess by which a sample was queried, as far as they are known."""
+        if isinstance(asked, Origins):
+            return dict(asked[k])
+        if not isinstance(asked, Query):
+            return {}
+        origin: dict[str, Any] = {"why": asked.reasons[k] if asked.reasons else asked.why}
+        if asked.scores is not None:
+            origin["score"] = float(asked.scores[k])
+        if asked.guesses is not None:
+            origin["guess"] = self._labels.named(plain(asked.guesses[k]))
+        return origin
 
     def refresh(self) -> np.ndarray:
         """Take what others have written since; return the indices whose state has changed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from alkit.pool.labeling import Labeling
 from alkit.pool.ledger import Ledger
 from alkit.pool.names import Names
 from alkit.pool.query import Query
+from alkit.pool.taking import Taken, take
 
 if TYPE_CHECKING:
     from alkit.pool.dataset import ActiveLearningDataset
@@ -22,7 +24,7 @@ Exclude = Indices | Query | list[Query] | tuple[Query, ...] | None  # what a que
 
 
 class Corrections:
-    """Changes of a pool after its samples were annotated, and samples that are left out."""
+    """Changes of a pool by people: other labels, samples that are left out, files with errors."""
 
     _known: Annotations
     _labels: Labeling
@@ -38,6 +40,29 @@ class Corrections:
     def excluded(self) -> dict[int, str]:
         """Dataset index and reason of each excluded sample, ascending."""
         return dict(sorted(self._known.reasons.items()))
+
+    def take(self, path: str | PathLike[str], *, who: str = "") -> Taken:
+        """Annotate samples by the good rows of a file, and report the others by line.
+
+            taken = pool.take("round_3.csv")
+            print(taken)        # 47 annotated, 3 refused: round_3.csv, line 5: ...
+
+        ``annotate(path)`` changes all or none; this is for a file that many hands filled in. The
+        file is the same, and may have a column ``reason``: a row with a reason, such as
+        ``unsure``, and no label excludes its sample. Refused are a name or id that is not of the
+        pool, a label that is not of its classes or kind, another label than the pool has, and all
+        rows of a sample that differ. Mend the file and take it again: rows that were taken are
+        known already.
+
+        Args:
+            path: path of the file.
+            who: name of who answered, for the ledger. Default: that of the ledger.
+
+        Raises:
+            LabelError: the whole file cannot be read, or lacks a column.
+            LedgerError: the ledger cannot be written.
+        """
+        return take(self, path, who)  # type: ignore[arg-type]
 
     def relabel(self, indices: Indices, labels: object) -> np.ndarray:
         """Change the labels of annotated samples, not their rounds, and return the indices."""

@@ -5,11 +5,18 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from math import isfinite
+from typing import Any
 
 from alkit.errors import LabelError, LabelFileError, SampleIndexError
 from alkit.pool.names import Names
 from alkit.spreadsheet import restored, rows_of
+
+
+class Origins(list[dict[str, Any]]):
+    """Values of each row of a query's file by column: why, score and guess, if it has them."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,10 @@ class Filled:
         texts: label of each row, as it is written.
         lines: line of each row.
         round: the round of the rows, or None if they differ or have none.
+        origins: why each sample was queried, its score and guess, if the row has them.
+        reasons: rows without a label that have a reason: dataset index, line and reason.
+        other_origins: the same of the rows with a reason.
+        skipped: number of rows with neither.
     """
 
     path: str
@@ -29,13 +40,29 @@ class Filled:
     texts: list[str]
     lines: list[int]
     round: int | None
+    origins: Origins
+    reasons: list[tuple[int, int, str]]
+    other_origins: Origins
+    skipped: int
 
 
-def read_labels(path: str | os.PathLike[str], names: Names, length: int) -> Filled:
+def read_labels(
+    path: str | os.PathLike[str],
+    names: Names,
+    length: int,
+    refused: dict[int, str] | None = None,
+) -> Filled:
     """Read the labeled rows of a CSV file from ``Query.save``, or with names and labels alone.
 
     A row names its sample by ``id``, by ``name`` or by both, which are compared with the names of
     the pool, if it has any. Rows without a label are skipped: they can be read later.
+
+    Args:
+        path: path of the file.
+        names: names of the samples.
+        length: number of samples.
+        refused: errors of rows by line, to which those of this file are added, so that the other
+            rows are read, and their reasons in place of a label. Default: the first one is raised.
 
     Raises:
         LabelError: a missing column, an id that is not a number, a name that is not that of the
@@ -48,16 +75,53 @@ def read_labels(path: str | os.PathLike[str], names: Names, length: int) -> Fill
     texts: list[str] = []
     lines: list[int] = []
     rounds: set[str] = set()
-    for line, row in _rows(path):
-        text = row.get("label", "")
-        index = _index(row, bool(text), names, length, f"{path}, line {line}")
-        if text and index is not None:
+    origins, other_origins = Origins(), Origins()
+    reasons: list[tuple[int, int, str]] = []
+    skipped = 0
+    for line, row in _rows(path, refused):
+        text, reason = row.get("label", ""), row.get("reason", "") if refused is not None else ""
+        index = None
+        with _refusing(refused, line):
+            index = _index(row, bool(text or reason), names, length, f"{path}, line {line}")
+            if text and reason:
+                raise LabelError(
+                    f"{path}, line {line}: a row has a label or a reason to leave the sample out, "
+                    f"got both: {text!r} and {reason!r}."
+                )
+        if refused is not None and line in refused:
+            continue
+        if not (text or reason):
+            skipped += any(row.values())
+        elif index is not None and reason:
+            reasons.append((index, line, reason))
+            other_origins.append(_origin(row))
+        elif index is not None:
             ids.append(index)
             texts.append(text)
             lines.append(line)
             rounds.add(row.get("round", ""))
+            origins.append(_origin(row))
     shared = rounds.pop() if len(rounds) == 1 else ""
-    return Filled(path, ids, texts, lines, int(shared) if shared.isdecimal() else None)
+    round = int(shared) if shared.isdecimal() else None
+    return Filled(path, ids, texts, lines, round, origins, reasons, other_origins, skipped)
+
+
+@contextmanager
+def _refusing(refused: dict[int, str] | None, line: int) -> Iterator[None]:
+    """Collect the error of a line, if errors are collected."""
+    try:
+        yield
+    except (LabelError, SampleIndexError) as error:
+        if refused is None:
+            raise
+        refused[line] = str(error)
+
+
+def _origin(row: dict[str, str]) -> dict[str, Any]:
+    origin: dict[str, Any] = {name: row[name] for name in ("why", "guess") if row.get(name)}
+    with suppress(KeyError, ValueError):
+        origin["score"] = float(row["score"])
+    return origin if isfinite(origin.get("score", 0)) else {}
 
 
 def _index(row: dict[str, str], needed: bool, names: Names, length: int, where: str) -> int | None:
@@ -87,8 +151,9 @@ def _index(row: dict[str, str], needed: bool, names: Names, length: int, where: 
     return index
 
 
-def _rows(path: str) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(path: str, refused: dict[int, str] | None) -> Iterator[tuple[int, dict[str, str]]]:
     """Number of the last line of each row, and its texts without spaces around them, by column."""
+    line = 0
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = rows_of(file)
@@ -96,16 +161,19 @@ def _rows(path: str) -> Iterator[tuple[int, dict[str, str]]]:
             _check_columns(path, columns)
             for line, cells in rows:
                 cells = [restored(cell).strip() for cell in cells]
-                if any(cells[len(columns) :]):
-                    raise LabelError(
-                        f"{path}, line {line}: {len(cells)} cells for {len(columns)} "
-                        "columns; a text with a comma needs quotes."
-                    )
-                yield line, dict(zip(columns, cells))
+                with _refusing(refused, line):
+                    if any(cells[len(columns) :]):
+                        raise LabelError(
+                            f"{path}, line {line}: {len(cells)} cells for {len(columns)} "
+                            "columns; a text with a comma needs quotes."
+                        )
+                    yield line, dict(zip(columns, cells))
     except UnicodeDecodeError as error:
         raise LabelError(f"{path} is not UTF-8 text: save it as CSV in UTF-8.") from error
     except csv.Error as error:
-        raise LabelError(f"{path} is not a CSV file: {error}.") from error
+        if refused is None or not line:
+            raise LabelError(f"{path} is not a CSV file: {error}.") from error
+        refused[line + 1] = f"{path}, {error}. The rows from there on were not read."
     except FileNotFoundError as error:
         raise LabelFileError(
             f"there is no file {path}: expected dataset indices, or the path of a CSV file of "

@@ -168,7 +168,12 @@ class ActiveLearningDataset(Corrections, Dataset):
     # --- annotating ---------------------------------------------------------------------------
 
     def annotate(
-        self, indices: Indices | PathLike[str], labels: object = None, *, round: int | None = None
+        self,
+        indices: Indices | PathLike[str],
+        labels: object = None,
+        *,
+        round: int | None = None,
+        who: str = "",
     ) -> np.ndarray:
         """Mark samples as annotated, and return their dataset indices; changes all or none.
 
@@ -180,6 +185,7 @@ class ActiveLearningDataset(Corrections, Dataset):
             labels: one label per index. Default: those of the dataset, each read once as a check.
             round: the round that these annotations belong to. Default: that of the query or the
                 file, else ``next_round``.
+            who: name of who gave the labels, for the ledger. Default: that of the ledger.
 
         Raises:
             SampleIndexError: indices are out of range, not integers, or repeated; a name is
@@ -189,10 +195,10 @@ class ActiveLearningDataset(Corrections, Dataset):
                 provides them; a file cannot be read, or its names are not those of the pool.
         """
         if isinstance(indices, str | PathLike):
-            ids, labels, written = self._labels.from_file(indices, labels)
+            ids, labels, written, asked = self._labels.from_file(indices, labels)
             round = written if round is None else round
         else:
-            ids = self._checked(indices, annotated=False)
+            ids, asked = self._checked(indices, annotated=False), indices
             labels = None if labels is None else self._labels.given(labels, ids)
             if isinstance(indices, Query) and round is None:
                 round = indices.round
@@ -201,7 +207,7 @@ class ActiveLearningDataset(Corrections, Dataset):
             self._labels.annotate_own(ids, round)
         else:
             self._known.change(ids, round, labels)
-        self._book.keep(ids, indices, new=True)
+        self._book.keep(ids, asked, new=True, who=who)
         return ids
 
     def annotate_random(self, n: int, seed: int | np.random.Generator | None = None) -> np.ndarray:

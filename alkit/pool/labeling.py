@@ -9,7 +9,7 @@ import numpy as np
 
 from alkit.errors import LabelError
 from alkit.pool.annotations import Annotations
-from alkit.pool.csv_labels import read_labels
+from alkit.pool.csv_labels import Origins, read_labels
 from alkit.pool.form import Form, form_of, in_form_of, kind_with_shape
 from alkit.pool.gate import Gate
 from alkit.pool.labels import (
@@ -83,9 +83,11 @@ class Labeling:
 
         The form of the dataset's own is that of one sample that has just got a label.
         """
-        own = self._form(ids)
-        form = Form(self.kind or own.kind, own.dtype)
-        return self.gate.given(labels, ids, form, describe or self._names.describe)
+        return self.gate.given(labels, ids, self.form(ids), describe or self._names.describe)
+
+    def stored(self, labels: dict[int, object], keys: np.ndarray) -> list[object]:
+        """Labels of a state as plain values, if each is one of this pool."""
+        return self.gate.stored(list(labels.values()), keys, Form(), self._names.describe)
 
     def own_value(self, index: int) -> Any:
         """Plain label of an annotated sample by the dataset; read again only if it is an array."""
@@ -109,7 +111,7 @@ class Labeling:
         Of the dataset's own labels, up to 16 are read, evenly spread.
         """
         keys = np.array(list(labels), dtype=np.int64)
-        values = self.gate.stored(list(labels.values()), keys, Form(), self._names.describe)
+        values = self.stored(labels, keys)
         own = ids[~np.isin(ids, keys)]
         for index in own[:: max(1, len(own) // PROBES)].tolist():
             try:
@@ -145,8 +147,8 @@ class Labeling:
 
     def from_file(
         self, path: str | os.PathLike[str], labels: object = None
-    ) -> tuple[np.ndarray, list[object], int | None]:
-        """Samples, labels and round of a file, without rows that repeat annotations of the pool."""
+    ) -> tuple[np.ndarray, list[object], int | None, Origins]:
+        """Samples, labels, round and origins of a file, without rows that repeat annotations."""
         if labels is not None:
             raise LabelError(
                 "pass a file of labels, or indices and labels, not both; a single name must be in "
@@ -159,13 +161,34 @@ class Labeling:
             return f"{filled.path}, line {lines[index]}: {self._names.describe(index)}"
 
         ids = np.array(filled.ids, dtype=np.int64)
-        labels = self.gate.read(filled.texts, self.kind or self._form(ids).kind)
+        kind = self.form(ids).kind
+        labels = self.gate.read(filled.texts, kind)
         news = np.array(
             [not self._repeats(*row) for row in zip(filled.ids, labels, strict=True)], dtype=bool
         )
         ids = self._known.check(ids[news], annotated=False, describe=describe)
         new = [label for label, is_new in zip(labels, news, strict=True) if is_new]
-        return ids, self.given(new, ids, describe), filled.round
+        origins = Origins(origin for origin, is_new in zip(filled.origins, news) if is_new)
+        return ids, self.given(new, ids, describe), filled.round, self.with_guesses(origins, kind)
+
+    def with_guesses(self, origins: Origins, kind: str | None) -> Origins:
+        """Rows of a file with the model's guesses as labels are stored."""
+        return Origins(
+            {**origin, "guess": self._guess(origin["guess"], kind)} if "guess" in origin else origin
+            for origin in origins
+        )
+
+    def _guess(self, text: str, kind: str | None) -> Any:
+        (guess,) = self.gate.read([text], kind)
+        try:
+            return self.named(self.gate.numbered(guess, 0, self._names.describe))
+        except LabelError:
+            return text  # a class of another time
+
+    def form(self, ids: np.ndarray) -> Form:
+        """Form of the pool's labels, as far as it is known."""
+        own = self._form(ids)
+        return Form(self.kind or own.kind, own.dtype)
 
     def _form(self, ids: np.ndarray) -> Form:
         """Form of the dataset's labels, by that of the first of some samples with given labels."""

@@ -165,7 +165,7 @@ def fitting_labels(
     """
     values = as_list(labels, len(ids))
     kinds = [kind_named(label_kind, y, i, describe) for i, y in zip(ids.tolist(), values)]
-    expected = known or _most_common(kinds)
+    expected = known or most_common(kinds)
     for k, (index, kind) in enumerate(zip(ids.tolist(), kinds, strict=True)):
         if kind != expected and (kind, expected) != ("int", "float"):
             wrong = other_kind(describe(index), values[k], kind, expected)
@@ -180,7 +180,7 @@ def fitting_labels(
     return values
 
 
-def _most_common(kinds: list[str]) -> str:
+def most_common(kinds: list[str]) -> str:
     """The kind of most labels; that of floats, if these are integers and floats."""
     most = Counter(kinds).most_common(1)[0][0] if kinds else ""
     return "float" if most == "int" and "float" in kinds else most

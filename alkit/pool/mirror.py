@@ -40,7 +40,8 @@ class Mirror:
         current = ledger.current(keys)
         found = {key: self._names.place(key) for key in (current if keys is None else keys)}
         unknown = [key for key, index in found.items() if index is None]
-        if unknown and keys is None and len(unknown) == len(found):
+        is_lost = keys is None and len(unknown) == len(found) > 0
+        if is_lost and ledger.agree("owner", "pool") != "project":
             raise ConfigurationError(
                 f"{ledger.path} is the ledger of another dataset: the pool has none of its "
                 f"{len(found)} samples, such as {unknown[0]!r}."
@@ -100,7 +101,8 @@ class Mirror:
     ) -> None:
         """Raise a ConfigurationError if a state has what the ledger lacks."""
         keys = np.array(list(labels), dtype=np.int64)
-        given = dict(zip(labels, self._labels.given(list(labels.values()), keys), strict=True))
+        values = self._labels.stored(labels, keys)
+        given = dict(zip(labels, values, strict=True))
         for index in [*ids.tolist(), *excluded]:
             mine = self._known.labels.get(index, ABSENT)
             there = index in excluded or self._known.is_annotated(index)

@@ -34,6 +34,7 @@ class Query:
         scores: ``(n,)`` scores of the picks, or None if the selector uses no scores.
         guesses: ``(n,)`` labels that the model predicted for the picks, or None.
         why: the rule that chose them, as a formula.
+        reasons: ``(n,)`` reason of each pick, or None if ``why`` is that of all.
         probabilities: ``(n,)`` probability of each pick among the candidates that were left at its
             turn, or None if the selector has no known probabilities.
         shares: contribution of each additive term of the criterion to the score of each pick,
@@ -58,6 +59,7 @@ class Query:
     validation: Query | None = None
     trace: Trace | None = None
     classes: Sequence[str] | None = None
+    reasons: Sequence[str] | None = None
     unanswered: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
@@ -115,7 +117,7 @@ class Query:
                     self.round,
                     "" if self.scores is None else f"{float(self.scores[k]):.6g}",
                     "" if self.guesses is None else self._guess(self.guesses[k]),
-                    escaped(self.why),
+                    escaped(self.why if self.reasons is None else self.reasons[k]),
                     "",
                     *(f"{float(values[k]):.6g}" for values in more.values()),
                 )

@@ -35,6 +35,16 @@ def answers_of(oracle: Callable[[np.ndarray], Any], query: Query) -> Any:
     return answers
 
 
+def who_of(oracle: Any) -> str:
+    """Name under which a ledger has the labels of an oracle; that of the one inside, if any.
+
+    An empty text stands for the person who uses the ledger.
+    """
+    while not hasattr(oracle, "who") and hasattr(oracle, "oracle"):
+        oracle = oracle.oracle
+    return getattr(oracle, "who", "")
+
+
 def without_unanswered(query: Query, answers: Any) -> tuple[Query, Query, Any]:
     """Query, its answered part and the labels of this, if some picks are answered with None.
 
@@ -52,10 +62,10 @@ def without_unanswered(query: Query, answers: Any) -> tuple[Query, Query, Any]:
         return query, query, answers
     labels = [answer for answer in answers if answer is not None]
     unanswered = replace(query, unanswered=query.indices[~given])
-    return unanswered, _part(query, np.flatnonzero(given)), labels
+    return unanswered, part_of(query, np.flatnonzero(given)), labels
 
 
-def _part(query: Query, rows: np.ndarray) -> Query:
+def part_of(query: Query, rows: np.ndarray) -> Query:
     """Some of the picks, with all that is known of each; their probabilities no longer hold."""
     return replace(
         query,
@@ -64,5 +74,6 @@ def _part(query: Query, rows: np.ndarray) -> Query:
         guesses=None if query.guesses is None else np.asarray(query.guesses)[rows],
         names=None if query.names is None else [query.names[row] for row in rows],
         shares={term: np.asarray(share)[rows] for term, share in query.shares.items()},
+        reasons=None if query.reasons is None else [query.reasons[row] for row in rows],
         probabilities=None,
     )

@@ -24,7 +24,7 @@ FORMS = {
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
-    """Arrays of N rows, one per sample, or of the rows that are not annotated alone.
+    """Arrays of N rows, one per sample, or of the unannotated rows or the candidates alone.
 
     Nothing is copied where the candidates are all rows, or consecutive ones. Rows that are neither
     candidates nor needed by the selector are never read.
@@ -53,7 +53,7 @@ class Arrays:
         prediction: object,
         names: object,
         annotated: Any,
-        candidates: Any,
+        among: Any,
     ) -> Arrays:
         """Check what a caller of ``al.select`` passes; see there."""
         if prediction is not None:
@@ -76,7 +76,7 @@ class Arrays:
             "scores": wanted,
         }
         lengths = {name: len(rows) for name, rows in given.items() if rows is not None}
-        rows = RowNumbers.of(lengths, names=names, annotated=annotated, candidates=candidates)
+        rows = RowNumbers.of(lengths, names=names, annotated=annotated, among=among)
         return cls(outputs, features, _as_floats(wanted), prediction, rows)
 
     def of_candidates(self) -> Prediction | None:
@@ -195,7 +195,7 @@ def _check_whole(name: str, rows: Tensor | Prediction, total: int, *, needed: bo
     if len(rows) < total and needed:
         raise PredictionError(
             f"the selector compares with the annotated rows, and {name} has {len(rows)} rows, "
-            f"those of the unannotated alone: pass {name} of all {total} rows."
+            f"without the annotated ones: pass {name} of all {total} rows."
         )
     return len(rows) == total
 

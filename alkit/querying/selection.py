@@ -31,7 +31,7 @@ def select(
     scores: ArrayLike | Tensor | None = None,
     prediction: Prediction | None = None,
     annotated: Rows = (),
-    candidates: Rows | None = None,
+    among: Rows | None = None,
     total: int | None = None,
     names: Sequence[str] | None = None,
     labels: ArrayLike | Tensor | None = None,
@@ -40,6 +40,7 @@ def select(
     selector: Selector | Callable[..., Any] | None = None,
     round: int = 0,
     seed: int | None = None,
+    candidates: Rows | None = None,
 ) -> Query:
     """Select ``n`` rows of plain arrays to annotate; no model, pool or Trainer is needed.
 
@@ -51,9 +52,12 @@ def select(
     Arrays are numpy arrays, torch tensors (any device) or nested lists; computation stays on the
     device of the input. Strategies run the same code.
 
-    An array holds all N rows, or the rows that are not annotated alone, in their order. N is the
-    number of names, else that of the longest array. Rows that are neither candidates nor needed
-    by the selector are not checked: what they hold (zeros, NaN) does not matter.
+    An array holds all N rows, or the rows that are not annotated alone, or the candidates alone
+    (the rows of ``among`` that are not annotated), in ascending order of their row numbers. The
+    number of rows decides which. N is the number of names, else that of the longest array, so pass
+    names, or another array of all rows, with arrays of a part. Where it is not clear which rows an
+    array has, it is an error. Rows that are neither candidates nor needed by the selector are not
+    checked: what they hold (zeros, NaN) does not matter.
 
     Args:
         n: number of new rows, returned most wanted first.
@@ -64,9 +68,11 @@ def select(
         prediction: outputs of another kind (logits, values) instead of probabilities and
             embeddings; its ids are ignored.
         annotated: row numbers that are annotated already; they are never chosen. Also names out of
-            ``names``, or the path of a CSV file from ``Query.save``, all rows of which count.
-        candidates: rows to choose among, in the same forms as ``annotated``, which is left out of
-            them. Default: all rows.
+            ``names``, or the path of a file, all rows of which count: a CSV file from
+            ``Query.save`` or with a column ``name`` or ``id``, a JSON list, or names, one per line
+            (``.txt``).
+        among: rows to choose from, in the same forms as ``annotated``, which is left out of them.
+            Default: all rows.
         total: number of rows wanted in total, the annotated ones included; instead of ``n``.
         names: names of the N rows, such as file names; ``query.names`` are those of the picks.
         labels: class numbers of the annotated rows, in their order; few selectors use them.
@@ -76,14 +82,17 @@ def select(
         round: round number, for weights that change by round.
         seed: seed of the random choices and of ties. Default: one from torch's generator, which is
             not advanced.
+        candidates: former name of ``among``.
 
     Returns:
         A Query: array-like of the new row numbers, with names, scores, guesses, probabilities of
         the picks and the shares of the criterion's terms, where these exist.
 
     Raises:
-        QuerySizeError: n is not an integer of at least 1, or exceeds the rows that remain.
-        SampleIndexError: annotated rows or candidates are out of range, repeated, or unknown.
+        QuerySizeError: n is not an integer of at least 1, or exceeds the rows that remain; the
+            annotated rows are ``total`` already.
+        SampleIndexError: annotated rows or those of ``among`` are out of range, repeated, or
+            unknown.
         PredictionError, NonFiniteError: the arrays are not a prediction; rows are named.
         ConfigurationError: arguments that exclude each other, or a seed, round or names of another
             type.
@@ -91,6 +100,8 @@ def select(
     Cost: that of the criterion and the selector. No array is copied, except the rows of the
     candidates where these are not consecutive.
     """
+    if among is not None and candidates is not None:
+        raise ConfigurationError("candidates= is the former name of among=: give among= alone.")
     arrays = Arrays.of(
         probabilities=probabilities,
         embeddings=embeddings,
@@ -98,7 +109,7 @@ def select(
         prediction=prediction,
         names=names,
         annotated=annotated,
-        candidates=candidates,
+        among=candidates if among is None else among,
     )
     known = class_labels(labels, len(arrays.rows.annotated))
     size = arrays.rows.size(n, total)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from torch import Tensor
 
 from alkit.criteria import Criterion
+from alkit.errors import ConfigurationError
 from alkit.pool import ActiveLearningDataset, Query
 from alkit.pool.annotations import Indices
 from alkit.pool.checks import check_query_size
@@ -17,7 +18,8 @@ from alkit.pool.corrections import Exclude, validation_of, without
 from alkit.prediction import Prediction
 from alkit.querying import Acquisition, Monitor, PoolContext
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
-from alkit.querying.answering import answers_of, without_unanswered
+from alkit.querying.answering import answers_of, who_of, without_unanswered
+from alkit.querying.budget import Cost, Within
 from alkit.querying.checks import check_oracle, checked_picks
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
@@ -89,7 +91,20 @@ class Asks(_Base):
         """Context of the next query, for ``criterion.at(strategy.context)``."""
         return PoolContext(self, self.train_pool)
 
-    def query(self, n: int, *, exclude: Exclude = None) -> Query:
+    @overload
+    def query(self, n: int, *, exclude: Exclude = None) -> Query: ...
+    @overload
+    def query(
+        self, n: int | None = None, *, exclude: Exclude = None, budget: float, cost: Cost
+    ) -> Query: ...
+    def query(
+        self,
+        n: int | None = None,
+        *,
+        exclude: Exclude = None,
+        budget: float | None = None,
+        cost: Cost | None = None,
+    ) -> Query:
         """Query ``n`` samples, most wanted first. Changes nothing: not the model, not the pool.
 
         Works before any training, after it, and without a Trainer. The same state of the pool
@@ -97,9 +112,13 @@ class Asks(_Base):
         ``query.validation``. ``monitor`` remembers the query.
 
         Args:
-            n: number of samples.
+            n: number of samples; with a budget, at most so many.
             exclude: samples that are not queried this time: an open query, a list of open queries,
                 dataset indices or names. Queries that exclude each other do not overlap.
+
+            budget: largest sum of the costs of the samples, which are then those with the highest
+                score per cost, see ``alkit.querying.budget.Within``.
+            cost: cost of each sample ``(N,)``, or a function of dataset indices, as ``oracle.of``.
 
         Cost: one forward pass over the unannotated samples, in batches of ``test_batch_size``
         (over the picks alone where the selector uses no scores).
@@ -112,8 +131,10 @@ class Asks(_Base):
         if exclude is not None:
             pool = without(pool, exclude)
             val_pool = val_pool and without(val_pool, validation_of(exclude))
-        n = check_query_size(n, len(pool.unannotated_indices))
         self.check_built("query")
+        if budget is not None or cost is not None:
+            return self._within(pool, n, budget, cost)
+        n = check_query_size(n, len(pool.unannotated_indices))
         validation = validation_query(val_pool, n, self.val_share, self.seed, pool.next_round)
         size = n - (0 if validation is None else len(validation))
         ask = self._ask if self._acquisition_replaced else self.query_strategy
@@ -124,6 +145,21 @@ class Asks(_Base):
         why = query.why + self.posterior.why(self)
         if (why, pool.next_round, validation) != (query.why, query.round, None):
             query = replace(query, round=pool.next_round, validation=validation, why=why)
+        self.monitor.record(query, len(pool.unannotated_indices))
+        return query
+
+    def _within(self, pool: Any, n: int | None, budget: Any, cost: Any) -> Query:
+        """Query within a budget."""
+        if budget is None or cost is None:
+            raise ConfigurationError("budget= and cost= are given together, or neither.")
+        if not self.asks_by_acquisition or self.val_pool is not None:
+            raise ConfigurationError(
+                "budget= needs the scores of an acquisition, not an own query_strategy, and no "
+                "val_pool, whose samples have no cost here: query(n) instead."
+            )
+        if n is not None:
+            n = check_query_size(n, len(pool.unannotated_indices))
+        query = Within(self._acquisition, budget, cost).ask(PoolContext(self, pool), n)
         self.monitor.record(query, len(pool.unannotated_indices))
         return query
 
@@ -152,7 +188,7 @@ class Asks(_Base):
         query = self.query(n)
         answers = None if oracle is None else answers_of(oracle, query)
         query, answered, labels = without_unanswered(query, answers)
-        self.train_pool.annotate(answered, labels)
+        self.train_pool.annotate(answered, labels, who=who_of(oracle))
         if query.validation is not None and self.val_pool is not None:
             try:
                 self.val_pool.annotate(query.validation)

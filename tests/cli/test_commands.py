@@ -168,7 +168,7 @@ def test_sizes_must_be_positive(option, capsys):
 def test_help_has_an_example_of_each_command_and_does_not_load_torch():
     code = (
         "import sys; from alkit.cli import main\n"
-        "for name in ('compare', 'resume', 'report', 'replay'):\n"
+        "for name in ('compare', 'resume', 'report', 'replay', 'select'):\n"
         "    try: main([name, '--help'])\n"
         "    except SystemExit: pass\n"
         "sys.exit('torch' in sys.modules)"
@@ -176,5 +176,5 @@ def test_help_has_an_example_of_each_command_and_does_not_load_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "--max-steps" in done.stdout
-    for name in ("compare", "resume", "report", "replay"):
+    for name in ("compare", "resume", "report", "replay", "select"):
         assert f"example:\n  alkit {name} " in done.stdout

@@ -7,7 +7,7 @@ import pytest
 import alkit as al
 from alkit.cli.arms import Arm
 from alkit.cli.datasets import load
-from alkit.cli.names import ARMS, PAPERS, PARTS, imported, named, parse, spelled, split
+from alkit.cli.names import ARMS, KINDS, PAPERS, PARTS, imported, named, parse, part, spelled, split
 from alkit.errors import ConfigurationError
 from alkit.strategies import Strategy
 
@@ -98,6 +98,7 @@ def test_a_list_is_split_at_the_commas_outside_of_parentheses():
         ("strategy(criterion=badge)", "badge is a strategy"),
         ("rank(badge)", "badge is a strategy"),
         ("margin if 1 else entropy", "not a name, a formula"),
+        ("power(bta=4)", "power: got an unexpected keyword argument 'bta'"),
     ],
 )
 def test_what_has_no_meaning_is_an_error_that_says_why(text, message):
@@ -111,3 +112,34 @@ def test_the_number_of_classes_is_that_of_the_data(monkeypatch):
     pool.annotate(range(20))
     strategy = Arm("margin", "margin", 2, TEST)(pool, 0).build()
     assert strategy.context.predict([0]).outputs.shape == (1, 1, 28)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "built"),
+    [
+        ("kcenter", "selector", "KCenter()"),
+        ("KCenter", "selector", "KCenter()"),
+        ("top_k", "selector", "TopK()"),
+        ("prefilter(5, kcenter)", "selector", "Prefilter(5, KCenter())"),
+        ("rank(margin)+rank(entropy)", "criterion", "Rank(Margin()) + Rank(Entropy())"),
+    ],
+)
+def test_a_part_is_built_from_its_name_or_a_formula(text, kind, built):
+    assert repr(part(text, kind)) == built
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        ("k-center", "selector", "unknown selector 'k-center'. Did you mean 'kcenter'"),
+        ("badge", "selector", "unknown selector 'badge'; available: .*kmeans-plus-plus"),
+        ("margin", "selector", "unknown selector 'margin'; available"),
+        ("kcenter()", "criterion", r"'kcenter\(\)' is not a criterion; these are: bald"),
+        ("margin+kcenter", "criterion", "unsupported|not a criterion|KCenter"),
+        ("3", "criterion", "unknown criterion '3'"),
+    ],
+)
+def test_a_part_of_another_kind_is_refused(text, kind, message):
+    with pytest.raises(ConfigurationError, match=message):
+        part(text, kind)
+    assert set(KINDS["selectors"]).isdisjoint(KINDS["criteria"])

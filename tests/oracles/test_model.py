@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from torch import nn
 
+import alkit as al
 from alkit.errors import AnnotationError, ConfigurationError, LabelError
-from alkit.oracles import Model
+from alkit.oracles import Committee, Costly, Model, Reveal
+from alkit.pool.ledger import is_person
 
 
 def machine(labels, error=0.2, seed=0):
@@ -78,3 +81,21 @@ def test_what_is_not_labels_and_confidences_is_refused_and_not_kept():
     for wrong in -0.1, 1.1, "0.9", None:
         with pytest.raises(ConfigurationError, match="confidence must be"):
             Model(len, confidence=wrong)
+
+
+@pytest.mark.filterwarnings("ignore::alkit.errors.SelectionWarning")
+def test_a_ledger_never_has_its_labels_as_those_of_a_person(dataset, labels):
+    predict = machine(labels)[0]
+    model = Model(predict, confidence=0, name="zero-shot")
+    pool = al.ActiveLearningDataset(dataset, ledger=al.pool.Ledger("labels.db", who="Ann"))
+    strategy = al.Strategy(nn.Linear(2, 3), pool, al.Margin(), seed=0).build()
+    oracles = [model, Costly(model, 1), Committee({"a": model, "b": model}), Reveal(dataset),
+               Costly(Reveal(dataset), 1)]  # fmt: skip
+    for oracle in oracles:
+        strategy.query_and_update(1, oracle)
+    strategy.query_and_update(1)
+    pool.annotate([int(pool.unannotated_indices[0])], [0], who="Bob")
+    found = [entry.who for entry in pool.ledger.entries()]
+    machines = ["machine: zero-shot", "machine: zero-shot", "majority"]
+    assert found == [*machines, "Ann", "Ann", "dataset", "Bob"]
+    assert [is_person(who) for who in found] == [False] * 3 + [True, True, False, True]

@@ -29,8 +29,9 @@ def test_the_smallest_margins_among_the_candidates_are_chosen_in_any_form(known,
     ours = np.array([row for row in free if not among or row in among], dtype=int)
     if not len(ours):
         return
-    p = P[free] if data.draw(st.booleans()) else P
-    e = E[free] if data.draw(st.booleans()) else E
+    unclear = len(among) == len(free) != len(ours)
+    forms = st.sampled_from([np.arange(N), ours] if unclear else [np.arange(N), free, ours])
+    p, e = P[data.draw(forms)], E[data.draw(forms)]
     names = data.draw(st.sampled_from([None, [f"{row}.jpg" for row in range(N)]]))
     if len(p) < N and len(e) < N and names is None:
         e = E
@@ -40,7 +41,7 @@ def test_the_smallest_margins_among_the_candidates_are_chosen_in_any_form(known,
         embeddings=e,
         names=names,
         annotated=sorted(known),
-        candidates=sorted(among) or None,
+        among=sorted(among) or None,
     )
     expected = ours[np.argsort(margins(P[ours]))]
     assert query.indices.tolist() == expected.tolist()
@@ -76,7 +77,7 @@ def test_rows_that_are_not_looked_at_may_hold_anything(hole):
     among = [1, 2, 3, 5, 8]
     holes = np.full_like(P, hole)
     holes[among] = P[among]
-    assert set(al.select(5, probabilities=holes, candidates=among)) == set(among)
+    assert set(al.select(5, probabilities=holes, among=among)) == set(among)
     with pytest.raises(PredictionError):
         al.select(5, probabilities=holes)
 
@@ -144,7 +145,7 @@ def test_arrays_are_not_copied():
     mine.needs = {"features", "outputs"}
     al.select(2, probabilities=P, embeddings=E, selector=mine)
     al.select(2, probabilities=P, embeddings=E, annotated=[0, 1], selector=mine)
-    al.select(2, probabilities=P[2:], embeddings=E, candidates=range(2, 20), annotated=[1, 0],
+    al.select(2, probabilities=P[2:], embeddings=E, among=range(2, 20), annotated=[1, 0],
               selector=mine)  # fmt: skip
     at = E.ctypes.data, P.ctypes.data
     behind = at[0] + 2 * 4 * 4, at[1] + 2 * 3 * 8

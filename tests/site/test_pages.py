@@ -14,7 +14,9 @@ PAGES = [
     "methods.html",
     "speed.html",
     "api/criteria.html",
+    "how-to/label_files.html",
     "how-to/resume_a_run.html",
+    "how-to/when_to_stop.html",
     "coming_from/baal.html",
 ]
 SEARCH = """

@@ -14,6 +14,9 @@ from uuid import uuid4
 from alkit.errors import LabelError
 from alkit.pool.labels import plain
 
+DATASET = "dataset"  # who gave the labels that came with the data
+MACHINE = "machine: "  # before the name of a program that labels
+SETTLED = ("majority", "dawid-skene")  # rules that give the label where people differ
 SECONDS = 6  # decimals of a time; more would not survive a file
 
 
@@ -112,6 +115,11 @@ class Entry:
         entry = object.__new__(Entry)
         entry.__dict__.update(self.__dict__, **values)
         return entry
+
+
+def is_person(who: str) -> bool:
+    """True if answers with this name are a person's: not of a program, a dataset or a rule."""
+    return not who.startswith(MACHINE) and who not in (DATASET, *SETTLED)
 
 
 COLUMNS = tuple(each.name for each in fields(Entry) if each.name != "seq")

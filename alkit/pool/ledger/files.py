@@ -1,4 +1,4 @@
-"""Ledgers as CSV and JSON files."""
+"""Ledgers as CSV, JSON and Parquet files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from alkit.atomic import write_whole
 from alkit.errors import LabelError, LabelFileError
 from alkit.pool.ledger.entry import COLUMNS, Entry
+from alkit.pool.ledger.parquet import from_file, to_bytes
 from alkit.spreadsheet import escaped, restored
 
 if TYPE_CHECKING:
@@ -41,15 +43,22 @@ class Loaded:
 
 
 def save(path: Path, entries: Iterable[Entry]) -> None:
-    """Write entries to a CSV or JSON file, by its suffix.
+    """Write entries to a CSV, JSON or Parquet file, by its suffix.
 
     Raises:
         LabelError: the suffix is another one.
         FolderError: the file cannot be written.
+        MissingPackageError: Parquet needs pyarrow.
     """
-    rows = ({name: getattr(entry, name) for name in COLUMNS} for entry in entries)
+    rows = [{name: getattr(entry, name) for name in COLUMNS} for entry in entries]
+    kind = _kind(path)
+    if kind == ".parquet":
+        rows = [{**row, **{name: _text_of(row[name]) for name in VALUES}} for row in rows]
+        columns = {name: [row[name] for row in rows] for name in COLUMNS}
+        write_whole(path, to_bytes(columns, FORMAT))
+        return
     rows = ({**row, "at": _written_time(row["at"])} for row in rows)
-    if _is_json(path):
+    if kind == ".json":
         content = json.dumps({"format": FORMAT, "entries": list(rows)}, indent=1)
     else:
         text = io.StringIO(newline="")
@@ -63,7 +72,8 @@ def save(path: Path, entries: Iterable[Entry]) -> None:
 def load(ledger: Ledger, path: Path) -> Loaded:
     """Add the good rows of a file to a ledger, in one transaction."""
     good, refused = [], []
-    for line, row in _json_rows(path) if _is_json(path) else _csv_rows(path):
+    read = {".csv": _csv_rows, ".json": _json_rows, ".parquet": _parquet_rows}[_kind(path)]
+    for line, row in read(path):
         try:
             good.append((line, _entry(row)))
         except (LabelError, TypeError, ValueError) as error:
@@ -83,8 +93,9 @@ def load(ledger: Ledger, path: Path) -> Loaded:
 def _entry(row: Mapping[str, Any]) -> Entry:
     """The entry of a row; without a uid, it gets one by its content."""
     given = {name: row[name] for name in COLUMNS if row.get(name) is not None}
-    if isinstance(given.get("at"), str):
-        given["at"] = datetime.fromisoformat(given["at"]).timestamp()
+    at = given.get("at")
+    if isinstance(at, str | datetime):
+        given["at"] = (datetime.fromisoformat(at) if isinstance(at, str) else at).timestamp()
     if "uid" not in given:
         text = json.dumps([[name, given[name]] for name in sorted(given)], default=str)
         given["uid"] = "row " + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -99,12 +110,21 @@ def _cell(name: str, value: Any) -> Any:
     if value is None or (value == "" and name not in VALUES):
         return ""
     if name in VALUES:
-        if isinstance(value, str) and _value(value) == value != "":
-            return escaped(value)
-        return value if type(value) in (int, float) else json.dumps(value, ensure_ascii=False)
+        return escaped(value) if _is_safe(value) else _text_of(value)
     if name == "guess_shown":
         return int(value)
     return escaped(value) if isinstance(value, str) else value
+
+
+def _text_of(value: Any) -> str | None:
+    """A label as text, from which ``_value`` restores it; one that is a text stays so if it can."""
+    if value is None or _is_safe(value):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _is_safe(value: Any) -> bool:
+    return isinstance(value, str) and _value(value) == value != ""
 
 
 def _value(cell: str) -> Any:
@@ -119,10 +139,13 @@ def _written_time(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
 
 
-def _is_json(path: Path) -> bool:
-    if path.suffix.lower() not in (".csv", ".json"):
-        raise LabelError(f"{path}: a ledger is written to and read from .csv or .json files.")
-    return path.suffix.lower() == ".json"
+def _kind(path: Path) -> str:
+    kind = path.suffix.lower()
+    if kind not in (".csv", ".json", ".parquet"):
+        raise LabelError(
+            f"{path}: a ledger is written to and read from .csv, .json or .parquet files."
+        )
+    return kind
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -162,6 +185,19 @@ def _json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"entry {place}", row if isinstance(row, dict) else {}
 
 
+def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    with _reading(path):
+        rows, format = from_file(path)
+    columns = list(rows[0]) if rows else ["sample", "label"]
+    named = {"name": "sample"} if "sample" not in columns else {}
+    _check_columns(path, [named.get(name, name) for name in columns])
+    for place, row in enumerate(rows, 1):
+        row = {named.get(name, name): value for name, value in row.items()}
+        if format == FORMAT:
+            row |= {name: _value(row[name]) for name in VALUES if row[name] is not None}
+        yield f"row {place}", row
+
+
 def _check_columns(path: Path, columns: Sequence[str]) -> None:
     if "sample" not in columns or not {"label", "reason"} & set(columns):
         raise LabelError(f"{path} needs the columns sample and label.")
@@ -171,8 +207,14 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
 
 
 def _text(path: Path) -> str:
-    try:
+    with _reading(path):
         return path.read_bytes().decode("utf-8-sig")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
     except UnicodeDecodeError as error:
         raise LabelError(f"{path} is not UTF-8 text.") from error
     except FileNotFoundError as error:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
-from collections.abc import Iterable
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 from alkit.atomic import as_path
 from alkit.errors import AnnotationError, ConfigurationError
 from alkit.pool.ledger.damage import Salvaged, salvaged
-from alkit.pool.ledger.entry import Entry, from_row, to_row
+from alkit.pool.ledger.entry import Entry, from_row
 from alkit.pool.ledger.files import Loaded, load, save
-from alkit.pool.ledger.queries import INSERT, SELECT, among
+from alkit.pool.ledger.queries import SELECT, among
 from alkit.pool.ledger.store import Store
+from alkit.pool.ledger.writing import Once, added, latest, moved, undoing
 
 
 class Ledger:
@@ -55,9 +56,7 @@ class Ledger:
 
     # --- writing ------------------------------------------------------------------------------
 
-    def add(
-        self, entries: Iterable[Entry], *, once: Literal["sample", "person"] | None = None
-    ) -> list[Entry]:
+    def add(self, entries: Iterable[Entry], *, once: Once = None) -> list[Entry]:
         """Add entries in one transaction, all or none; on disk when this returns.
 
         Args:
@@ -85,13 +84,13 @@ class Ledger:
         if not given:
             return []
         with self._store.transaction() as db:
-            return [new for entry in given if (new := self._added(db, entry, once))]
+            return [new for entry in given if (new := added(db, entry, once, self.path))]
 
     def undo(self, *uids: str) -> list[Entry]:
         """Take entries back, in one transaction; on disk when this returns.
 
         The entry of the same sample before it counts again. An entry that is undone already stays
-        so. To bring an answer back, add it again.
+        so. To bring an answer back, add it again. One that was moved is undone under its new name.
 
         Returns:
             The entries that were added.
@@ -99,53 +98,41 @@ class Ledger:
         Raises:
             AnnotationError: the ledger has no entry with this ``uid``, or it is itself an undoing.
         """
-        with self._store.reading() as db:
+        with self._store.transaction() as db:
+            uids = tuple(latest(db, uid) for uid in uids)
             rows = db.execute(
                 f"{SELECT} entry WHERE uid IN (SELECT value FROM json_each(?))", (json.dumps(uids),)
             )
             samples = {entry.uid: entry.sample for entry in map(from_row, rows)}
-        missing = [uid for uid in uids if uid not in samples]
-        if missing:
-            raise AnnotationError(f"{self.path} has no entry with the uid {missing[0]!r}.")
-        return self.add(Entry(samples[uid], undoes=uid, uid=f"undo {uid}") for uid in uids)
+            missing = [uid for uid in uids if uid not in samples]
+            if missing:
+                raise AnnotationError(f"{self.path} has no entry with the uid {missing[0]!r}.")
+            return self.add(undoing(samples[uid], uid) for uid in uids)
 
-    def _added(self, db: sqlite3.Connection, entry: Entry, once: str | None) -> Entry | None:
-        """Insert one entry; None if it is in the ledger already."""
-        if entry.undoes is not None:
-            self._check_undoing(db, entry)
-        before = None
-        if once is not None and entry.undoes is None:
-            by = " AND who = ?" if once == "person" else ""
-            known = (entry.sample, entry.who) if by else (entry.sample,)
-            before = db.execute(f"{SELECT} live WHERE sample = ?{by} LIMIT 1", known).fetchone()
-        done = db.execute(INSERT, to_row(entry))
-        if done.rowcount == 0:
-            self._check_same(db, entry)
-            return None
-        if before is not None:
-            who = from_row(before).who
-            raise AnnotationError(
-                f"{entry.sample!r} has an answer in {self.path} already{who and f' by {who}'}: "
-                "call pool.refresh() to take it, or relabel to change it."
-            )
-        return entry.having(seq=done.lastrowid)
+    def move(self, mapping: Mapping[str, str]) -> list[Entry]:
+        """Give samples other names, in one transaction; on disk when this returns.
 
-    def _check_same(self, db: sqlite3.Connection, entry: Entry) -> None:
-        stored = from_row(db.execute(f"{SELECT} entry WHERE uid = ?", (entry.uid,)).fetchone())
-        if _answer(stored) != _answer(entry):
-            raise AnnotationError(
-                f"{self.path} has another entry with the uid {entry.uid!r}, about "
-                f"{stored.sample!r}: each answer needs its own uid."
-            )
+        All answers about a sample that are not undone, of all people, are written again under its
+        new name and undone under the old one. Names may be exchanged. Names without an answer are
+        ignored, so that a move that is repeated changes nothing.
 
-    def _check_undoing(self, db: sqlite3.Connection, entry: Entry) -> None:
-        query = "SELECT sample, undoes FROM entry WHERE uid = ?"
-        sample, undoes = db.execute(query, (entry.undoes,)).fetchone() or (None, None)
-        if sample != entry.sample or undoes is not None:
-            raise AnnotationError(
-                f"an entry about {entry.sample!r} undoes {entry.undoes!r}, which must be the uid "
-                "of an answer about the same sample in the ledger."
-            )
+        Args:
+            mapping: the new name of each old one.
+
+        Returns:
+            The entries under the new names.
+
+        Raises:
+            AnnotationError: two samples would get one name, or a new name has answers itself.
+        """
+        with self._store.transaction() as db:
+            return moved(db, mapping, self.who, self.path)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Reads and writes of this object in the block as one, all or none; others wait."""
+        with self._store.transaction():
+            yield
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -178,7 +165,7 @@ class Ledger:
         return {entry.sample: entry for entry in self._last("sample", samples)}
 
     def votes(self, samples: Iterable[str] | None = None) -> dict[str, dict[str, Entry]]:
-        """The last answer of each person that is not undone, by sample and by person."""
+        """The last answer of each person or program that is not undone, by sample and by name."""
         votes: dict[str, dict[str, Entry]] = {}
         for entry in self._last("sample, who", samples):
             votes.setdefault(entry.sample, {})[entry.who] = entry
@@ -202,14 +189,15 @@ class Ledger:
             return db.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()[0]
 
     def export(self, path: str | os.PathLike[str]) -> None:
-        """Write all entries to a CSV or JSON file, by its suffix; whole or not at all.
+        """Write all entries to a CSV, JSON or Parquet file, by its suffix; whole or not at all.
 
-        In CSV, a text that a spreadsheet would run as a formula has an apostrophe in front.
+        In CSV, a text that a spreadsheet would run as a formula has an apostrophe in front. Parquet
+        needs pyarrow (``alkit[parquet]``).
         """
         save(as_path(path), self.entries())
 
     def load(self, path: str | os.PathLike[str]) -> Loaded:
-        """Add the entries of a CSV or JSON file from ``export``, or of one with sample and label.
+        """Add the entries of a file from ``export``, or of a table with sample and label.
 
         Good rows are added, and the others are reported by line. Rows that are in the ledger
         already, also from an earlier call with the same file, are not added again.
@@ -236,7 +224,3 @@ class Ledger:
 
     def __repr__(self) -> str:
         return f"Ledger({str(self.path)!r}, {len(self)} entries)"
-
-
-def _answer(entry: Entry) -> tuple[object, ...]:
-    return entry.sample, entry.label, entry.reason, entry.undoes, entry.who

@@ -60,15 +60,21 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """The connection in a transaction, which is on the disk when the block ends, or undone."""
+        """The connection in a transaction, which is on the disk when the block ends, or undone.
+
+        In the block of another one it is a part of that, which can be undone by itself.
+        """
         with self.reading() as db:
-            db.execute("BEGIN IMMEDIATE")
+            inside = db.in_transaction
+            db.execute("SAVEPOINT part" if inside else "BEGIN IMMEDIATE")
             try:
                 yield db
-                db.execute("COMMIT")
+                db.execute("RELEASE part" if inside else "COMMIT")
             except BaseException:
                 if db.in_transaction:
-                    db.execute("ROLLBACK")
+                    db.execute("ROLLBACK TO part" if inside else "ROLLBACK")
+                    if inside:
+                        db.execute("RELEASE part")
                 raise
 
     def close(self) -> None:

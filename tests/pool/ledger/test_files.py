@@ -1,11 +1,13 @@
 import csv
 import json
+import sys
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alkit.errors import LabelError, LabelFileError
+from alkit.errors import LabelError, LabelFileError, MissingPackageError
 from alkit.pool import Ledger
 from alkit.pool.ledger import Entry
 
@@ -36,7 +38,7 @@ ENTRY = st.builds(
 )
 
 
-@pytest.mark.parametrize("suffix", ["csv", "json"])
+@pytest.mark.parametrize("suffix", ["csv", "json", "parquet"])
 @given(st.lists(ENTRY, max_size=5), st.lists(FILLED, max_size=3))
 def test_a_file_holds_the_ledger_exactly(tmp_path_factory, suffix, entries, reasons):
     folder = tmp_path_factory.mktemp("files")
@@ -98,20 +100,54 @@ def test_the_good_rows_are_taken_and_the_others_reported_by_line():
 def test_files_that_are_not_ledgers_are_refused_in_words():
     ledger = Ledger("labels.db")
     bad = {
-        "a.txt": (b"", r"\.csv or \.json"),
+        "a.txt": (b"", r"\.csv, \.json or \.parquet"),
         "b.csv": (b"id,label\n1,2", "needs the columns sample and label"),
         "c.csv": (b"sample,label,label\n", "more than one column label"),
         "d.csv": (b"\xff\xfe", "not UTF-8"),
         "e.json": (b"{", "not a JSON file"),
         "f.json": (b"[1]", "not a ledger of the format"),
+        "g.parquet": (b"PAR1", "not a Parquet file"),
     }
     for name, (content, match) in bad.items():
         with open(name, "wb") as file:
             file.write(content)
         with pytest.raises(LabelError, match=match):
             ledger.load(name)
-    with pytest.raises(LabelFileError, match="there is no file"):
-        ledger.load("none.csv")
-    with pytest.raises(LabelError, match=r"\.csv or \.json"):
+    for name in ("none.csv", "none.parquet"):
+        with pytest.raises(LabelFileError, match="there is no file"):
+            ledger.load(name)
+    with pytest.raises(LabelError, match=r"\.csv, \.json or \.parquet"):
         ledger.export("labels.xlsx")
     assert len(ledger) == 0
+
+
+def test_a_parquet_file_of_others_is_read_by_its_columns_and_bad_rows_are_reported():
+    table = {"name": ["a", "b", None, "d"], "label": ["3", "cat", "dog", None]}
+    pd.DataFrame({**table, "at": pd.to_datetime([0, 1, 2, 3], unit="s", utc=True)}).to_parquet(
+        "given.parquet"
+    )
+    ledger = Ledger("labels.db")
+    found = ledger.load("given.parquet")
+    assert [(e.sample, e.label, e.at) for e in found.added] == [("a", "3", 0), ("b", "cat", 1)]
+    assert [text.split(":")[0] for text in found.refused] == [
+        "given.parquet, row 3", "given.parquet, row 4",
+    ]  # fmt: skip
+    assert ledger.load("given.parquet").known == 2
+    pd.DataFrame({"id": [1], "label": [2]}).to_parquet("other.parquet")
+    with pytest.raises(LabelError, match="needs the columns sample and label"):
+        ledger.load("other.parquet")
+
+
+def test_others_read_the_columns_of_a_parquet_file():
+    ledger = Ledger("labels.db", who="Ann")
+    ledger.add([Entry("a", label="glass", at=1.5, round=2, score=0.5, guess_shown=False)])
+    ledger.export("labels.parquet")
+    (row,) = pd.read_parquet("labels.parquet").to_dict("records")
+    assert (row["sample"], row["label"], row["who"], row["round"]) == ("a", "glass", "Ann", 2)
+    assert row["at"] == pd.Timestamp("1970-01-01T00:00:01.5Z")
+
+
+def test_without_pyarrow_the_remedy_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'alkit\[parquet\]'"):
+        Ledger("labels.db").export("labels.parquet")

@@ -1,0 +1,1 @@
+"""Bridges to the labeling tools of others, by plain files and plain HTTP."""

@@ -1,0 +1,63 @@
+"""Features of texts without a network: TF-IDF and its singular vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from alkit.errors import ProjectError
+from alkit.project.features.cache import ROWS, Cache, check_space
+from alkit.project.features.reading import Read, read_ahead
+from alkit.project.features.vectors import Job, Vectors, scaled
+
+COMPONENTS = 100
+
+
+def tfidf(job: Job, read: Read) -> Vectors:
+    """100 components of the TF-IDF of words, ``(N, 100)``, rows of one length.
+
+    Texts with few spaces, as in Chinese or Japanese, are taken as single characters and pairs. The
+    components depend on all texts, so they are computed again when there are others: about 20
+    seconds for 100,000 short texts. A text of one rare word may have zeros.
+    """
+    recipe = f"{COMPONENTS} components of TF-IDF, seed {job.seed}"
+    cache = Cache(job.folder, "tfidf", recipe)
+    if (rows := cache.ordered(job.contents)) is not None:
+        return Vectors(rows, job.names, job.contents)
+    chunks = read_ahead(job, job.names, read, ROWS)
+    texts = {name: text for done, items in chunks for name, text in zip(done, items)}
+    good = [(name, key) for name, key in zip(job.names, job.contents) if name in texts]
+    if not good:
+        raise ProjectError(f"none of the {len(job.names):,} texts can be read.")
+    names, contents = (list(parts) for parts in zip(*good))
+    by_content = {key: texts[name] for name, key in good}
+    check_space(job.folder, len(contents) * COMPONENTS * 4)
+    rows = cache.write_chunks(contents, _components(by_content, contents, job.seed))
+    return Vectors(rows, names, contents)
+
+
+def _components(texts: dict[str, str], contents: Sequence[str], seed: int) -> Iterator[np.ndarray]:
+    order = sorted(texts)  # by content: names and copies do not matter
+    ordered = [texts[key] for key in order]
+    counts = _counts(ordered)
+    count = max(1, min(COMPONENTS, len(ordered) - 1, counts.shape[1] - 1))
+    if counts.shape[1] == 1:
+        rows = np.ones((len(ordered), 1), np.float32)
+    else:
+        rows = TruncatedSVD(count, random_state=seed % 2**32).fit_transform(counts)
+    places = {key: place for place, key in enumerate(order)}
+    yield scaled(rows)[[places[key] for key in contents]]
+
+
+def _counts(texts: Sequence[str]) -> Any:
+    """TF-IDF ``(N, V)`` of words, or of characters where spaces hardly separate words."""
+    first = "".join(texts[:1000])
+    if first.count(" ") + first.count("\n") >= len(first) / 20:
+        with suppress(ValueError):  # no word has two letters
+            return TfidfVectorizer().fit_transform(texts)
+    return TfidfVectorizer(analyzer="char", ngram_range=(1, 2)).fit_transform(texts)
