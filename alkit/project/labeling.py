@@ -32,7 +32,7 @@ class Labeling:
 
     folder: Path
     _answers: Answers
-    _learner: Learner | None = None  # of the widget in a notebook
+    _learner: Learner | None = None  # the one of a widget in a notebook
 
     def label(
         self,
