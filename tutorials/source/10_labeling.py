@@ -70,7 +70,7 @@ print(Path("reading/project.toml").read_text())
 
 # %% [markdown]
 # The images stay where they are. The project folder has the settings above, which you can edit, and
-# `labels.db`, the **ledger**: a file to which each answer is added before the next sample is shown.
+# `labels.db`, the **ledger**: a file on the disk to which each answer is added at once.
 #
 # ## Label by hand
 #
