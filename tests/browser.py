@@ -147,7 +147,7 @@ def pictures(tmp_path):
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: its event loop runs in this thread meanwhile
 def playwright_browser():
     """Debian's chromium by Playwright, for pages that need several tabs, keys and the mouse."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -48,8 +48,8 @@ def _export(add: Callable[..., Any]) -> None:
 COMMANDS = {
     "label": (
         "label samples on a page in the browser, the most useful ones first",
-        "Creates a project at the first time, and opens it again afterwards. Each answer is on\n"
-        "the disk before the next sample is shown; Ctrl-C ends.",
+        "Creates a project at the first time, and opens it again afterwards. An answer counts\n"
+        "once it is on the disk, and the page keeps those that are on their way; Ctrl-C ends.",
         "alkit label photos/ --classes glass,paper,metal --project trash",
         _label,
     ),

@@ -39,7 +39,7 @@ class Tags:
         """Return the file of a tag, or, if this is allowed, else the file of this path.
 
         Raises:
-            ConfigurationError: there is none, or there are several; the message has the tags.
+            ConfigurationError: no file, or more than one, matches; the message lists the tags.
         """
         files = self._files(name)
         if len(files) > 1:

@@ -10,8 +10,8 @@ from alkit.errors import AnnotationError, ConfigurationError, LabelError, likely
 from alkit.page.answers import REASONS, Answer, as_entry, as_question, checked
 from alkit.page.leases import Leases, Seat
 from alkit.page.questions import Offer, Question, Questions
-from alkit.page.votes import Votes, is_person
-from alkit.pool.ledger import Entry, Ledger
+from alkit.page.votes import Votes
+from alkit.pool.ledger import Entry, Ledger, is_person
 
 Rule = Literal["sample", "person"] | None
 

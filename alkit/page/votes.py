@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from alkit.pool.ledger import Entry
-
-PROGRAMS = ("dataset", "majority", "dawid-skene")  # names under which programs answer
-
-
-def is_person(who: str) -> bool:
-    """Return whether a name in the ledger is that of a person, and not of a program."""
-    return who not in PROGRAMS and not who.startswith("machine:")
+from alkit.pool.ledger import Entry, is_person
 
 
 class Votes:

@@ -32,6 +32,7 @@ class Labeling:
 
     folder: Path
     _answers: Answers
+    _learner: Learner | None = None  # the one of a widget in a notebook
 
     def label(
         self,
@@ -80,7 +81,8 @@ class Labeling:
         if in_notebook():
             from alkit.page.widget import widget
 
-            desk, learner = self._desk(asking, votes)
+            self._stop_learner()  # that of an earlier widget
+            desk, self._learner = self._desk(asking, votes)
             return widget(desk, project.shown, person=who, until=n, title=project.settings.title)
         with locked(self.folder, "labeling page"):
             desk, learner = self._desk(asking, votes)
@@ -98,6 +100,12 @@ class Labeling:
     def shown(self, name: str) -> Any:
         """A sample as the page shows it."""
         return shown(tuple(self.samples.shown(name)))  # type: ignore[attr-defined]
+
+    def _stop_learner(self) -> None:
+        """End the training in the background that a widget has started."""
+        if self._learner is not None:
+            self._learner.close()
+            self._learner = None
 
     def _desk(self, asking: Asking, votes: int | None) -> tuple[Desk, Learner]:
         project: Project = self  # type: ignore[assignment]

@@ -239,6 +239,7 @@ class Project(Labeling, Teams, Parts):
 
     def close(self) -> None:
         """Close the files of the project; the next use opens them again."""
+        self._stop_learner()
         self.ledger.close()
 
     def __str__(self) -> str:

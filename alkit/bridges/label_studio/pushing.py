@@ -43,10 +43,10 @@ class Pushed:
 def push(server: Server, project: str | int, batch: Batch, *, show_guesses: bool = False) -> Pushed:
     """Send a batch, so that Label Studio asks its samples first, the most wanted one first.
 
-    Creates the project if there is none of this title. Samples that it has already (by their name)
-    are not sent again. The predictions of earlier pushes are replaced: samples that are not in this
-    batch are asked in random order after it. A sample that somebody has open in the browser stays
-    theirs. Stopped at any point, it can be called again.
+    Creates the project if no project has this title. Samples that the project already contains (by
+    name) are not sent again. The predictions of earlier pushes are replaced: samples that are not
+    in this batch are asked in random order after it. A sample that is open in somebody's browser
+    stays theirs. Stopped at any point, it can be called again.
 
     Label Studio keeps to the order while one person labels. Once two people have labeled in a
     project, it gives each a random sample of the last batch: push the next few alone.

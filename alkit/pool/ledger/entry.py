@@ -97,7 +97,8 @@ class Entry:
             or not math.isfinite(value)
         ):
             raise LabelError(f"{self.sample!r}: {name} must be a finite number, got {value!r}.")
-        return round(float(value), SECONDS) if name == "at" else float(value)
+        number = round(float(value), SECONDS) if name == "at" else float(value)
+        return number + 0.0  # no -0.0, which SQLite stores as 0.0
 
     def _check_text(self) -> None:
         texts = (self.sample, self.uid, self.reason, self.undoes, self.who, self.why)

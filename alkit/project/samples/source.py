@@ -9,19 +9,9 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from PIL import Image
 
+from alkit.page.shown import Shown as Shown
+
 Kind = Literal["image", "text", "vector", "item"]
-
-
-class Shown(NamedTuple):
-    """A sample as a page shows it.
-
-    Attributes:
-        content: bytes of an image or of a sound, or a text in UTF-8, which is not escaped.
-        media: media type, such as ``"image/jpeg"``, ``"audio/wav"`` or ``"text/plain"``.
-    """
-
-    content: bytes
-    media: str
 
 
 class Stamp(NamedTuple):

@@ -1,7 +1,7 @@
 import pytest
 
 from alkit.errors import LabelError
-from alkit.pool.ledger import Entry
+from alkit.pool.ledger import Entry, Ledger
 from alkit.pool.ledger.entry import from_row, to_row
 
 BAD = {
@@ -49,3 +49,10 @@ def test_each_entry_has_another_uid_and_the_time():
     first, second = Entry("a", label=1), Entry("a", label=1)
     assert first.uid != second.uid
     assert 0 <= second.at - first.at < 60
+
+
+def test_a_negative_zero_is_stored_and_read_as_zero(tmp_path):
+    ledger = Ledger(tmp_path / "labels.db")
+    ledger.add([Entry("a", label=-0.0, score=-0.0, seconds=-0.0, at=-0.0)])
+    (entry,) = ledger.entries()
+    assert [str(value) for value in (entry.score, entry.seconds, entry.at)] == ["0.0"] * 3

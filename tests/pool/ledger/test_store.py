@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -108,15 +109,24 @@ def test_two_processes_write_at_once_and_nothing_is_lost(tmp_path):
     assert len({entry.seq for entry in entries}) == 600
 
 
+@contextmanager
+def forked(number):
+    """Forked workers that end by themselves: a handler of this process may ignore SIGTERM."""
+    with multiprocessing.get_context("fork").Pool(number) as workers:
+        yield workers
+        workers.close()
+        workers.join()
+
+
 def test_a_sample_is_answered_once_whoever_comes_first(tmp_path):
-    with multiprocessing.get_context("fork").Pool(2) as workers:
+    with forked(2) as workers:
         got = workers.map(_answer_all, [(tmp_path / "labels.db", who) for who in ("Ann", "Bob")])
     assert sum(got) == 60
     assert len(Ledger(tmp_path / "labels.db").entries()) == 60
 
 
 def test_many_processes_create_one_file_at_the_same_moment(tmp_path):
-    with multiprocessing.get_context("fork").Pool(4) as workers:
+    with forked(4) as workers:
         for number in range(60):
             job = (tmp_path / f"{number}.db", time.time() + 0.01)
             assert workers.map(_open_at, [job] * 4, chunksize=1) == ["names"] * 4

@@ -34,7 +34,7 @@ def test_an_image_beside_the_names_is_shown_and_none_outside(tmp_path, rows, sav
     names.write_text(f"x/b.png\n../secret.png\n{tmp_path}/secret.png\nx/no.png")
     source = Embeddings(tmp_path / "e.npy", names)
     assert source.shown("x/b.png") == (inside.read_bytes(), "image/png")
-    assert {source.shown(name).media for name in source.names[1:]} == {"text/plain; charset=utf-8"}
+    assert {source.shown(name).type for name in source.names[1:]} == {"text/plain; charset=utf-8"}
 
 
 def test_a_row_that_is_not_finite_cannot_be_read(tmp_path):

@@ -67,7 +67,7 @@ def test_an_item_is_shown_as_render_returns_it(tmp_path, save):
     }
     source = Items(list(results), render=lambda key: results[key][0])
     for name, (_, media) in zip(source.names, results.values()):
-        assert source.shown(name).media == media, name
+        assert source.shown(name).type == media, name
     assert source.shown("4").content == path.read_bytes()
     assert Image.open(io.BytesIO(source.shown("2").content)).size == (6, 8)
 

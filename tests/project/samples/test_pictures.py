@@ -46,7 +46,7 @@ def test_a_large_jpeg_is_decoded_at_a_part_of_its_size_if_that_suffices(tmp_path
 def test_a_small_image_is_shown_as_it_is_and_a_large_one_smaller(tmp_path, save):
     small = save(tmp_path / "a.png")
     assert shown_file(small).content == small.read_bytes()
-    assert shown_file(small).media == "image/png"
+    assert shown_file(small).type == "image/png"
     large = save(tmp_path / "b.png", size=(1700, 40))
     assert opened(shown_file(large)).size == (1600, 38)
 
@@ -55,7 +55,7 @@ def test_a_small_image_is_shown_as_it_is_and_a_large_one_smaller(tmp_path, save)
 def test_a_format_that_browsers_do_not_show_becomes_one_that_they_do(tmp_path, save, suffix):
     path = save(tmp_path / f"a.{suffix}")
     shown = shown_file(path)
-    assert shown.media in ("image/png", "image/jpeg")
+    assert shown.type in ("image/png", "image/jpeg")
     assert opened(shown).size == (12, 10)
 
 
@@ -138,5 +138,5 @@ def test_a_damaged_image_is_an_image_or_an_error_of_ours(tmp_path_factory, suffi
 
 def test_an_image_in_memory_is_shown_without_loss(save, tmp_path):
     image = Image.open(save(tmp_path / "a.png"))
-    assert shown_image(image).media == "image/png"
+    assert shown_image(image).type == "image/png"
     np.testing.assert_array_equal(np.asarray(opened(shown_image(image))), np.asarray(image))
