@@ -87,7 +87,7 @@ class Annotations:
             if label is ABSENT:
                 label = plain(read(index))
                 self.note(index, label)
-            if label is None or isinstance(label, list):
+            if label is None or isinstance(label, list | dict):
                 if array_seen:
                     continue
                 array_seen, label = True, plain(read(index))

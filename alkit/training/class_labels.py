@@ -73,7 +73,7 @@ def check_targets(
         label = pool._labels.read(index)
         if wrong_targets(loss, torch.as_tensor(label)[None], classes) is not None:
             raise LabelError(
-                f"the label of sample {index} is {repr(plain(label)):.200}, and "
+                f"the label of sample {index} is {plain(label)!r:.200}, and "
                 f"{type(loss).__name__} takes {problem}. Partly measured labels need a loss of "
                 "your own."
             )
@@ -81,7 +81,7 @@ def check_targets(
 
 def _check(index: int, label: Any, classes: int, ndim: int, ignored: int | None) -> None:
     values = np.asarray(label)
-    where = f"the label of sample {index} is {repr(label):.200}"
+    where = f"the label of sample {index} is {label!r:.200}"
     if values.dtype.kind in "OUS":
         raise LabelError(
             f"{where}, and the loss needs class numbers: 0, 1, ... for the outputs of the network "

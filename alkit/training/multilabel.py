@@ -64,8 +64,8 @@ class MultiLabelClassifier(Application):
                 f"threshold must be a number in (0, 1), or one for each of the {num_labels} "
                 f"labels, got {threshold!r}."
             )
-        self.threshold = bounds.item() if bounds.ndim == 0 else bounds.tolist()
-        one = self.threshold if bounds.ndim == 0 else 0.5
+        self.threshold: float | list[float] = bounds.tolist()
+        one = 0.5 if isinstance(self.threshold, list) else self.threshold
         self._measure(MultilabelF1Score(num_labels, threshold=one))
         self._measure(MultilabelAccuracy(num_labels, threshold=one))
 
