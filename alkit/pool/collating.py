@@ -127,8 +127,9 @@ class CollatedInputs:
         samples. Nothing is checked where it does not take such labels.
         """
         positions = range(len(inputs))
-        several = isinstance(self.label, Tensor) and self.label.ndim > 0
-        marks = [torch.full_like(self.label, k) if several else k for k in positions]
+        own: Any = self.label
+        several = isinstance(own, Tensor) and own.ndim > 0
+        marks = [torch.full_like(own, k) if several else k for k in positions]
         try:
             labeled = zip(inputs, marks, strict=True)
             if isinstance(inputs[0], dict):

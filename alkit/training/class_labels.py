@@ -16,6 +16,8 @@ from alkit.pool.labels import plain
 from alkit.training.application import Application
 from alkit.training.losses import CLASS_LOSSES, wrong_targets
 
+PARTLY = "Partly measured labels need a loss of your own."
+
 
 def check_at_first_outputs(module: nn.Module, pool: ActiveLearningDataset) -> None:
     """Let an ``Application`` with a loss of classes check the labels of a pool at its first batch.
@@ -74,8 +76,8 @@ def check_targets(
         if wrong_targets(loss, torch.as_tensor(label)[None], classes) is not None:
             raise LabelError(
                 f"the label of sample {index} is {plain(label)!r:.200}, and "
-                f"{type(loss).__name__} takes {problem}. Partly measured labels need a loss of "
-                "your own."
+                f"{type(loss).__name__} takes {problem}. "
+                + ("Correct it by pool.relabel." if classes else PARTLY)
             )
 
 

@@ -12,6 +12,7 @@ from alkit.arguments import check_integer
 from alkit.model_outputs import logits_of
 from alkit.prediction import OutputKind, Task
 from alkit.training.application import Application
+from alkit.training.batches import as_classes
 from alkit.training.losses import as_network, output_kind
 from alkit.training.metrics import Metrics
 from alkit.training.optimizers import Make, Optimizer
@@ -67,6 +68,10 @@ class Segmenter(Application):
     def task(self) -> Task:
         """The task "segmentation"."""
         return "segmentation"
+
+    def targets(self, y_hat: Any, y: Any) -> Any:
+        """Class numbers as long (N, H, W), whatever the loss."""
+        return as_classes(y_hat, y)
 
     def _read(self, returned: Any, x: Any = None) -> Tensor:
         value = super()._read(returned, x)
