@@ -45,7 +45,8 @@ def check_boxes(label: Mapping[str, Any]) -> None:
 def check_corners(label: Mapping[str, Any], size: tuple[int, int] | None) -> None:
     """Raise a LabelError for a box without an area, or outside of its image.
 
-    Boxes of torchvision that declare another format than ``"XYXY"`` are not looked at.
+    Boxes of torchvision that declare another format than ``"XYXY"`` are not looked at, nor boxes of
+    numbers between 0 and 1, which are shares of the image in one of several formats.
 
     Args:
         label: checked boxes.
@@ -55,6 +56,8 @@ def check_corners(label: Mapping[str, Any], size: tuple[int, int] | None) -> Non
     if form is not None and getattr(form, "value", form) != "XYXY":
         return
     boxes = _array(label["boxes"]).reshape(-1, 4)
+    if not len(boxes) or 0 <= boxes.min() <= boxes.max() <= 1:
+        return
     for box in boxes[(boxes[:, 2:] <= boxes[:, :2]).any(1)]:
         raise LabelError(
             f"the box {box.tolist()} has no area: boxes are corners (x1, y1, x2, y2) with x1 < x2 "

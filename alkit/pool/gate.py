@@ -114,20 +114,21 @@ class Gate:
             if input_of is not None and are_boxes(value):
                 self.check_inside(index, value, input_of(index), describe)
             elif input_of is not None and self.classes is not None and isinstance(value, list):
-                self._check_numbers(index, value, input_of(index), describe)
+                self._check_numbers(index, value, input_of, describe)
         return values
 
-    def _check_numbers(self, index: int, label: list[Any], x: object, describe: Describe) -> None:
+    def _check_numbers(
+        self, index: int, label: list[Any], input_of: InputOf, describe: Describe
+    ) -> None:
         """Raise a LabelError for a class of a pixel or token that does not exist."""
-        values = np.asarray(label)
-        if values.dtype.kind not in "iu" or not follows(x, values.shape):
-            return
-        wrong = set(values[values >= len(self.classes or ())].tolist()) - set(self._missing)
-        if wrong:
+        values, classes = np.asarray(label), len(self.classes or ())
+        wrong = set()
+        if values.dtype.kind in "iu":
+            wrong = set(values[values >= classes].tolist()) - set(self._missing)
+        if wrong and follows(input_of(index), values.shape):
             raise LabelError(
-                f"{describe(index)}: expected class numbers of the {len(self.classes or ())} "
-                f"classes in an array, got {min(wrong)}; declare missing= if it means 'not "
-                "annotated'."
+                f"{describe(index)}: expected class numbers of the {classes} classes in an array, "
+                f"got {min(wrong)}; declare missing= if it means 'not annotated'."
             )
 
     def check_inside(self, index: int, label: Any, x: object, describe: Describe) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from torch.utils.data import Dataset, TensorDataset
+from torchvision import tv_tensors
 
 import alkit as al
 from alkit.errors import LabelError
@@ -220,3 +221,36 @@ def test_without_inputs_shapes_are_those_of_the_others():
     assert expected_kinds(kinds, kinds[0]) == [kinds[0]] * 2
     rows = ["array of shape (3, 5)", "array of shape (0,)", "array of shape (2, 4)"]
     assert expected_kinds(rows, rows[0]) == [*rows[:2], rows[0]]
+
+
+def test_boxes_of_other_formats_are_left_alone():
+    size = torch.tensor([[3.0, 1, 2, 1]])
+    wide = tv_tensors.BoundingBoxes(size, format="XYWH", canvas_size=(4, 5))
+    shares = torch.tensor([[0.5, 0.5, 0.2, 0.3]])
+    for boxes in (wide, shares):
+        pool = al.ActiveLearningDataset(
+            Items(IMAGES, [{"boxes": boxes, "labels": torch.tensor([1])}] * 4)
+        )
+        pool.annotate([0])
+        assert pool[0][1]["boxes"] is boxes
+        pool.annotate([1], pool.labels_of([0]) if boxes is shares else [BOXES])
+    with pytest.raises(LabelError, match="has no area"):
+        al.ActiveLearningDataset(Items(IMAGES)).annotate([0], [{"boxes": size, "labels": [1]}])
+
+
+class Counting(Items):
+    reads = 0
+
+    def __getitem__(self, index):
+        self.reads += 1
+        return super().__getitem__(index)
+
+
+def test_vectors_and_numbers_are_taken_without_reading_an_input():
+    for labels in ([[0, 1, 1]] * 3, [1, 0, 2], [0.5, 1.5, 2.5]):
+        data = Counting(torch.zeros(4, 3))
+        pool = al.ActiveLearningDataset(data, classes=["a", "b", "c"] if labels[0] != 0.5 else None)
+        pool.annotate([0], labels[:1])
+        before = data.reads
+        pool.annotate([1, 2], labels[1:])
+        assert data.reads - before <= 1  # the kind of the first
