@@ -72,9 +72,14 @@ class Labeling:
 
     def read(self, index: int) -> object:
         """Read an item of the dataset, and return the label of this sample."""
-        label = self.of(index, self._samples[index][1])
+        return self._item(index)[1]
+
+    def _item(self, index: int) -> tuple[Any, Any]:
+        """Input and label of a sample, read from the dataset."""
+        x, own = self._samples[index]
+        label = self.of(index, own)
         self._known.note(index, label)
-        return label
+        return x, label
 
     @property
     def kind(self) -> str | None:
@@ -83,9 +88,7 @@ class Labeling:
         if not first:
             self._kind = None
         elif self._kind is None:
-            x, own = self._samples[first[0]]
-            label = self.of(first[0], own)
-            self._known.note(first[0], label)
+            x, label = self._item(first[0])
             self._kind, self._dense = kind_with_shape(label), is_dense(label, x)
         return self._kind
 
@@ -162,27 +165,21 @@ class Labeling:
     def _check_own(self, ids: list[int], known: str | None) -> None:
         kinds, dense = [], []
         for index in ids:
-            x, own = self._samples[index]
-            label = self.of(index, own)
-            self._known.note(index, label)
+            x, label = self._item(index)
             kinds.append(own_kind(label))
             dense.append(is_dense(label, x) if getattr(label, "ndim", 0) > 1 else None)
             if are_boxes(label):
                 self.gate.check_inside(index, label, x, self._names.describe)
-        self._check_dense(ids, dense)
+        if False in dense and dense.count(True) > dense.count(False):  # most are masks
+            index = ids[dense.index(False)]
+            label = plain(self.read(index))
+            kind = f"array of shape {np.shape(label)}"
+            raise other_kind(self._names.describe(index), label, kind, LIKE_THE_INPUT)
         expected = known or ("float" if "float" in kinds else "".join(kinds[:1]))
         for index, kind in zip(ids, kinds, strict=True):
             if not fits(kind, expected):
                 sample = self._names.describe(index)
                 raise other_kind(sample, plain(self.read(index)), kind, expected)
-
-    def _check_dense(self, ids: list[int], dense: list[bool | None]) -> None:
-        """Check that arrays have the shape of their input, if most of them do."""
-        if False in dense and dense.count(True) > dense.count(False):
-            index = ids[dense.index(False)]
-            label = plain(self.read(index))
-            kind = f"array of shape {np.shape(label)}"
-            raise other_kind(self._names.describe(index), label, kind, LIKE_THE_INPUT)
 
     def from_file(
         self, path: str | os.PathLike[str], labels: object = None
