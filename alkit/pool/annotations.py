@@ -69,11 +69,13 @@ class Annotations:
         return np.flatnonzero(self.rounds > OUTSIDE)
 
     def note(self, index: int, label: object) -> None:
-        """Keep a label of the dataset that was read, if it is one value; None for an array."""
+        """Keep a label of the dataset that was read, if it is one value; None for several."""
         if isinstance(label, Tensor | np.ndarray | np.generic):
             self.read[index] = label.item() if label.ndim == 0 else None
-        elif isinstance(label, list | tuple | int | float | str):
-            self.read[index] = None if isinstance(label, list | tuple) else label
+        elif isinstance(label, dict | list | tuple):
+            self.read[index] = None
+        elif isinstance(label, int | float | str):
+            self.read[index] = label
 
     def values(self, read: Callable[[int], object]) -> Iterator[tuple[int, Any]]:
         """Yield index and label of the annotated samples; of labels that are arrays, the first.
@@ -87,7 +89,7 @@ class Annotations:
             if label is ABSENT:
                 label = plain(read(index))
                 self.note(index, label)
-            if label is None or isinstance(label, list):
+            if label is None or isinstance(label, list | dict):
                 if array_seen:
                     continue
                 array_seen, label = True, plain(read(index))

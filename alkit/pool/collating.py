@@ -1,4 +1,4 @@
-"""``collate_fn`` of a user, for batches without labels."""
+"""Batches of items: those of alkit, and a user's ``collate_fn`` where labels are hidden."""
 
 from __future__ import annotations
 
@@ -6,13 +6,71 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from torch import Tensor
+from torch.utils.data import default_collate
 
-from alkit.errors import ConfigurationError
+from alkit.errors import ConfigurationError, ShapeError
 from alkit.pool.labels import ABSENT
 
 if TYPE_CHECKING:
     from alkit.pool.dataset import ActiveLearningDataset
+
+
+def collated(items: list[Any]) -> Any:
+    """A batch of torch's ``default_collate``.
+
+    Raises:
+        ShapeError: the items have arrays of different shapes.
+    """
+    try:
+        return default_collate(items)
+    except RuntimeError as error:
+        if "equal size" not in str(error):
+            raise
+        raise ShapeError(
+            f"samples of different shapes do not fit into one batch ({error}): pass loader="
+            '{"collate_fn": function} to the strategy, which makes a batch of a list of items, by '
+            "padding them or as lists, lambda items: tuple(zip(*items)); or let the dataset resize."
+        ) from error
+
+
+def with_labels(items: list[Any], key: str | None) -> Any:
+    """A batch of labeled items ``(x, y)`` or dicts; boxes, any number per image, stay a list.
+
+    Labels that are lists of numbers become arrays.
+
+    Args:
+        items: labeled items of a pool.
+        key: the key of the label in dict items.
+    """
+    first = items[0]
+    if isinstance(first, Mapping) and key in first:
+        labels = [item[key] for item in items]
+    elif isinstance(first, tuple | list) and len(first) == 2:
+        labels = [label for _, label in items]
+    else:
+        return collated(items)
+    if not any(isinstance(label, Mapping | list | tuple) for label in labels):
+        return collated(items)
+    if not isinstance(first, Mapping):
+        return [collated([x for x, _ in items]), _labels(labels)]
+    rest = [{name: part for name, part in item.items() if name != key} for item in items]
+    return {**collated(rest), key: _labels(labels)}
+
+
+def _labels(labels: list[Any]) -> Any:
+    """Labels of which some are dicts or lists."""
+    dicts = (isinstance(label, Mapping) for label in labels)
+    if any(dicts) or any(isinstance(part, Mapping) for label in labels for part in label[:1]):
+        return labels
+    arrays = [isinstance(label, Tensor | np.ndarray) or _is_array(label) for label in labels]
+    return collated([torch.as_tensor(label) for label in labels] if all(arrays) else labels)
+
+
+def _is_array(label: Any) -> bool:
+    return isinstance(label, list | tuple) and not any(isinstance(part, str) for part in label)
 
 
 def for_inputs(options: Mapping[str, Any], pool: ActiveLearningDataset) -> dict[str, Any]:
@@ -69,14 +127,19 @@ class CollatedInputs:
         samples. Nothing is checked where it does not take such labels.
         """
         positions = range(len(inputs))
+        own: Any = self.label
+        several = isinstance(own, Tensor) and own.ndim > 0
+        marks = [torch.full_like(own, k) if several else k for k in positions]
         try:
-            labeled = zip(inputs, positions, strict=True)
+            labeled = zip(inputs, marks, strict=True)
             if isinstance(inputs[0], dict):
                 batch = self.collate([{**x, self.key: k} for x, k in labeled])
                 found = next(batch[name] for name in (self.key, "labels") if name in batch)
             else:
                 found = self.collate([*labeled])[1]
-            order = torch.as_tensor(found).flatten().tolist()
+            found = torch.as_tensor(found)
+            found = found.flatten(1).amax(1) if several else found.flatten()  # without padding
+            order = found.tolist()
         except Exception:  # labels of another form
             return
         if order != [*positions] and sorted(order) == [*positions]:

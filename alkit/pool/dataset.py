@@ -182,7 +182,8 @@ class ActiveLearningDataset(Corrections, Dataset):
                 a CSV file that ``Query.save`` wrote and people filled in, or of one with the
                 columns ``name`` and ``label``. Rows without a label, and rows that repeat
                 annotations of the pool, are skipped.
-            labels: one label per index. Default: those of the dataset, each read once as a check.
+            labels: one label per index: numbers, texts, arrays (a mask, tags, a vector) or dicts of
+                boxes. Default: those of the dataset, each read once as a check.
             round: the round that these annotations belong to. Default: that of the query or the
                 file, else ``next_round``.
             who: name of who gave the labels, for the ledger. Default: that of the ledger.

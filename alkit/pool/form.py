@@ -9,18 +9,28 @@ import torch
 from torch import Tensor
 
 from alkit.errors import LabelError
-from alkit.pool.labels import changed_by, exact, own_kind
+from alkit.pool.boxes import are_boxes, formed_boxes
+from alkit.pool.dtypes import changed_by, exact
+from alkit.pool.labels import own_kind
+from alkit.pool.shapes import follows
 
 
 class Form(NamedTuple):
-    """Kind of labels, and the dtype of those that are tensors or arrays; None if not known."""
+    """Form of the labels of a pool, as far as it is known.
+
+    Attributes:
+        kind: kind of the labels; None if not known.
+        dtype: dtype of those that are tensors or arrays; None if not known.
+        dense: whether they have the shape of their input; None if not known.
+    """
 
     kind: str | None = None
     dtype: torch.dtype | None = None
+    dense: bool | None = None
 
 
-def form_of(label: Any) -> Form:
-    """Form of a label of the dataset.
+def form_of(label: Any, x: object = None) -> Form:
+    """Form of a label of the dataset, and of its input.
 
     Raises:
         LabelError: it is not a label.
@@ -30,7 +40,16 @@ def form_of(label: Any) -> Form:
         dtype = label.dtype
     elif isinstance(label, np.ndarray) and label.dtype.kind in "biuf":
         dtype = torch.as_tensor(label).dtype
-    return Form(kind_with_shape(label), dtype)
+    return Form(kind_with_shape(label), dtype, is_dense(label, x))
+
+
+def is_dense(label: Any, x: object) -> bool | None:
+    """True if a label that is an array has the shape of its input; None if it is none."""
+    try:
+        shape = tuple(np.shape(label)) if isinstance(label, Tensor | np.ndarray | list) else ()
+    except ValueError:  # rows of different lengths
+        return None
+    return follows(x, shape) if shape else None
 
 
 def kind_with_shape(label: Any) -> str:
@@ -43,9 +62,14 @@ def in_form_of(own: Any, label: object) -> Any:
     """Plain label in the form of the dataset's own, so that a batch can contain both.
 
     A tensor or array if ``own`` is one, with its dtype if that loses nothing (no fraction).
-    Otherwise a list of numbers becomes a tensor, and everything else stays as it is.
+    Otherwise a list of numbers becomes a tensor, and everything else stays as it is. Boxes become
+    tensors whatever the dataset's own are, since a batch holds them as a list.
     """
     form = type(own)  # type only: ``own`` may be a label that was not paid for and raises on use
+    if are_boxes(label):
+        return formed_boxes(label)  # type: ignore[arg-type]
+    if isinstance(label, list) and label and isinstance(label[0], dict):
+        return label
     if issubclass(form, Tensor) and isinstance(label, (int, float, list)):
         value = exact(label)
         if value.dtype == own.dtype:

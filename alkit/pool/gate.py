@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from alkit.errors import ConfigurationError, LabelError, close, likely
+from alkit.pool.boxes import are_boxes, check_corners
 from alkit.pool.form import Form
 from alkit.pool.labels import (
     ABSENT,
@@ -22,8 +22,8 @@ from alkit.pool.labels import (
     plain,
     same_value,
 )
-
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)(\.0*)?")
+from alkit.pool.numerals import integer, is_a_number, numbers_or_texts, real
+from alkit.pool.shapes import InputOf, follows, size_of
 
 
 class Gate:
@@ -40,7 +40,7 @@ class Gate:
     def __init__(self, classes: object, missing: object) -> None:
         self.classes = None if classes is None else _class_names(classes)
         self._numbers = {name.strip(): k for k, name in enumerate(self.classes or ())}
-        self._as_numbers = not any(map(_looks_like_a_number, self._numbers))
+        self._as_numbers = not any(map(is_a_number, self._numbers))
         self._missing = _missing_values(missing)
 
     def own(self, index: int, label: Any, describe: Describe) -> Any:
@@ -55,18 +55,29 @@ class Gate:
                 "pool to samples with a label by among=."
             )
         scalar = label.item() if _is_scalar_array(label) else label
-        if isinstance(scalar, str) and self.classes is not None:
+        texts = isinstance(scalar, list | tuple) and any(isinstance(part, str) for part in scalar)
+        if (isinstance(scalar, str) or texts) and self.classes is not None:
             return self.numbered(scalar, index, describe)
         remedy = (
             " The label is the dataset's: declare missing= if it means 'not annotated', or leave "
             "such samples out by torch.utils.data.Subset (as for al.compare)."
         )
         kind_named(own_kind, scalar, index, describe, remedy)
-        self.numbered(scalar, index, describe)
+        if isinstance(scalar, int | float):
+            self.numbered(scalar, index, describe)
         return label
 
-    def given(self, labels: object, ids: np.ndarray, form: Form, describe: Describe) -> list[Any]:
+    def given(
+        self,
+        labels: object,
+        ids: np.ndarray,
+        form: Form,
+        describe: Describe,
+        input_of: InputOf | None = None,
+    ) -> list[Any]:
         """Labels from people as plain values, one per index and all of one kind.
+
+        Boxes, and arrays that may have the shape of their input, are compared with it.
 
         Raises:
             LabelError: a wrong number of labels, or one that is not a label of this pool.
@@ -79,9 +90,16 @@ class Gate:
                     f"since classes={_few(self.classes)} look like numbers: give the names, as "
                     "texts."
                 )
-        return self.stored(values, ids, form, describe)
+        return self.stored(values, ids, form, describe, input_of)
 
-    def stored(self, labels: object, ids: np.ndarray, form: Form, describe: Describe) -> list[Any]:
+    def stored(
+        self,
+        labels: object,
+        ids: np.ndarray,
+        form: Form,
+        describe: Describe,
+        input_of: InputOf | None = None,
+    ) -> list[Any]:
         """The same for labels out of a state, in which classes have numbers."""
         values = as_list(labels, len(ids))
         for index, value in zip(ids.tolist(), values, strict=True):
@@ -91,12 +109,36 @@ class Gate:
                     "leave the sample unannotated instead."
                 )
         values = [self.numbered(y, i, describe) for i, y in zip(ids.tolist(), values)]
-        return fitting_labels(values, ids, form.kind, describe, form.dtype)
+        values = fitting_labels(values, ids, form.kind, describe, form.dtype, input_of, form.dense)
+        for index, value in zip(ids.tolist(), values, strict=True):
+            if input_of is not None and are_boxes(value):
+                self.check_inside(index, value, input_of(index), describe)
+            elif input_of is not None and self.classes is not None and isinstance(value, list):
+                self._check_numbers(index, value, input_of, describe)
+        return values
+
+    def _check_numbers(
+        self, index: int, label: list[Any], input_of: InputOf, describe: Describe
+    ) -> None:
+        """Raise a LabelError for a class of a pixel or token that does not exist."""
+        values, classes = np.asarray(label), len(self.classes or ())
+        wrong = set()
+        if values.dtype.kind in "iu":
+            wrong = set(values[values >= classes].tolist()) - set(self._missing)
+        if wrong and follows(input_of(index), values.shape):
+            raise LabelError(
+                f"{describe(index)}: expected class numbers of the {classes} classes in an array, "
+                f"got {min(wrong)}; declare missing= if it means 'not annotated'."
+            )
+
+    def check_inside(self, index: int, label: Any, x: object, describe: Describe) -> None:
+        """Raise a LabelError for boxes without an area, or outside of the image in an input."""
+        kind_named(lambda boxes: check_corners(boxes, size_of(x)) or "", label, index, describe)
 
     def numbered(self, label: Any, index: int, describe: Describe) -> Any:
         """The class number of a label, if the classes are named; otherwise the label."""
         if self.classes is None or not isinstance(label, str | int | float):
-            return label
+            return self._numbered_parts(label, index, describe)
         number = self._numbers.get(label.strip(), -1) if isinstance(label, str) else label
         if isinstance(number, float) or not 0 <= number < len(self.classes):
             names = "."
@@ -108,6 +150,17 @@ class Gate:
             )
         return number
 
+    def _numbered_parts(self, label: Any, index: int, describe: Describe) -> Any:
+        """The same for each box, and for each text of a list."""
+        if self.classes is None:
+            return label
+        if are_boxes(label) and isinstance(label["labels"], list):
+            numbers = [self.numbered(part, index, describe) for part in label["labels"]]
+            return {**label, "labels": numbers}
+        if isinstance(label, list | tuple) and any(isinstance(part, str) for part in label):
+            return [self.numbered(part, index, describe) for part in label]
+        return label
+
     def read(self, texts: Sequence[str], kind: str | None) -> list[Any]:
         """Labels as they are written in a file, as numbers only if they are meant as such.
 
@@ -118,12 +171,12 @@ class Gate:
         """
         if self.classes is not None:
             named = not self._as_numbers
-            return [t if named or t.strip() in self._numbers else _integer(t) for t in texts]
+            return [t if named or t.strip() in self._numbers else integer(t) for t in texts]
         if kind == "int":
-            return [_integer(text) for text in texts]
+            return [integer(text) for text in texts]
         if kind == "float":
-            return [_real(text) for text in texts]
-        return _numbers_or_texts(texts) if kind is None else list(texts)
+            return [real(text) for text in texts]
+        return numbers_or_texts(texts) if kind is None else list(texts)
 
     def allows(self, labels: Tensor) -> bool:
         """True if no label in a batch of the dataset's can be refused; cheap, and may be wrong."""
@@ -174,31 +227,3 @@ def _missing_values(missing: Any) -> list[Any]:
             f"dataset, such as -1 or float('nan'), got {missing!r}."
         )
     return [value for value in values if value is not None]  # None is always missing
-
-
-def _looks_like_a_number(text: str) -> bool:
-    return not isinstance(_real(text), str)
-
-
-def _integer(text: str) -> int | str:
-    return int(text.partition(".")[0]) if _INTEGER.fullmatch(text) else text
-
-
-def _real(text: str) -> float | str:
-    if "_" in text or not text.isascii():  # Python reads 1_000 as a number, people do not
-        return text
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _numbers_or_texts(texts: Sequence[str]) -> list[Any]:
-    numbers = [_integer(text) for text in texts]
-    whole = not any(isinstance(number, str) for number in numbers)
-    real = any("." in text for text in texts)
-    if not whole or (real and min(numbers) < 0):  # type: ignore[type-var]
-        numbers = [_real(text) if repr(_real(text)) == text else _integer(text) for text in texts]
-    finite = all(repr(number)[-1].isdigit() for number in numbers)  # neither nan nor text
-    exact = len(set(numbers)) == len(set(texts))  # no two texts are the same number
-    return numbers if finite and exact else list(texts)

@@ -9,8 +9,9 @@ import numpy as np
 
 from alkit.errors import LabelError
 from alkit.pool.annotations import Annotations
+from alkit.pool.boxes import are_boxes
 from alkit.pool.csv_labels import Origins, read_labels
-from alkit.pool.form import Form, form_of, in_form_of, kind_with_shape
+from alkit.pool.form import Form, form_of, in_form_of, is_dense, kind_with_shape
 from alkit.pool.gate import Gate
 from alkit.pool.labels import (
     ABSENT,
@@ -22,6 +23,7 @@ from alkit.pool.labels import (
 )
 from alkit.pool.names import Names
 from alkit.pool.samples import Samples
+from alkit.pool.shapes import LIKE_THE_INPUT, fits
 
 PROBES = 16  # labels of the dataset that show whether it has those of a state
 
@@ -39,6 +41,7 @@ class Labeling:
     def __init__(self, samples: Samples, known: Annotations, names: Names, gate: Gate) -> None:
         self._samples, self._known, self._names, self.gate = samples, known, names, gate
         self._kind: str | None = None
+        self._dense: bool | None = None
         self._own_form: Form | None = None
         self._passed = bytearray(len(samples))  # 1 where the dataset's label is used as it is
         self.allows = gate.allows
@@ -53,18 +56,30 @@ class Labeling:
         """
         label = self._known.labels.get(index, ABSENT)
         if label is not ABSENT:
-            return in_form_of(own, label)
+            return in_form_of(own, label) if label != [] else self._no_rows(own)
         if self._passed[index]:
             return own
         label = self.gate.own(index, own, self._names.describe)
         self._passed[index] = label is own
         return label
 
+    def _no_rows(self, own: object) -> object:
+        """The label ``[]`` in the form of the dataset's own, with the columns of other labels."""
+        other = next((label for label in self._known.labels.values() if label != []), [])
+        if other and isinstance(other[0], dict):
+            return []
+        return in_form_of(own, []).reshape(0, *np.shape(other)[1:])
+
     def read(self, index: int) -> object:
         """Read an item of the dataset, and return the label of this sample."""
-        label = self.of(index, self._samples[index][1])
+        return self._item(index)[1]
+
+    def _item(self, index: int) -> tuple[Any, Any]:
+        """Input and label of a sample, read from the dataset."""
+        x, own = self._samples[index]
+        label = self.of(index, own)
         self._known.note(index, label)
-        return label
+        return x, label
 
     @property
     def kind(self) -> str | None:
@@ -73,7 +88,8 @@ class Labeling:
         if not first:
             self._kind = None
         elif self._kind is None:
-            self._kind = kind_with_shape(self.read(first[0]))
+            x, label = self._item(first[0])
+            self._kind, self._dense = kind_with_shape(label), is_dense(label, x)
         return self._kind
 
     def given(
@@ -83,11 +99,20 @@ class Labeling:
 
         The form of the dataset's own is that of one sample that has just got a label.
         """
-        return self.gate.given(labels, ids, self.form(ids), describe or self._names.describe)
+        describe = describe or self._names.describe
+        return self.gate.given(labels, ids, self.form(ids), describe, self.input_of)
+
+    def input_of(self, index: int) -> object:
+        """Input of a sample; None if it cannot be read now."""
+        try:
+            return self._samples[index][0]
+        except Exception:  # it must not cost an answer
+            return None
 
     def stored(self, labels: dict[int, object], keys: np.ndarray) -> list[object]:
         """Labels of a state as plain values, if each is one of this pool."""
-        return self.gate.stored(list(labels.values()), keys, Form(), self._names.describe)
+        values, describe = list(labels.values()), self._names.describe
+        return self.gate.stored(values, keys, Form(), describe, self.input_of)
 
     def own_value(self, index: int) -> Any:
         """Plain label of an annotated sample by the dataset; read again only if it is an array."""
@@ -138,10 +163,21 @@ class Labeling:
             raise
 
     def _check_own(self, ids: list[int], known: str | None) -> None:
-        kinds = [own_kind(self.read(index)) for index in ids]
+        kinds, dense = [], []
+        for index in ids:
+            x, label = self._item(index)
+            kinds.append(own_kind(label))
+            dense.append(is_dense(label, x) if getattr(label, "ndim", 0) > 1 else None)
+            if are_boxes(label):
+                self.gate.check_inside(index, label, x, self._names.describe)
+        if False in dense and dense.count(True) > dense.count(False):  # most are masks
+            index = ids[dense.index(False)]
+            label = plain(self.read(index))
+            kind = f"array of shape {np.shape(label)}"
+            raise other_kind(self._names.describe(index), label, kind, LIKE_THE_INPUT)
         expected = known or ("float" if "float" in kinds else "".join(kinds[:1]))
         for index, kind in zip(ids, kinds, strict=True):
-            if kind != expected and (kind, expected) != ("int", "float"):
+            if not fits(kind, expected):
                 sample = self._names.describe(index)
                 raise other_kind(sample, plain(self.read(index)), kind, expected)
 
@@ -188,15 +224,16 @@ class Labeling:
     def form(self, ids: np.ndarray) -> Form:
         """Form of the pool's labels, as far as it is known."""
         own = self._form(ids)
-        return Form(self.kind or own.kind, own.dtype)
+        kind = self.kind
+        return Form(kind or own.kind, own.dtype, own.dense if kind is None else self._dense)
 
     def _form(self, ids: np.ndarray) -> Form:
         """Form of the dataset's labels, by that of the first of some samples with given labels."""
         if self._own_form is None and len(ids):
             index = ids.item(0)
             try:
-                own = self._samples[index][1]
-                self._own_form = form_of(self.gate.own(index, own, self._names.describe))
+                x, own = self._samples[index]
+                self._own_form = form_of(self.gate.own(index, own, self._names.describe), x)
             except Exception:  # no label, or an item that cannot be read now, tells nothing
                 return Form()
         return self._own_form or Form()

@@ -14,6 +14,9 @@ import torch
 from torch import Tensor
 
 from alkit.errors import LabelError
+from alkit.pool.boxes import BOXES, are_boxes, check_boxes
+from alkit.pool.dtypes import changed_by
+from alkit.pool.shapes import OTHER_NUMBERS, InputOf, expected_kinds
 
 
 class Absent(Enum):
@@ -35,9 +38,11 @@ def sample_named(index: int) -> str:
 
 
 def plain(label: object) -> Any:
-    """Label in plain values (numbers, text, nested lists), which JSON and torch.save accept."""
+    """Label in plain values (numbers, text, nested lists, dicts), for JSON and torch.save."""
     if isinstance(label, Tensor | np.ndarray | np.generic):
         return label.tolist()
+    if isinstance(label, Mapping):
+        return {name: plain(part) for name, part in label.items()}
     return [plain(part) for part in label] if isinstance(label, list | tuple) else label
 
 
@@ -51,15 +56,23 @@ def label_kind(label: object) -> str:
     label = plain(label)
     if label is None or label is ABSENT or type(label).__name__ in ("NAType", "NaTType"):
         raise LabelError(f"{_shown(label)} is not a label; leave the sample unannotated instead.")
+    if isinstance(label, dict | list) and (kind := _kind_of_dicts(label)):
+        return kind
     if isinstance(label, list):
         try:
             values = np.asarray(label)
         except ValueError:  # rows of different lengths
             values = np.asarray(None)
         if values.dtype.kind not in "biuf":
-            raise LabelError(f"a label of several values must be an array of numbers, got {label}.")
+            more = " Pass classes= to the pool if texts name its classes." if label else ""
+            raise LabelError(
+                f"a label of several values must be an array of numbers, got {label!s:.200}."
+                f"{more if isinstance(label[0], str) else ''}"
+            )
         if not np.isfinite(values).all():
-            raise LabelError(f"{label} is not a label; leave the sample unannotated instead.")
+            raise LabelError(
+                f"{label!s:.200} is not a label; leave the sample unannotated instead."
+            )
         if _is_negative(values):
             raise _not_a_class(label)
         return f"array of shape {values.shape}"
@@ -81,6 +94,17 @@ def label_kind(label: object) -> str:
     return type(label).__name__
 
 
+def _kind_of_dicts(label: Any) -> str:
+    """Kind of a label that is a dict, or a list of dicts such as one per box; empty for others."""
+    if are_boxes(label):
+        check_boxes(label)
+        return BOXES
+    listed = isinstance(label, list | tuple) and len(label) and isinstance(label[0], Mapping)
+    if listed and all(isinstance(part, Mapping) for part in label):
+        return "dicts"
+    return ""
+
+
 def own_kind(label: Any) -> str:
     """Kind of a label of the dataset, at the cost of looking at one value of an array.
 
@@ -90,6 +114,8 @@ def own_kind(label: Any) -> str:
     Raises:
         LabelError: a value that is not a label, see ``label_kind``; an array of such values only.
     """
+    if isinstance(label, Mapping | list | tuple) and (kind := _kind_of_dicts(label)):
+        return kind
     if isinstance(label, list | tuple):
         try:
             values = np.asarray(label)
@@ -154,10 +180,13 @@ def fitting_labels(
     known: str | None,
     describe: Describe = sample_named,
     dtype: torch.dtype | None = None,
+    input_of: InputOf | None = None,
+    dense: bool | None = None,
 ) -> list[Any]:
     """Labels as plain values, one per index and all of one kind: ``known``, if it is not None.
 
-    Otherwise most of them decide. Integers are accepted among floats, and become floats.
+    Otherwise most of them decide. Integers are accepted among floats, and become floats. Arrays
+    of other shapes are accepted where ``expected_kinds`` does, which gets ``input_of``, ``dense``.
 
     Raises:
         LabelError: a wrong number of labels, or a label of another kind, or one that ``dtype`` of
@@ -166,16 +195,17 @@ def fitting_labels(
     values = as_list(labels, len(ids))
     kinds = [kind_named(label_kind, y, i, describe) for i, y in zip(ids.tolist(), values)]
     expected = known or most_common(kinds)
+    wanted = expected_kinds(kinds, expected, ids.tolist(), input_of, dense)
     for k, (index, kind) in enumerate(zip(ids.tolist(), kinds, strict=True)):
-        if kind != expected and (kind, expected) != ("int", "float"):
-            wrong = other_kind(describe(index), values[k], kind, expected)
+        if kind != wanted[k]:
+            wrong = other_kind(describe(index), values[k], kind, wanted[k])
             raise LabelError(f"{wrong}{'' if known is None else PLACEHOLDERS}")
         if dtype is not None and changed_by(values[k], dtype):
             raise LabelError(
                 f"{describe(index)}: the dataset's labels are of {dtype}, which cannot hold "
                 f"{values[k]!r}: convert them to a wider type."
             )
-        if (kind, expected) == ("int", "float"):
+        if (kind, expected) in OTHER_NUMBERS:
             values[k] = float(values[k])
     return values
 
@@ -211,29 +241,5 @@ def other_kind(sample: str, label: object, kind: str, expected: str) -> LabelErr
     more = " Pass classes= to the pool if text labels name its classes." if kind == "str" else ""
     return LabelError(
         f"{sample}: expected a label of kind {expected} like the others, "
-        f"got {label!r} ({kind}).{more}"
+        f"got {label!r:.200} ({kind}).{more}"
     )
-
-
-def changed_by(label: Any, dtype: torch.dtype) -> bool:
-    """True if a plain label would be another one in a dtype; a float may be rounded.
-
-    False where a label keeps its own type, as text and fractions among integers do.
-    """
-    if not isinstance(label, int | float | list):
-        return False
-    value = exact(label)
-    if value.dtype == dtype or not torch.can_cast(value.dtype, dtype):
-        return False
-    cast = value.to(dtype)
-    if not value.is_floating_point():
-        return cast.tolist() != value.tolist()
-    limits = torch.finfo(dtype)
-    return not torch.isclose(cast.to(value), value, rtol=limits.eps, atol=limits.tiny).all()
-
-
-def exact(label: Any) -> Tensor:
-    """A tensor of 64 bits."""
-    if isinstance(label, list):
-        return torch.from_numpy(np.asarray(label))
-    return torch.as_tensor(label, dtype=torch.float64 if isinstance(label, float) else None)

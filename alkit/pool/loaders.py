@@ -14,10 +14,10 @@ from torch.utils.data import (
     BatchSampler,
     DataLoader,
     Dataset,
-    default_collate,
 )
 
 from alkit.errors import ConfigurationError, warn
+from alkit.pool.collating import collated, with_labels
 from alkit.pool.samples import PoolView
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ def train_loader(
     batches = EvenBatches(shuffled, batch_size, drop_last, length)
     own = torch.Generator()  # a loader draws from it at each start
     if isinstance(samples, PoolView) and options.get("collate_fn") is None:
-        samples, options = _InOneRead(samples), {**options, "collate_fn": _collated}
+        collate = partial(_collated, partial(with_labels, key=samples.label_key))
+        samples, options = _InOneRead(samples), {**options, "collate_fn": collate}
     return DataLoader(samples, batch_sampler=batches, generator=own, **options)
 
 
@@ -113,7 +114,7 @@ def scoring_loader(
 ) -> DataLoader:
     """Loader of ``(ids, batch)`` for a view without labels; ``collate_fn`` gets inputs only."""
     samples = _InOneRead(view) if collate_fn is None else view
-    collate = partial(_with_ids, collate_fn or _collated)
+    collate = partial(_with_ids, collate_fn or partial(_collated, collated))
     return eval_loader(_WithIds(samples, view.indices), batch_size, collate_fn=collate, **options)
 
 
@@ -175,8 +176,8 @@ class _Stacked:
         self.batch = batch
 
 
-def _collated(items: list[object] | _Stacked) -> object:
-    return items.batch if isinstance(items, _Stacked) else default_collate(items)
+def _collated(collate: Callable, items: list[object] | _Stacked) -> object:
+    return items.batch if isinstance(items, _Stacked) else collate(items)
 
 
 class _WithIds(Dataset):

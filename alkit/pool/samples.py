@@ -10,9 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Subset, TensorDataset, default_collate
+from torch.utils.data import Dataset, Subset, TensorDataset
 
 from alkit.errors import ConfigurationError, LabelError
+from alkit.pool.collating import collated, with_labels
 from alkit.pool.labels import ABSENT
 from alkit.pool.sources import check_dataset
 
@@ -146,9 +147,10 @@ class Samples:
         ids = indices.tolist()
         items = self._items(ids)
         if labels is None:
-            return default_collate([x for x, _ in items])
+            return collated([x for x, _ in items])
         pairs = zip(ids, items, strict=True)
-        return default_collate([self.join(x, labels.of(index, own)) for index, (x, own) in pairs])
+        joined = [self.join(x, labels.of(index, own)) for index, (x, own) in pairs]
+        return with_labels(joined, self.label_key)
 
     def join(self, x: object, label: object) -> object:
         """Combine input and label in the form of the items: a pair, or a dict."""
@@ -208,6 +210,12 @@ class PoolView(Dataset):
     def reader(self) -> object:
         """The reader of the pool that the samples are of."""
         return getattr(getattr(self._read, "func", self._read), "__self__", None)
+
+    @property
+    def label_key(self) -> str | None:
+        """The key of the label in dict items."""
+        samples: Samples | None = getattr(self.reader, "_samples", None)
+        return None if samples is None else samples.label_key
 
     def __len__(self) -> int:
         return len(self.indices)

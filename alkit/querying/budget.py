@@ -37,7 +37,9 @@ class Within:
         acquisition: the acquisition.
         budget: largest sum of the costs, above 0.
         cost: cost of each sample of the dataset ``(N,)``, or a function from dataset indices
-            ``(n,)`` to costs ``(n,)``, such as ``oracle.of`` of a ``Costly`` oracle. Above 0.
+            ``(n,)`` to costs ``(n,)``, such as ``oracle.of`` of a ``Costly`` oracle. Above 0. The
+            function is called once per query, and may ask the model: for boxes or pixels to draw,
+            the number that it predicts.
 
     Raises:
         ConfigurationError: the budget or a cost is not a number above 0.
@@ -63,11 +65,14 @@ class Within:
                 if len(ids)
                 else "no samples are left to query."
             )
+        table = np.full(int(ids.max()) + 1, np.nan)
+        table[ids] = costs
+        known = Within(self.acquisition, self.budget, table)
         bound = self.acquisition.at(context)
         whole = isinstance(bound.selector, TopK)  # then the order of all is known at little cost
-        picks = self.per_cost(bound).ask(context, len(ids) if whole else affordable)
+        picks = known.per_cost(bound).ask(context, len(ids) if whole else affordable)
         left, rows = self.budget * (1 + 1e-9), []
-        for row, price in enumerate(self.of(picks.indices).tolist()):
+        for row, price in enumerate(known.of(picks.indices).tolist()):
             if price <= left and len(rows) < (affordable if n is None else n):
                 left -= price
                 rows.append(row)

@@ -34,7 +34,8 @@ class Space:
     def __call__(self, candidates: Candidates) -> tuple[Points, Points | None]:
         if "features" in self.needs:
             _ = candidates.features  # its error explains how to get them
-        if "outputs" in self.needs:
+        known = candidates.prediction
+        if "outputs" in self.needs and (known is None or known.task != "multilabel"):
             _ = candidates.probabilities  # so does this one
         known = candidates.annotated
         predictions = [needed(candidates.prediction, "prediction")]
@@ -98,12 +99,15 @@ class Features(Space):
 
 
 class Probabilities(Space):
-    """The class probabilities ``(N, C)``, averaged over posterior samples; euclidean."""
+    """The class probabilities ``(N, C)``, averaged over posterior samples; euclidean.
+
+    Of independent labels, the probability of each.
+    """
 
     needs = frozenset({"outputs"})
 
     def factors(self, prediction: Prediction) -> tuple[Tensor, ...]:
-        return (as_float(prediction.mean_probabilities),)
+        return (_mean_probabilities(prediction),)
 
 
 class GradientEmbedding(Space):
@@ -112,16 +116,28 @@ class GradientEmbedding(Space):
     Its norm measures how uncertain the model is, and its direction in what way (Ash et al. 2020,
     "Deep batch active learning by diverse, uncertain gradient lower bounds", section 3). Its
     ``N x C D`` values are never formed: the two factors stay separate.
+
+    Of C independent labels, it is that of the sum of their binary cross entropies at the predicted
+    labels: ``(p - round(p)) e'``.
     """
 
     needs = frozenset({"outputs", "features"})
     origin_is_known = True
 
     def factors(self, prediction: Prediction) -> tuple[Tensor, ...]:
-        p = as_float(prediction.mean_probabilities)
+        p = _mean_probabilities(prediction)
+        if prediction.task == "multilabel":
+            return p - (p >= 0.5).to(p.dtype), as_float(prediction.features)
         residual = p.clone()
         residual.scatter_add_(1, p.argmax(1, keepdim=True), p.new_full((len(p), 1), -1.0))
         return residual, as_float(prediction.features)
+
+
+def _mean_probabilities(prediction: Prediction) -> Tensor:
+    """Probabilities ``(N, C)`` of classes or labels, averaged over posterior samples."""
+    if prediction.task == "multilabel":
+        return as_float(prediction.label_probabilities.mean(1))
+    return as_float(prediction.mean_probabilities)
 
 
 def as_space(space: Space | None) -> Space:

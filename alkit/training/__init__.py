@@ -9,8 +9,10 @@ from alkit.training.estimator import Estimator
 from alkit.training.history import History
 from alkit.training.loss_prediction import LossPredictionClassifier
 from alkit.training.losses import output_kind
+from alkit.training.multilabel import MultiLabelClassifier
 from alkit.training.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from alkit.training.regressor import Regressor
+from alkit.training.segmenter import Segmenter
 from alkit.training.trainer import Trainer
 
 __all__ = [
@@ -27,9 +29,11 @@ __all__ = [
     "FixMatchClassifier",
     "History",
     "LossPredictionClassifier",
+    "MultiLabelClassifier",
     "Optimizer",
     "RMSprop",
     "Regressor",
+    "Segmenter",
     "Trainer",
     "output_kind",
 ]

@@ -58,7 +58,7 @@ class Application(Block, lightning.LightningModule):
     _paired = False  # outputs and targets have one shape; used if the loss does not determine it
     _kind: OutputKind | None = None  # kind of output, if the loss does not determine it
     first_outputs: Callable[[object], None] | None = None  # checks the first outputs of a fit
-    first_targets: Callable[[object], None] | None = None  # checks the targets of a first epoch
+    first_targets: Callable[..., None] | None = None  # checks a first epoch: targets, outputs
 
     def __init__(
         self,
@@ -180,7 +180,7 @@ class Application(Block, lightning.LightningModule):
         y = self.targets(y_hat, y)
         first = self._trainer is not None and self._trainer.current_epoch == 0
         if kind == "train" and first and self.first_targets:
-            self.first_targets(y)
+            self.first_targets(y, y_hat)
         loss = self.compute_loss(y_hat, y)
         parts = loss if isinstance(loss, dict) else {}
         if "loss" in parts:
@@ -228,7 +228,8 @@ class Application(Block, lightning.LightningModule):
     def _averaged(self, kind: str, y_hat: object, y: object) -> object:
         """Average K posterior samples (N, K, C) to (N, C); return anything else unchanged."""
         returned = self.outputs or self._kind
-        classes = self.outputs is None or isinstance(self.loss, CLASS_LOSSES)
+        pixels = self.task == "segmentation"
+        classes = pixels or self.outputs is None or isinstance(self.loss, CLASS_LOSSES)
         if returned is None or not has_samples(y_hat, y, classes):
             return y_hat
         if kind == "train":
@@ -236,11 +237,11 @@ class Application(Block, lightning.LightningModule):
                 f"In training, the model returned posterior samples {tuple(y_hat.shape)}. Was it "
                 "left in eval mode? Call .train() on it before the fit."
             )
-        return averaged(y_hat, returned)
+        return averaged(y_hat, returned, independent=self.task == "multilabel")
 
-    def _measure(self, metric: Metric) -> None:
+    def _measure(self, metric: Metric, name: str | None = None) -> None:
         """Add a metric to every kind that has no metric of its class."""
         for kind in ("train", "val", "test"):
             metrics = getattr(self, f"{kind}_metrics")
             if not any(isinstance(there, type(metric)) for there in metrics.values()):
-                metrics.update(named_metrics(kind, metric))
+                metrics.update(named_metrics(kind, (name, metric) if name else metric))

@@ -16,6 +16,8 @@ from alkit.pool.labels import plain
 from alkit.training.application import Application
 from alkit.training.losses import CLASS_LOSSES, wrong_targets
 
+PARTLY = "Partly measured labels need a loss of your own."
+
 
 def check_at_first_outputs(module: nn.Module, pool: ActiveLearningDataset) -> None:
     """Let an ``Application`` with a loss of classes check the labels of a pool at its first batch.
@@ -54,28 +56,34 @@ def check_classes(pool: ActiveLearningDataset, ignored: int | None, outputs: obj
         _check(index, label, classes, outputs.ndim, ignored)
 
 
-def check_targets(pool: ActiveLearningDataset, loss: object, targets: object) -> None:
+def check_targets(
+    pool: ActiveLearningDataset, loss: object, targets: object, outputs: object = None
+) -> None:
     """Raise for targets that a loss of torch would learn from without a word.
 
     Raises:
         LabelError: targets outside of [0, 1] for labels that are on or off, probabilities that do
-            not sum to one, or values that are not finite; the message names the sample.
+            not sum to one, class numbers of pixels that the outputs do not have, or values that
+            are not finite; the message names the sample.
     """
-    problem = wrong_targets(loss, targets)
+    dense = isinstance(outputs, Tensor) and outputs.ndim > 2
+    classes = outputs.shape[1] if isinstance(outputs, Tensor) and dense else None
+    problem = wrong_targets(loss, targets, classes)
     if problem is None:
         return
     for index in pool.annotated_indices.tolist():
         label = pool._labels.read(index)
-        if wrong_targets(loss, torch.as_tensor(label)[None]) is not None:
+        if wrong_targets(loss, torch.as_tensor(label)[None], classes) is not None:
             raise LabelError(
-                f"the label of sample {index} is {plain(label)!r}, and {type(loss).__name__} takes "
-                f"{problem}. Partly measured labels need a loss of your own."
+                f"the label of sample {index} is {plain(label)!r:.200}, and "
+                f"{type(loss).__name__} takes {problem}. "
+                + ("Correct it by pool.relabel." if classes else PARTLY)
             )
 
 
 def _check(index: int, label: Any, classes: int, ndim: int, ignored: int | None) -> None:
     values = np.asarray(label)
-    where = f"the label of sample {index} is {label!r}"
+    where = f"the label of sample {index} is {label!r:.200}"
     if values.dtype.kind in "OUS":
         raise LabelError(
             f"{where}, and the loss needs class numbers: 0, 1, ... for the outputs of the network "
@@ -95,7 +103,7 @@ def _check(index: int, label: Any, classes: int, ndim: int, ignored: int | None)
             f"{where}, and the loss needs class numbers: convert the labels to integers, y.long(), "
             "or use a loss for numbers, such as nn.MSELoss()."
         )
-    wrong = values[((values < 0) & (values != ignored)) | (values >= classes)]
+    wrong = values[((values < 0) | (values >= classes)) & (values != ignored)]
     if wrong.size:
         raise LabelError(
             f"sample {index} has the class {wrong.flat[0]}, and the network has {classes} outputs, "

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, default_collate
+from torch.utils.data import DataLoader
 
 from alkit.errors import LabelError
 from alkit.pool import ActiveLearningDataset
+from alkit.pool.collating import with_labels
 from alkit.pool.gate import Gate
 from alkit.pool.labels import plain, sample_named
 from alkit.pool.loaders import eval_loader
@@ -34,10 +36,11 @@ def labeled_loader(
         batch_size: number of samples in a batch.
         options: further arguments of the DataLoader.
     """
+    collate = options.get("collate_fn") or partial(with_labels, key=pool.label_key)
     if isinstance(data, ActiveLearningDataset):
         view = data.view(data.annotated_indices, labels=True, scoring=True)
+        options = {**options, "collate_fn": collate}
         return eval_loader(view, batch_size, **options)
-    collate = options.get("collate_fn") or default_collate
     places = Places(None, pool.input_key, pool.label_key)
     checked = Checked(collate, name, data, places, pool._labels.gate)
     return eval_loader(data, batch_size, **{**options, "collate_fn": checked})

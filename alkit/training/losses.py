@@ -50,12 +50,13 @@ def as_network(model: object) -> nn.Module:
     raise ConfigurationError(f"The network must be an nn.Module or a Block, got {came}.")
 
 
-def wrong_targets(loss: object, targets: object) -> str | None:
+def wrong_targets(loss: object, targets: object, classes: int | None = None) -> str | None:
     """The targets that a loss of torch takes, if these are others; None if they fit.
 
     Args:
         loss: the loss; any but those of torch fits everything.
         targets: targets of a batch, in the form that the loss gets.
+        classes: number of classes of the outputs, if these have one for each pixel or token.
     """
     if not isinstance(targets, Tensor) or not targets.numel():
         return None
@@ -65,6 +66,12 @@ def wrong_targets(loss: object, targets: object) -> str | None:
     if isinstance(loss, CLASS_LOSSES) and targets.is_floating_point() and targets.ndim == 2:
         fits = targets.amin() >= 0 and ((targets.sum(1) - 1).abs() < 1e-2).all()
         return None if fits else "class numbers, or probabilities that sum to one"
+    if classes and isinstance(loss, CLASS_LOSSES) and not targets.is_floating_point():
+        low, high = targets.aminmax()
+        if low < 0 or high >= classes:
+            rest = targets[targets != loss.ignore_index]
+            if ((rest < 0) | (rest >= classes)).any():
+                return f"class numbers from 0 to {classes - 1}, or {loss.ignore_index} to ignore"
     if output_kind(loss) == "values" and not targets.isfinite().all():
         return "finite numbers"
     return None

@@ -55,3 +55,26 @@ def test_a_query_by_score_per_cost_picks_the_best_ratios(dataset):
     p = net(dataset.tensors[0][ids]).softmax(-1).sort(descending=True).values
     ratio = (1 - (p[:, 0] - p[:, 1])) / minutes[ids]
     assert query.indices.tolist() == ids[ratio.topk(10).indices.numpy()].tolist()
+
+
+def test_a_cost_may_be_a_function_of_the_indices_such_as_of_what_the_model_predicts(dataset):
+    pool = al.ActiveLearningDataset(dataset)
+    pool.annotate_random(6, seed=0)
+    net, calls = nn.Linear(2, 3), []
+    strategy = al.Strategy(net, pool, al.Margin(), al.TopK(), seed=0).build()
+
+    def objects(ids):
+        calls.append(len(ids))
+        classes = torch.cat([p.guesses for p in strategy.predictions(pool, ids)])
+        return 1 + classes.numpy()
+
+    oracle = Costly(Reveal(dataset), objects)
+    query = strategy.query(budget=12, cost=oracle.of)
+    assert calls == [594]  # one pass over the candidates
+    costs = 1 + net(dataset.tensors[0][query.indices]).argmax(1).numpy()
+    assert 9 < costs.sum() <= 12
+    pool.annotate(query, oracle(query.indices))
+    assert oracle.spent == costs.sum()
+    for wrong in (lambda ids: 1, lambda ids: -np.ones(len(ids)), lambda ids: "a"):
+        with pytest.raises(ConfigurationError, match="cost must be"):
+            Costly(Reveal(dataset), wrong)([1, 2])

@@ -7,8 +7,9 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 import alkit as al
-from alkit.errors import ConfigurationError
+from alkit.errors import ConfigurationError, ShapeError
 from alkit.pool.collating import for_inputs
+from alkit.pool.loaders import train_loader
 
 
 class Ragged(Dataset):
@@ -190,3 +191,79 @@ def test_a_collate_fn_that_sorts_its_items_is_refused():
     options = {"loader": {"collate_fn": by_length}, "seed": 0}
     with pytest.raises(ConfigurationError, match="changes the order of the samples"):
         al.Strategy(net, pool, **options).build().query(3)
+
+
+# --- labels of any number of rows -----------------------------------------------------------------
+
+
+def boxes(k):
+    """Boxes of sample ``k``: as many as its last digit modulo 3."""
+    return {"boxes": torch.tensor([[0.0, 0, 2, 2]] * (k % 3)), "labels": torch.ones(k % 3).long()}
+
+
+class Labeled(Dataset):
+    def __init__(self, labels, form=pairs):
+        self.labels, self.form = labels, form
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, index):
+        return self.form(torch.full((3, 4, 4), index + 0.0), self.labels[index])
+
+
+def first_batch(dataset, given=None, size=6):
+    pool = al.ActiveLearningDataset(dataset)
+    pool.annotate(range(6), given)
+    samples = pool.annotated
+    return next(iter(train_loader(samples, size, list(range(6))))), pool
+
+
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize("counts", [[0, 1, 2, 3, 4, 5], [1, 1, 1, 1, 1, 1]])
+@pytest.mark.parametrize("form", [pairs, dicts])
+def test_boxes_stay_a_list_even_if_all_images_have_as_many(form, counts, given):
+    labels = [boxes(k) for k in counts]
+    batch, _ = first_batch(Labeled(labels, form), labels if given else None)
+    x, y = batch if form is pairs else (batch["x"], batch["label"])
+    assert x[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert [len(target["boxes"]) for target in y] == [k % 3 for k in counts]
+    assert all(target["boxes"].shape[1:] == (4,) for target in y if len(target["boxes"]))
+
+
+@pytest.mark.parametrize("form", [pairs, dicts])
+def test_lists_of_numbers_are_one_array_and_not_one_per_column(form):
+    labels = [[k % 2, 1, 0] for k in range(6)]
+    batch, pool = first_batch(Labeled(labels, form))
+    y = batch[1] if form is pairs else batch["label"]
+    assert y.tolist() == labels
+    pool.relabel([2], [[1, 1, 1]])
+    batch = next(iter(train_loader(pool.annotated, 6, list(range(6)))))
+    y = batch[1] if form is pairs else batch["label"]
+    assert y.tolist() == [*labels[:2], [1, 1, 1], *labels[3:]]
+
+
+def test_arrays_of_different_shapes_are_an_error_that_names_the_remedy():
+    rows = [torch.zeros(k % 3, 5) for k in range(6)]
+    with pytest.raises(ShapeError, match="collate_fn"):
+        first_batch(Labeled(rows))
+
+
+def test_labels_of_tokens_show_an_order_that_changes():
+    labels = [torch.zeros(2 + k % 3).long() for k in range(6)]
+
+    def ragged(items):
+        xs, ys = zip(*items, strict=True)
+        return torch.stack(xs), pad_sequence(list(ys), batch_first=True, padding_value=-100)
+
+    pool = al.ActiveLearningDataset(Labeled(labels))
+    pool.annotate(range(5))
+    inputs = [torch.full((3, 4, 4), k + 0.0) for k in range(4)]
+    options = for_inputs({"collate_fn": ragged}, pool)
+    assert options["collate_fn"](inputs).shape == (4, 3, 4, 4)
+
+    def backwards(items):
+        return ragged(items[::-1])
+
+    with pytest.raises(ConfigurationError, match="changes the order"):
+        for_inputs({"collate_fn": backwards}, pool)["collate_fn"](inputs)

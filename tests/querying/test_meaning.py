@@ -87,12 +87,17 @@ def test_one_column_of_a_binary_loss_is_the_binary_case():
     assert strategy.query(3).guesses.shape == (3,)
 
 
-@pytest.mark.parametrize(
-    "selector", [al.KMeansPlusPlus(al.GradientEmbedding()), al.selectors.Falcun()]
-)
+@pytest.mark.parametrize("selector", [al.selectors.BAIT(), al.selectors.Falcun()])
 def test_a_selector_for_exclusive_classes_refuses_independent_labels(selector):
     with pytest.raises(PredictionError, match="5 independent labels"):
         multilabel(al.Margin(), selector).query(3)
+
+
+def test_badge_compares_gradients_of_independent_labels():
+    strategy = multilabel(al.Margin(), al.KMeansPlusPlus(al.GradientEmbedding()))
+    query = strategy.query(20)
+    assert query.guesses.shape == (20, 5)
+    assert len(set(query.indices.tolist())) == 20
 
 
 def test_a_criterion_of_the_whole_row_refuses_independent_labels():

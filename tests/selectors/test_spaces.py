@@ -96,6 +96,28 @@ def test_the_gradient_embedding_is_the_gradient_of_the_loss_at_the_guessed_label
     assert GradientEmbedding().origin_is_known
 
 
+def test_the_gradient_embedding_of_independent_labels_is_that_of_their_cross_entropies():
+    features, weight = gaussian(6, 3), gaussian(4, 3, seed=1)
+    known = al.Prediction(features @ weight.T, features=features, task="multilabel")
+    ours, _ = GradientEmbedding()(Candidates(prediction=known))
+    gradients = []
+    for row in features:
+        free = weight.clone().requires_grad_()
+        logits = free @ row
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(
+            logits, (logits > 0).float(), reduction="sum"
+        )
+        gradients.append(torch.autograd.grad(loss, free)[0].flatten())
+    gradients = torch.stack(gradients)
+    expected = cdist(gradients, gradients)
+    np.testing.assert_allclose(ours.distances(ours), expected, rtol=1e-4, atol=1e-6)
+    p = gaussian(5, 3, 4).sigmoid()
+    ours, _ = Probabilities()(
+        Candidates(prediction=al.Prediction(p, kind="probabilities", task="multilabel"))
+    )
+    np.testing.assert_allclose(ours.factors[0], p.mean(1), rtol=1e-6)
+
+
 def test_half_precision_and_rows_with_gaps_in_memory_are_compared_in_float32():
     rows = gaussian(12, 6).half()
     ours, _ = Features()(candidates(rows[::2, :3]))

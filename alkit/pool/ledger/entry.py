@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from alkit.errors import LabelError
 from alkit.pool.labels import plain
+from alkit.pool.ledger.masks import packed, unpacked
 
 DATASET = "dataset"  # who gave the labels that came with the data
 MACHINE = "machine: "  # before the name of a program that labels
@@ -159,7 +160,7 @@ def to_row(entry: Entry) -> tuple[Any, ...]:
     """Values of an entry in the order of ``COLUMNS``, and their checksum."""
     row = [getattr(entry, name) for name in COLUMNS]
     for place in _JSON:
-        row[place] = None if row[place] is None else as_json(row[place], entry.sample)
+        row[place] = None if row[place] is None else as_json(packed(row[place]), entry.sample)
     row[_SHOWN] = None if entry.guess_shown is None else int(entry.guess_shown)
     return (*row, _checksum(row))
 
@@ -174,7 +175,7 @@ def from_row(stored: Sequence[Any]) -> Entry:
     if _checksum(row) != checksum:
         raise ValueError(f"entry {seq} has another checksum than its values")
     for place in _JSON:
-        row[place] = None if row[place] is None else json.loads(row[place])
+        row[place] = None if row[place] is None else unpacked(json.loads(row[place]))
     row[_SHOWN] = None if row[_SHOWN] is None else bool(row[_SHOWN])
     entry = object.__new__(Entry)  # checked when it was written
     entry.__dict__.update(zip(COLUMNS, row, strict=True), seq=seq)
