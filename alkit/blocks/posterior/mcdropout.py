@@ -29,7 +29,7 @@ from alkit.blocks.posterior.masks import (
 )
 from alkit.blocks.posterior.network import check_network
 from alkit.blocks.posterior.sampled import Sampled
-from alkit.blocks.posterior.stacked import stacked
+from alkit.blocks.posterior.stacked import agree_on_every_row, stacked
 from alkit.blocks.posterior.thinned import Values, dropped
 from alkit.errors import ConfigurationError, warn
 from alkit.eval_mode import evaluating
@@ -138,14 +138,14 @@ class MCDropout(Block):
         with evaluating(self.model), once:
             outputs = self._posterior(layers, (inputs, named))
         self._no_functions = True
-        if self.samples > 1 and _agree_on_every_row(outputs):
+        if self.samples > 1 and agree_on_every_row(outputs):
             raise ConfigurationError(
                 f"The {self.samples} samples of MCDropout agree on every row: its dropout layers "
                 "do not affect the output. Place one before layers with weights."
             )
         return outputs
 
-    def _posterior(self, layers: dict[str, _DropoutNd], inputs: Inputs) -> Tensor:
+    def _posterior(self, layers: dict[str, _DropoutNd], inputs: Inputs) -> Any:
         if self._at_once and not torch.is_grad_enabled():
             try:
                 chunks = _chunks(inputs, self.samples)
@@ -166,7 +166,7 @@ class MCDropout(Block):
             output.held.values() if several else [output] * self.samples, self.model, "MCDropout"
         )
 
-    def _pass_by_pass(self, layers: dict[str, _DropoutNd], inputs: Inputs) -> Tensor:
+    def _pass_by_pass(self, layers: dict[str, _DropoutNd], inputs: Inputs) -> Any:
         outputs = []
         for k in range(self.samples):
             with _dropping(layers, self._masks, inputs, partial(_one_sample, k)):
@@ -175,12 +175,6 @@ class MCDropout(Block):
 
     def extra_repr(self) -> str:
         return f"samples={self.samples}, seed={self.seed}"
-
-
-def _agree_on_every_row(outputs: Tensor) -> bool:
-    """Return whether the samples are equal; False for a constant, e.g. a last layer of zeros."""
-    same = bool((outputs == outputs[:, :1]).all())
-    return same and not bool((outputs == outputs[:1]).all())
 
 
 def _chunks(inputs: Inputs, samples: int) -> list[Inputs]:
