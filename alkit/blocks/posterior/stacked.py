@@ -31,7 +31,7 @@ def stacked(outputs: list[Any], network: nn.Module, block: str) -> Any:
     Raises:
         ModelOutputError: the networks return something else.
     """
-    if all(map(_are_boxes, outputs)):
+    if all(map(are_boxes, outputs)):
         images = zip(*outputs, strict=True)
         return [[found for one in image for found in _each(one)] for image in images]
     outputs = [logits_of(output) for output in outputs]
@@ -53,7 +53,7 @@ def agree_on_every_row(outputs: Any) -> bool:
     return same and not bool((outputs == outputs[:1]).all())
 
 
-def _are_boxes(output: Any) -> bool:
+def are_boxes(output: Any) -> bool:
     """True for boxes, a dict per image, or a list of dicts from a network with samples."""
     if not isinstance(output, list | tuple) or not output:
         return False
