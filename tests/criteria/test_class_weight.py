@@ -34,6 +34,13 @@ def test_a_guess_has_the_weight_of_its_class():
     assert scores.tolist() == pytest.approx(expected)
 
 
+def test_a_weight_depends_on_its_own_row_alone():
+    criterion = ClassWeight(3, [20, 0, 5])
+    whole, order = criterion(GIVEN), torch.tensor([3, 5, 0, 1, 4, 2])
+    assert criterion(GIVEN[order]).equal(whole[order])
+    assert torch.cat([criterion(GIVEN[k : k + 1]) for k in range(6)]).equal(whole)
+
+
 def test_none_of_these_is_no_guess():
     scores = torch.tensor([0.3, 0.1, 0.9])
     boxes = [{"scores": scores, "labels": torch.tensor([1, 2, 0])}]
