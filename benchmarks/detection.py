@@ -25,24 +25,26 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
-from torchvision.io import decode_jpeg
 from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_320_fpn
 from torchvision.ops import box_iou
+from torchvision.transforms.functional import to_tensor
 
 import alkit as al
 
 Target = dict[str, Tensor]
 CLASSES = 4  # with the background
 ARMS: dict[str, Callable[..., al.Strategy]] = {
-    "uniform": lambda net, pool, **more: al.UniformStrategy(net, pool, **more),
+    "uniform": lambda net, pool, **more: al.UniformStrategy(net, pool, outputs="detection", **more),
     "least confident box": al.strategies.least_confident_box,
     "1 versus 2, sum": al.strategies.one_versus_two,
     "1 versus 2, mean": lambda *parts, **more: al.strategies.one_versus_two(
@@ -69,14 +71,14 @@ class Cells(Dataset):
             own = held["owner"] == k
             boxes = torch.from_numpy(held["boxes"][own]).float()
             target = {"boxes": boxes, "labels": torch.from_numpy(held["labels"][own]).long() + 1}
-            self.items.append((torch.from_numpy(held["jpeg"][start:end].copy()), target))
+            image = Image.open(BytesIO(held["jpeg"][start:end].tobytes())).convert("RGB")
+            self.items.append((to_tensor(image), target))
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, k: int) -> tuple[Tensor, Target]:
-        jpeg, target = self.items[k]
-        return torch.as_tensor(decode_jpeg(jpeg)) / 255, target
+        return self.items[k]
 
 
 class Detector(L.LightningModule):

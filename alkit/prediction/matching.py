@@ -119,14 +119,13 @@ def _matched(every: Found, k: int, iou: float, *, same_label: bool) -> list[list
     from torchvision.ops import box_iou
 
     free = torch.ones(len(every.samples), dtype=torch.bool)
-    samples = torch.tensor(every.samples, dtype=torch.long)
     objects = []
     for first in range(len(every.samples)):
         if not free[first]:
             continue
         overlap = box_iou(every.boxes[first : first + 1], every.boxes)[0]
         same = every.labels == every.labels[first]
-        near = (free & (overlap >= iou) & (samples != samples[first])).nonzero().flatten()
+        near = (free & (overlap >= iou)).nonzero().flatten()
         rank = (overlap + same)[near].argsort(descending=True, stable=True)
         chosen = {every.samples[first]: first}
         for place in near[rank].tolist():

@@ -131,6 +131,14 @@ def test_samples_that_disagree_outrank_an_uncertain_box_on_which_they_agree(disa
     assert scores[1] > 0.4
 
 
+def test_a_sample_adds_a_box_of_the_same_label_before_one_that_overlaps_more():
+    one, other = [(0.95, 1, LEFT)], [(0.6, 2, LEFT), (0.3, 1, (1, 0, 11, 10))]
+    boxes = [[dict_of(one), dict_of(other)]]
+    prediction = al.Prediction.detection(boxes, samples=True)
+    expected = torch.tensor([[0.95, 0.3], [0, 0.6]])
+    torch.testing.assert_close(prediction.outputs[..., 0], expected)
+
+
 def test_class_probabilities_are_those_of_each_sample():
     p = torch.rand(2, 3, generator=torch.Generator().manual_seed(0)).softmax(1)
     found = [dict_of([(0.9, 0, LEFT)]) | {"probabilities": row[None]} for row in p]

@@ -1,16 +1,18 @@
 """A detector of torchvision in the user's own LightningModule, on photographs of blood cells."""
 
 import os
+from io import BytesIO
 from pathlib import Path
 
 import lightning as L
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.utils.data import Dataset
-from torchvision.io import decode_jpeg
 from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_320_fpn
+from torchvision.transforms.functional import to_tensor
 
 import alkit as al
 from alkit.strategies import box_disagreement, class_weighted_sum, one_versus_two
@@ -35,13 +37,13 @@ class Cells(Dataset):
 
     def __getitem__(self, k):
         ends = self.file["offset"][k : k + 2]
-        image = decode_jpeg(torch.from_numpy(self.file["jpeg"][slice(*ends)].copy()))
+        jpeg = Image.open(BytesIO(self.file["jpeg"][slice(*ends)].tobytes()))
         own = self.file["owner"] == k
         target = {
             "boxes": torch.from_numpy(self.file["boxes"][own]).float(),
             "labels": torch.from_numpy(self.file["labels"][own]).long() + 1,
         }
-        return image / 255, target
+        return to_tensor(jpeg.convert("RGB")), target
 
 
 class Detector(L.LightningModule):
@@ -50,7 +52,9 @@ class Detector(L.LightningModule):
         torch.manual_seed(0)
         options = {"num_classes": 4, "min_size": 48, "max_size": 64, "box_score_thresh": 0.05}
         options |= {"rpn_post_nms_top_n_test": 20, "rpn_post_nms_top_n_train": 20}
-        self.net = fasterrcnn_mobilenet_v3_large_320_fpn(None, weights_backbone=None, **options)
+        self.net = fasterrcnn_mobilenet_v3_large_320_fpn(
+            weights=None, weights_backbone=None, **options
+        )
 
     def forward(self, images, targets=None):
         return self.net(images, targets)
