@@ -22,11 +22,11 @@ class ClassWeight(Criterion):
 
     n_c is the number of annotations of a class, n that of all: of samples, or of the boxes, pixels
     or tokens in their labels. Each query of a strategy counts them anew. The guess is the class
-    with the highest mean probability; a further column, "none of these" of boxes, is no guess.
+    with the highest mean probability, never a further column, "none of these" of boxes.
 
         al.criteria.Each(al.Margin() * al.Margin() * al.criteria.ClassWeight(4), "sum")
 
-    Paper: Brust, Käding & Denzler 2019, "Active learning for deep object detection", section 3.4.
+    Paper: Brust, Käding & Denzler 2019, "Active learning for deep object detection".
     Cost: O(N K C), and a reading of all annotated labels per query.
 
     Args:

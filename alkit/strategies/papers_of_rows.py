@@ -50,7 +50,7 @@ def least_confident_box(
     """Least confident box: an image scores as its most uncertain box.
 
     Without class probabilities, a box is most uncertain at a score of one half. Brust, Käding and
-    Denzler 2019, "Active learning for deep object detection", section 3.3, maximum. Cost: O(M).
+    Denzler 2019, "Active learning for deep object detection", has the maximum over boxes. Cost: O(M).
     """
     options.setdefault("outputs", "detection")
     return Strategy(detector, train_pool, Each(LeastConfidence(), "max"), **options)
@@ -65,8 +65,7 @@ def one_versus_two(
 ) -> Strategy:
     """1 versus 2: ``(1 - (p1 - p2))^2`` of each box, as their sum, mean (average) or maximum.
 
-    Brust, Käding and Denzler 2019, "Active learning for deep object detection", sections 3.2 and
-    3.3. Without class probabilities, p2 is that of "none of these". The sum favors images with
+    Brust, Käding and Denzler 2019, "Active learning for deep object detection". Without class probabilities, p2 is that of "none of these". The sum favors images with
     many boxes. Cost: O(M C).
     """
     options.setdefault("outputs", "detection")
@@ -81,8 +80,7 @@ def class_weighted_sum(
 ) -> Strategy:
     """Sum over the boxes of 1 versus 2, weighted by the class: rare classes count more.
 
-    Brust, Käding and Denzler 2019, "Active learning for deep object detection", section 3.4. The
-    boxes of each class are counted in the labels of the pool, which are dicts with ``"labels"``.
+    Brust, Käding and Denzler 2019, "Active learning for deep object detection". The boxes of each class are counted in the labels of the pool, which are dicts with ``"labels"``.
 
     Args:
         detector, train_pool: as for the other functions.
@@ -135,7 +133,7 @@ def multi_peak_entropy(
     """Multi-peak entropy: that of the peaks of each heatmap, summed over the keypoints.
 
     The heights of the peaks, by softmax, are the probabilities of the places. Liu and Ferrari 2017,
-    "Active learning for human pose estimation", section 3. Cost: O(P H W) per sample.
+    "Active learning for human pose estimation". Cost: O(P H W) per sample.
     """
     options.setdefault("outputs", peaks)
     return Strategy(network, train_pool, Each(Entropy(), "sum"), **options)
@@ -159,7 +157,7 @@ def mean_token_entropy(
     """Mean over the tokens of the entropy of their class.
 
     Settles and Craven 2008, "An analysis of active learning strategies for sequence labeling
-    tasks", eq. 4 (token entropy); tokens are independent here. Cost: O(T C) per sample.
+    tasks" (token entropy); tokens are independent here. Cost: O(T C) per sample.
     """
     options.setdefault("outputs", "tokens")
     return Strategy(network, train_pool, Each(Entropy()), **options)
@@ -171,7 +169,7 @@ def total_token_entropy(
     """Sum over the tokens of the entropy of their class: long texts score higher.
 
     Settles and Craven 2008, "An analysis of active learning strategies for sequence labeling
-    tasks", section 3.1, total token entropy; tokens are independent here. Cost: O(T C) per sample.
+    tasks" (total token entropy); tokens are independent here. Cost: O(T C) per sample.
     """
     options.setdefault("outputs", "tokens")
     return Strategy(network, train_pool, Each(Entropy(), "sum"), **options)
@@ -182,7 +180,7 @@ def mnlp(
 ) -> Strategy:
     """MNLP: the log-probability of the most likely tags, divided by the length, negated.
 
-    Shen et al. 2018, "Deep active learning for named entity recognition", section 4. The most
+    Shen et al. 2018, "Deep active learning for named entity recognition". The most
     likely tag of each token stands for the best sequence, without a decoder. Cost: O(T C) per
     sample.
     """
