@@ -50,7 +50,7 @@ def least_confident_box(
     """Least confident box: an image scores as its most uncertain box.
 
     Without class probabilities, a box is most uncertain at a score of one half. Brust, Käding and
-    Denzler 2019, "Active learning for deep object detection", has the maximum over boxes. Cost: O(M).
+    Denzler 2019, "Active learning for deep object detection", has this maximum. Cost: O(M).
     """
     options.setdefault("outputs", "detection")
     return Strategy(detector, train_pool, Each(LeastConfidence(), "max"), **options)
@@ -65,8 +65,9 @@ def one_versus_two(
 ) -> Strategy:
     """1 versus 2: ``(1 - (p1 - p2))^2`` of each box, as their sum, mean (average) or maximum.
 
-    Brust, Käding and Denzler 2019, "Active learning for deep object detection". Without class probabilities, p2 is that of "none of these". The sum favors images with
-    many boxes. Cost: O(M C).
+    Brust, Käding and Denzler 2019, "Active learning for deep object detection". Without class
+    probabilities, p2 is that of "none of these". The sum favors images with many boxes. Cost:
+    O(M C).
     """
     options.setdefault("outputs", "detection")
     return Strategy(detector, train_pool, Each(Margin() * Margin(), reduce), **options)
@@ -80,7 +81,8 @@ def class_weighted_sum(
 ) -> Strategy:
     """Sum over the boxes of 1 versus 2, weighted by the class: rare classes count more.
 
-    Brust, Käding and Denzler 2019, "Active learning for deep object detection". The boxes of each class are counted in the labels of the pool, which are dicts with ``"labels"``.
+    Brust, Käding and Denzler 2019, "Active learning for deep object detection". The boxes of each
+    class are counted in the labels of the pool, which are dicts with ``"labels"``.
 
     Args:
         detector, train_pool: as for the other functions.
