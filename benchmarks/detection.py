@@ -11,9 +11,9 @@ more to label, so the boxes are counted, too.
 The record is a run of the defaults, 149 s on a busy core. It shows that all arms run, and their
 durations: a query of 12 images took 2 s, that of the disagreement of 5 samples 12.6 s. It compares
 no methods. After three steps from scratch the detector returned nearly the same boxes for every
-image, so that all candidates had the same score. The arms but uniform chose by chance, as ``why`` in
-the record states, and asked for the same images; a mean average precision of 0.002, then 0.008, is
-that of an untrained detector. A comparison needs many more steps, on a GPU. This was not run yet:
+image, so that all candidates had the same score. The arms but uniform chose by chance, as ``why``
+in the record states, and asked for the same images; a mean average precision of 0.002, then 0.008,
+is that of an untrained detector. A comparison needs many more steps, on a GPU. Not run yet:
 
     python benchmarks/detection.py --pixels 320 --steps 500 --rounds 8 --pool 205 --test 72
 

@@ -122,8 +122,9 @@ def box_disagreement(
     2019, "Deep active learning for efficient training of a lidar 3D object detector"; for the
     matching, Miller et al. 2019, "Evaluating merging strategies for sampling-based uncertainty
     techniques in object detection". Disagreement about the corners counts only where it is so large
-    that boxes no longer overlap. The detector needs a dropout layer. Cost: see ``MCDropout``;
-    O(B m) per image, for B boxes of all samples and m objects.
+    that boxes no longer overlap. The detector needs a dropout layer; one that it calls once per
+    image has other masks at each place of a batch, unless ``test_batch_size=1``. Cost: see
+    ``MCDropout``; O(B m) per image, for B boxes of all samples and m objects.
     """
     options.setdefault("outputs", "detection")
     return Strategy(MCDropout(detector, samples), train_pool, Each(BALD(), reduce), **options)
