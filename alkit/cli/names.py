@@ -25,8 +25,8 @@ STRATEGIES = {
     "strategy": "Strategy",
 }
 BASES = (  # no leaves, or parts that take more than the command line can give
-    "Composite Context Criterion HeadScore Temperature Transform Candidates Picks Points Quotas "
-    "RunningTopK Selector Space Stochastic"
+    "ClassWeight Composite Context Count Criterion Each HeadScore Temperature TopShare Transform "
+    "Candidates Picks Points Quotas RunningTopK Selector Space Stochastic"
 ).split()
 
 

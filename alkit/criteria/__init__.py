@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alkit.criteria.algebra import Maximum, Minimum, Schedule
+from alkit.criteria.class_weight import ClassWeight
 from alkit.criteria.context import Context
 from alkit.criteria.criterion import Composite, Criterion
 from alkit.criteria.each import Each
@@ -35,6 +36,7 @@ from alkit.criteria.uncertainty import (
 __all__ = [
     "BALD",
     "EPIG",
+    "ClassWeight",
     "Composite",
     "Constant",
     "Context",

@@ -57,6 +57,14 @@ class Context:
         """
         self._refuse("labels that were held out")
 
+    def labels(self) -> list[Any]:
+        """Labels of the annotated samples of the pool.
+
+        Raises:
+            ConfigurationError: there is no pool.
+        """
+        self._refuse("the labels of the annotated samples")
+
     def part(self, path: str) -> nn.Module:
         """The submodule at a path of the strategy's module.
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from alkit.errors import PredictionError
-from alkit.prediction.boxes import checked_boxes, rows_of_boxes
 from alkit.prediction.checks import numbers_of
+from alkit.prediction.matching import rows_of_images
 from alkit.prediction.probabilities import OutputKind
 
 if TYPE_CHECKING:
@@ -111,10 +111,12 @@ class Structures:
     @classmethod
     def detection(
         cls: type[Any],
-        boxes: Sequence[Mapping[str, Any]],
+        boxes: Sequence[Any],
         num_classes: int | None = None,
         *,
         threshold: float = 0.0,
+        samples: bool = False,
+        iou: float = 0.5,
         ids: Any = None,
     ) -> Prediction:
         """Prediction of boxes, one row each; an image without boxes has no rows.
@@ -124,26 +126,31 @@ class Structures:
         ``num_classes``, C + 1 columns, the score in that of its label and the rest in the last
         one, "none of these". Uncertainty is the same in both forms.
 
+        Boxes of K posterior samples are matched by their overlap: a row is an object, with K
+        probabilities, and a sample without a box for it counts as "none of these" (Miller et al.
+        2019, "Evaluating merging strategies for sampling-based uncertainty techniques in object
+        detection"). A binary row is the probability of the label of its most certain box.
+
         Args:
             boxes: one dict per image, as torchvision's detectors return in eval mode: ``"scores"``
                 ``(m,)``, and ``"labels"`` ``(m,)`` or ``"probabilities"`` ``(m, C)``.
             num_classes: number of classes C; labels are ``0 .. C - 1``.
             threshold: lowest score of a box that counts.
+            samples: True if there are K posterior samples: a list of K dicts per image, which
+                also have ``"boxes"`` ``(m, 4)``, the corners.
+            iou: smallest overlap, intersection over union, of the boxes of one object.
             ids: ``(N,)`` dataset indices. Default: ``0 .. N - 1``.
 
         Raises:
             PredictionError: not a list of such dicts.
         """
-        found = checked_boxes(boxes)
-        parts = [rows_of_boxes(each, k, num_classes, threshold) for k, each in enumerate(found)]
+        parts = rows_of_images(boxes, num_classes, threshold, iou if samples else None)
         device = next((part.device for part in parts), torch.device("cpu"))
         sizes = torch.tensor([len(part) for part in parts], dtype=torch.long, device=device)
-        if len({part.shape[1] for part in parts}) > 1:
-            raise PredictionError("some boxes have class probabilities and others have none.")
-        rows = torch.cat(parts) if parts else torch.empty(0, 1)
+        rows = torch.cat(parts) if parts else torch.empty(0, 1, 1)
         owners = torch.arange(len(parts), device=device).repeat_interleave(sizes)
         places = torch.arange(len(parts)) if ids is None else ids
-        return cls(rows[:, None], places, "probabilities", None, "detection", owners)
+        return cls(rows, places, "probabilities", None, "detection", owners)
 
     @classmethod
     def regression(

@@ -100,6 +100,9 @@ class PoolContext(Context):
         ids = pool.annotated_indices
         return (self.predict(ids, pool), pool.labels_of(ids)) if len(ids) else None
 
+    def labels(self) -> list[Any]:
+        return self.pool.labels_of(self.pool.annotated_indices)
+
     def part(self, path: str) -> nn.Module:
         try:
             return self.learner.module.get_submodule(path)

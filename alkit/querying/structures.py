@@ -28,15 +28,9 @@ def structured(
     Raises:
         ModelOutputError: there is no tensor.
         PredictionError: it does not have the shape of the task.
-        ConfigurationError: posterior samples of boxes.
     """
     if task == "detection":
-        if samples:
-            raise ConfigurationError(
-                "the boxes of several posterior samples cannot be compared row by row: let one "
-                "network detect, or return a Prediction, outputs=function."
-            )
-        return Prediction.detection(value)
+        return Prediction.detection(value, samples=samples)
     options: dict[str, Any] = {"mask": mask_of(x)} if task == "tokens" else {}
     if task != "keypoints":
         options["multilabel"] = independent

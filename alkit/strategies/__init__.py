@@ -21,6 +21,18 @@ from alkit.strategies.papers import (
     typiclust,
     uherding,
 )
+from alkit.strategies.papers_of_rows import (
+    box_disagreement,
+    class_weighted_sum,
+    heatmap_spread,
+    least_confident_box,
+    mean_token_entropy,
+    mnlp,
+    multi_peak_entropy,
+    number_of_objects,
+    one_versus_two,
+    total_token_entropy,
+)
 from alkit.strategies.semisupervised import SemiSupervisedStrategy
 from alkit.strategies.strategy import Strategy, UncertaintyStrategy, UniformStrategy
 
@@ -36,14 +48,24 @@ __all__ = [
     "badge",
     "bald",
     "batchbald",
+    "box_disagreement",
+    "class_weighted_sum",
     "cluster_margin",
     "committee",
     "coral",
     "coreset",
     "epig",
+    "heatmap_spread",
+    "least_confident_box",
+    "mean_token_entropy",
+    "mnlp",
+    "multi_peak_entropy",
+    "number_of_objects",
+    "one_versus_two",
     "power_bald",
     "power_margin",
     "probcover",
+    "total_token_entropy",
     "typiclust",
     "uherding",
 ]

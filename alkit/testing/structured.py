@@ -49,6 +49,9 @@ def structured_predictions() -> Iterator[tuple[str, Prediction]]:
     yield "independent labels (6, 4)", _placed(labels, generator)
     depths = make.segmentation(randn(4, 3, 1, 4, 5), kind="values", samples=True)
     yield "a number per pixel, K = 3", _placed(depths, generator)
+    corners = {"boxes": 9 * torch.arange(5)[:, None] + torch.tensor([0, 0, 8, 8])}
+    sampled = [[boxes(5) | corners for _ in range(3)] for _ in range(4)]
+    yield "boxes of K = 3 samples", _placed(make.detection(sampled, samples=True), generator)
 
 
 def _placed(prediction: Prediction, generator: torch.Generator) -> Prediction:

@@ -8,7 +8,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from alkit.blocks.posterior.ensemble import check_weights, redrawn
 from alkit.blocks.posterior.stacked import stacked
@@ -81,7 +81,7 @@ class Committee(L.LightningModule):
         """The step of the first member, for Lightning's check that there is one."""
         return self.members[0].validation_step  # type: ignore[return-value]
 
-    def forward(self, *inputs: Any, **named: Any) -> Tensor:
+    def forward(self, *inputs: Any, **named: Any) -> Any:
         """Outputs of all members, ``(N, M, C)``."""
         if not self._checked:
             check_weights([*self.members])

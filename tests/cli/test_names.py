@@ -25,6 +25,7 @@ def leaves(folder, base, left_out):
 
 def test_every_public_strategy_paper_criterion_and_selector_has_a_name():
     abstract = {"Criterion", "Composite", "Transform", "HeadScore"}  # and a head has no name
+    abstract |= {"ClassWeight", "Each"}  # of rows, which the data of the command line do not have
     assert set(leaves(al.criteria, al.Criterion, abstract)) <= set(PARTS)
     assert set(leaves(al.selectors, al.Selector, {"Selector", "Quotas", "Stochastic"})) <= set(
         PARTS
@@ -39,6 +40,11 @@ def test_every_public_strategy_paper_criterion_and_selector_has_a_name():
 def test_every_name_leads_somewhere():
     for name, path in {**PARTS, **ARMS}.items():
         assert callable(imported(path)), name
+
+
+def test_a_reduction_is_not_offered_as_a_criterion():
+    assert {"each", "count", "top-share", "class-weight"}.isdisjoint(KINDS["criteria"])
+    assert all(issubclass(imported(PARTS[name]), al.Criterion) for name in KINDS["criteria"])
 
 
 def test_names_are_known_without_torch():

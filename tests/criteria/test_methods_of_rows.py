@@ -6,7 +6,7 @@ import torch
 from scipy.stats import entropy
 
 import alkit as al
-from alkit.criteria import Count, Each, MinEntropy, TopShare, as_criterion
+from alkit.criteria import ClassWeight, Count, Each, MinEntropy, TopShare
 
 G = torch.Generator().manual_seed(5)
 MAPS = torch.randn(4, 3, 5, 6, generator=G).double()
@@ -53,12 +53,8 @@ def test_one_versus_two_of_boxes(reduce, of):
 
 def test_a_sum_of_boxes_weighted_by_their_class():
     annotated = np.array([20, 5, 1])
-    weights = torch.tensor((annotated.sum() + 3) / (annotated + 3))
-
-    def weight(boxes):
-        return weights[boxes.mean_probabilities[:, :-1].argmax(1)]  # the last is "none of these"
-
-    formula = Each(al.Margin() * as_criterion(weight), "sum")
+    weights = (annotated.sum() + 3) / (annotated + 1)
+    formula = Each(al.Margin() * ClassWeight(3, annotated.tolist()), "sum")
     expected = [
         sum(float(weights[c] * (1 - abs(2 * p - 1))) for p, c in zip(b["scores"], b["labels"]))
         for b in SCORES

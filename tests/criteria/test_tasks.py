@@ -19,7 +19,12 @@ def randn(*shape):
 
 
 def boxes(n):
-    return {"scores": torch.rand(n, generator=G), "labels": torch.arange(n) % 2}
+    """Boxes of K = 3 posterior samples, each in its own place."""
+    corners = 9 * torch.arange(n)[:, None] + torch.tensor([0, 0, 8, 8])
+    labels = torch.arange(n) % 2
+    return [
+        {"scores": torch.rand(n, generator=G), "labels": labels, "boxes": corners} for _ in range(3)
+    ]
 
 
 MAKE = al.Prediction
@@ -33,10 +38,11 @@ TASKS = {
     "a number per pixel": MAKE.segmentation(randn(6, 3, 1, 5, 5), kind="values", samples=True),
     "tokens": MAKE.tokens(randn(6, 3, 5, 4), samples=True, mask=torch.ones(6, 5).tril()),
     "keypoints": MAKE.keypoints(randn(6, 3, 2, 4, 4), samples=True),
-    "boxes": MAKE.detection([boxes(3), boxes(0), boxes(1), boxes(2), boxes(4), boxes(1)], 2),
+    "boxes": MAKE.detection([boxes(n) for n in (3, 0, 1, 2, 4, 1)], 4, samples=True),
 }
 TASKS = {name: replace(part, features=randn(6, 2)) for name, part in TASKS.items()}
 ARGUMENTS = {
+    "ClassWeight": (4, (5, 1, 2, 0)),
     "ExpectedImprovement": (0.5,),
     "UpperConfidenceBound": (2,),
     "HeadScore": (torch.nn.Linear(2, 1),),

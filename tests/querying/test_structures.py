@@ -290,10 +290,64 @@ def test_a_pool_of_mostly_empty_images_is_said_in_the_query():
         learner.query(2)
 
 
-def test_boxes_of_posterior_samples_are_refused():
+class Uncertain(Detector):
+    """A detector whose scores depend on a dropout."""
+
+    def __init__(self):
+        super().__init__()
+        self.dropout = nn.Dropout(0.4)
+
+    def forward(self, images):
+        rows = [x.flatten()[None, :20] for x in images]
+        return [
+            {
+                "boxes": torch.tensor([[0.0, 0, 9, 9], [20, 20, 29, 29]]),
+                "scores": self.dropout(row)[0].view(2, 10).sum(1).sigmoid(),
+                "labels": torch.tensor([1, 2]),
+            }
+            for row in rows
+        ]
+
+
+@pytest.mark.parametrize("form", ["samples=", "MCDropout", "by default", "ensemble"])
+def test_boxes_of_posterior_samples_are_matched(form):
+    criterion = Each(al.BALD(), "max")
+    module, options = Foreign(Uncertain()), {"samples": 6}
+    if form == "MCDropout":
+        module, options = al.MCDropout(module, 6), {}
+    elif form == "ensemble":
+        module, options = al.Ensemble([Foreign(Uncertain()) for _ in range(2)]), {"samples": 6}
+    elif form == "by default":
+        options = {}
+    learner = al.ActiveLearner(
+        module, pool_of(n=0), criterion, outputs="detection", batch_size=6, seed=0, **options
+    )
+    query = learner.query(4)
+    k = {"by default": 20, "ensemble": 12}.get(form, 6)
+    (prediction,) = learner.predictions(learner.train_pool, [0, 1, 2])
+    assert prediction.outputs.shape == (6, k, 1)
+    assert prediction.outputs.std(1).min() > 0
+    assert query.why.startswith("TopK() of max over boxes of BALD()")
+    assert min(query.scores) > 0
+
+
+def test_a_detector_without_posterior_samples_is_told_how_to_draw_them():
+    for samples in None, 5:
+        with pytest.raises((PredictionError, ConfigurationError), match=r"MCDropout"):
+            al.ActiveLearner(
+                Foreign(Detector()),
+                pool_of(n=0),
+                al.BALD(),
+                outputs="detection",
+                samples=samples,
+                seed=0,
+            ).query(2)
+
+
+def test_a_module_that_declares_samples_and_returns_one_is_refused():
     net = Foreign(Detector())
     net.posterior_samples = True
-    with pytest.raises(ConfigurationError, match="boxes of several posterior samples"):
+    with pytest.raises(PredictionError, match="one list of K dicts per image, got list of dict"):
         al.ActiveLearner(net, pool_of(n=0), outputs="detection", seed=0).query(2)
 
 

@@ -29,13 +29,14 @@ from alkit.blocks.posterior.masks import (
 )
 from alkit.blocks.posterior.network import check_network
 from alkit.blocks.posterior.sampled import Sampled
-from alkit.blocks.posterior.stacked import stacked
+from alkit.blocks.posterior.stacked import agree_on_every_row, are_boxes, stacked
 from alkit.blocks.posterior.thinned import Values, dropped
 from alkit.errors import ConfigurationError, warn
 from alkit.eval_mode import evaluating
 from alkit.model_outputs import logits_of
 
 Inputs = tuple[tuple[Any, ...], dict[str, Any]]  # positional, by name
+Drop = Callable[[_DropoutNd, Tensor, list[Tensor]], Tensor]  # layer, its input, K masks
 
 ROWS = 2048
 """Rows times samples held at once on a CPU if the input is one tensor; 8 times as many on other
@@ -138,14 +139,14 @@ class MCDropout(Block):
         with evaluating(self.model), once:
             outputs = self._posterior(layers, (inputs, named))
         self._no_functions = True
-        if self.samples > 1 and _agree_on_every_row(outputs):
+        if self.samples > 1 and agree_on_every_row(outputs):
             raise ConfigurationError(
                 f"The {self.samples} samples of MCDropout agree on every row: its dropout layers "
                 "do not affect the output. Place one before layers with weights."
             )
         return outputs
 
-    def _posterior(self, layers: dict[str, _DropoutNd], inputs: Inputs) -> Tensor:
+    def _posterior(self, layers: dict[str, _DropoutNd], inputs: Inputs) -> Any:
         if self._at_once and not torch.is_grad_enabled():
             try:
                 chunks = _chunks(inputs, self.samples)
@@ -159,28 +160,26 @@ class MCDropout(Block):
         return self._pass_by_pass(layers, inputs)
 
     def _in_one_pass(self, layers: dict[str, _DropoutNd], inputs: Inputs) -> Tensor:
-        with _dropping(layers, self._masks, inputs, _all_samples):
-            output = logits_of(self.model(*inputs[0], **inputs[1]))
+        output = logits_of(self._output(layers, inputs, _all_samples))
         several = isinstance(output, Sampled)
         return stacked(
             output.held.values() if several else [output] * self.samples, self.model, "MCDropout"
         )
 
-    def _pass_by_pass(self, layers: dict[str, _DropoutNd], inputs: Inputs) -> Tensor:
-        outputs = []
-        for k in range(self.samples):
-            with _dropping(layers, self._masks, inputs, partial(_one_sample, k)):
-                outputs.append(self.model(*inputs[0], **inputs[1]))
+    def _pass_by_pass(self, layers: dict[str, _DropoutNd], inputs: Inputs) -> Any:
+        passes = (partial(_one_sample, k) for k in range(self.samples))
+        outputs = [self._output(layers, inputs, drop) for drop in passes]
         return stacked(outputs, self.model, "MCDropout")
+
+    def _output(self, layers: dict[str, _DropoutNd], inputs: Inputs, drop: Drop) -> Any:
+        with _dropping(layers, self._masks, inputs, drop) as refused:
+            output = self.model(*inputs[0], **inputs[1])
+        if refused and not are_boxes(output):  # a detector has rows of images or boxes inside
+            raise refused[0]
+        return output
 
     def extra_repr(self) -> str:
         return f"samples={self.samples}, seed={self.seed}"
-
-
-def _agree_on_every_row(outputs: Tensor) -> bool:
-    """Return whether the samples are equal; False for a constant, e.g. a last layer of zeros."""
-    same = bool((outputs == outputs[:, :1]).all())
-    return same and not bool((outputs == outputs[:1]).all())
 
 
 def _chunks(inputs: Inputs, samples: int) -> list[Inputs]:
@@ -198,12 +197,13 @@ def _dropping(
     layers: dict[str, _DropoutNd],
     masks: Masks,
     inputs: Inputs,
-    drop: Callable[[_DropoutNd, Tensor, list[Tensor]], Tensor],
-) -> Iterator[None]:
-    """Replace the output of each dropout layer by ``drop`` of its input, for one pass."""
+    drop: Drop,
+) -> Iterator[list[ConfigurationError]]:
+    """Replace the outputs of dropout layers for one pass; yields errors of misplaced batch axes."""
     x = next(iter((*inputs[0], *inputs[1].values())), None)
     rows = len(x) if isinstance(x, Tensor) and x.ndim else None
     called: list[_DropoutNd] = []
+    refused: list[ConfigurationError] = []
 
     def hook(
         path: str, calls: Iterator[int], layer: _DropoutNd, _: object, x: Tensor
@@ -211,7 +211,12 @@ def _dropping(
         called.append(layer)
         if layer.p == 0:
             return None
-        check_rows(layer, path, x, rows)
+        try:
+            check_rows(layer, path, x, rows)
+        except ConfigurationError as error:
+            if x.ndim < 2:
+                raise
+            refused.append(error)
         return drop(layer, x, masks.keep(path, next(calls), layer, x))
 
     handles = [  # these also keep torch from fusing transformer layers and skipping their dropouts
@@ -219,7 +224,7 @@ def _dropping(
         for path, layer in layers.items()
     ]
     try:
-        yield
+        yield refused
     finally:
         for handle in handles:
             handle.remove()
