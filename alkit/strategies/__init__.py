@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alkit.strategies import segmentation
 from alkit.strategies.adversarial import AdversarialStrategy
 from alkit.strategies.learner import ActiveLearner
 from alkit.strategies.losslearning import LearningLossStrategy
@@ -44,6 +45,7 @@ __all__ = [
     "power_bald",
     "power_margin",
     "probcover",
+    "segmentation",
     "typiclust",
     "uherding",
 ]
