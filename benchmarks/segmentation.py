@@ -63,7 +63,7 @@ def unet() -> nn.Module:
 
 STRATEGIES: dict[str, tuple[Any, Any]] = {
     "mean pixel entropy": (al.Entropy(), None),
-    "..., k-center": (al.Entropy(), al.Prefilter(4, al.KCenter())),
+    "and k-center": (al.Entropy(), al.Prefilter(4, al.KCenter())),
     "top 5 %": (Each(al.Entropy(), TopShare(0.05)), None),
     "k-center": (None, al.KCenter()),
 }
@@ -84,7 +84,7 @@ def factory(criterion: Any, selector: Any, test: TensorDataset) -> Callable[...,
     def make(pool: al.ActiveLearningDataset, seed: int) -> al.Strategy:
         return al.Strategy(
             unet(), pool, criterion, selector, test=test, seed=seed, outputs="segmentation",
-            loss=nn.CrossEntropyLoss(), optimizer=al.Adam(lr=3e-3), batch_size=8,
+            loss=nn.CrossEntropyLoss(), optimizer=al.Adam(lr=5e-3), batch_size=8,
             test_batch_size=64, features="model.bottom",
             test_metrics={"MeanIoU": JaccardIndex(task="multiclass", num_classes=3)},
         )  # fmt: skip
@@ -98,7 +98,7 @@ def run(train: TensorDataset, test: TensorDataset, args: argparse.Namespace) -> 
     result = al.compare(
         {name: factory(*STRATEGIES[name], test) for name in names},
         train, seeds=range(args.seeds), rounds=args.rounds, query_size=10, initial=20,
-        max_steps=args.steps, metric=METRIC, progress=False,
+        max_steps=args.steps, warm_start=True, metric=METRIC, folder=args.folder, progress=False,
     )  # fmt: skip
     nuclei = (train.tensors[1] == 1).float().mean((1, 2)).numpy()
     table = {row["strategy"]: row for row in result.summary()}
@@ -125,8 +125,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=9, help="of 10 tiles, after the first 20")
-    parser.add_argument("--steps", type=int, default=300, help="gradient steps per round")
+    parser.add_argument("--steps", type=int, default=80, help="gradient steps per round")
     parser.add_argument("--only", help="comma-separated strategies")
+    parser.add_argument("--folder", type=Path, help="folder of the comparison, to resume it")
     parser.add_argument("--out", type=Path, help="JSON file for the results")
     default_data = Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--data-dir", default=os.environ.get("ALKIT_DATA", default_data))

@@ -30,8 +30,11 @@ def check_mean_iou(answer: Callable[[Any, Any, int], float]) -> str:
     def mean_iou(masks: Any, guesses: Any, classes: int) -> float:
         return float(np.nanmean(ious(masks, guesses, classes)))
 
+    def divided_by(union: Callable[[Any, Any], Any], twice: int = 1) -> Callable[..., float]:
+        return lambda y, g, c: float(np.nanmean(ious(y, g, c, union, twice)))
+
     def absent_as(value: float) -> Callable[..., float]:
-        return lambda *case: float(np.nan_to_num(ious(*case), nan=value).mean())
+        return lambda y, g, c: float(np.nan_to_num(ious(y, g, c), nan=value).mean())
 
     def by_image(masks: Any, guesses: Any, classes: int) -> float:
         pairs = zip(masks, guesses)
@@ -53,18 +56,18 @@ def check_mean_iou(answer: Callable[[Any, Any, int], float]) -> str:
              "IoU: leave it out of the mean."),
             (absent_as(1), "a class that is neither in the masks nor in the predictions has no "
              "IoU: leave it out of the mean."),
-            (lambda *case: np.nanmean(ious(*case, sizes, 2)), "this is the Dice score, which "
+            (divided_by(sizes, 2), "this is the Dice score, which "
              "counts the intersection twice."),
-            (lambda *case: np.nanmean(ious(*case, sizes)), "the union counts a pixel once, also "
+            (divided_by(sizes), "the union counts a pixel once, also "
              "if both the mask and the prediction have it."),
-            (lambda *case: np.nanmean(ious(*case)[1:]), "the background is a class too."),
-            (lambda *case: np.nanmean(ious(*case, lambda y, g: y.sum())), "this is divided by "
+            (lambda y, g, c: np.nanmean(ious(y, g, c)[1:]), "the background is a class too."),
+            (divided_by(lambda y, g: y.sum()), "this is divided by "
              "the pixels of the mask alone: predicting the class everywhere would be perfect."),
-            (lambda *case: np.nanmean(ious(*case, lambda y, g: g.sum())), "this is divided by "
+            (divided_by(lambda y, g: g.sum()), "this is divided by "
              "the pixels of the prediction alone."),
-            (lambda *case: 1 - mean_iou(*case), "this is 1 minus the mean IoU."),
-            (lambda *case: np.nansum(ious(*case)), "this is the sum over the classes; the mean is "
-             "asked for."),
+            (lambda y, g, c: 1 - mean_iou(y, g, c), "this is 1 minus the mean IoU."),
+            (lambda y, g, c: np.nansum(ious(y, g, c)), "this is the sum over the classes: "
+             "take their mean."),
         ],
         "for the mask [[1, 1, 0, 0]] and the prediction [[1, 0, 0, 0]], the IoU is 2/3 for class 0 "
         "and 1/2 for class 1: compute them one by one.",
