@@ -95,8 +95,9 @@ def size(entropies, share):
         (lambda h, s: top(h, s) * size(h, s), "the sum"),
         (lambda h, s: top(h, max(math.floor(s * 30), 1) / 30), "rounded up"),
         (
-            lambda h, s: (h * (h >= np.sort(h, None)[-math.ceil(s * 150)])).sum((1, 2))
-            / size(h, s),
+            lambda h, s: (
+                (h * (h >= np.sort(h, None)[-math.ceil(s * 150)])).sum((1, 2)) / size(h, s)
+            ),
             "of each image",
         ),
         (lambda h, s: np.zeros(5), "the result is 0.4"),
