@@ -120,10 +120,13 @@ print(query.why)
 # Quality is measured by the **intersection over union** of each class: the pixels that both the
 # mask and the prediction give to the class, divided by those that at least one of them does. The
 # mean over the classes is the **mean IoU**. The share of correct pixels would be useless: a model
-# that never finds a cell has 90 %.
+# that never finds a cell is right at 9 of 10 pixels.
 
 # %%
 print(strategy.test())
+
+# %% tags=["hidden"]
+assert 0.88 < float((train.tensors[1] == 0).float().mean()) < 0.95
 
 # %% [markdown]
 # ## From pixels to an image
@@ -235,8 +238,8 @@ for name in result.strategies:
 
 # %% [markdown]
 # The mean is worse than asking at random: most of its masks are empty. The top 5 % asks for fewer
-# clouds and for more dim cells, and is better than the mean, but not better than random either. All
-# three trained for 100 steps in each round, and hard images need more. So there is not one rule for
+# clouds and for more dim cells, and is better than the mean, but here not better than random: it still
+# asks for clouds more often than random does. So there is not one rule for
 # segmentation that always pays: compare with random, on your own data, and look at the pictures.
 #
 # Published methods add diversity, so that one kind of image cannot fill a query. Yang et al. (2017)
@@ -314,7 +317,7 @@ print(mask.shape, f"{(mask != -100).float().mean():.2f} of the pixels have a lab
 
 # %% tags=["hidden"]
 assert len({place.image for place in places}) > 40
-assert (mask != -100).float().mean() == len(labeled) / 9
+assert abs(float((mask != -100).float().mean()) - len(labeled) / 9) < 1e-6
 
 # %% [markdown]
 # **Exercise 11-a.** Compute the mean IoU. `masks` and `guesses` are integer arrays `(N, H, W)`. For
