@@ -9,12 +9,13 @@ tiles (less than 0.5 % nucleus).
 
     python benchmarks/segmentation.py --folder out --out benchmarks/results/segmentation.json
 
-Takes about five minutes on an idle core; with ``--folder``, an interrupted run resumes. A first run was cut
-off after seed 0, and of seed 1 Uniform and mean pixel entropy. Mean IoU over the rounds in seed 0:
-Uniform .518, mean pixel entropy .518, with k-center .500, top 5 % .543; in seed 1, Uniform .495,
-mean pixel entropy .529. Almost empty are 26 % of the tiles, 25 % of those of Uniform, 7 % of those
-of mean pixel entropy, 18 % with k-center and 3 % by the top 5 %. The border, 2 % of the pixels, is
-hardly learned.
+Takes about five minutes on an idle core; with ``--folder``, an interrupted run resumes. Last result
+(``results/segmentation.json``), mean IoU with 100 tiles and gain in area: Uniform .524; mean pixel
+entropy .551, +.020, ahead in 2 of 3; with k-center .542, +.014, 2 of 3; the top 5 % .568, +.042, 3
+of 3. Almost empty are 26 % of all tiles, 27 % of those of Uniform, 11 % of those of mean pixel
+entropy, 10 % with k-center, and 2 % of those of the top 5 %. The border, 2 % of the pixels, is
+hardly learned. Exits with 1 if a gain is negative, or almost empty tiles are asked for more often
+than at random.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -78,7 +80,6 @@ STRATEGIES: dict[str, tuple[Any, Any]] = {
     "mean pixel entropy": (al.Entropy(), None),
     "and k-center": (al.Entropy(), al.Prefilter(4, al.KCenter())),
     "top 5 %": (Each(al.Entropy(), TopShare(0.05)), None),
-    "k-center": (None, al.KCenter()),
 }
 
 
@@ -160,6 +161,12 @@ def main() -> None:
     if args.out:
         found["versions"] = {"alkit": al.__version__, "torch": torch.__version__}
         args.out.write_text(json.dumps(found, indent=1) + "\n")
+    missed = [row["strategy"] for row in found["rows"] if row["gain"] < 0]
+    missed += [
+        row["strategy"] for row in found["rows"][1:] if row["empty"] > found["pool"]["empty"]
+    ]
+    if missed:
+        sys.exit("missed: " + ", ".join(missed))
 
 
 if __name__ == "__main__":
