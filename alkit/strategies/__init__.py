@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alkit.strategies import segmentation
 from alkit.strategies.adversarial import AdversarialStrategy
 from alkit.strategies.learner import ActiveLearner
 from alkit.strategies.losslearning import LearningLossStrategy
@@ -65,6 +66,7 @@ __all__ = [
     "power_bald",
     "power_margin",
     "probcover",
+    "segmentation",
     "total_token_entropy",
     "typiclust",
     "uherding",
