@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import torch
 from torch import Generator, Tensor
 
-from alkit.errors import ConfigurationError, likely
+from alkit.errors import ConfigurationError
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.coverage import blocks
 from alkit.selectors.geometry.farthest import farthest_first
@@ -51,9 +51,9 @@ class GreedySampling(Selector):
 
     def __init__(self, rule: Rule = "iGS", space: Space | None = None) -> None:
         if rule not in get_args(Rule):
-            known = ", ".join(get_args(Rule))
-            hint = likely(str(rule), get_args(Rule))
-            raise ConfigurationError(f"rule must be one of {known}, got {rule!r}{hint}")
+            raise ConfigurationError(
+                f"rule must be one of {', '.join(get_args(Rule))}, got {rule!r}."
+            )
         self.rule, self.space = rule, as_space(space)
         inputs, outputs = self.space.needs | {"annotated"}, frozenset({"outputs", "labels"})
         self.needs = {"iGS": inputs | outputs, "GSx": inputs, "GSy": outputs}[rule]
