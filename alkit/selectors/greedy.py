@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
@@ -81,7 +82,7 @@ class GreedySampling(Selector):
         return f"GreedySampling({', '.join(filter(None, parts))})"
 
 
-def _farthest(spaces: list[Known], n: int, generator: Generator) -> Tensor:
+def _farthest(spaces: Sequence[Known], n: int, generator: Generator) -> Tensor:
     """Positions of the largest distance, or product of two distances, to the nearest center."""
     if len(spaces) == 1:
         return farthest_first(*spaces[0], n, generator)
