@@ -87,8 +87,8 @@ class Peer(al.selectors.Selector):
         from bmdal_reg.bmdal.feature_data import TensorFeatureData
 
         known = candidates.annotated
-        assert known is not None and known.features is not None
-        model = nn.Linear(1, 1) if candidates.head is None else candidates.head.module  # type: ignore[attr-defined]
+        assert known is not None  # annotate_random came first
+        model = getattr(candidates.head, "module", nn.Linear(1, 1))
         picks, _ = select_batch(
             n, [model],
             {"pool": TensorFeatureData(candidates.features),

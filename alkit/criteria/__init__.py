@@ -13,6 +13,7 @@ from alkit.criteria.heads import HeadScore
 from alkit.criteria.posterior import BALD, MeanStd, VariationRatio, VoteEntropy
 from alkit.criteria.regression import (
     ExpectedImprovement,
+    RegressionBALD,
     Thompson,
     UpperConfidenceBound,
     Variance,
@@ -55,6 +56,7 @@ __all__ = [
     "Minimum",
     "Rank",
     "Ratio",
+    "RegressionBALD",
     "Schedule",
     "Temperature",
     "Tempered",

@@ -79,7 +79,8 @@ def test_the_rows_are_taken_in_parts_and_the_module_is_left_as_it_was(monkeypatc
     monkeypatch.setattr("alkit.selectors.sketches.VALUES", 7 * 361)
     parts, _ = sketched(GradientSketch(64), rows, net)
     torch.testing.assert_close(whole, parts)
-    assert net.training and net[1].training
+    assert net.training
+    assert net[1].training
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert all(parameter.grad is None for parameter in net.parameters())
 
