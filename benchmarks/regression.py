@@ -48,6 +48,7 @@ from alkit.seeds import derive
 from alkit.selectors import LCMD, Candidates, GradientSketch, GreedySampling
 
 FIRST, EACH, ROUNDS, STEPS = 20, 20, 8, 400
+RECORD = Path(__file__).parent / "results" / "regression.json"
 HAS_PEER = importlib.util.find_spec("bmdal_reg") is not None
 Sets = tuple[Tensor, Tensor, Tensor, Tensor]
 

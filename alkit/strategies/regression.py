@@ -18,12 +18,14 @@ def lcmd(
     space: Space | None = None,
     **options: Unpack[StrategyOptions],
 ) -> Strategy:
-    """LCMD: the candidate farthest from all centers in the largest cluster, for any task.
+    """LCMD: the candidate farthest from all centers in the largest cluster; for any task.
+
+        lcmd(al.training.Regressor(net), pool)
 
     Holzmueller, Zaverkin, Kaestner and Steinwart 2023, "A framework and benchmark for deep batch
     active learning for regression", LCMD-TP. By default, it compares the features of the last
-    hidden layer. The paper proposes the gradient of all parameters, for vectors as input:
-    ``lcmd(al.Sequential(nn.Identity(), net), pool, space=GradientSketch())``. Cost: see ``LCMD``.
+    hidden layer; the paper proposes ``space=GradientSketch()``, which says how to have the gradient
+    of all parameters. Cost: see ``LCMD``.
     """
     return Strategy(regressor, train_pool, None, LCMD(space), **options)
 
