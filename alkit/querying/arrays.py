@@ -171,7 +171,7 @@ def numbers_of_labels(labels: object, annotated: int, *, values: bool) -> Tensor
     numbers = as_tensor("values in labels" if values else "labels", labels)
     if numbers is None:
         return None
-    if values:
+    if values and not numbers.is_complex():
         numbers = numbers.double()
     elif numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
         raise PredictionError(
