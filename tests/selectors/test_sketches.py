@@ -48,9 +48,12 @@ def test_inner_products_are_those_of_the_gradients(outputs):
     assert ((found @ found.T - exact @ exact.T).abs() < bound * norms[:, None] * norms).all()
 
 
-def test_a_small_sketch_is_right_on_average_over_seeds():
-    rows, net = gaussian(6, 5), network()
-    exact, seeds = jacobian(net, rows), 300
+@pytest.mark.parametrize("one_sign", [False, True])
+def test_a_small_sketch_is_right_on_average_over_seeds(one_sign):
+    rows, net, seeds = gaussian(6, 5), network(), 300
+    if one_sign:  # of the gradients, so that sums without random signs would be too large
+        rows, net = gaussian(6, 50).abs(), nn.Linear(50, 1)
+    exact = jacobian(net, rows)
     found = [sketched(GradientSketch(32, seed=seed), rows, net)[0] for seed in range(seeds)]
     products = torch.stack([part @ part.T for part in found])
     norms = exact.norm(dim=1)

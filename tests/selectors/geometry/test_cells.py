@@ -27,6 +27,13 @@ def test_cells_of_outer_products():
     np.testing.assert_allclose(cells.squared, apart.min(1) ** 2, rtol=1e-9)
 
 
+def test_copies_of_a_center_have_one_cell():
+    rows, centers = gaussian(300, 6), gaussian(5, 6, seed=1)
+    cells = Cells(points(rows), points(centers.repeat(40, 1)))
+    assert cells.number == 5
+    assert cells.cell.tolist() == reference(rows, centers).argmin(1).tolist()
+
+
 def test_the_largest_cell_has_the_largest_sum_of_squares():
     rows = torch.tensor([[0.5], [-0.5], [0.4], [9.8], [10.9]])
     cells = Cells(points(rows), points(torch.tensor([[0.0], [10.0]])))
