@@ -46,9 +46,10 @@ def test_the_noise_of_the_houses_is_known(regression):
 
 def test_a_miss_is_named(regression):
     line = {"area": 0.5, "gain": 0.1}
-    table = {"LCMD": line, "LCMD, gradients": line, "bmdal_reg": {**line, "agree": 1.0}}
+    peer = {**line, "agree": 1.0, "behind": 0.0, "error_of_behind": 0.01}
+    table = {"LCMD": line, "LCMD, gradients": line, "bmdal_reg": peer}
     assert regression.missed({"houses": table}) == []
-    table["bmdal_reg"] = {"area": 0.4, "agree": 0.5}
+    table["bmdal_reg"] = {**peer, "agree": 0.5, "behind": -0.05}
     table["LCMD"] = {"area": 0.5, "gain": -0.1}
     assert len(regression.missed({"houses": table})) == 3
     assert len(regression.missed({"diabetes": table})) == 2
