@@ -14,6 +14,7 @@ from alkit.criteria.heads import HeadScore
 from alkit.criteria.posterior import BALD, MeanStd, VariationRatio, VoteEntropy
 from alkit.criteria.regression import (
     ExpectedImprovement,
+    RegressionBALD,
     Thompson,
     UpperConfidenceBound,
     Variance,
@@ -57,6 +58,7 @@ __all__ = [
     "Minimum",
     "Rank",
     "Ratio",
+    "RegressionBALD",
     "Schedule",
     "Temperature",
     "Tempered",

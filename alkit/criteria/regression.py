@@ -11,12 +11,14 @@ import math
 import torch
 from torch import Tensor
 
-from alkit.arguments import check_integer
+from alkit.arguments import check_integer, check_number
 from alkit.criteria import needs
 from alkit.criteria.context import Context, as_context
 from alkit.criteria.criterion import Criterion, as_number
-from alkit.errors import ConfigurationError
-from alkit.prediction import Prediction
+from alkit.errors import ConfigurationError, PredictionError
+from alkit.prediction import Prediction, one_sample
+
+TINY = 1e-30  # variances below this are as good as zero
 
 
 class Variance(Criterion):
@@ -35,6 +37,51 @@ class Variance(Criterion):
         y = needs.values(self, prediction)
         exact = y.double()  # a mean in float32 is rounded to the size of the values
         return (exact - exact.mean(1, keepdim=True)).square_().mean((1, 2)).to(y.dtype)
+
+
+class RegressionBALD(Criterion):
+    """Information of a value about the model, at least 0, in nats; needs K > 1.
+
+    ``sum_c (log(mean_k v_kc + var_k m_kc) - mean_k log v_kc) / 2`` for normal distributions of mean
+    m and variance v: the entropy of a normal with the variance of all K, minus their mean entropy.
+    ``Variance()`` prefers values that are noisy; this, values whose mean the model does not know.
+
+    Paper: Houlsby, Huszar, Ghahramani & Lengyel 2011, "Bayesian active learning for classification
+    and preference learning", eq. 2; of networks that return a variance, Depeweg, Hernandez-Lobato,
+    Doshi-Velez & Udluft 2018, "Decomposition of uncertainty in Bayesian deep learning". The entropy
+    of the mixture is that of a normal, an upper bound. Cost: O(N K C).
+
+    Args:
+        noise: standard deviation of the noise, above 0, if the model returns no variances (see
+            ``Prediction.regression``). Of one target, the order does not depend on it.
+
+    Raises:
+        ConfigurationError: ``noise`` is not above 0.
+        PredictionError: there is one normal distribution per sample.
+    """
+
+    disagreement = True
+
+    def __init__(self, noise: float = 1.0) -> None:
+        check_number("noise", noise, "a number above 0", lambda value: value > 0)
+        self.noise = noise
+
+    def score(self, prediction: Prediction) -> Tensor:
+        y = needs.values(self, prediction)
+        mean, noise = y.double(), torch.tensor(float(self.noise) ** 2, dtype=torch.float64)
+        if prediction.normal:
+            low, high = mean.chunk(2, 1)
+            mean, noise = (low + high) / 2, ((high - low) / 2).square_()
+            if mean.shape[1] == 1:
+                raise PredictionError(one_sample(self))
+        noise = noise.to(mean.device).clamp(min=TINY).expand_as(mean)
+        average = noise.mean(1)
+        spread = (mean - mean.mean(1, keepdim=True)).square_().mean(1)
+        gain = (spread / average).log1p_() + average.log() - noise.log().mean(1)
+        return (gain.sum(1) / 2).clamp_(min=0).to(y.dtype)
+
+    def __repr__(self) -> str:
+        return f"RegressionBALD({'' if self.noise == 1 else self.noise})"
 
 
 class ExpectedImprovement(Criterion):

@@ -58,6 +58,8 @@ class Prediction(Readings, Structures):
             ``"rows"``. Default: that of the kind, or ``"rows"``.
         owners: ``(M,)`` position among the N samples of the owner of each row; needs ids. Rows are
             sorted by owner. Default: one row per sample.
+        normal: True if the 2K values are K normal distributions, all ``mean - sd`` and then all
+            ``mean + sd``; ``Prediction.regression`` makes them.
 
     Raises:
         PredictionError: shapes do not match, ids are repeated, negative or not integers, the kind
@@ -77,6 +79,7 @@ class Prediction(Readings, Structures):
     features: Tensor | None = None
     task: Task = None  # type: ignore[assignment]  # follows from the kind unless given
     owners: Tensor | None = None
+    normal: bool = False
 
     def __post_init__(self) -> None:
         declared = self.kind is not None
@@ -200,7 +203,7 @@ class Prediction(Readings, Structures):
         else:
             outputs = None if self.outputs is None else self.outputs[rows]
         features = None if self.features is None else self.features[rows]
-        part = unchecked(ids, outputs, self.kind, features, self.task, owners)
+        part = unchecked(ids, outputs, self.kind, features, self.task, owners, self.normal)
         if isinstance(rows, slice) and self.__dict__.get("ascending"):
             part._set("ascending", True)  # a slice of a tensor cannot run backwards
         return part
@@ -213,10 +216,11 @@ def unchecked(
     features: Tensor | None,
     task: Task,
     owners: Tensor | None = None,
+    normal: bool = False,
 ) -> Prediction:
     part = object.__new__(Prediction)
     values = {"ids": ids, "outputs": outputs, "kind": kind, "features": features, "task": task}
-    for name, value in (values | {"owners": owners}).items():
+    for name, value in (values | {"owners": owners, "normal": normal}).items():
         part._set(name, value)
     return part
 

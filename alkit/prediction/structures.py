@@ -188,7 +188,7 @@ class Structures:
                 )
             spread = spread.reshape(values.shape).sqrt()
             values = torch.cat([values - spread, values + spread], 1)
-        return cls(values, ids, "values")
+        return cls(values, ids, "values", normal=variance is not None)
 
 
 def _with_samples(

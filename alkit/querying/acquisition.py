@@ -16,7 +16,7 @@ from alkit.errors import ConfigurationError
 from alkit.pool import Query
 from alkit.pool.trace import Seen, Trace, drawn
 from alkit.prediction import Prediction
-from alkit.querying.checks import check_features, class_numbers
+from alkit.querying.checks import check_features, numbers_of_labels
 from alkit.querying.context import PoolContext
 from alkit.querying.doubts import doubts, explained, is_constant
 from alkit.querying.gathered import Gathered, gather
@@ -111,7 +111,7 @@ class Acquisition:
             keep = needs & {"outputs", "features"} or {"outputs"}
             annotated = context.predict(known, keep=keep)
         if len(known) and "labels" in needs:
-            labels = class_numbers(context.pool.labels_of(known))
+            labels = numbers_of_labels(context.pool.labels_of(known), seen.prediction)
         if "head" in needs:
             head = context.learner.predictor.head_of(context.learner.module)
         scores = self.combined(seen.scores)

@@ -19,6 +19,7 @@ FORMS = {
     "embeddings": ("(N, D)", (2,)),
     "scores": ("(N,)", (1,)),
     "labels": ("(A,)", (1,)),
+    "values in labels": ("(A,) or (A, C)", (1, 2)),
 }
 
 
@@ -165,12 +166,14 @@ def floats(name: str, rows: object) -> Tensor | None:
     return tensor
 
 
-def class_labels(labels: object, annotated: int) -> Tensor | None:
-    """Labels as class numbers ``(A,)``, one for each annotated row."""
-    numbers = as_tensor("labels", labels)
+def numbers_of_labels(labels: object, annotated: int, *, values: bool) -> Tensor | None:
+    """Labels as class numbers ``(A,)`` or values, one or C of each annotated row."""
+    numbers = as_tensor("values in labels" if values else "labels", labels)
     if numbers is None:
         return None
-    if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
+    if values and not numbers.is_complex():
+        numbers = numbers.double()
+    elif numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
         raise PredictionError(
             f"labels must be class numbers (A,), integers, got {numbers.dtype}. {_remedy('labels')}"
         )
@@ -213,6 +216,7 @@ def _remedy(name: str) -> str:
         "embeddings": "Pass one row of numbers for each sample.",
         "scores": "Pass one number for each sample, higher for what is wanted sooner.",
         "labels": "Number the classes: numpy.unique(labels, return_inverse=True)[1].",
+        "values in labels": "Pass one number, or one per target, for each annotated row.",
     }
     return remedies[name]
 

@@ -17,9 +17,11 @@ from alkit.errors import ConfigurationError, PicksError, SampleIndexError, likel
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.annotations import Indices
 from alkit.pool.sources import check_dataset
+from alkit.prediction import Prediction
 from alkit.querying.apart import check_apart
 from alkit.selectors import Selector
 from alkit.selectors.candidates import HOW_TO_GET_FEATURES
+from alkit.selectors.labels import gives_values
 
 _OWN = "Samples are shuffled, in an order that depends on seed= alone."
 _OF_STRATEGY = {  # arguments of a DataLoader that are not for loader=
@@ -175,6 +177,19 @@ def checked_picks(picks: Indices, n: int, pool: ActiveLearningDataset) -> np.nda
             "It must return dataset indices, not positions among the unannotated."
         )
     return indices
+
+
+def numbers_of_labels(labels: list[Any], outputs: Prediction | None) -> torch.Tensor:
+    """Labels as values ``(A,)`` or ``(A, C)`` if the outputs are values, else as class numbers."""
+    if not gives_values(outputs):
+        return class_numbers(labels)
+    try:
+        return torch.from_numpy(np.asarray(labels, np.float64))
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            "the selector compares values of the model with the labels of the annotated samples, "
+            f"and labels of this pool are not numbers, such as {labels[0]!r}."
+        ) from error
 
 
 def class_numbers(labels: list[Any]) -> torch.Tensor:

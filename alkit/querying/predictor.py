@@ -52,15 +52,7 @@ class Predictor:
     def head_of(self, module: nn.Module) -> Callable[[Tensor], Tensor] | None:
         """Function from features to logits, in eval mode on their device; None if there is none."""
         path = self.head or _last_parts(module)[1]
-        if path is None:
-            return None
-        part = _part(module, "head", path)
-
-        def head(features: Tensor) -> Tensor:
-            with evaluating(part, features.device):
-                return part(features)
-
-        return head
+        return None if path is None else Head(_part(module, "head", path))
 
     def features_of(self, module: nn.Module) -> str | None:
         """Path of the part whose output is the features; None if there is none."""
@@ -120,6 +112,17 @@ class Predictor:
             yield captured
         finally:
             hook.remove()
+
+
+class Head:
+    """A part of a model as a function from features to logits, in eval mode on their device."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+
+    def __call__(self, features: Tensor) -> Tensor:
+        with evaluating(self.module, features.device):
+            return self.module(features)
 
 
 def _part(module: nn.Module, argument: str, path: str) -> nn.Module:

@@ -16,9 +16,10 @@ from alkit.pool.checks import check_round
 from alkit.pool.trace import SecondLook, drawn, see
 from alkit.prediction import Prediction
 from alkit.querying.acquisition import Acquisition
-from alkit.querying.arrays import Arrays, class_labels, names_of
+from alkit.querying.arrays import Arrays, names_of, numbers_of_labels
 from alkit.seeds import check_seed, derive, generator
 from alkit.selectors import Candidates, Selector
+from alkit.selectors.labels import gives_values
 
 Rows = ArrayLike | Tensor | Sequence[str] | str | PathLike[str]
 
@@ -75,7 +76,8 @@ def select(
             Default: all rows.
         total: number of rows wanted in total, the annotated ones included; instead of ``n``.
         names: names of the N rows, such as file names; ``query.names`` are those of the picks.
-        labels: class numbers of the annotated rows, in their order; few selectors use them.
+        labels: class numbers of the annotated rows, in their order, or the values of a regression;
+            few selectors use them.
         head: function from features ``(M, D)`` to logits ``(M, C)``; few selectors use it.
         criterion: score of each row. Default: ``Margin()``, if the selector uses scores.
         selector: choice of a batch. Default: ``TopK()``.
@@ -111,7 +113,8 @@ def select(
         annotated=annotated,
         among=candidates if among is None else among,
     )
-    known = class_labels(labels, len(arrays.rows.annotated))
+    values = gives_values(prediction)
+    known = numbers_of_labels(labels, len(arrays.rows.annotated), values=values)
     size = arrays.rows.size(n, total)
     context = Context(check_round(round), None if seed is None else check_seed(seed))
     if scores is not None and criterion is not None:

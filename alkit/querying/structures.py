@@ -64,7 +64,7 @@ def joined(prediction: Prediction, ids: Tensor, features: Tensor | None, x: obje
     if kept is not None:
         kept = Prediction(ids=ids, features=kept).features  # checked
     p = prediction
-    return unchecked(ids, p.outputs, p.kind, kept, p.task, p.owners)
+    return unchecked(ids, p.outputs, p.kind, kept, p.task, p.owners, p.normal)
 
 
 def pooled(features: Tensor, prediction: Prediction, mask: Tensor | None) -> Tensor:

@@ -13,16 +13,19 @@ from alkit.selectors.facility import FacilityLocation, FacilityLocationMutualInf
 from alkit.selectors.falcun import Falcun
 from alkit.selectors.function import as_selector
 from alkit.selectors.geometry.points import Points
+from alkit.selectors.greedy import GreedySampling
 from alkit.selectors.herding import MaxHerding, UncertaintyHerding
 from alkit.selectors.kcenter import KCenter
 from alkit.selectors.kmeans import KMeans
 from alkit.selectors.kmeanspp import KMeansPlusPlus
+from alkit.selectors.lcmd import LCMD
 from alkit.selectors.mix import Mix
 from alkit.selectors.prefilter import Prefilter
 from alkit.selectors.probcover import ProbCover
 from alkit.selectors.quotas import Balanced, PerClass, PerGroup
 from alkit.selectors.random import Random
 from alkit.selectors.selector import Selector
+from alkit.selectors.sketches import GradientSketch
 from alkit.selectors.spaces import Features, GradientEmbedding, Probabilities, Space
 from alkit.selectors.stochastic import Power, Softmax, SoftRank
 from alkit.selectors.topk import RunningTopK, TopK
@@ -30,6 +33,7 @@ from alkit.selectors.typiclust import TypiClust
 
 __all__ = [
     "BAIT",
+    "LCMD",
     "ALFAMix",
     "Balanced",
     "BatchBALD",
@@ -42,6 +46,8 @@ __all__ = [
     "Falcun",
     "Features",
     "GradientEmbedding",
+    "GradientSketch",
+    "GreedySampling",
     "KCenter",
     "KMeans",
     "KMeansPlusPlus",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from alkit.errors import ConfigurationError, NonFiniteError, PredictionError, ScoreError
 from alkit.prediction import Prediction, are_finite
+from alkit.selectors.labels import check_labels
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ class Candidates:
         annotated: the model's prediction for the A annotated samples; None if nothing is annotated
             or it is not needed.
         labels: ``(A,)`` class numbers of the annotated samples, if they are needed; also without
-            ``annotated``.
+            ``annotated``. If the prediction has values, values ``(A,)`` or ``(A, C)``.
         head: the last part of the model, from features ``(M, D)`` to logits ``(M, C)``, if it is
             needed.
         ids: ``(N,)`` dataset indices; default: those of the prediction, else ``0 .. N - 1``.
@@ -69,7 +70,7 @@ class Candidates:
         if self.annotated is not None and self.prediction is not None:
             _check_alike(self.prediction, self.annotated)
         if self.labels is not None:
-            _check_labels(self.labels, self.annotated)
+            check_labels(self.labels, self.annotated, self.prediction)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -219,16 +220,6 @@ def _part(prediction: Prediction | None, needs: Set[str]) -> Prediction | None:
     if outputs is prediction.outputs and features is prediction.features:
         return prediction  # keeps the probabilities that it has computed
     return replace(prediction, outputs=outputs, features=features)
-
-
-def _check_labels(labels: Tensor, annotated: Prediction | None) -> None:
-    expected = "labels must be a tensor of class numbers (A,), one per annotated sample"
-    if not isinstance(labels, Tensor):
-        raise PredictionError(f"{expected}, got {labels!r}.")
-    if labels.ndim != 1 or labels.is_floating_point() or labels.dtype == torch.bool:
-        raise PredictionError(f"{expected}, got {labels.dtype} of shape {tuple(labels.shape)}.")
-    if annotated is not None and len(labels) != len(annotated):
-        raise PredictionError(f"{len(annotated)} annotated samples came with {len(labels)} labels.")
 
 
 def _check_alike(candidates: Prediction, annotated: Prediction) -> None:

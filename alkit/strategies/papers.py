@@ -26,6 +26,7 @@ from alkit.selectors import (
     TypiClust,
     UncertaintyHerding,
 )
+from alkit.strategies.regression import greedy_sampling, lcmd
 from alkit.strategies.strategy import Strategy, StrategyOptions
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
     "coral",
     "coreset",
     "epig",
+    "greedy_sampling",
+    "lcmd",
     "power_bald",
     "power_margin",
     "probcover",

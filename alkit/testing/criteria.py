@@ -107,6 +107,8 @@ def _predictions() -> Iterator[tuple[str, Prediction]]:
     yield "values in float16", with_features(randn(6, 3, 1).half(), "values")
     yield "values in float64", with_features(randn(6, 3, 1).double(), "values")
     yield "values with gaps in memory", with_features(spaced, "values")
+    normals = Prediction.regression(randn(9, 3, 1), randn(9, 3, 1).exp(), samples=True)
+    yield "K = 3 normal distributions", replace(normals, features=randn(9, 2))
 
 
 def _refuses(criterion: Criterion, prediction: Prediction) -> bool:

@@ -48,6 +48,7 @@ KINDS = {
     "ExpectedImprovement": "values",
     "Thompson": "values",
     "UpperConfidenceBound": "values",
+    "RegressionBALD": "values",
     "Variance": "values",
 }
 ABSTRACT = {"Composite", "Criterion", "Transform"}

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import alkit as al
-from alkit.criteria import Context, ExpectedImprovement, Thompson, UpperConfidenceBound, Variance
+from alkit.criteria import (
+    Context,
+    ExpectedImprovement,
+    RegressionBALD,
+    Thompson,
+    UpperConfidenceBound,
+    Variance,
+)
 from alkit.errors import ConfigurationError, PredictionError
 
 outputs = hnp.arrays(
@@ -172,3 +179,87 @@ def test_expected_improvement_of_a_tiny_deviation_is_the_gain():
     y = torch.tensor([[3.0, 3.0], [3.0, 3.0 + 1e-15], [-2.0, -2.0]], dtype=torch.float64)
     scores = al.ExpectedImprovement(1.0)(al.Prediction(y[..., None], kind="values"))
     assert scores.tolist() == pytest.approx([2, 2, 0])
+
+
+def normals(n=40, k=6, c=2):
+    generator = torch.Generator().manual_seed(8)
+    mean = torch.randn(n, k, c, generator=generator, dtype=torch.float64)
+    variance = torch.randn(n, k, c, generator=generator, dtype=torch.float64).exp()
+    return mean, variance, al.Prediction.regression(mean, variance, samples=True)
+
+
+def test_bald_of_normals_is_the_entropy_of_the_whole_minus_the_mean_entropy():
+    mean, variance, prediction = normals()
+    total = variance.numpy().mean(1) + mean.numpy().var(1)
+    of_parts = scipy.stats.norm(scale=variance.sqrt().numpy()).entropy().mean(1)
+    expected = (scipy.stats.norm(scale=total**0.5).entropy() - of_parts).sum(-1)
+    np.testing.assert_allclose(RegressionBALD()(prediction), expected, rtol=1e-9)
+    np.testing.assert_allclose(RegressionBALD()(prediction[3:9]), expected[3:9], rtol=1e-9)
+
+
+def test_bald_of_normals_bounds_the_information_of_their_mixture():
+    mean, variance, prediction = normals(5, 3, 1)
+    for i, found in enumerate(RegressionBALD()(prediction).tolist()):
+        parts = [
+            scipy.stats.norm(float(m), float(v) ** 0.5)
+            for m, v in zip(mean[i, :, 0], variance[i, :, 0], strict=True)
+        ]
+
+        def surprise(y, parts=parts):
+            density = np.mean([part.pdf(y) for part in parts])
+            return -density * np.log(density) if density else 0.0
+
+        whole, _ = scipy.integrate.quad(surprise, -40, 40, limit=400)
+        information = whole - np.mean([part.entropy() for part in parts])
+        assert 0 <= information <= found + 1e-6
+        assert found < 4 * information + 0.2
+
+
+def test_noise_is_not_information():
+    mean = torch.tensor([[[0.0], [0.1]], [[0.0], [1.0]]])
+    variance = torch.tensor([[[9.0], [9.0]], [[0.01], [0.01]]])
+    prediction = al.Prediction.regression(mean, variance, samples=True)
+    assert Variance()(prediction).argmax() == 0
+    assert RegressionBALD()(prediction).argmax() == 1
+    same = al.Prediction.regression(torch.zeros(2, 3, 1), torch.ones(2, 3, 1), samples=True)
+    assert RegressionBALD()(same).tolist() == [0, 0]
+
+
+@given(hnp.arrays(np.float64, (4, 3, 1), elements=st.floats(-100, 100)), st.floats(0.01, 100))
+def test_bald_of_values_is_that_of_equal_noise(y, noise):
+    expected = np.log1p(y.var(1)[:, 0] / noise**2) / 2
+    found = RegressionBALD(noise)(values(y)).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_bald_needs_several_distributions_and_noise():
+    one = al.Prediction.regression(torch.zeros(4), torch.ones(4))
+    with pytest.raises(PredictionError, match="K = 1"):
+        RegressionBALD()(one)
+    for noise in (0, -1, "1"):
+        with pytest.raises(ConfigurationError, match="above 0"):
+            RegressionBALD(noise)
+    exact = al.Prediction.regression(torch.eye(3)[..., None], torch.zeros(3, 3, 1), samples=True)
+    assert RegressionBALD()(exact).isfinite().all()
+    assert repr(RegressionBALD()) == "RegressionBALD()"
+    assert repr(RegressionBALD(0.5)) == "RegressionBALD(0.5)"
+
+
+def test_a_network_with_dropout_that_returns_a_variance():
+    x = torch.randn(30, 3, generator=torch.Generator().manual_seed(0))
+    pool = al.ActiveLearningDataset(torch.utils.data.TensorDataset(x, x.sum(1, keepdim=True)))
+    pool.annotate_random(5, seed=0)
+    net = al.MCDropout(
+        torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 2)), 4
+    )
+
+    def read(returned):
+        return al.Prediction.regression(returned[..., :1], returned[..., 1:].exp(), samples=True)
+
+    strategy = al.ActiveLearner(
+        al.training.Regressor(net), pool, RegressionBALD(), outputs=read, seed=0
+    ).build()
+    query = strategy.query(4)
+    (prediction,) = strategy.predictions(pool, query.indices)
+    assert prediction.normal
+    np.testing.assert_allclose(RegressionBALD()(prediction), query.scores, rtol=1e-5)

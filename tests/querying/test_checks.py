@@ -5,7 +5,7 @@ from torch.utils.data import TensorDataset
 
 import alkit as al
 from alkit.errors import ConfigurationError, PicksError
-from alkit.querying.checks import checked_picks, class_numbers
+from alkit.querying.checks import checked_picks, class_numbers, numbers_of_labels
 from alkit.training.budget import check_budget, check_counts
 
 
@@ -71,3 +71,16 @@ def test_one_class_number_has_one_meaning_in_both_pools():
     train, validation = pools(["a", "b"], ["b", "a"])
     with pytest.raises(ConfigurationError, match="two meanings"):
         al.Strategy(torch.nn.Linear(2, 2), train, val_pool=validation)
+
+
+def test_labels_are_values_where_the_outputs_are():
+    values = al.Prediction(torch.zeros(2, 1), kind="values")
+    assert numbers_of_labels([1, torch.tensor(2.5)], values).tolist() == [1.0, 2.5]
+    assert numbers_of_labels([torch.tensor([1.0, 2]), [3, 4]], values).tolist() == [[1, 2], [3, 4]]
+    features = al.Prediction(kind="values", features=torch.zeros(2, 3))
+    for other in (None, features, al.Prediction(torch.zeros(2, 3))):
+        assert numbers_of_labels([0, 2], other).dtype == torch.int64
+        with pytest.raises(ConfigurationError, match="not integers"):
+            numbers_of_labels([0.5, 2.0], other)
+    with pytest.raises(ConfigurationError, match="not numbers, such as 'warm'"):
+        numbers_of_labels(["warm", "cold"], values)

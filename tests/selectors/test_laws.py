@@ -13,6 +13,7 @@ GROUPS = torch.arange(100) % 3  # groups of the ids in the kit
 EXAMPLES = {
     "FacilityLocation": lambda kind: [kind(), kind(avoided=[0])],
     "FacilityLocationMutualInformation": lambda kind: [kind([0])],
+    "GreedySampling": lambda kind: [kind(), kind("GSx"), kind("GSy")],
     "Mix": lambda kind: [kind((0.3, al.Random()), (0.7, al.TopK()))],
     "PerGroup": lambda kind: [kind(GROUPS)],
     "Prefilter": lambda kind: [kind(2, al.Random())],

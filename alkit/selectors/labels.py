@@ -1,0 +1,65 @@
+"""Labels of the annotated samples, as selectors compare them with what the model returns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from alkit.errors import PredictionError
+from alkit.prediction import Prediction, are_finite
+
+if TYPE_CHECKING:
+    from alkit.selectors.candidates import Candidates
+
+
+def check_labels(
+    labels: Tensor, annotated: Prediction | None, candidates: Prediction | None
+) -> None:
+    """Raise a PredictionError unless there is one class number or value per annotated sample."""
+    values = gives_values(candidates)
+    expected = "values (A,) or (A, C)" if values else "class numbers (A,)"
+    expected = f"labels must be a tensor of {expected}, one per annotated sample"
+    if not isinstance(labels, Tensor):
+        raise PredictionError(f"{expected}, got {labels!r}.")
+    wrong = labels.ndim not in (1, 2) if values else labels.ndim != 1 or labels.is_floating_point()
+    if wrong or labels.dtype == torch.bool:
+        raise PredictionError(f"{expected}, got {labels.dtype} of shape {tuple(labels.shape)}.")
+    if values and not are_finite(labels.double()):
+        raise PredictionError(f"{expected}, got NaN or infinity.")
+    if annotated is not None and len(labels) != len(annotated):
+        raise PredictionError(f"{len(annotated)} annotated samples came with {len(labels)} labels.")
+
+
+def gives_values(prediction: Prediction | None) -> bool:
+    """True if a prediction has values of a regression, so that labels are values as well."""
+    return prediction is not None and prediction.outputs is not None and prediction.kind == "values"
+
+
+def outputs_and_labels(candidates: Candidates) -> tuple[Tensor, Tensor]:
+    """Outputs of the candidates ``(N, C)``, and labels ``(A, C)`` in the same units, in float64.
+
+    Values are averaged over the K samples. Of class probabilities, the label is one-hot.
+
+    Raises:
+        PredictionError: labels are not among the C classes, or have not the C values of an output.
+    """
+    prediction, labels = candidates.prediction, candidates.labels
+    if prediction is not None and gives_values(prediction) and prediction.outputs is not None:
+        outputs = prediction.outputs.double().mean(1)
+    else:
+        outputs = candidates.probabilities.double()
+    labels = torch.empty(0, dtype=torch.long) if labels is None else labels
+    labels, columns = labels.to(outputs.device), outputs.shape[1]
+    if gives_values(prediction):
+        if len(labels) and labels[0].numel() != columns:
+            raise PredictionError(
+                f"the model returns {columns} values, and a label has {labels[0].numel()}."
+            )
+        return outputs, labels.double().reshape(len(labels), columns)
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < columns:
+        wrong = int(labels.min()) if int(labels.min()) < 0 else int(labels.max())
+        raise PredictionError(f"the model has the classes 0 to {columns - 1}, got {wrong}.")
+    return outputs, one_hot(labels.long(), columns).double()

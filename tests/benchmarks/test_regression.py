@@ -1,0 +1,61 @@
+"""The code of ``regression.py``, on tiny trials."""
+
+import json
+from importlib import import_module
+
+import numpy as np
+import pytest
+import torch
+
+
+@pytest.fixture
+def regression(part):
+    return import_module("regression")
+
+
+def test_the_benchmark_runs_judges_and_writes_what_it_shows(regression, tmp_path, capsys):
+    out = tmp_path / "found.json"
+    code = regression.main(["--seeds", "1", "--rounds", "1", "--steps", "3", "--out", str(out)])
+    record, shown = json.loads(out.read_text()), capsys.readouterr().out
+    assert set(record["tables"]) == {"diabetes", "houses"}
+    assert code == bool(regression.missed(record["tables"]))
+    assert ("missed" in shown) == bool(code)
+    for table in record["tables"].values():
+        assert set(table) == set(regression.methods())
+        for name, line in table.items():
+            assert f"{name:21s} area {line['area']:.4f}" in shown
+
+
+def test_trials_of_a_seed_differ_in_their_picks_alone(regression):
+    first, second = (
+        regression.trial("diabetes", m, 1, 1, 4) for m in ("random", "LCMD, gradients")
+    )
+    assert first["labels"] == [20, 40]
+    assert first["rmse"][0] == pytest.approx(second["rmse"][0], abs=1e-6)
+    assert first["rmse"][1] != second["rmse"][1]
+
+
+def test_the_noise_of_the_houses_is_known(regression):
+    x, y, test_x, truth = regression.houses(3)
+    assert x.shape == (3000, 8)
+    assert len(test_x) == len(truth) == 1000
+    assert torch.equal(regression.houses(3)[1], y)
+    assert not torch.equal(regression.houses(4)[1], y)
+    assert float(truth.std()) == pytest.approx(1, abs=0.15)
+
+
+def test_a_miss_is_named(regression):
+    line = {"area": 0.5, "gain": 0.1}
+    peer = {**line, "agree": 1.0, "behind": 0.0, "error_of_behind": 0.01}
+    table = {"LCMD": line, "LCMD, gradients": line, "bmdal_reg": peer}
+    assert regression.missed({"houses": table}) == []
+    table["bmdal_reg"] = {**peer, "agree": 0.5, "behind": -0.05}
+    table["LCMD"] = {"area": 0.5, "gain": -0.1}
+    assert len(regression.missed({"houses": table})) == 3
+    assert len(regression.missed({"diabetes": table})) == 2
+
+
+def test_the_record_meets_the_targets(regression):
+    record = json.loads((regression.RECORD).read_text())
+    assert regression.missed(record["tables"]) == []
+    assert np.isfinite([row["rmse"] for row in record["rows"]]).all()
