@@ -1,9 +1,9 @@
-"""Scores of samples that arrive in a stream, and its state in a file."""
+"""Samples that arrive in a stream: their scores, those that wait, and the state in a file."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from os import PathLike
 from pathlib import Path
@@ -15,7 +15,7 @@ import torch
 
 from alkit.atomic import as_path, write_whole
 from alkit.criteria import Criterion
-from alkit.errors import ConfigurationError, FolderError
+from alkit.errors import ConfigurationError, FolderError, SampleIndexError
 from alkit.pool.grown import arrived, grown, ungrown
 from alkit.querying.gathered import gather
 from alkit.selectors import TopK
@@ -29,7 +29,6 @@ OF_WORKERS = (
     *("num_workers", "persistent_workers", "prefetch_factor", "timeout", "worker_init_fn"),
     *("multiprocessing_context", "in_order"),
 )  # arguments of a DataLoader that has workers
-COUNTS = ("seen", "asked", "labeled", "spent", "seed")
 
 
 class Scorer:
@@ -113,6 +112,25 @@ def _in_this_process(strategy: ActiveLearner) -> Iterator[None]:
         strategy.loader = kept
 
 
+def check_waiting(numbers: Any, waiting: Mapping[int, Any]) -> np.ndarray:
+    """Return numbers of samples that wait for a label, int64 ``(n,)``.
+
+    Raises:
+        SampleIndexError: they are anything else, or a number is given twice.
+    """
+    ids = np.asarray(numbers)
+    if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iu"):
+        raise SampleIndexError(f"expected a list of numbers of samples, got {numbers!r}.")
+    strange = [number for number in ids.tolist() if number not in waiting]
+    if strange:
+        raise SampleIndexError(
+            f"sample {strange[0]} of the stream does not wait for a label: see stream.waiting."
+        )
+    if len(set(ids.tolist())) < len(ids):
+        raise SampleIndexError("a sample of the stream is given twice.")
+    return ids.astype(np.int64)
+
+
 # --- state ------------------------------------------------------------------------------------
 
 
@@ -125,10 +143,8 @@ def save_stream(stream: Stream, path: str | PathLike[str]) -> None:
         strategy = torch.frombuffer(bytearray(file.read_bytes()), dtype=torch.uint8)
     state = {
         "format": FORMAT,
-        "made_with": _made_with(stream),
-        **{name: getattr(stream, name) for name in COUNTS},
-        "scores": list(stream._scores),
-        "memory": dict(stream._memory),
+        "decider": stream.decider.state_dict(),
+        "labeled": stream.labeled,
         "waiting": [[number, _plain(x)] for number, x in stream.waiting.items()],
         "new": [[number, _plain(x), y] for number, x, y in stream._new],
         "grown": [[n, _plain(x), y] for n, x, y in ungrown(stream.strategy.train_pool)],
@@ -159,10 +175,7 @@ def load_stream(stream: Stream, path: str | PathLike[str]) -> None:
         raise FolderError(
             f"{path} is damaged, or was not written by stream.save. {advice}"
         ) from error
-    mine = _made_with(stream)
-    if unlike := [f"{name} was {old} and is {mine.get(name)}"
-                  for name, old in state["made_with"].items() if mine.get(name) != old]:  # fmt: skip
-        raise ConfigurationError(f"{path} is of another stream: {'; '.join(unlike)}.")
+    stream.decider.check_state(state["decider"])
     strategy = stream.strategy
     before = strategy.train_pool
     if ungrown(before):
@@ -180,17 +193,10 @@ def load_stream(stream: Stream, path: str | PathLike[str]) -> None:
     except BaseException:
         strategy.train_pool = before
         raise
-    for name in COUNTS:
-        setattr(stream, name, state[name])
-    stream._scores.clear()
-    stream._scores.extend(state["scores"])
-    stream._memory = dict(state["memory"])
+    stream.decider.load_state_dict(state["decider"])
+    stream.labeled = state["labeled"]
     stream.waiting = {number: _given(x) for number, x in state["waiting"]}
     stream._new = _arrivals(state["new"])
-
-
-def _made_with(stream: Stream) -> dict[str, str]:
-    return {name: repr(getattr(stream, name)) for name in ("rule", "budget", "window")}
 
 
 def _arrivals(rows: list[list[Any]]) -> list[tuple[int, Any, Any]]:

@@ -6,7 +6,6 @@ rule is not called while the budget is spent.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -217,16 +216,3 @@ def checked_rule(rule: object) -> Rule:
             f"rule must be a rule of alkit.loop.rules, such as Quantile(), got {rule!r}.{hint}"
         )
     return rule
-
-
-def checked_window(window: int | None, budget: float) -> int:
-    """The window, as far as it can hold a budget: a whole number of at least ``1 / budget``."""
-    whole = isinstance(window, int) and not isinstance(window, bool)
-    if window is None:
-        return max(100, math.ceil(10 / budget))
-    if not whole or window * budget < 1:
-        raise ConfigurationError(
-            f"window must be a whole number of at least 1 / budget, {math.ceil(1 / budget)}, got "
-            f"{window!r}: a shorter one has no room for a single label."
-        )
-    return window

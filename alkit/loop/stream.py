@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
 from typing import Any, Self
@@ -12,32 +10,17 @@ from typing import Any, Self
 import numpy as np
 from torch.utils.data import DataLoader
 
-from alkit.arguments import check_integer, check_number
-from alkit.errors import ConfigurationError, LabelError, SampleIndexError
-from alkit.loop.arrivals import Scorer, load_stream, save_stream
-from alkit.loop.rules import Quantile, Rule, checked_rule, checked_window
+from alkit.arguments import check_integer
+from alkit.errors import ConfigurationError, LabelError
+from alkit.loop.arrivals import Scorer, check_waiting, load_stream, save_stream
+from alkit.loop.decider import Decider, Decisions
+from alkit.loop.rules import Rule
 from alkit.pool.grown import Arrival, checked_labels, grown, parted
 from alkit.pool.labels import ABSENT, as_list, plain
 from alkit.querying.checks import check_oracle
-from alkit.seeds import check_seed, derive
 from alkit.strategies.learner import ActiveLearner
 from alkit.training.as_given import check_restartable
 from alkit.training.budget import limits_of
-
-
-@dataclass(frozen=True, eq=False)
-class Decisions:
-    """Decisions about the samples of a mini-batch.
-
-    Attributes:
-        numbers: ``(n,)`` numbers of the samples in the stream: 0, 1, ...
-        scores: ``(n,)`` scores by the strategy's criterion; 0 where the rule needs none.
-        asked: ``(n,)`` True where the label is asked for.
-    """
-
-    numbers: np.ndarray
-    scores: np.ndarray
-    asked: np.ndarray
 
 
 class Stream:
@@ -47,32 +30,21 @@ class Stream:
         for decisions in stream.over(source, oracle, batch_size=32):
             print(stream)
 
-    The strategy scores a sample by its criterion, as in a query, and ``rule`` decides. No decision
-    looks at a label. The budget holds at any time: a label is asked for only while less than
-    ``budget`` of it is ``spent``,
-
-        spent <- spent (1 - 1 / window) + asked / window,    0 at first,
-
-    the estimate of Zliobaite et al. 2014, eq. 1 and 2. So among any T consecutive samples fewer
-    than ``(budget + (1 - budget) / window) (T + window - 1)`` are asked for: at most ``budget`` and
-    a tenth of it in the long run, by the default of ``window``.
+    The strategy scores a sample by its criterion, as in a query, and a ``Decider`` decides by the
+    rule, within the budget at any time. No decision looks at a label. A mini-batch is scored by the
+    model before its labels; apart from this, the decisions do not depend on its size.
 
     After each ``retrain_every`` labels the strategy is trained on all labels. A pool has a fixed
     number of samples, so ``strategy.train_pool`` becomes a new pool: the samples and annotations of
     the present one, and the labeled samples of the stream behind them, with their labels, in
     memory. The pool that the strategy was made with is not changed, and the new one has no ledger.
 
-    The random numbers of a rule depend on the seed and on the number of the sample alone, so the
-    decisions do not depend on the size of the mini-batches, as long as the model is the same: a
-    mini-batch is scored by the model before its labels.
-
     Args:
         strategy: a built strategy, trained or not. Its selector is not used, since there is nothing
             to choose from: it must be ``TopK()`` if the rule needs scores.
         budget: share of the samples to ask for, in (0, 1].
-        rule: the decision. Default: ``Quantile()``; see ``alkit.loop.rules``.
-        window: number of the last samples that the budget, and a rule, are about. Default: 100, as
-            in the paper, or ``10 / budget`` if that is more.
+        rule: see ``alkit.loop.rules``. Default: ``Quantile()``.
+        window: number of the last samples that the budget, and a rule, are about; see ``Decider``.
         retrain_every: number of new labels after which the strategy is trained. Default: never; see
             ``retrain``.
         max_steps: gradient steps of each training.
@@ -82,9 +54,7 @@ class Stream:
         seed: seed of the random numbers. Default: that of the strategy.
 
     Attributes:
-        seen: number of samples that have arrived.
-        asked: number of labels that were asked for.
-        spent: estimated share of the last samples that were asked for.
+        decider: the ``Decider``, with the numbers of samples ``seen`` and ``asked`` for.
         labeled: number of labels that were given.
         waiting: inputs that wait for a label, by the number of the sample.
 
@@ -110,11 +80,10 @@ class Stream:
         trainer: Mapping[str, Any] | None = None,
         seed: int | None = None,
     ) -> None:
-        check_number("budget", budget, "a share in (0, 1]", lambda share: 0 < share <= 1)
-        self.budget = float(budget)
-        self.rule = checked_rule(Quantile() if rule is None else rule)
-        self.window = checked_window(window, self.budget)
-        self._scorer = Scorer(strategy, self.rule.needs_scores)
+        if seed is None and isinstance(strategy, ActiveLearner):
+            seed = strategy.seed
+        self.decider = Decider(budget, rule, window=window, seed=seed)
+        self._scorer = Scorer(strategy, self.decider.rule.needs_scores)
         self.strategy = strategy
         self.retrain_every = retrain_every
         self._limits = {"max_steps": max_steps, "max_epochs": max_epochs}
@@ -124,18 +93,19 @@ class Stream:
         self.warm_start = warm_start
         self._trainer = {"enable_progress_bar": False, **(trainer or {})}
         check_restartable(self._trainer.get("callbacks"))
-        self.seed = strategy.seed if seed is None else check_seed(seed)
-        self.seen = self.asked = self.labeled = 0
-        self.spent = 0.0
+        self.labeled = 0
         self.waiting: dict[int, Any] = {}
-        self._scores: deque[float] = deque(maxlen=self.window)
-        self._memory: dict[str, float] = {}
         self._new: list[Arrival] = []  # labeled samples that the pool does not have yet
 
     @property
+    def seen(self) -> int:
+        """Number of samples that have arrived."""
+        return self.decider.seen
+
+    @property
     def rate(self) -> float:
-        """Share of all samples so far that were asked for; 0 before the first one."""
-        return self.asked / self.seen if self.seen else 0.0
+        """Share of all samples so far whose label was asked for; 0 before the first one."""
+        return self.decider.rate
 
     # --- deciding -----------------------------------------------------------------------------
 
@@ -180,11 +150,11 @@ class Stream:
         check_oracle(oracle)
         check_integer("batch_size", batch_size)
         batches = isinstance(source, DataLoader) and source.batch_size is not None
-        if batches or not (hasattr(source, "__iter__") or hasattr(source, "__getitem__")):
+        if batches or not isinstance(source, Iterable):
             raise ConfigurationError(
-                "over takes an iterable of single samples, such as an IterableDataset, got "
-                f"{type(source).__name__}. Pass the dataset, and batch_size= here; or "
-                "DataLoader(dataset, batch_size=None)."
+                f"over takes an iterable of single samples, such as an IterableDataset or a list, "
+                f"got {type(source).__name__}. Pass the dataset of a DataLoader, and batch_size= "
+                "here; of a map-style dataset, (data[i] for i in range(len(data)))."
             )
         return self._over(iter(source), oracle, batch_size)
 
@@ -208,22 +178,10 @@ class Stream:
 
     def _decided(self, inputs: list[Any]) -> Decisions:
         scores = self._scorer(inputs)
-        self.rule.check(scores)
-        asked = np.array([self._one(score) for score in scores.tolist()])
+        asked = self.decider(scores)
         numbers = np.arange(self.seen - len(inputs), self.seen)
         self.waiting.update((int(numbers[k]), inputs[k]) for k in np.flatnonzero(asked))
         return Decisions(numbers, scores, asked)
-
-    def _one(self, score: float) -> bool:
-        """Decision about the next sample."""
-        self._scores.append(score)
-        asked = False
-        if self.spent < self.budget:
-            chance = np.random.default_rng(derive(self.seed, "stream", self.seen))
-            asked = bool(self.rule.asks(self._scores, self.budget, chance, self._memory))
-        self.spent = self.spent * (1 - 1 / self.window) + asked / self.window
-        self.seen, self.asked = self.seen + 1, self.asked + asked
-        return asked
 
     # --- learning -----------------------------------------------------------------------------
 
@@ -238,17 +196,7 @@ class Stream:
             SampleIndexError: a number is not waiting, or given twice.
             LabelError: a label is not one of the pool's; nothing was changed.
         """
-        ids = np.asarray(numbers)
-        if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iu"):
-            raise SampleIndexError(f"expected a list of numbers of samples, got {numbers!r}.")
-        ids = ids.astype(np.int64)
-        known = [number for number in ids.tolist() if number not in self.waiting]
-        if known or len(set(ids.tolist())) < len(ids):
-            raise SampleIndexError(
-                f"sample {known[0]} of the stream does not wait for a label: see stream.waiting."
-                if known
-                else "a sample of the stream is given twice."
-            )
+        ids = check_waiting(numbers, self.waiting)
         earlier = [label for *_, label in self._new]
         try:
             values = checked_labels(self.strategy.train_pool, labels, ids, earlier)
@@ -304,7 +252,5 @@ class Stream:
         return self
 
     def __repr__(self) -> str:
-        return (
-            f"Stream({self.rule!r}: {self.asked} of {self.seen} samples asked for, {self.rate:.3f} "
-            f"of a budget of {self.budget:g}; {len(self.waiting)} waiting, {self.labeled} labeled)"
-        )
+        more = f"{len(self.waiting)} waiting, {self.labeled} labeled"
+        return f"Stream({self.decider!r}; {more})"
