@@ -11,7 +11,7 @@ import numpy as np
 from torch.utils.data import DataLoader
 
 from alkit.arguments import check_integer
-from alkit.errors import ConfigurationError, LabelError
+from alkit.errors import ConfigurationError
 from alkit.loop.arrivals import Scorer, check_waiting, load_stream, save_stream
 from alkit.loop.decider import Decider, Decisions
 from alkit.loop.rules import Rule
@@ -186,22 +186,15 @@ class Stream:
     # --- learning -----------------------------------------------------------------------------
 
     def label(self, numbers: Sequence[int] | np.ndarray, labels: Any) -> None:
-        """Give the labels of samples that were asked for, and train if it is time to.
-
-        Args:
-            numbers: numbers of samples in ``waiting``.
-            labels: one label per number.
+        """Give one label per sample that was asked for, now or later, and train if it is time to.
 
         Raises:
-            SampleIndexError: a number is not waiting, or given twice.
+            SampleIndexError: a number is not in ``waiting``, or is given twice.
             LabelError: a label is not one of the pool's; nothing was changed.
         """
         ids = check_waiting(numbers, self.waiting)
         earlier = [label for *_, label in self._new]
-        try:
-            values = checked_labels(self.strategy.train_pool, labels, ids, earlier)
-        except LabelError as error:
-            raise LabelError(f"{error} Nothing was labeled; stream.waiting has the rest.") from None
+        values = checked_labels(self.strategy.train_pool, labels, ids, earlier)
         rows = zip(ids.tolist(), values, strict=True)
         self._new += [(number, self.waiting.pop(number), plain(y)) for number, y in rows]
         self.labeled += len(ids)
