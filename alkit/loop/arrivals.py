@@ -177,7 +177,7 @@ def load_stream(stream: Stream, path: str | PathLike[str]) -> None:
         ) from error
     stream.decider.check_state(state["decider"])
     strategy = stream.strategy
-    before = strategy.train_pool
+    before, file = strategy.train_pool, Path()
     if ungrown(before):
         raise ConfigurationError(
             "this stream has labeled samples already: load into a new stream, of a strategy that "
@@ -187,11 +187,13 @@ def load_stream(stream: Stream, path: str | PathLike[str]) -> None:
         if state["grown"]:
             strategy.train_pool = grown(before, _arrivals(state["grown"]))
         with TemporaryDirectory() as folder:
-            file = Path(folder) / source.name
+            file = Path(folder) / "strategy.pt"
             file.write_bytes(state["strategy"].numpy().tobytes())
             strategy.load(file)
-    except BaseException:
+    except BaseException as error:
         strategy.train_pool = before
+        if isinstance(error, ConfigurationError):
+            raise ConfigurationError(str(error).replace(str(file), str(path))) from error
         raise
     stream.decider.load_state_dict(state["decider"])
     stream.labeled = state["labeled"]

@@ -120,14 +120,14 @@ class VariableUncertainty(Rule):
         theta <- theta (1 - step) after a question, theta (1 + step) otherwise; 1 at first
 
     Thus a confident model is still asked about its least confident samples, and eta lets some
-    confident ones through, where a drift may begin. ``delta=0`` is algorithm 3 of the paper, without
-    random numbers, ``delta > 0`` algorithm 4. For scores in [0, 1], such as ``LeastConfidence`` (of
-    the paper) and ``Margin``.
+    confident ones through, where a drift may begin. ``delta=0`` is algorithm 3 of the paper,
+    without random numbers; ``delta > 0`` is algorithm 4. For scores in [0, 1], such as
+    ``LeastConfidence`` (of the paper) and ``Margin``.
 
     Theta settles where about half of the samples are asked for while the budget lasts, so the
-    budget and not the threshold keeps the rate. For equally frequent scores and a budget of 0.1, the
-    mean rank of those that are asked for is 0.75 (``delta=0``) or 0.62 (``delta=1``) of 1, and 0.95
-    by ``Quantile()``.
+    budget and not the threshold keeps the rate. For equally frequent scores and a budget of 0.1,
+    the mean rank of those that are asked for is 0.75 of 1 (``delta=0``) or 0.62 (``delta=1``), and
+    0.95 by ``Quantile()``.
 
     Paper: Zliobaite, Bifet, Pfahringer & Holmes 2014, "Active learning with drifting streaming
     data".
