@@ -5,7 +5,6 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from torch.utils.data import TensorDataset
 
 import alkit as al

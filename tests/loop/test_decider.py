@@ -56,6 +56,11 @@ def test_the_statement_is_tight_at_the_start_and_in_the_long_run():
     assert 0.1 < long_run < 0.1 + 0.9 / 100
 
 
+def test_nothing_is_asked_for_while_exactly_the_budget_is_spent():
+    decider = Decider(0.5, FixedUncertainty(-1.0), window=2, seed=0)  # spent: 0.5, 0.25, 0.625
+    assert decider([0.0] * 4).tolist() == [True, False, True, False]
+
+
 @pytest.mark.parametrize("rule", RULES, ids=repr)
 def test_the_rate_that_is_kept_is_near_the_budget_and_reported(rule):
     scores = np.random.default_rng(0).uniform(0, 0.6, 8000)

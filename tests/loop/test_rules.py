@@ -113,6 +113,25 @@ def test_a_sample_like_those_before_is_asked_for_with_the_probability_of_the_bud
         assert abs(np.mean(asked) - 0.15) < 4 * math.sqrt(0.15 * 0.85 / 4000)
 
 
+@pytest.mark.parametrize(
+    ("rule", "window", "rate", "rank"),
+    [
+        (Quantile(), 100, 0.087, 0.95),
+        (Quantile(), 1000, 0.096, 0.95),
+        (RandomSampling(), 100, 0.087, 0.5),
+        (VariableUncertainty(delta=0), 100, 0.103, 0.75),
+        (VariableUncertainty(), 100, 0.103, 0.62),
+        (Split(), 100, 0.103, 0.74),
+    ],
+    ids=repr,
+)
+def test_the_rates_and_ranks_of_the_docs_are_right(rule, window, rate, rank):
+    scores = np.random.default_rng(0).random(20_000)
+    asked = Decider(0.1, rule, window=window, seed=1)(scores)
+    assert asked.mean() == pytest.approx(rate, abs=0.0015)
+    assert scores[asked].mean() == pytest.approx(rank, abs=0.01)
+
+
 def test_ties_are_broken_at_random_so_that_a_constant_score_keeps_the_rate():
     rng, rule = np.random.default_rng(0), Quantile()
     asked = [rule.asks([0.5] * 40, 0.15, rng, {}) for _ in range(4000)]
