@@ -88,7 +88,7 @@ class FixedUncertainty(Rule):
     model is confident, nothing is asked, also after a drift.
 
     Paper: Zliobaite, Bifet, Pfahringer & Holmes 2014, "Active learning with drifting streaming
-    data", algorithm 2 (theta of the confidence is ``1 - threshold``).
+    data", Fixed Uncertainty (theta, of the confidence, is ``1 - threshold``).
 
     Args:
         threshold: the lowest score that is asked for.
@@ -120,9 +120,9 @@ class VariableUncertainty(Rule):
         theta <- theta (1 - step) after a question, theta (1 + step) otherwise; 1 at first
 
     Thus a confident model is still asked about its least confident samples, and eta lets some
-    confident ones through, where a drift may begin. ``delta=0`` is algorithm 3 of the paper,
-    without random numbers; ``delta > 0`` is algorithm 4. For scores in [0, 1], such as
-    ``LeastConfidence`` (of the paper) and ``Margin``.
+    confident ones through, where a drift may begin. ``delta=0`` is the paper's Variable
+    Uncertainty, without random numbers; ``delta > 0`` is its Uncertainty with Randomization. For
+    scores in [0, 1], such as ``LeastConfidence`` (of the paper) and ``Margin``.
 
     Theta settles where about half of the samples are asked for while the budget lasts, so the
     budget and not the threshold keeps the rate. For equally frequent scores and a budget of 0.1,
@@ -178,7 +178,7 @@ class Split(Rule):
     ``budget``. So a part of the labels represents the stream.
 
     Paper: Zliobaite, Bifet, Pfahringer & Holmes 2014, "Active learning with drifting streaming
-    data", algorithm 5, whose change detector on the random labels is not included.
+    data", Split, whose change detector on the random labels is not included.
 
     Args:
         share: nu, in [0, 1].
