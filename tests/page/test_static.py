@@ -11,6 +11,8 @@ from alkit.page import Answer, Desk, Question, shown
 from alkit.page.calls import Calls
 from alkit.pool.ledger import Ledger
 
+expect = pytest.importorskip("playwright.sync_api").expect  # waits until it holds
+
 CLASSES = [f"digit {k}" for k in range(4)]
 SCRIPT = """
 from pathlib import Path
@@ -121,7 +123,7 @@ def test_the_server_is_killed_twice_and_no_answer_is_lost_or_doubled(folder, ope
             for k in range(3):  # those that lie here already
                 person.press("4321"[k % 4])
             page.locator(".status.bad").wait_for()
-            assert "answers waiting here" in page.locator(".status").inner_text()
+            expect(page.locator(".status")).to_contain_text("answers waiting here")
             served.start()
             person.sent()
         person.press("u")
@@ -165,7 +167,7 @@ def test_two_people_and_two_tabs_of_one_never_get_the_same_sample(folder, open_p
         tab = open_page(served.url, context=ann.context)
         ben = open_page(served.url.replace("/#", "/?as=Ben Ö#"))
         people = [Labeler(page) for page in (ann, tab, ben)]
-        assert ben.locator(".who").inner_text() == "as Ben Ö"
+        expect(ben.locator(".who")).to_have_text("as Ben Ö")
         for k in range(36):
             who = people[k % 3]
             who.page.bring_to_front()
@@ -229,10 +231,10 @@ def test_people_who_disagree_see_the_sample_again_with_a_note(show):
     for name, label in (("0.png", "digit 0"), ("1.png", "digit 1")):
         page.desk.answer(ben, [Answer(Question(name), f"ben {name}", label)])
     assert page.labeler.shown() == "1.png"
-    assert "answered differently" in page.locator(".note").inner_text()
+    expect(page.locator(".note")).to_contain_text("answered differently")
     page.labeler.press("2")
     page.labeler.end()
-    assert page.locator(".end").inner_text().startswith("All labeled")
+    expect(page.locator(".end")).to_contain_text("All labeled")
 
 
 # --- the model's guess, many classes, many samples ------------------------------------------------
@@ -247,8 +249,8 @@ def test_the_guess_is_hidden_until_asked_for_and_the_ledger_has_whether_it_was_s
     page.labeler.press("1")
     page.labeler.shown()
     page.keyboard.press("g")
-    assert page.locator(".about").inner_text() == "2.png · guess: digit 2 (93\xa0%)"
-    assert page.locator(".choices .guessed").inner_text().endswith("digit 2")
+    expect(page.locator(".about")).to_have_text("2.png · guess: digit 2 (93\xa0%)")
+    expect(page.locator(".choices .guessed")).to_contain_text("digit 2")
     page.keyboard.press("g")  # seen is seen
     page.labeler.press("1")
     page.labeler.press("1")
@@ -304,7 +306,7 @@ def test_a_class_among_5000_is_found_by_typing(show):
     page.keyboard.press("Enter")
     page.labeler.shown()
     page.keyboard.type("no such")
-    assert "no such class" in page.locator(".options").inner_text()
+    expect(page.locator(".options")).to_contain_text("no such class")
     page.keyboard.press("Escape")
     page.keyboard.press("u")
     page.labeler.shown()
@@ -320,16 +322,16 @@ def test_zoom_by_key_button_and_click(show):
     page.labeler.shown()
     stage = page.locator(".stage")
     page.keyboard.press("+")
-    assert stage.get_attribute("data-zoom") == "1.5"
+    expect(stage).to_have_attribute("data-zoom", "1.5")
     page.get_by_role("button", name="Zoom out").click()
-    assert stage.get_attribute("data-zoom") == "1"
+    expect(stage).to_have_attribute("data-zoom", "1")
     stage.click()
-    assert stage.get_attribute("data-zoom") == "3"
+    expect(stage).to_have_attribute("data-zoom", "3")
     size = stage.evaluate("stage => stage.scrollWidth / stage.clientWidth")
     assert size == pytest.approx(3, abs=0.05)
     page.labeler.press("1")
     page.labeler.shown()
-    assert stage.get_attribute("data-zoom") == "1"
+    expect(stage).to_have_attribute("data-zoom", "1")
 
 
 # --- texts, sounds, broken samples, names ---------------------------------------------------------
@@ -345,14 +347,14 @@ def test_tags_in_names_texts_classes_and_titles_are_shown_as_text(show):
     )
     page.labeler.shown()
     page.keyboard.press("g")
-    assert page.locator(".text").inner_text() == f"{evil} & more"
-    assert evil in page.locator(".about").inner_text()
-    assert evil in page.locator(".choices").inner_text()
+    expect(page.locator(".text")).to_have_text(f"{evil} & more")
+    expect(page.locator(".about")).to_contain_text(evil)
+    expect(page.locator(".choices")).to_contain_text(evil)
     page.questions.advice = evil
     page.labeler.press("1")
     page.labeler.sent()
-    assert page.locator(".advice").inner_text() == evil
-    assert page.locator("img, script:not([src])").count() == 0
+    expect(page.locator(".advice")).to_have_text(evil)
+    expect(page.locator("img, script:not([src])")).to_have_count(0)
     assert page.stored() == [(evil, evil)]
     assert page.problems == []
 
@@ -371,7 +373,7 @@ def test_sounds_can_be_labeled(show):
     page = show(NAMES, render=lambda name: shown((wav(), "audio/wav")))
     page.labeler.press("1")
     page.labeler.shown()
-    assert page.locator(".stage audio").count() == 1
+    expect(page.locator(".stage audio")).to_have_count(1)
     page.labeler.sent()
     assert page.stored() == [("0.png", "digit 0")]
 
@@ -384,12 +386,12 @@ def test_a_sample_that_cannot_be_shown_can_only_be_broken_or_unsure(show):
 
     page = show(NAMES[:2], render=render)
     page.labeler.shown()
-    assert "not an image" in page.locator(".stage").inner_text()
+    expect(page.locator(".stage")).to_contain_text("not an image")
     page.keyboard.press("1")
     page.locator(".status", has_text="only Unsure or Broken").wait_for()
     page.labeler.press("x")
     page.labeler.shown()
-    assert "cut off" in page.locator(".stage").inner_text()
+    expect(page.locator(".stage")).to_contain_text("cut off")
     page.labeler.press("u")
     page.labeler.end()
     page.labeler.sent()
@@ -407,10 +409,10 @@ def test_progress_accuracy_and_time_left_are_shown(show):
         page.labeler.press(key)
     page.labeler.sent()
     page.labeler.shown()
-    progress = page.locator(".progress").inner_text()
-    assert progress.startswith("3 of 12 labeled (1 unsure, 1 broken) · about ")
-    assert page.locator(".accuracy").inner_text() == "accuracy about 0.71 (0.60 to 0.80)"
-    assert page.locator(".advice").inner_text() == "Going on is worth it."
+    progress = page.locator(".progress")
+    expect(progress).to_contain_text("3 of 12 labeled (1 unsure, 1 broken) · about ")
+    expect(page.locator(".accuracy")).to_have_text("accuracy about 0.71 (0.60 to 0.80)")
+    expect(page.locator(".advice")).to_have_text("Going on is worth it.")
 
 
 def test_a_page_waits_for_the_next_batch_and_shows_it_when_it_is_ready(show):
@@ -421,7 +423,7 @@ def test_a_page_waits_for_the_next_batch_and_shows_it_when_it_is_ready(show):
         page.labeler.press("1")
     page.labeler.press("1")
     page.labeler.end("choosing")
-    assert "next batch is being chosen" in page.locator(".end").inner_text()
+    expect(page.locator(".end")).to_contain_text("next batch is being chosen")
     page.questions.ready = True
     assert page.labeler.shown() == "6.png"
 
@@ -461,7 +463,7 @@ def test_a_wrong_token_is_explained(show, open_page):
     url = show(NAMES).url
     page = open_page(url.replace("#secret", "#wrong"))
     Labeler(page).end("stopped")
-    assert "Open the address that alkit has printed" in page.locator(".end").inner_text()
+    expect(page.locator(".end")).to_contain_text("Open the address that alkit has printed")
 
 
 # --- for everybody --------------------------------------------------------------------------------

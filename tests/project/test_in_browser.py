@@ -105,7 +105,7 @@ def test_three_rounds_by_two_people_survive_two_kills_of_the_server(digits, open
             if accuracy.count():
                 break
             one.label(1).sent()
-        assert accuracy.first.is_visible()
+        accuracy.first.wait_for()
         for page in (first, second, ann):
             assert page.problems == []
             assert all("127.0.0.1" in url for url in page.requested)
@@ -124,7 +124,7 @@ def test_three_rounds_by_two_people_survive_two_kills_of_the_server(digits, open
 
     project = al.Project(folder / "trash")
     assert str(project).startswith(f"{len(found) - 1} labeled (1 broken) of 600")
-    assert project.train().accuracy.known
+    assert project.train().accuracy.n  # known or not: an early sample leaves the later half
     guesses = project.predictions()
     right = np.mean([guess == CLASSES[answers[name]] for name, (guess, _) in guesses.items()])
     few = first_labels(folder, live, answers, 15)
