@@ -8,30 +8,31 @@ folder: ``al.criteria.MeanStd``, ``al.selectors.BAIT``, ``al.papers.coral``.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 __version__ = "0.1.0"
 
 _NAMES = {
     "alkit.blocks": (
-        "Block ConvolutionalNeuralNetwork DeeplayModule Discriminator Ensemble Layer LayerList "
+        "ConvolutionalNeuralNetwork DeeplayModule Discriminator Ensemble Layer LayerList "
         "MCDropout MultiLayerPerceptron Sequential"
     ),
     "alkit.criteria": (
-        "BALD Constant Criterion EPIG Entropy ExpectedImprovement LeastConfidence Margin "
-        "Minimum Rank Ratio Schedule Tempered VoteEntropy fit_temperature"
+        "BALD Count Criterion EPIG Each Entropy ExpectedImprovement LeastConfidence Margin "
+        "Minimum Rank Ratio Schedule TopShare fit_temperature"
     ),
     "alkit.diagnosis": "doctor",
     "alkit.experiment": "compare replay",
-    "alkit.loop": "ActiveLearningLoop",
-    "alkit.pool": "ActiveLearningDataset Query",
+    "alkit.loop": "ActiveLearningLoop Stream",
+    "alkit.pool": "ActiveLearningDataset Query Regions",
     "alkit.prediction": "Prediction",
     "alkit.project": "Project",
-    "alkit.querying": "Acquisition Auto estimate_risk select",
+    "alkit.querying": "Acquisition estimate_risk select",
     "alkit.reporting": "Result load",
     "alkit.selectors": (
         "Candidates Features GradientEmbedding KCenter KMeansPlusPlus "
-        "Power Prefilter ProbCover Random Selector TopK TypiClust UncertaintyHerding"
+        "Power Prefilter Random Selector TopK TypiClust UncertaintyHerding"
     ),
     "alkit.strategies": (
         "ActiveLearner AdversarialStrategy LearningLossStrategy SemiSupervisedStrategy Strategy "
@@ -39,7 +40,8 @@ _NAMES = {
         "auto badge bald batchbald committee coreset epig typiclust"
     ),
     "alkit.training": (
-        "Adam BinaryClassifier CategoricalClassifier Classifier Estimator Regressor SGD Trainer"
+        "Adam BinaryClassifier CategoricalClassifier Classifier Estimator MultiLabelClassifier "
+        "Regressor SGD Segmenter Trainer"
     ),
     "torch.utils.data": "DataLoader",
 }
@@ -70,6 +72,8 @@ def __getattr__(name: str) -> Any:
         value = import_module(_FOLDERS[name])
     elif name.startswith("__"):  # asked for by inspect and the like
         raise AttributeError(f"module 'alkit' has no attribute {name!r}")
+    elif find_spec(f"alkit.{name}"):  # a folder that dir() does not list
+        value = import_module(f"alkit.{name}")
     else:
         raise _missing(name)
     globals()[name] = value
@@ -80,8 +84,10 @@ def _missing(name: str) -> AttributeError:
     """Error for a name that is not here, with the folder that has it, or its likely spelling."""
     from alkit.errors import MissingNameError, close, likely  # costs nothing before
 
-    for folder in "criteria selectors training papers blocks strategies oracles".split():
-        if name in import_module(_FOLDERS[folder]).__all__:
+    for (
+        folder
+    ) in "criteria selectors training papers blocks strategies oracles querying pool loop".split():
+        if name in import_module(_FOLDERS.get(folder, f"alkit.{folder}")).__all__:
             return MissingNameError(f"module 'alkit' has no {name!r}: it is al.{folder}.{name}.")
     near = likely(name, __all__) if close(name, __all__) else "; dir(alkit) lists all names."
     return MissingNameError(f"module 'alkit' has no attribute {name!r}{near}")

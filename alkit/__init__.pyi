@@ -1,6 +1,5 @@
 # Written by tests/test_stub.py from the tables in __init__.py.
 
-from alkit.blocks import Block as Block
 from alkit.blocks import ConvolutionalNeuralNetwork as ConvolutionalNeuralNetwork
 from alkit.blocks import DeeplayModule as DeeplayModule
 from alkit.blocks import Discriminator as Discriminator
@@ -11,9 +10,10 @@ from alkit.blocks import MCDropout as MCDropout
 from alkit.blocks import MultiLayerPerceptron as MultiLayerPerceptron
 from alkit.blocks import Sequential as Sequential
 from alkit.criteria import BALD as BALD
-from alkit.criteria import Constant as Constant
+from alkit.criteria import Count as Count
 from alkit.criteria import Criterion as Criterion
 from alkit.criteria import EPIG as EPIG
+from alkit.criteria import Each as Each
 from alkit.criteria import Entropy as Entropy
 from alkit.criteria import ExpectedImprovement as ExpectedImprovement
 from alkit.criteria import LeastConfidence as LeastConfidence
@@ -22,19 +22,19 @@ from alkit.criteria import Minimum as Minimum
 from alkit.criteria import Rank as Rank
 from alkit.criteria import Ratio as Ratio
 from alkit.criteria import Schedule as Schedule
-from alkit.criteria import Tempered as Tempered
-from alkit.criteria import VoteEntropy as VoteEntropy
+from alkit.criteria import TopShare as TopShare
 from alkit.criteria import fit_temperature as fit_temperature
 from alkit.diagnosis import doctor as doctor
 from alkit.experiment import compare as compare
 from alkit.experiment import replay as replay
 from alkit.loop import ActiveLearningLoop as ActiveLearningLoop
+from alkit.loop import Stream as Stream
 from alkit.pool import ActiveLearningDataset as ActiveLearningDataset
 from alkit.pool import Query as Query
+from alkit.pool import Regions as Regions
 from alkit.prediction import Prediction as Prediction
 from alkit.project import Project as Project
 from alkit.querying import Acquisition as Acquisition
-from alkit.querying import Auto as Auto
 from alkit.querying import estimate_risk as estimate_risk
 from alkit.querying import select as select
 from alkit.reporting import Result as Result
@@ -46,7 +46,6 @@ from alkit.selectors import KCenter as KCenter
 from alkit.selectors import KMeansPlusPlus as KMeansPlusPlus
 from alkit.selectors import Power as Power
 from alkit.selectors import Prefilter as Prefilter
-from alkit.selectors import ProbCover as ProbCover
 from alkit.selectors import Random as Random
 from alkit.selectors import Selector as Selector
 from alkit.selectors import TopK as TopK
@@ -72,8 +71,10 @@ from alkit.training import BinaryClassifier as BinaryClassifier
 from alkit.training import CategoricalClassifier as CategoricalClassifier
 from alkit.training import Classifier as Classifier
 from alkit.training import Estimator as Estimator
+from alkit.training import MultiLabelClassifier as MultiLabelClassifier
 from alkit.training import Regressor as Regressor
 from alkit.training import SGD as SGD
+from alkit.training import Segmenter as Segmenter
 from alkit.training import Trainer as Trainer
 from torch.utils.data import DataLoader as DataLoader
 from alkit import blocks as blocks
@@ -89,6 +90,18 @@ from alkit.evidence import statistics as statistics
 from alkit import strategies as strategies
 from alkit import testing as testing
 from alkit import training as training
+from alkit import bridges as bridges
+from alkit import cli as cli
+from alkit import diagnosis as diagnosis
+from alkit import evidence as evidence
+from alkit import experiment as experiment
+from alkit import loop as loop
+from alkit import page as page
+from alkit import pool as pool
+from alkit import prediction as prediction
+from alkit import project as project
+from alkit import querying as querying
+from alkit import reporting as reporting
 
 __all__: list[str]
 __version__: str

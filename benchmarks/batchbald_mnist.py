@@ -42,10 +42,10 @@ import alkit as al
 from alkit.seeds import derive
 
 METHODS = {
-    "BatchBALD": (al.Constant(), al.selectors.BatchBALD()),
+    "BatchBALD": (al.criteria.Constant(), al.selectors.BatchBALD()),
     "BALD": (al.BALD(), al.TopK()),
     "power-entropy": (al.Entropy(), al.Power(beta=8)),
-    "Uniform": (al.Constant(), al.Random()),
+    "Uniform": (al.criteria.Constant(), al.Random()),
 }
 LEVELS = (0.9, 0.95)
 USUAL = Protocol(stop=LEVELS[-1])

@@ -33,7 +33,7 @@ METHODS: dict[str, Callable[[], al.Selector]] = {
     "k-means medoids": lambda: al.selectors.KMeans(),
     "typiclust": lambda: al.TypiClust(),
     "max-herding": lambda: al.selectors.MaxHerding(),
-    "probcover": lambda: al.ProbCover(classes=10),
+    "probcover": lambda: al.selectors.ProbCover(classes=10),
     "uncertainty herding": lambda: al.UncertaintyHerding(),
     "k-center": lambda: al.KCenter(),
 }
@@ -69,7 +69,7 @@ def main() -> None:
         query = al.select(
             n,
             embeddings=x[pool],
-            criterion=al.Constant(1),  # there is no model yet
+            criterion=al.criteria.Constant(1),  # there is no model yet
             selector=METHODS[name](),
             seed=seed,
         )

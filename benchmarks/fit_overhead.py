@@ -49,7 +49,7 @@ LABELS = 120
 QUIET = ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero")  # loggers
 
 
-def network(widths: list[int], latent: int) -> al.Block:
+def network(widths: list[int], latent: int) -> al.blocks.Block:
     """The course's CNN (see ``mnist_protocol.py``) with any widths."""
     backbone = al.ConvolutionalNeuralNetwork(1, widths, latent)
     backbone.blocks[1:].pool.configure(nn.MaxPool2d, kernel_size=2)

@@ -55,7 +55,7 @@ PUBLISHED = {
 TARGETS = {"uniform": 0.95, "margin": 0.975, "adversarial": 0.97}  # at 1,680 labels
 
 
-def parts() -> tuple[al.Block, al.Block]:
+def parts() -> tuple[al.blocks.Block, al.blocks.Block]:
     """Backbone and head of the course, not yet built."""
     backbone = al.ConvolutionalNeuralNetwork(1, [64] * 4, 128)
     backbone.blocks[1:].pool.configure(nn.MaxPool2d, kernel_size=2)

@@ -56,7 +56,7 @@ Model = tuple[dict[str, np.ndarray], np.ndarray]  # unannotated samples: scores 
 def scored(said: al.Prediction, held_out: al.Prediction, labels: Any) -> dict[str, np.ndarray]:
     """Margins of a model's predictions: uncalibrated, calibrated, and as ranks."""
     margin = al.Margin()
-    calibrated = al.Tempered(margin, al.fit_temperature(held_out, labels))
+    calibrated = al.criteria.Tempered(margin, al.fit_temperature(held_out, labels))
     scores = margin(said).numpy()
     ranks = rankdata(scores) / len(scores)
     return {"margin": scores, "calibrated": calibrated(said).numpy(), "rank": ranks}

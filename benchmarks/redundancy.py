@@ -27,7 +27,7 @@ from alkit.evidence.statistics import areas
 from alkit.seeds import derive, generator
 
 METHODS = {
-    "Random": (al.Constant(), al.Random()),
+    "Random": (al.criteria.Constant(), al.Random()),
     "BALD": (al.BALD(), al.TopK()),
     "power-BALD": (al.BALD(), al.Power(beta=8)),
 }

@@ -43,7 +43,7 @@ METRIC = "testMeanIoU"
 EMPTY = 0.005  # share of nucleus pixels below which a tile is almost empty
 
 
-class UNet(al.Block):
+class UNet(al.blocks.Block):
     """A U-Net of blocks at half the resolution: ``(N, 3, H, W)`` to ``(N, 3, H, W)``."""
 
     def __init__(self, channels: int = 8) -> None:

@@ -59,7 +59,7 @@ METHODS = {
     "BatchBALD": {"alkit": batchbald},
     "k-means medoids": {"alkit": on_features(lambda: al.selectors.KMeans())},
     "TypiClust": {"alkit": on_features(lambda: al.TypiClust())},
-    "ProbCover": {"alkit": on_features(lambda: al.ProbCover(radius=RADIUS))},
+    "ProbCover": {"alkit": on_features(lambda: al.selectors.ProbCover(radius=RADIUS))},
     "MaxHerding": {"alkit": on_features(lambda: al.selectors.MaxHerding(bandwidth=WIDTH))},
     "facility location": {"alkit": on_features(lambda: al.selectors.FacilityLocation())},
 }

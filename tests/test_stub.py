@@ -4,6 +4,7 @@
 """
 
 import json
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,9 @@ def stub() -> str:
     for name, module in sorted(alkit._FOLDERS.items()):
         package, _, last = module.rpartition(".")
         lines.append(f"from {package} import {last} as {name}")
+    for found in pkgutil.iter_modules(alkit.__path__):  # folders that dir() does not list
+        if found.ispkg and found.name not in alkit._FOLDERS:
+            lines.append(f"from alkit import {found.name} as {found.name}")
     return "\n".join([*lines, "", "__all__: list[str]", "__version__: str", ""])
 
 
@@ -45,12 +49,20 @@ def test_dir_shows_public_names_only():
         ("BAIT", r"it is al\.selectors\.BAIT"),
         ("MeanStd", r"it is al\.criteria\.MeanStd"),
         ("coral", r"it is al\.papers\.coral"),
+        ("Auto", r"it is al\.querying\.Auto"),
+        ("Tiles", r"it is al\.pool\.Tiles"),
     ],
 )
 def test_a_name_that_is_not_there_is_an_error_with_the_likely_one(name, message):
     with pytest.raises(AttributeError, match=message) as caught:
         getattr(alkit, name)
     assert isinstance(caught.value, alkit.errors.AlkitError)
+
+
+def test_folders_that_dir_does_not_show_are_reached_all_the_same():
+    code = "import alkit as al; print(al.querying.Auto.__name__, 'querying' in dir(al))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["Auto", "False"]
 
 
 def test_a_type_checker_reports_exactly_the_wrong_uses():

@@ -59,7 +59,7 @@ class Block(nn.Module):
 
     Subclass it like `nn.Module`, with `Layer` or other blocks as children:
 
-        class Two(al.Block):
+        class Two(al.blocks.Block):
             def __init__(self, width):
                 super().__init__()
                 self.first = al.Layer(nn.Linear, 2, width)

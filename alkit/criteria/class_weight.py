@@ -24,7 +24,7 @@ class ClassWeight(Criterion):
     or tokens in their labels. Each query of a strategy counts them anew. The guess is the class
     with the highest mean probability, never a further column, "none of these" of boxes.
 
-        al.criteria.Each(al.Margin() * al.Margin() * al.criteria.ClassWeight(4), "sum")
+        al.Each(al.Margin() * al.Margin() * al.criteria.ClassWeight(4), "sum")
 
     Paper: Brust, Käding & Denzler 2019, "Active learning for deep object detection".
     Cost: O(N K C), and a reading of all annotated labels per query.

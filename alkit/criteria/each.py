@@ -24,8 +24,8 @@ Reduce = Literal["mean", "max", "sum"] | TopShare | Count | Callable[[Tensor], A
 class Each(Criterion):
     """Score of each sample from the scores of its rows: pixels, tokens, boxes, keypoints, labels.
 
-        al.criteria.Each(al.Entropy(), al.criteria.TopShare(0.05))    # segmentation
-        al.criteria.Each(al.Margin(), "sum")                          # detection
+        al.Each(al.Entropy(), al.TopShare(0.05))    # segmentation
+        al.Each(al.Margin(), "sum")                          # detection
 
     Where samples have several rows, a criterion without ``Each`` counts the mean. Of one row per
     sample, ``"mean"``, ``"max"`` and ``"sum"`` are the criterion itself. Range: that of the

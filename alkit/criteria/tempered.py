@@ -18,9 +18,9 @@ from alkit.prediction import Prediction
 class Tempered(Criterion):
     """A criterion of the model's outputs with their logits divided by a temperature.
 
-        strategy = al.Strategy(
-            net, pool, al.Tempered(al.Entropy()), val_pool=al.ActiveLearningDataset(validation)
-        )
+        val_pool = al.ActiveLearningDataset(validation)
+        criterion = al.criteria.Tempered(al.Entropy())
+        strategy = al.Strategy(net, pool, criterion, val_pool=val_pool)
         query = strategy.query(120)      # TopK() of Tempered(Entropy(), 1.62)
 
     Without a temperature, each query fits the temperature of the model as it is then, to the

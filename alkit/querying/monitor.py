@@ -75,7 +75,8 @@ class Monitor:
     ``Mix`` of these), the estimate is unbiased: see ``alkit.estimate_risk``. A low beta (at most
     2) and a uniform share (0.1) keep the weights even. For a network that is often confident where
     it is wrong, use ranks, ``al.Rank(al.Margin())``, or tempered margins,
-    ``al.Tempered(al.Margin())``, with a beta of 1. An estimate warns if its weights degenerate.
+    ``al.criteria.Tempered(al.Margin())``, with a beta of 1. An estimate warns if its weights
+    degenerate.
 
     Each ``query`` records the guesses of the model. Labels are read from the pool when an estimate
     is requested, so they may be added later, in parts, or corrected. In a partly annotated query,

@@ -21,7 +21,7 @@ from alkit.training.optimizers import Make, Optimizer
 class MultiLabelClassifier(Application):
     """Classifier for C independent labels; its model returns logits (N, C), targets are 0 and 1.
 
-        al.Strategy(al.training.MultiLabelClassifier(net, 5), pool, al.Entropy())
+        al.Strategy(al.MultiLabelClassifier(net, 5), pool, al.Entropy())
 
     The mean over the labels of F1 ("MultilabelF1Score") and accuracy ("MultilabelAccuracy") is
     measured. The task "multilabel" is declared to the strategy whatever the loss.

@@ -21,7 +21,7 @@ from alkit.training.optimizers import Make, Optimizer
 class Segmenter(Application):
     """Segmentation: its model returns logits (N, C, H, W), targets are class numbers (N, H, W).
 
-        al.Strategy(al.training.Segmenter(net, 3), pool, al.Entropy())
+        al.Strategy(al.Segmenter(net, 3), pool, al.Entropy())
 
     The intersection over union of all pixels of an epoch, averaged over the classes that occur or
     are predicted, is measured ("MeanIoU"). The task "segmentation" is declared to the strategy. Of

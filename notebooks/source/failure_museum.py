@@ -248,7 +248,7 @@ vectors = normalize(x[:1300].numpy())
 def chosen(selector, seed):
     """20 rows of the pool, chosen from the images alone."""
     query = al.select(
-        20, embeddings=vectors, criterion=al.Constant(1), selector=selector, seed=seed
+        20, embeddings=vectors, criterion=al.criteria.Constant(1), selector=selector, seed=seed
     )
     return query.indices
 
@@ -263,10 +263,10 @@ def mean_accuracy(selector):
     return float(np.mean([accuracy(selector, seed) for seed in seeds]))
 
 
-by_radius = [mean_accuracy(al.ProbCover(radius=radius)) for radius in radii]
+by_radius = [mean_accuracy(al.selectors.ProbCover(radius=radius)) for radius in radii]
 others = {
     "random": mean_accuracy(al.Random()),
-    "radius found by purity": mean_accuracy(al.ProbCover(classes=10)),
+    "radius found by purity": mean_accuracy(al.selectors.ProbCover(classes=10)),
     "k-means, no radius": mean_accuracy(al.selectors.KMeans()),
 }
 
@@ -295,7 +295,7 @@ plt.show()
 # %%
 def covered(radius):
     """Share of the pool within the radius of one of the 20 picks."""
-    rows = chosen(al.ProbCover(radius=radius), 0)
+    rows = chosen(al.selectors.ProbCover(radius=radius), 0)
     return float((np.linalg.norm(vectors[:, None] - vectors[rows], axis=-1).min(1) < radius).mean())
 
 

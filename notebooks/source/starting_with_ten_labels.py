@@ -70,7 +70,11 @@ picture = [(image.reshape(8, 8), int(label)) for image, label in zip(images[trai
 
 def first_ten(selector, seed=0):
     return al.select(
-        10, embeddings=vectors[train], criterion=al.Constant(1), selector=selector, seed=seed
+        10,
+        embeddings=vectors[train],
+        criterion=al.criteria.Constant(1),
+        selector=selector,
+        seed=seed,
     )
 
 
@@ -120,7 +124,7 @@ if not smoke:
 #   samples later.
 
 # %%
-NO_SCORE = al.Constant(1)
+NO_SCORE = al.criteria.Constant(1)
 strategies = {  # (criterion, selector) for the first ten labels, and for all later ones
     **{name: ((NO_SCORE, make), (NO_SCORE, make)) for name, make in covering.items()},
     "margin": ((NO_SCORE, al.Random), (al.Margin(), al.TopK)),

@@ -9,7 +9,7 @@ import alkit as al
 from alkit import errors
 
 
-class Two(al.Block):
+class Two(al.blocks.Block):
     """A layer, and layers in torch containers."""
 
     def __init__(this, width, depth=1):
@@ -126,7 +126,7 @@ def test_a_plain_module_but_not_a_recipe_can_replace_a_child_of_a_built_block():
 
 
 def test_a_module_removed_from_a_built_block_is_absent_from_its_copies():
-    class Skip(al.Block):
+    class Skip(al.blocks.Block):
         def __init__(self):
             super().__init__()
             self.a, self.b = al.Layer(nn.Linear, 1, 1), al.Layer(nn.Linear, 1, 1)
@@ -159,7 +159,7 @@ def test_a_block_can_be_combined_with_another_module_base_class():
             super().__init__()
             self.ready = True
 
-    class Both(al.Block, Other):
+    class Both(al.blocks.Block, Other):
         def __init__(self, model, note="a"):
             super().__init__()
             self.model, self.note = model, note

@@ -44,7 +44,7 @@ def test_edits_of_the_list_itself_are_reapplied_in_order():
 def test_edits_survive_several_changes_on_several_levels():
     net = al.Sequential(al.MultiLayerPerceptron(2, [3], 4), al.Discriminator(4))
 
-    class Outer(al.Block):
+    class Outer(al.blocks.Block):
         def __init__(self, width, depth=1):
             super().__init__()
             self.net = al.MultiLayerPerceptron(2, [width] * depth, 1)
@@ -97,7 +97,7 @@ def test_a_removed_child_without_edits_does_not_raise():
 
 
 def test_children_given_as_arguments_keep_their_edits_without_duplicates():
-    class Around(al.Block):
+    class Around(al.blocks.Block):
         def __init__(self, inner, scale=1):
             super().__init__()
             self.inner, self.scale = inner, scale
@@ -118,7 +118,7 @@ def test_children_given_as_arguments_keep_their_edits_without_duplicates():
 
 
 def test_changed_arguments_draw_no_random_numbers_for_the_comparison():
-    class Plain(al.Block):
+    class Plain(al.blocks.Block):
         def __init__(self, width):
             super().__init__()
             self.linear = nn.Linear(2, width)
@@ -130,7 +130,7 @@ def test_changed_arguments_draw_no_random_numbers_for_the_comparison():
 
 
 def test_a_constructor_with_keyword_arguments_accepts_any_name():
-    class Open(al.Block):
+    class Open(al.blocks.Block):
         def __init__(self, first, *more, key=0, **rest):
             super().__init__()
             self.given = (first, more, key, rest)
@@ -140,7 +140,7 @@ def test_a_constructor_with_keyword_arguments_accepts_any_name():
 
 
 def test_a_change_in_a_torch_container_is_not_lost_silently():
-    class Plain(al.Block):
+    class Plain(al.blocks.Block):
         def __init__(self, width):
             super().__init__()
             self.parts = nn.ModuleList([al.Layer(nn.Linear, 2, width)])

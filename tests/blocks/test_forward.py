@@ -9,7 +9,7 @@ import alkit as al
 from alkit import errors
 
 
-class Double(al.Block):
+class Double(al.blocks.Block):
     """A block without parameters, for any dtype."""
 
     def forward(self, x):
@@ -87,7 +87,7 @@ def test_inputs_of_different_length_and_other_bad_input_raise():
 
 
 def test_several_outputs_are_joined_separately():
-    class Several(al.Block):
+    class Several(al.blocks.Block):
         def forward(self, x):
             return {"pair": (x, x + 1), "sum": x.sum(dim=1)}
 

@@ -93,7 +93,7 @@ def test_edits_of_a_copy_and_of_its_source_are_independent():
 
 
 def test_a_copy_shares_data_sets_and_nothing_else():
-    class Holder(al.Block):
+    class Holder(al.blocks.Block):
         def __init__(self, data, notes):
             super().__init__()
             self.data, self.notes = data, notes

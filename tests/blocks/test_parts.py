@@ -6,7 +6,7 @@ import alkit as al
 from alkit import errors
 
 
-class Pair(al.Block):
+class Pair(al.blocks.Block):
     def __init__(self):
         super().__init__()
         self.encoder = al.MultiLayerPerceptron(2, [3, 3], 4)

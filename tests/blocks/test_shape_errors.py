@@ -35,7 +35,7 @@ def test_a_shape_that_does_not_fit_is_located(layer, shape, says):  # fault 32: 
 
 
 def test_a_shape_error_in_a_custom_forward_is_located():
-    class Mine(al.Block):
+    class Mine(al.blocks.Block):
         def forward(self, x):
             return x @ torch.zeros(7, 7)
 
@@ -45,7 +45,7 @@ def test_a_shape_error_in_a_custom_forward_is_located():
 
 @pytest.mark.parametrize("kind", [ValueError, RuntimeError, KeyError, ZeroDivisionError])
 def test_other_errors_are_raised_unchanged(kind):
-    class Mine(al.Block):
+    class Mine(al.blocks.Block):
         def forward(self, x):
             raise kind("something else")
 
@@ -55,7 +55,7 @@ def test_other_errors_are_raised_unchanged(kind):
 
 
 def test_dtype_and_out_of_memory_errors_are_not_shape_errors():
-    class Full(al.Block):
+    class Full(al.blocks.Block):
         def forward(self, x):
             raise torch.OutOfMemoryError("tried to allocate a size of 1 GiB")
 

@@ -13,7 +13,7 @@ from alkit.errors import ConfigurationError, NonFiniteError
 A, B = al.Rank(al.Margin()), al.Rank(al.Entropy())
 NUMBERS = st.sampled_from([2, 0.5, -3])
 FORMULAS = st.recursive(
-    st.sampled_from([al.Margin(), A, B, al.Constant(3)]),
+    st.sampled_from([al.Margin(), A, B, al.criteria.Constant(3)]),
     lambda inner: (
         st.tuples(inner, inner | NUMBERS).map(lambda ab: ab[0] + ab[1])
         | st.tuples(inner | NUMBERS, inner).map(lambda ab: ab[0] - ab[1])

@@ -9,7 +9,7 @@ from alkit.errors import ConfigurationError
     ("criterion", "what"),
     [
         (al.EPIG(), "predictions of other samples"),
-        (al.Tempered(al.Entropy()), "held out"),
+        (al.criteria.Tempered(al.Entropy()), "held out"),
         (HeadScore("discriminator"), "'discriminator'"),
     ],
     ids=repr,

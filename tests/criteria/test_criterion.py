@@ -16,7 +16,7 @@ from alkit.prediction import chunks as module
 NAMES = vars(al.criteria)
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv]
 
-leaves = st.sampled_from([al.Margin(), al.Entropy(), al.Rank(al.Ratio()), al.Constant(3)])
+leaves = st.sampled_from([al.Margin(), al.Entropy(), al.Rank(al.Ratio()), al.criteria.Constant(3)])
 numbers = st.sampled_from([1, 2.5, -0.5, -3, 1e-3])
 formulas = st.recursive(
     leaves,
@@ -106,7 +106,7 @@ def test_a_part_that_returns_a_view_is_not_changed_by_the_formula(prediction):
     ("formula", "text"),
     [
         (al.Margin(), "Margin()"),
-        (al.Constant(2), "Constant(2)"),
+        (al.criteria.Constant(2), "Constant(2)"),
         (
             al.Rank(al.Margin()) + 0.5 * al.Rank(al.Entropy()),
             "Rank(Margin()) + 0.5 * Rank(Entropy())",

@@ -107,7 +107,7 @@ def test_a_sample_without_rows_has_a_stated_score():
     empty = al.Prediction.detection([{"scores": torch.empty(0)}] * 2)
     assert Each(al.Entropy(), "max", empty=0.5)(empty).tolist() == [0.5, 0.5]
     assert al.Entropy()(empty).tolist() == [0, 0]
-    assert al.Constant(3)(BOXES).tolist() == [3, 3, 3]
+    assert al.criteria.Constant(3)(BOXES).tolist() == [3, 3, 3]
 
 
 def test_a_function_gets_the_scores_of_one_sample():
@@ -145,7 +145,10 @@ def test_it_prints_as_its_formula(formula, text):
         (al.Margin(), "mean over pixels of Margin()"),
         (Each(al.Margin(), "max"), "max over pixels of Margin()"),
         (al.Rank(al.Margin()) + 0.5, "Rank(mean over pixels of Margin()) + 0.5"),
-        (al.Tempered(al.Rank(al.Margin()), 2), "Tempered(Rank(mean over pixels of Margin()), 2)"),
+        (
+            al.criteria.Tempered(al.Rank(al.Margin()), 2),
+            "Tempered(Rank(mean over pixels of Margin()), 2)",
+        ),
         (criteria.HeadScore("head"), "HeadScore(head)"),
     ],
 )
@@ -155,7 +158,11 @@ def test_a_formula_names_the_rows_that_it_is_a_mean_of(formula, text):
 
 
 def test_the_formula_that_is_named_scores_as_the_plain_one():
-    for formula in al.Margin(), al.Rank(al.Margin()) - al.Entropy(), al.Tempered(al.Entropy(), 2.0):
+    for formula in (
+        al.Margin(),
+        al.Rank(al.Margin()) - al.Entropy(),
+        al.criteria.Tempered(al.Entropy(), 2.0),
+    ):
         assert over(formula, "pixels")(PIXELS).equal(formula(PIXELS))
 
 
@@ -163,8 +170,8 @@ def test_a_tempered_criterion_tempers_each_row():
     expected = al.Entropy()(al.Prediction.segmentation(MAPS / 2))
     p = al.Prediction.segmentation(MAPS.softmax(1), kind="probabilities")
     for ours in PIXELS, p:
-        torch.testing.assert_close(al.Tempered(al.Entropy(), 2.0)(ours), expected)
-        torch.testing.assert_close(al.Tempered(Each(al.Entropy()), 2.0)(ours), expected)
+        torch.testing.assert_close(al.criteria.Tempered(al.Entropy(), 2.0)(ours), expected)
+        torch.testing.assert_close(al.criteria.Tempered(Each(al.Entropy()), 2.0)(ours), expected)
 
 
 def test_a_schedule_within_is_bound_to_the_round():

@@ -74,7 +74,7 @@ def test_every_criterion_satisfies_the_laws(criterion, uncertainty, kind):
     "formula",
     [
         al.Margin() + al.Entropy(),
-        2 * al.Margin() - al.Constant(1),
+        2 * al.Margin() - al.criteria.Constant(1),
         al.Rank(al.Margin()) + 0.5 * al.Rank(al.Entropy()),
         1 - al.criteria.ZScore(-al.Margin()) / 3,
         al.Rank(al.criteria.MinMax(al.Ratio()) + al.LeastConfidence()),

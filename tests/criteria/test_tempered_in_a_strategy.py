@@ -25,7 +25,9 @@ def fitted(strategy):
 
 
 def test_the_temperature_is_that_of_the_held_out_samples(pool, held_out, net):
-    strategy = al.Strategy(loud(net()), pool, al.Tempered(al.Entropy()), val_pool=held_out, seed=0)
+    strategy = al.Strategy(
+        loud(net()), pool, al.criteria.Tempered(al.Entropy()), val_pool=held_out, seed=0
+    )
     strategy.build()
     ids = held_out.annotated_indices
     x, y = held_out._samples.dataset.tensors
@@ -39,12 +41,16 @@ def test_the_temperature_is_that_of_the_held_out_samples(pool, held_out, net):
 
 
 def test_a_query_scores_the_tempered_outputs(pool, held_out, net):
-    strategy = al.Strategy(loud(net()), pool, al.Tempered(al.Entropy()), val_pool=held_out, seed=0)
+    strategy = al.Strategy(
+        loud(net()), pool, al.criteria.Tempered(al.Entropy()), val_pool=held_out, seed=0
+    )
     strategy.build()
     temperature = fitted(strategy)
     query = strategy.query(10)
     assert query.why.startswith(f"TopK() of Tempered(Entropy(), {temperature.value:.3g})")
-    by_hand = al.Strategy(loud(net()), pool, al.Tempered(al.Entropy(), temperature), seed=0)
+    by_hand = al.Strategy(
+        loud(net()), pool, al.criteria.Tempered(al.Entropy(), temperature), seed=0
+    )
     again = by_hand.build().query(8)
     assert list(again) == list(query)  # of 10, 2 are for validation
     assert again.scores == pytest.approx(query.scores, rel=1e-5)
@@ -52,7 +58,9 @@ def test_a_query_scores_the_tempered_outputs(pool, held_out, net):
 
 def test_until_something_is_held_out_nothing_is_tempered(pool, blobs, net):
     empty = al.ActiveLearningDataset(blobs(30, seed=5))
-    strategy = al.Strategy(net(), pool, al.Tempered(al.Margin()), val_pool=empty, seed=0).build()
+    strategy = al.Strategy(
+        net(), pool, al.criteria.Tempered(al.Margin()), val_pool=empty, seed=0
+    ).build()
     assert (fitted(strategy).value, fitted(strategy).labels) == (1, 0)
     assert strategy.query(10).why.startswith("TopK() of Tempered(Margin(), 1)")
     strategy.query_and_update(10)
@@ -66,7 +74,7 @@ def test_it_keeps_the_laws_of_a_strategy(blobs, net):
         lambda pool, test: al.Strategy(
             net(),
             pool,
-            al.Tempered(al.Entropy()),
+            al.criteria.Tempered(al.Entropy()),
             val_pool=held_out,
             test=test,
             seed=3,
@@ -77,4 +85,4 @@ def test_it_keeps_the_laws_of_a_strategy(blobs, net):
 
 def test_without_a_pool_to_hold_out_it_says_what_is_needed(pool, net):
     with pytest.raises(ConfigurationError, match="val_pool"):
-        al.Strategy(net(), pool, al.Tempered(al.Margin())).build().query(3)
+        al.Strategy(net(), pool, al.criteria.Tempered(al.Margin())).build().query(3)

@@ -165,21 +165,21 @@ def test_probabilities_are_not_softmaxed_again():
 @pytest.mark.parametrize("value", [0, 2, -1.5, np.float32(2.5), torch.tensor(3)])
 def test_constant_scores_all_equally_and_combines_with_other_criteria(value):
     prediction = al.Prediction(torch.randn(4, 3))
-    scores = al.Constant(value)(prediction)
+    scores = al.criteria.Constant(value)(prediction)
     assert scores.tolist() == [float(value)] * 4
     torch.testing.assert_close(
-        (al.Constant(value) * al.Margin())(prediction), value * al.Margin()(prediction)
+        (al.criteria.Constant(value) * al.Margin())(prediction), value * al.Margin()(prediction)
     )
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, "1", None, True, [1]])
 def test_a_constant_that_is_not_a_finite_number_raises(value):
     with pytest.raises(ConfigurationError, match="number"):
-        al.Constant(value)
+        al.criteria.Constant(value)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
 def test_a_constant_needs_no_outputs(dtype):
-    scores = al.Constant(2)(al.Prediction(features=torch.zeros(3, 2, dtype=dtype)))
+    scores = al.criteria.Constant(2)(al.Prediction(features=torch.zeros(3, 2, dtype=dtype)))
     assert scores.tolist() == [2, 2, 2]
     assert scores.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)

@@ -59,7 +59,7 @@ def test_random_picks_are_healthy_and_nothing_of_the_candidates_was_seen():
 
 
 def test_it_prints_what_is_wrong_what_it_means_and_what_to_do():
-    diagnosis = al.doctor(strategy(criterion=al.Constant(1.0)).query(30))
+    diagnosis = al.doctor(strategy(criterion=al.criteria.Constant(1.0)).query(30))
     assert not diagnosis.healthy
     assert diagnosis["tied scores"] in diagnosis.warnings
     text = str(diagnosis)
@@ -75,7 +75,7 @@ def test_it_prints_what_is_wrong_what_it_means_and_what_to_do():
 
 
 def test_every_finding_but_ok_ones_says_what_to_do():
-    found = [*al.doctor(strategy(criterion=al.Constant()).query(30))]
+    found = [*al.doctor(strategy(criterion=al.criteria.Constant()).query(30))]
     for finding in found:
         assert finding.says
         has_advice = bool(finding.means and finding.do)

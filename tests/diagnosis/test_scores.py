@@ -88,7 +88,7 @@ def test_ties_that_decide_nothing_are_none():
 
 def test_a_term_that_is_the_same_for_all_is_a_note():
     p = torch.rand(60, 3, generator=torch.Generator().manual_seed(0)).softmax(1)
-    query = al.select(9, probabilities=p, criterion=al.Margin() + al.Constant(2), seed=0)
+    query = al.select(9, probabilities=p, criterion=al.Margin() + al.criteria.Constant(2), seed=0)
     found = al.doctor(query)["tied scores"]
     assert (found.verdict, found.says) == ("note", "the same for every candidate: Constant(2)")
     margin = al.select(9, probabilities=p, seed=0)

@@ -41,7 +41,7 @@ def auto(pool, seed):
 
 def held_out(pool, seed):
     validation = al.ActiveLearningDataset(TEST)
-    criterion = al.Tempered(al.Entropy())
+    criterion = al.criteria.Tempered(al.Entropy())
     return al.Strategy(
         network(), pool, criterion, val_pool=validation, val_share=0.5, **options(seed)
     )

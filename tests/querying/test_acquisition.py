@@ -81,7 +81,9 @@ def test_a_criterion_that_is_set_takes_the_place_of_an_own_score(net, pool):
     assert repr(strategy.acquisition) == "Acquisition(Margin(), KCenter())"
 
 
-@pytest.mark.parametrize("acquisition", [al.Acquisition(al.Margin(), al.Power(2)), al.Auto()])
+@pytest.mark.parametrize(
+    "acquisition", [al.Acquisition(al.Margin(), al.Power(2)), al.querying.Auto()]
+)
 def test_it_pickles_and_so_does_its_query(net, pool, acquisition):
     again = pickle.loads(pickle.dumps(acquisition))
     assert repr(again) == repr(acquisition)

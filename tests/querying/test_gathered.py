@@ -19,7 +19,7 @@ CRITERIA = [
     al.Rank(al.Margin()),
     al.Rank(al.Margin())
     + 0.5 * al.criteria.ZScore(al.Entropy()) * al.criteria.MinMax(al.LeastConfidence()),
-    al.Constant(2.0),
+    al.criteria.Constant(2.0),
 ]
 
 

@@ -269,7 +269,7 @@ def test_an_untrained_network_is_said_in_the_query_and_a_trained_one_is_not():
 def test_chance_that_was_asked_for_is_no_warning(recwarn):
     pool = pool_of(CLASSES)
     al.UniformStrategy(dead(), pool, seed=0).build().query(3)
-    al.Strategy(dead(), pool, al.Constant(), seed=0).build().query(3)
+    al.Strategy(dead(), pool, al.criteria.Constant(), seed=0).build().query(3)
     assert not [w for w in recwarn if issubclass(w.category, SelectionWarning)]
 
 
@@ -335,7 +335,7 @@ def test_the_energy_of_log_probabilities_is_refused():
 
 def test_a_formula_of_tempered_labels_is_the_mean_over_labels():
     z = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
-    ours = al.Tempered(al.Entropy(), 2.0)(al.Prediction(z, task="multilabel"))
+    ours = al.criteria.Tempered(al.Entropy(), 2.0)(al.Prediction(z, task="multilabel"))
     torch.testing.assert_close(ours, al.Entropy()(al.Prediction(z / 2, task="multilabel")))
 
 

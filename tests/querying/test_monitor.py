@@ -231,7 +231,7 @@ def test_labels_as_text_are_an_error(blobs, net):
 
 def test_a_regression_is_an_error(pool):
     strategy = al.Strategy(
-        al.Regressor(nn.Linear(2, 1)), pool, al.Constant(), al.Random(), seed=0
+        al.Regressor(nn.Linear(2, 1)), pool, al.criteria.Constant(), al.Random(), seed=0
     ).build()
     strategy.query_and_update(3)
     with pytest.raises(ConfigurationError, match="guesses are not class numbers"):
@@ -242,7 +242,7 @@ def test_a_binary_classifier_is_compared_by_class(blobs):
     x, y = blobs().tensors
     pool = al.ActiveLearningDataset(TensorDataset(x, (y == 0).float()[:, None]))
     model = al.BinaryClassifier(nn.Linear(2, 1), nn.BCEWithLogitsLoss())
-    strategy = al.Strategy(model, pool, al.Constant(), al.Random(), seed=0).build()
+    strategy = al.Strategy(model, pool, al.criteria.Constant(), al.Random(), seed=0).build()
     query = strategy.query_and_update(20)
     wrong = query.guesses != (y == 0).numpy()[query.indices]
     assert 0 < wrong.sum() < 20

@@ -211,7 +211,7 @@ def test_arrays_of_pixels_are_selected_from_without_a_strategy():
 
 def test_what_compares_classes_of_samples_refuses_pixels():
     with pytest.raises(ConfigurationError, match=r"Auto.* are pixels"):
-        segmenter(acquisition=al.Auto()).query(3)
+        segmenter(acquisition=al.querying.Auto()).query(3)
     with pytest.raises(ConfigurationError, match=r"compares predicted classes.* predicts pixels"):
         StablePredictions()([], segmenter())
 
@@ -554,7 +554,9 @@ def test_maps_that_a_loss_trains_independently_are_never_read_as_exclusive():
             strategy.query(3)
 
 
-@pytest.mark.parametrize("criterion", [al.EPIG(), Each(al.EPIG(), "max"), al.Tempered(al.Margin())])
+@pytest.mark.parametrize(
+    "criterion", [al.EPIG(), Each(al.EPIG(), "max"), al.criteria.Tempered(al.Margin())]
+)
 def test_criteria_that_read_classes_of_other_samples_refuse_pixels(criterion):
     val = pool_of(X + 5)
     net = al.MCDropout(unet(), 3)

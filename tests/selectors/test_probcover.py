@@ -33,7 +33,7 @@ def groups(n=60, seed=0):
 def test_each_ball_holds_the_most_that_no_ball_holds_yet(annotated, seed):
     x = torch.randn(80, 3, generator=generator(seed))
     known = torch.randn(annotated, 3, generator=generator(9)) if annotated else None
-    selector = al.ProbCover(al.Features(), radius=0.8)
+    selector = al.selectors.ProbCover(al.Features(), radius=0.8)
     picks = selector(candidates(x, known), 8, generator()).positions.tolist()
     rows = x.double().numpy()
     near = cdist(rows, rows) < 0.8
@@ -51,7 +51,7 @@ def test_without_room_for_the_graph_the_picks_are_the_same(monkeypatch):
         torch.randn(900, 3, generator=generator(1)),
         torch.randn(4, 3, generator=generator(9)),
     )
-    selector = al.ProbCover(al.Features(), radius=0.5)
+    selector = al.selectors.ProbCover(al.Features(), radius=0.5)
     kept = selector(candidates(x, known), 60, generator()).positions
     monkeypatch.setattr(engine, "TABLE", 900 * 113 - 1)
     monkeypatch.delattr(Balls, "take")  # fails if it is used
@@ -60,10 +60,12 @@ def test_without_room_for_the_graph_the_picks_are_the_same(monkeypatch):
 
 def test_every_group_gets_a_pick_and_the_radius_is_found_by_purity():
     x, labels = groups()
-    picks = al.ProbCover(classes=3)(candidates(x), 3, generator()).positions
+    picks = al.selectors.ProbCover(classes=3)(candidates(x), 3, generator()).positions
     assert sorted(labels[picks].tolist()) == [0, 1, 2]
     outputs = torch.zeros(60, 3)
-    assert al.ProbCover()(candidates(x, None, outputs), 3, generator()).positions.equal(picks)
+    assert al.selectors.ProbCover()(candidates(x, None, outputs), 3, generator()).positions.equal(
+        picks
+    )
 
 
 def test_at_the_radius_found_nineteen_of_twenty_balls_are_pure():
@@ -78,10 +80,10 @@ def test_at_the_radius_found_nineteen_of_twenty_balls_are_pure():
 
 def test_without_a_radius_the_number_of_classes_must_be_known():
     with pytest.raises(PredictionError, match="outputs"):
-        al.ProbCover()(candidates(torch.eye(4)), 2, generator())
+        al.selectors.ProbCover()(candidates(torch.eye(4)), 2, generator())
 
 
 @pytest.mark.parametrize("wrong", [{"radius": 0}, {"radius": -1}, {"classes": 1}])
 def test_wrong_arguments_raise(wrong):
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
-        al.ProbCover(**wrong)
+        al.selectors.ProbCover(**wrong)

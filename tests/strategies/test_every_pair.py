@@ -65,15 +65,15 @@ TRAININGS = {
     "foreign": Foreign,
 }
 ASKINGS = {
-    "uniform": lambda: al.Acquisition(al.Constant(), al.Random()),
+    "uniform": lambda: al.Acquisition(al.criteria.Constant(), al.Random()),
     "criterion": lambda: al.Acquisition(al.Margin(), al.TopK()),
-    "calibrated": lambda: al.Acquisition(al.Tempered(al.Entropy())),
+    "calibrated": lambda: al.Acquisition(al.criteria.Tempered(al.Entropy())),
     "EPIG": lambda: al.Acquisition(al.EPIG(num_targets=10)),
     "features": lambda: al.Acquisition(selector=al.KCenter()),
     "BADGE": lambda: al.Acquisition(selector=al.KMeansPlusPlus(al.GradientEmbedding())),
-    "auto": al.Auto,
+    "auto": al.querying.Auto,
     "ranks": lambda: al.Acquisition(
-        al.Rank(al.EPIG(num_targets=10)) + 0.5 * al.Rank(al.Tempered(al.Margin())),
+        al.Rank(al.EPIG(num_targets=10)) + 0.5 * al.Rank(al.criteria.Tempered(al.Margin())),
         al.Prefilter(5, al.KCenter()),
     ),
 }

@@ -118,7 +118,7 @@ def test_samples_and_members_are_as_many_as_asked_for(pool, net):
 
 
 def test_a_committee_may_vote(pool, net):
-    strategy = al.committee(net(), pool, criterion=al.VoteEntropy(), seed=0).build()
+    strategy = al.committee(net(), pool, criterion=al.criteria.VoteEntropy(), seed=0).build()
     assert strategy.query(3).why.startswith("TopK() of VoteEntropy()")
 
 

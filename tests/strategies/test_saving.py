@@ -91,7 +91,7 @@ STRATEGIES = {
     ),
     "learning loss": lambda pool, **o: al.LearningLossStrategy(net(), pool, layers=["3"], **o),
     "tempered": lambda pool, **o: al.Strategy(
-        net(), pool, al.Tempered(al.Entropy()), **held_out(**o)
+        net(), pool, al.criteria.Tempered(al.Entropy()), **held_out(**o)
     ),
     "scheduled": lambda pool, **o: al.Strategy(
         net(), pool, al.Schedule([1, 0]) * al.Rank(al.Margin()) + al.Rank(al.Entropy()), **o

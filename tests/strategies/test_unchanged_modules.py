@@ -66,7 +66,7 @@ def test_disagreement_without_a_declaration_is_sampled_and_stated(pool):
     remark = "; 20 posterior samples by MC dropout, the default of samples="
     learner = al.ActiveLearner(Dropped(), pool, al.Margin(), seed=0)
     assert remark not in learner.query(3).why
-    for criterion in (al.BALD(), 0.5 * al.Rank(al.VoteEntropy()) + al.Rank(al.Margin())):
+    for criterion in (al.BALD(), 0.5 * al.Rank(al.criteria.VoteEntropy()) + al.Rank(al.Margin())):
         learner.criterion = criterion
         query = learner.query(3)
         assert remark in query.why

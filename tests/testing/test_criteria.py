@@ -150,7 +150,7 @@ class Unchecked(al.Criterion):
     ("criterion", "message"),
     [
         (inverted_entropy, "uniform prediction outranks"),
-        (al.Constant(1), "uniform prediction outranks"),
+        (al.criteria.Constant(1), "uniform prediction outranks"),
         (entropy_that_is_nan_at_zero, "NaN or infinite"),
         (Unchecked(), "NaN or infinite"),
         (undeclared_z_score, "row by row, or declares row_by_row = False"),

@@ -241,7 +241,7 @@ assert count(pick(theirs, al.BALD()))[0] <= 1
 
 # %% [markdown]
 # With either method, BALD avoids the coin tosses. Criteria only use predictions of shape (N, K, C),
-# whichever method they come from. Other criteria that measure disagreement are `al.VoteEntropy()`
+# whichever method they come from. Other criteria that measure disagreement are `al.criteria.VoteEntropy()`
 # (each opinion has one vote) and `al.criteria.MeanStd()` (the spread of the probabilities).
 #
 # With a single opinion, K = 1, nothing can disagree. alkit then raises an error, since a score of 0

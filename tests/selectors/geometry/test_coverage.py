@@ -21,7 +21,7 @@ from alkit.selectors.probcover import inside
 
 KERNEL = partial(gaussian, 1.5)
 LEAVES = [
-    al.ProbCover(radius=0.5),
+    al.selectors.ProbCover(radius=0.5),
     al.selectors.MaxHerding(),
     al.UncertaintyHerding(),
     al.selectors.FacilityLocation(),
@@ -205,7 +205,7 @@ def candidates(rows, known=None, outputs=None):
     return al.Candidates(scores, al.Prediction(outputs, features=rows), annotated, labels)
 
 
-@pytest.mark.parametrize("selector", [*LEAVES, al.ProbCover()], ids=repr)
+@pytest.mark.parametrize("selector", [*LEAVES, al.selectors.ProbCover()], ids=repr)
 @pytest.mark.parametrize("annotated", [0, 10])
 def test_duplicates_are_not_picked_while_others_remain(selector, annotated):
     distinct = gaussians(30, 5)
