@@ -60,5 +60,7 @@ def title(metric: str) -> str:
     name = metric.removesuffix("_epoch").removeprefix("test").strip("_")
     for prefix in ("Multiclass", "Binary", "Multilabel"):
         name = name.removeprefix(prefix)
-    words = re.findall(r"[A-Z]{2,}|[A-Z]?[a-z0-9]+|[A-Z]\d", name)
-    return " ".join(["test", *(word if word.isupper() else word.lower() for word in words)])
+    words = re.findall(r"IoU|mAP|[A-Z]{2,}|[A-Z]?[a-z0-9]+|[A-Z]\d?", name)
+    capitals = [word.isupper() or word in ("IoU", "mAP") for word in words]
+    kept = [word if keep else word.lower() for word, keep in zip(words, capitals, strict=True)]
+    return " ".join(["test", *kept])

@@ -64,6 +64,8 @@ def test_learning_curves_draw_on_the_axes_that_are_given(result):
         ("testMulticlassF1Score_epoch", "test F1 score"),
         ("test_loss_epoch", "test loss"),
         ("testBinaryAUROC", "test AUROC"),
+        ("testMeanIoU", "test mean IoU"),
+        ("testMultilabelF1Score", "test F1 score"),
     ],
 )
 def test_metrics_have_names_for_people(metric, words):
