@@ -281,7 +281,7 @@ print(tiles.place(5))
 tile_pool = al.ActiveLearningDataset(tiles, names=tiles.names)
 tile_pool.annotate(np.flatnonzero(np.isin(tiles.images, pool.annotated_indices)))
 torch.manual_seed(0)
-by_tile = al.strategies.segmentation.mean_pixel_entropy(
+by_tile = al.strategies.mean_pixel_entropy(
     network(), tile_pool, seed=0, **(options | {"batch_size": 72})
 ).build()
 by_tile.fit(max_steps=100, enable_progress_bar=False)
