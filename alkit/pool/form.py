@@ -77,7 +77,9 @@ def in_form_of(own: Any, label: object) -> Any:
         if not torch.can_cast(value.dtype, own.dtype):
             return torch.as_tensor(label)
         if own.dtype not in (torch.float32, torch.float64) and changed_by(label, own.dtype):
-            raise LabelError(f"the label {label!r} does not fit into {own.dtype} of the dataset's.")
+            raise LabelError(
+                f"the label {label!r:.200} does not fit into {own.dtype} of the dataset's."
+            )
         return value.to(own.dtype)
     if issubclass(form, np.ndarray) and isinstance(label, (int, float, list)):
         return in_form_of(torch.as_tensor(own), label).numpy()

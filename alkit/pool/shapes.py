@@ -42,7 +42,8 @@ def expected_kinds(
     if shape is None or first:
         return [kind if fits(kind, expected) else expected for kind in kinds]
     inputs = [None if input_of is None else input_of(index) for index in ids]
-    like = [s is not None and follows(x, s) for x, s in zip(inputs, shapes)]
+    alike = [s if s is not None and len(s) == len(shape) else None for s in shapes]
+    like = [s is not None and follows(x, s) for x, s in zip(inputs, alike)]
     if dense is None:
         dense = sum(like) * 2 > len(like)
     if not dense or input_of is None:
