@@ -12,7 +12,7 @@ from alkit.errors import LabelError
 from alkit.pool.boxes import are_boxes, formed_boxes
 from alkit.pool.dtypes import changed_by, exact
 from alkit.pool.labels import own_kind
-from alkit.pool.shapes import follows
+from alkit.pool.shapes import follows, shape_of
 
 
 class Form(NamedTuple):
@@ -45,10 +45,7 @@ def form_of(label: Any, x: object = None) -> Form:
 
 def is_dense(label: Any, x: object) -> bool | None:
     """True if a label that is an array has the shape of its input; None if it is none."""
-    try:
-        shape = tuple(np.shape(label)) if isinstance(label, Tensor | np.ndarray | list) else ()
-    except ValueError:  # rows of different lengths
-        return None
+    shape = shape_of(label)
     return follows(x, shape) if shape else None
 
 

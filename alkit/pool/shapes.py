@@ -61,6 +61,33 @@ def follows(x: object, shape: tuple[int, ...]) -> bool:
     return any(shape == place for place in _places(x))
 
 
+def in_shape_for(label: Any, own: object, x: object) -> Any:
+    """A label as one of another input, whose first value is repeated; itself unless it is dense.
+
+    Args:
+        label: label of a sample.
+        own: its input, which has the shape of the label if there is a value per pixel or token.
+        x: the other input.
+    """
+    kind, shape = type(label), shape_of(label)
+    pairs = zip(_places(own), _places(x))
+    wanted = next((there for here, there in pairs if here == shape), shape)
+    if wanted == shape or 0 in shape:
+        return label  # also if it is not an array
+    if issubclass(kind, list):
+        return np.full(wanted, np.ravel(label)[0]).tolist()
+    first = label.reshape(-1)[0]
+    return np.full(wanted, first) if issubclass(kind, np.ndarray) else label.new_full(wanted, first)
+
+
+def shape_of(label: Any) -> tuple[int, ...]:
+    """Shape of a label that is an array or nested lists; ``()`` for any other."""
+    try:
+        return tuple(np.shape(label)) if isinstance(label, Tensor | np.ndarray | list) else ()
+    except ValueError:  # rows of different lengths
+        return ()
+
+
 def size_of(x: object) -> tuple[int, int] | None:
     """Height and width of the image in an input; None if it has none."""
     parts = x.values() if isinstance(x, Mapping) else x if isinstance(x, list | tuple) else (x,)
