@@ -99,6 +99,7 @@ def gather(
             guessed.append(prediction.guesses.cpu())
         if witness is not None:
             witness.look(prediction)
+        del prediction  # its rows are freed before the next batch is predicted
     joined = torch.cat(ids)
     whole = None
     if first is not None:

@@ -1,5 +1,7 @@
 """Queries of models whose samples have several rows: pixels, tokens, boxes and keypoints."""
 
+import gc
+
 import lightning as L
 import numpy as np
 import pytest
@@ -214,6 +216,29 @@ def test_what_compares_classes_of_samples_refuses_pixels():
         segmenter(acquisition=al.Auto()).query(3)
     with pytest.raises(ConfigurationError, match=r"compares predicted classes.* predicts pixels"):
         StablePredictions()([], segmenter())
+
+
+def test_one_batch_of_rows_is_alive_at_a_time():
+    class Living(nn.Module):
+        """Notes the large tensors that are alive when a batch is predicted."""
+
+        def __init__(self):
+            super().__init__()
+            self.net, self.alive = nn.Conv2d(3, 5, 1), []
+
+        def forward(self, x):
+            if x.shape[-1] == 96 and not self.training:
+                found = [t for t in gc.get_objects() if type(t) is torch.Tensor]
+                self.alive.append(sum(t.numel() >= 5 * 96 * 96 for t in found))
+            return self.net(x)
+
+    x = torch.zeros(12, 3, 96, 96)
+    net = Living()
+    options = {"outputs": "segmentation", "batch_size": 2, "seed": 0}
+    strategy = al.Strategy(net, pool_of(x, x[:, 0].long()), al.Entropy(), **options).build()
+    strategy.query(2)
+    assert len(net.alive) == 4
+    assert len(set(net.alive)) == 1
 
 
 # --- features -----------------------------------------------------------------------------------
