@@ -241,6 +241,35 @@ def test_one_batch_of_rows_is_alive_at_a_time():
     assert len(set(net.alive)) == 1
 
 
+EVERY_FOURTH = torch.arange(20) % 4 == 0
+
+
+def with_mask(maps, x):
+    """Samples 4, 8, ... have no pixels that count."""
+    empty = (x[:, None, 0, 0, 0] == X[EVERY_FOURTH, 0, 0, 0]).any(1)
+    return al.Prediction.segmentation(maps, mask=~empty[:, None, None].expand(-1, 8, 8))
+
+
+@pytest.mark.parametrize("criterion", [-al.Entropy(), Each(-1 * al.Margin(), "max")], ids=repr)
+def test_picks_without_rows_are_reported_where_others_were_left(criterion):
+    strategy = segmenter(criterion, outputs=with_mask)
+    strategy.fit(max_steps=3, enable_progress_bar=False)
+    with pytest.warns(SelectionWarning, match="3 of the 3 picks have no pixels"):
+        query = strategy.query(3)
+    assert EVERY_FOURTH[query.indices].all()
+    assert "3 of the 3 picks have no pixels, and those of others were left" in query.why
+    ours = al.Prediction.segmentation(torch.randn(4, 2, 2, 2), mask=EVERY_FOURTH[:4, None, None])
+    with pytest.warns(SelectionWarning, match="2 of the 2 picks have no pixels"):
+        al.select(2, prediction=ours, criterion=criterion)
+
+
+def test_picks_without_rows_are_not_reported_where_they_are_last_or_wanted():
+    for criterion, n in ((al.Entropy(), 3), (-al.Entropy(), 16), (Each(-al.Entropy(), empty=1), 3)):
+        strategy = segmenter(criterion, outputs=with_mask)
+        strategy.fit(max_steps=3, enable_progress_bar=False)
+        assert "picks have no" not in strategy.query(n).why
+
+
 # --- features -----------------------------------------------------------------------------------
 
 
