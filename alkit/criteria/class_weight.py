@@ -32,7 +32,8 @@ class ClassWeight(Criterion):
     Args:
         num_classes: number of classes C; labels are ``0 .. C - 1``.
         counts: annotations of each class, ``(C,)``. Default: counted before each query, in labels
-            that are class numbers, arrays of these, or dicts with ``"labels"``.
+            that are class numbers, arrays of these, or dicts with ``"labels"``. Negative numbers
+            of pixels or tokens, which a loss ignores, do not count.
 
     Raises:
         ConfigurationError: the arguments do not fit; in a query, labels are not class numbers.
@@ -76,6 +77,8 @@ class ClassWeight(Criterion):
     def _counts_in(self, label: Any) -> np.ndarray:
         held = label.get("labels") if isinstance(label, Mapping) else label
         classes = np.asarray(held).reshape(-1)
+        if classes.dtype.kind == "i" and np.ndim(held) and held is label:
+            classes = classes[classes >= 0]  # pixels and tokens that the loss ignores
         if not len(classes):
             return np.zeros(self.num_classes, dtype=np.int64)
         known = classes.dtype.kind in "iub" and classes.min() >= 0

@@ -38,7 +38,8 @@ class Each(Criterion):
         criterion: criterion of a row, or a function of a prediction of M rows.
         reduce: ``"mean"``, ``"max"``, ``"sum"``, ``TopShare(share)``, ``Count(above)``, or a
             function from the scores ``(m,)`` of one sample to a number.
-        empty: score of a sample without rows, such as an image without boxes.
+        empty: score of a sample without rows, such as an image without boxes. Where scores can be
+            negative, 0 is not the lowest; a query that picks such samples before others warns.
 
     Raises:
         ConfigurationError: the criterion compares candidates (write ``Rank(Each(...))``) or

@@ -31,7 +31,8 @@ class TopShare:
         self.share = float(share)
 
     def __call__(self, scores: Tensor, sizes: Tensor) -> Tensor:
-        count = (sizes * self.share).ceil().clamp_min(1).long()
+        exact = sizes.double() * (self.share * (1 - 1e-12))  # 60 % of 25 are 15, not 15.000001
+        count = exact.ceil().clamp_min(1).long()
         top = table(scores, sizes, -torch.inf).topk(int(count.max()), dim=1).values
         places = torch.arange(top.shape[1], device=top.device)
         top = top.masked_fill(places >= count[:, None], 0)
@@ -90,14 +91,27 @@ class _Function:
         self.function = function
 
     def __call__(self, scores: Tensor, sizes: Tensor) -> Tensor:
-        values = [torch.as_tensor(self.function(each)) for each in scores.split(sizes.tolist())]
-        wrong = next((value for value in values if value.numel() != 1), None)
-        if wrong is not None:
-            raise ScoreError(
-                f"{self!r} must reduce the scores (m,) of a sample to one number, got the shape "
-                f"{tuple(wrong.shape)}."
-            )
+        values = [self._number(each) for each in scores.split(sizes.tolist())]
         return torch.stack([value.reshape(()).to(scores) for value in values])
+
+    def _number(self, scores: Tensor) -> Tensor:
+        """Reduced scores of one sample, a real number.
+
+        Raises:
+            ScoreError: the function returns anything else.
+        """
+        got, value = self.function(scores), None
+        try:
+            value = torch.as_tensor(got)
+        except (TypeError, ValueError, RuntimeError):
+            came = type(got).__name__
+        else:
+            came = str(value.dtype) if value.numel() == 1 else f"the shape {tuple(value.shape)}"
+        if value is None or value.numel() != 1 or value.is_complex():
+            raise ScoreError(
+                f"{self!r} must reduce the scores (m,) of a sample to one number, got {came}."
+            )
+        return value
 
     def __repr__(self) -> str:
         return getattr(self.function, "__name__", None) or repr(self.function)

@@ -58,7 +58,7 @@ class Noisy:
             if answer is not None and (number is None or not 0 <= number < len(self.confusion)):
                 raise LabelError(
                     f"sample {index}: expected a class number from 0 to {len(self.confusion) - 1} "
-                    f"to add noise to, got {answer!r}."
+                    f"to add noise to, got {answer!r:.200}."
                 )
         ends = self.confusion.cumsum(1)
         drawn = uniform(self.seed, "noisy", ids)

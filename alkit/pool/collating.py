@@ -13,6 +13,7 @@ from torch.utils.data import default_collate
 
 from alkit.errors import ConfigurationError, ShapeError
 from alkit.pool.labels import ABSENT
+from alkit.pool.shapes import in_shape_for, shape_of
 
 if TYPE_CHECKING:
     from alkit.pool.dataset import ActiveLearningDataset
@@ -85,13 +86,15 @@ def for_inputs(options: Mapping[str, Any], pool: ActiveLearningDataset) -> dict[
     return {**options, "collate_fn": CollatedInputs(collate, *_stand_in(pool))}
 
 
-def _stand_in(pool: ActiveLearningDataset) -> tuple[object, str]:
-    """Label of an annotated sample, ABSENT without one, and the key of labels in dict items."""
+def _stand_in(pool: ActiveLearningDataset) -> tuple[object, str, object]:
+    """Label of an annotated sample, ABSENT without one, the key of labels, and its input."""
     key = pool._samples.label_key or "label"
     if not pool.get_num_annotated():
-        return ABSENT, key
+        return ABSENT, key, None
     item = pool._reader.view(pool.annotated_indices[:1], None, True)[0]
-    return (item[key] if isinstance(item, dict) else item[1]), key
+    if isinstance(item, dict):
+        return item[key], key, {name: part for name, part in item.items() if name != key}
+    return item[1], key, item[0]
 
 
 @dataclass
@@ -102,23 +105,28 @@ class CollatedInputs:
         collate: the function.
         label: the label that stands in; ``ABSENT`` if there is none.
         key: the key of the label in dict items.
+        own: the input of that label; a mask has the size of its image, and so for others.
     """
 
     collate: Callable[[list[Any]], Any]
     label: object
     key: str
+    own: object = None
 
     def __call__(self, inputs: list[Any]) -> Any:
         self._check_order(inputs)
         if self.label is ABSENT:
             return self._alone(inputs)
         if not isinstance(inputs[0], dict):
-            return self._input(self.collate([(x, self.label) for x in inputs]))
+            return self._input(self.collate([(x, self._label_for(x)) for x in inputs]))
         try:
             return self.collate(inputs)
         except Exception:  # a function that reads the label
-            batch = self.collate([{**x, self.key: self.label} for x in inputs])
+            batch = self.collate([{**x, self.key: self._label_for(x)} for x in inputs])
             return self._input(batch)
+
+    def _label_for(self, x: object) -> Any:
+        return in_shape_for(self.label, self.own, x)
 
     def _check_order(self, inputs: list[Any]) -> None:
         """Collate the positions of the inputs as their labels, and raise if their order changes.
@@ -127,9 +135,12 @@ class CollatedInputs:
         samples. Nothing is checked where it does not take such labels.
         """
         positions = range(len(inputs))
-        own: Any = self.label
-        several = isinstance(own, Tensor) and own.ndim > 0
-        marks = [torch.full_like(own, k) if several else k for k in positions]
+        several = shape_of(self.label) != ()
+        marks: list[Any] = [*positions]
+        if several:
+            shapes = [shape_of(self._label_for(x)) for x in inputs]
+            marks = [torch.full(shape, k) for k, shape in enumerate(shapes)]
+            marks = [mark.tolist() for mark in marks] if isinstance(self.label, list) else marks
         try:
             labeled = zip(inputs, marks, strict=True)
             if isinstance(inputs[0], dict):

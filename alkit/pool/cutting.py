@@ -12,6 +12,7 @@ from torch.utils.data import TensorDataset
 from alkit.errors import ConfigurationError
 
 Size = tuple[int, int]
+OTHER_LABELS = (int, float, str, list, tuple, Mapping, np.generic, np.ndarray, Tensor)  # no masks
 
 
 class Place(NamedTuple):
@@ -49,7 +50,8 @@ def sizes_of(dataset: Any, given: Any = None) -> list[Size]:
 def cut(item: Any, size: Size, place: Place) -> Any:
     """The part of an item that belongs to a tile, in the form of the item.
 
-    What is neither an image nor an array stays: no value of a label is looked at.
+    Other values of a dict stay, and a label that is None or of an unknown type: no value of a label
+    is looked at.
 
     Args:
         item: ``(image, mask)``, an image, or a dict.
@@ -57,7 +59,8 @@ def cut(item: Any, size: Size, place: Place) -> Any:
         place: place of the tile.
 
     Raises:
-        ConfigurationError: the image has another size, or its label is not a mask.
+        ConfigurationError: the image has another size, its label is not a mask, or something else
+            has a height and width that are not those of the image.
     """
     found = size_of(_image(item))
     if found is not None and found != size:
@@ -66,17 +69,32 @@ def cut(item: Any, size: Size, place: Place) -> Any:
             "at first: draw random sizes after the tiles, in transform= of the pool."
         )
     if isinstance(item, Mapping):
-        return {k: _part(v, place) if size_of(v) == size else v for k, v in item.items()}
+        for key, value in item.items():
+            held = size_of(value)
+            if key == "label":
+                _check_mask(value, size, place.image)
+            elif held is not None and held != size:
+                raise ConfigurationError(
+                    f"{key!r} of image {place.image} has {held[0]} x {held[1]} values, and the "
+                    f"image {size[0]} x {size[1]} pixels: a tile has no part of it."
+                )
+        return {key: _part(value, place) for key, value in item.items()}
     if not isinstance(item, tuple | list):
         return _part(item, place)
     for label in item[1:]:
-        known = issubclass(type(label), int | float | str | Tensor | np.ndarray)
-        if known and size_of(label) != size:
-            raise ConfigurationError(
-                f"the label of image {place.image} must be a mask of its {size[0]} x {size[1]} "
-                f"pixels, of which a tile gets a part, got the shape {tuple(np.shape(label))}."
-            )
+        _check_mask(label, size, place.image)
     return tuple(_part(value, place) for value in item)
+
+
+def _check_mask(label: Any, size: Size, image: int) -> None:
+    """Raise a ConfigurationError for a label that is known not to be a mask of an image."""
+    found, form = size_of(label), type(label)
+    if found != size and (found is not None or issubclass(form, OTHER_LABELS)):
+        got = form.__name__ if found is None else f"{found[0]} x {found[1]}"
+        raise ConfigurationError(
+            f"the label of image {image} must be a mask of its {size[0]} x {size[1]} pixels, of "
+            f"which a tile gets a part: a tensor, an array or an image of PIL; got {got}."
+        )
 
 
 def size_of(value: Any) -> Size | None:

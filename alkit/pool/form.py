@@ -12,7 +12,7 @@ from alkit.errors import LabelError
 from alkit.pool.boxes import are_boxes, formed_boxes
 from alkit.pool.dtypes import changed_by, exact
 from alkit.pool.labels import own_kind
-from alkit.pool.shapes import follows
+from alkit.pool.shapes import follows, shape_of
 
 
 class Form(NamedTuple):
@@ -45,10 +45,7 @@ def form_of(label: Any, x: object = None) -> Form:
 
 def is_dense(label: Any, x: object) -> bool | None:
     """True if a label that is an array has the shape of its input; None if it is none."""
-    try:
-        shape = tuple(np.shape(label)) if isinstance(label, Tensor | np.ndarray | list) else ()
-    except ValueError:  # rows of different lengths
-        return None
+    shape = shape_of(label)
     return follows(x, shape) if shape else None
 
 
@@ -77,7 +74,9 @@ def in_form_of(own: Any, label: object) -> Any:
         if not torch.can_cast(value.dtype, own.dtype):
             return torch.as_tensor(label)
         if own.dtype not in (torch.float32, torch.float64) and changed_by(label, own.dtype):
-            raise LabelError(f"the label {label!r} does not fit into {own.dtype} of the dataset's.")
+            raise LabelError(
+                f"the label {label!r:.200} does not fit into {own.dtype} of the dataset's."
+            )
         return value.to(own.dtype)
     if issubclass(form, np.ndarray) and isinstance(label, (int, float, list)):
         return in_form_of(torch.as_tensor(own), label).numpy()

@@ -105,8 +105,8 @@ class Gate:
         for index, value in zip(ids.tolist(), values, strict=True):
             if self.is_missing(value):
                 raise LabelError(
-                    f"{describe(index)}: {value!r} means 'not annotated' in this pool (missing=); "
-                    "leave the sample unannotated instead."
+                    f"{describe(index)}: {value!r:.200} means 'not annotated' in this pool "
+                    "(missing=); leave the sample unannotated instead."
                 )
         values = [self.numbered(y, i, describe) for i, y in zip(ids.tolist(), values)]
         values = fitting_labels(values, ids, form.kind, describe, form.dtype, input_of, form.dense)

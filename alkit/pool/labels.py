@@ -147,6 +147,12 @@ def same_value(label: object, value: object) -> bool:
         same: Any = _is_nan(label) if value != value else label == value
         return bool(same.all())
     label = plain(label)
+    if isinstance(label, list) and isinstance(value, int | float):
+        try:
+            values = np.asarray(label)
+        except ValueError:  # rows of different lengths
+            return False
+        return values.dtype.kind in "biuf" and same_value(values, value)
     if isinstance(label, int | float) and isinstance(value, int | float):
         return label == value or (label != label and value != value)
     return type(label) is type(value) and label == value
@@ -165,8 +171,8 @@ def _is_nan(values: Any) -> Any:
 
 def _not_a_class(label: object) -> LabelError:
     return LabelError(
-        f"{label} is not a class number, which start at 0; leave the sample unannotated instead, "
-        "or give real values as floats."
+        f"{label!s:.200} is not a class number, which start at 0; leave the sample "
+        "unannotated instead, or give real values as floats."
     )
 
 
@@ -203,7 +209,7 @@ def fitting_labels(
         if dtype is not None and changed_by(values[k], dtype):
             raise LabelError(
                 f"{describe(index)}: the dataset's labels are of {dtype}, which cannot hold "
-                f"{values[k]!r}: convert them to a wider type."
+                f"{values[k]!r:.200}: convert them to a wider type."
             )
         if (kind, expected) in OTHER_NUMBERS:
             values[k] = float(values[k])

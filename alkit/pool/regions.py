@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,8 @@ class Regions:
         Args:
             dataset: map-style dataset of items ``(image, mask)``, ``image``, or dicts. Images are
                 tensors or arrays ``(..., H, W)``, arrays ``(H, W, 1 | 3 | 4)``, or of PIL; masks
-                have their height and width.
+                have their height and width. An item is the same at each read: random flips and the
+                like come after the tiles.
             names: ``(M,)`` names of the images. Default: their numbers.
             sizes: height and width of all images, or of each. Default: each image is read once,
                 unless the dataset is a TensorDataset.
@@ -151,7 +153,7 @@ class Tiles(Dataset):
         height, width = self.size
         values = {index: torch.as_tensor(part) for index, part in parts.items()}
         first = next(iter(values.values()), torch.zeros(self.size, dtype=torch.long))
-        dtype = first.dtype if first.is_floating_point() else torch.long
+        dtype = reduce(torch.promote_types, (part.dtype for part in values.values()), torch.long)
         whole = torch.full((*first.shape[:-2], *self._sizes[image]), fill, dtype=dtype)
         for index, part in values.items():
             of, top, left, *_ = self.place(index)

@@ -42,7 +42,8 @@ def expected_kinds(
     if shape is None or first:
         return [kind if fits(kind, expected) else expected for kind in kinds]
     inputs = [None if input_of is None else input_of(index) for index in ids]
-    like = [s is not None and follows(x, s) for x, s in zip(inputs, shapes)]
+    alike = [s if s is not None and len(s) == len(shape) else None for s in shapes]
+    like = [s is not None and follows(x, s) for x, s in zip(inputs, alike)]
     if dense is None:
         dense = sum(like) * 2 > len(like)
     if not dense or input_of is None:
@@ -58,6 +59,33 @@ def expected_kinds(
 def follows(x: object, shape: tuple[int, ...]) -> bool:
     """True if a label has the shape of its input: a value for each pixel, token or step."""
     return any(shape == place for place in _places(x))
+
+
+def in_shape_for(label: Any, own: object, x: object) -> Any:
+    """A label as one of another input, whose first value is repeated; itself unless it is dense.
+
+    Args:
+        label: label of a sample.
+        own: its input, which has the shape of the label if there is a value per pixel or token.
+        x: the other input.
+    """
+    kind, shape = type(label), shape_of(label)
+    pairs = zip(_places(own), _places(x))
+    wanted = next((there for here, there in pairs if here == shape), shape)
+    if wanted == shape or 0 in shape:
+        return label  # also if it is not an array
+    if issubclass(kind, list):
+        return np.full(wanted, np.ravel(label)[0]).tolist()
+    first = label.reshape(-1)[0]
+    return np.full(wanted, first) if issubclass(kind, np.ndarray) else label.new_full(wanted, first)
+
+
+def shape_of(label: Any) -> tuple[int, ...]:
+    """Shape of a label that is an array or nested lists; ``()`` for any other."""
+    try:
+        return tuple(np.shape(label)) if isinstance(label, Tensor | np.ndarray | list) else ()
+    except ValueError:  # rows of different lengths
+        return ()
 
 
 def size_of(x: object) -> tuple[int, int] | None:

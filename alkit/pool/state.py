@@ -71,7 +71,9 @@ def _outside_labels(pairs: Any, ids: np.ndarray) -> dict[int, Any]:
     labels: dict[int, Any] = {}
     for pair in pairs:
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not is_whole(pair[0]):
-            raise _damaged(f"its labels must be pairs of a dataset index and a label, got {pair!r}")
+            raise _damaged(
+                f"its labels must be pairs of a dataset index and a label, got {pair!r:.200}"
+            )
         labels[int(pair[0])] = plain(pair[1])
     stray = labels.keys() - set(ids.tolist())
     if stray:

@@ -151,8 +151,9 @@ def _is_new(pool: ActiveLearningDataset, row: _Row, refused: dict[int, str]) -> 
         mine = plain(labels.read(row.index))
         if mine != row.label:
             refused[row.line] = (
-                f"{row.where} is annotated as {labels.named(mine)!r}, and the row has "
-                f"{row.reason or labels.named(row.label)!r}: use relabel or exclude to change it."
+                f"{row.where} is annotated as {labels.named(mine)!r:.200}, and the row has "
+                f"{row.reason or labels.named(row.label)!r:.200}: use relabel or exclude to "
+                "change it."
             )
         return False
     if row.reason is not None and known.reasons.get(row.index) == row.reason:

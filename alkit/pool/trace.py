@@ -107,7 +107,7 @@ def drawn(total: int, seed: int) -> Tensor:
 
 def see(prediction: Prediction, rows: Tensor) -> Seen:
     """Keep the given rows of a prediction, in random order, up to the memory limit."""
-    return _seen(prediction[_affordable(rows, prediction).sort().values])
+    return _seen(prediction, _affordable(rows, prediction).sort().values)
 
 
 class Watch:
@@ -131,7 +131,7 @@ class Watch:
         places = torch.searchsorted(self._ids, ids).clamp_(max=len(self._ids) - 1)
         rows = (self._ids[places] == ids).nonzero().flatten()
         if len(rows):
-            self._parts.append(_seen(prediction[rows]))
+            self._parts.append(_seen(prediction, rows))
 
     @property
     def seen(self) -> Seen | None:
@@ -153,18 +153,19 @@ def difference(scale: float, first: Tensor, second: Tensor) -> float:
 
 def _affordable(ids: Tensor, prediction: Prediction) -> Tensor:
     """Shorten a list of ids to the memory limit, given the size of a row."""
-    kept = _seen(prediction[:1]).prediction
+    kept = _seen(prediction, slice(1)).prediction
     nbytes = sum(rows.nbytes for rows in (kept.outputs, kept.features) if rows is not None)
     return ids[: max(1, NBYTES // max(1, nbytes))]
 
 
-def _seen(part: Prediction) -> Seen:
+def _seen(whole: Prediction, rows: Tensor | slice) -> Seen:
+    if whole.owners is not None:
+        return _of_rows(whole, rows)
+    part = whole[rows]
     outputs, features = part.outputs, part.features
     features = None if features is None else features.cpu()
     if outputs is None:
         return Seen(replace(part, ids=part.ids.cpu(), features=features), 0, 0.0)
-    if part.owners is not None:
-        return _of_rows(part, features)
     kind: OutputKind = "values" if part.task == "regression" else "probabilities"
     each = {
         "multiclass": lambda: part.probabilities,
@@ -185,22 +186,23 @@ def _seen(part: Prediction) -> Seen:
     )
 
 
-def _of_rows(part: Prediction, features: Tensor | None) -> Seen:
-    """Means over some rows of each sample, evenly spaced."""
-    sizes = part.sizes
+def _of_rows(whole: Prediction, samples: Tensor | slice) -> Seen:
+    """Means over some rows of each of some samples, evenly spaced; no others are copied."""
+    every, ids = whole.sizes, whole.ids[samples].cpu()
+    at = samples.to(every.device) if isinstance(samples, Tensor) else samples
+    sizes, first = every[at], (every.cumsum(0) - every)[at]
     count = sizes.clamp(max=OF_A_SAMPLE)
-    owners = torch.arange(len(part), device=sizes.device).repeat_interleave(count)
-    first, place = sizes.cumsum(0) - sizes, torch.arange(len(owners), device=sizes.device)
+    owners = torch.arange(len(sizes), device=sizes.device).repeat_interleave(count)
+    place = torch.arange(len(owners), device=sizes.device)
     place = place - (count.cumsum(0) - count)[owners]
     places = first[owners] + place * sizes[owners] // count[owners]
-    rows = part.rows()[places.to(part.ids.device)]
-    seen = _seen(rows)
+    seen = _seen(whole.rows(), places.to(whole.ids.device))
     each = seen.prediction.outputs[:, 0].to(owners.device)  # type: ignore[index]
-    mean = each.new_zeros(len(part), each.shape[1]).index_add_(0, owners, each)
-    mean = mean / count.clamp_min(1)[:, None]
-    task, unit = "regression", part.unit
-    prediction = unchecked(part.ids.cpu(), mean[:, None].cpu(), "values", features, task)
-    return replace(seen, prediction=prediction, unit=unit, bare=int((sizes == 0).sum()))
+    mean = each.new_zeros(len(sizes), each.shape[1]).index_add_(0, owners, each)
+    mean = (mean / count.clamp_min(1)[:, None])[:, None].cpu()
+    features = None if whole.features is None else whole.features[at].cpu()
+    prediction = unchecked(ids, mean, "values", features, "regression")
+    return replace(seen, prediction=prediction, unit=whole.unit, bare=int((sizes == 0).sum()))
 
 
 def _joined(parts: Sequence[Seen]) -> Seen:

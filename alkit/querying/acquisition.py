@@ -18,7 +18,7 @@ from alkit.pool.trace import Seen, Trace, drawn
 from alkit.prediction import Prediction
 from alkit.querying.checks import check_features, numbers_of_labels
 from alkit.querying.context import PoolContext
-from alkit.querying.doubts import doubts, explained, is_constant
+from alkit.querying.doubts import doubts, explained, is_constant, without_rows
 from alkit.querying.gathered import Gathered, gather
 from alkit.querying.second_look import LookAgain
 from alkit.seeds import derive, generator
@@ -81,6 +81,7 @@ class Acquisition:
             picks,
             seen.scores,
             seen.watched,
+            bare=seen.bare,
             round=context.round,
             guesses=_guesses(context, ids) if seen.watched is None else seen.guesses_of(ids),
             names=None if names is None else [names[i] for i in ids.tolist()],
@@ -128,6 +129,7 @@ class Acquisition:
         scores: Sequence[Tensor],
         sample: Seen | None,
         *,
+        bare: Tensor | None = None,
         look_again: Callable[[], Any] | None = None,
         declared: str = "",
         trained: bool = True,
@@ -140,6 +142,7 @@ class Acquisition:
             picks: what the selector picked.
             scores: ``(N,)`` of each term of the criterion.
             sample: rows of some of the candidates, for the trace.
+            bare: ``(N,)`` True for a candidate without rows.
             look_again, declared: see ``Trace``.
             trained: False if the model was not trained since it was built.
             **known: further fields of the Query.
@@ -165,6 +168,9 @@ class Acquisition:
                     trained=trained,
                     disagreement=any(term.disagreement for term in self.criterion.terms),
                 )
+                wanted = any(getattr(term, "empty", 0) for term in self.criterion.terms)
+                if bare is not None and sample is not None and not wanted:
+                    reasons += without_rows(bare, picks.positions, sample.unit)
         return Query(
             candidates.ids.cpu()[picks.positions].numpy(),
             scores=values,

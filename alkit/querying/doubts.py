@@ -39,6 +39,24 @@ def doubts(
     return found
 
 
+def without_rows(bare: Tensor, picks: Tensor, unit: str) -> list[str]:
+    """A doubt about picks without rows, whose score says nothing, where others were left.
+
+    Args:
+        bare: ``(N,)`` True for a candidate without rows.
+        picks: positions of the picks.
+        unit: name of the rows.
+    """
+    bare, positions = bare.cpu(), picks.cpu()
+    count = int(bare[positions].count_nonzero())
+    if not count or len(positions) - count == int((~bare).count_nonzero()):
+        return []
+    return [
+        f"{count} of the {len(positions)} picks have no {unit}, and those of others were left: "
+        "Each(criterion, empty=score) sets their score"
+    ]
+
+
 def explained(rule: str, reason: str, doubts: Sequence[str]) -> str:
     """Rule of a query with its reason and the doubts, each of which is also a warning."""
     for doubt in doubts:

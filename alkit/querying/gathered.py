@@ -27,6 +27,7 @@ class Gathered:
         guesses: ``(N,)`` predicted label of each sample, on the CPU; empty where not kept, as of
             samples with several rows.
         watched: rows of the watched samples.
+        bare: ``(N,)`` True for a sample without rows, on the CPU; None for one row per sample.
     """
 
     ids: Tensor
@@ -34,6 +35,7 @@ class Gathered:
     prediction: Prediction | None = None
     guesses: Tensor = field(default_factory=lambda: torch.empty(0))
     watched: Seen | None = None
+    bare: Tensor | None = None
 
     @property
     def kept(self) -> frozenset[str]:
@@ -85,6 +87,7 @@ def gather(
     first: Prediction | None = None
     filled = 0
     guessed: list[Tensor] = []
+    bare: list[Tensor] = []
     witness = None if watch is None else Watch(watch)
     for prediction in predictions:
         ids.append(prediction.ids.cpu())
@@ -95,10 +98,13 @@ def gather(
         for name, rows in kept.items():
             rows[filled : filled + len(prediction)] = getattr(prediction, name)
         filled += len(prediction)
-        if guesses and prediction.owners is None:
+        if prediction.owners is not None:
+            bare.append((prediction.sizes == 0).cpu())
+        elif guesses:
             guessed.append(prediction.guesses.cpu())
         if witness is not None:
             witness.look(prediction)
+        del prediction  # its rows are freed before the next batch is predicted
     joined = torch.cat(ids)
     whole = None
     if first is not None:
@@ -110,6 +116,7 @@ def gather(
         whole,
         torch.cat(guessed) if guessed else torch.empty(0),
         None if witness is None else witness.seen,
+        torch.cat(bare) if bare else None,
     )
     ascending = bool((joined[1:] > joined[:-1]).all())
     return seen if ascending else _in_order(seen, joined.argsort())
@@ -122,6 +129,7 @@ def _in_order(seen: Gathered, order: Tensor) -> Gathered:
         scores=[column[order.to(column.device)] for column in seen.scores],
         prediction=None if seen.prediction is None else seen.prediction[order],
         guesses=seen.guesses[order] if len(seen.guesses) else seen.guesses,
+        bare=None if seen.bare is None else seen.bare[order],
     )
 
 

@@ -86,7 +86,9 @@ class Predictor:
                 captured.clear()
                 prediction = self.meaning.prediction(outputs, ids, features, samples=samples, x=x)
                 width = _same_width(prediction.features, width)
+                del outputs  # rows of pixels are a copy of them
                 yield prediction
+                del prediction
 
     def _input(self, module: nn.Module, batch: object) -> object:
         common = INPUTS if isinstance(module, Application) else ()

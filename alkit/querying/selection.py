@@ -142,6 +142,7 @@ def select(
         picks,
         columns,
         None if ours is None else see(ours, drawn(len(ours), watched)),
+        bare=None if ours is None or ours.owners is None else ours.sizes == 0,
         round=round,
         names=names_of(arrays.rows.names, rows.ids.cpu()[picks.positions]),
         guesses=_guesses(ours, picks.positions),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from alkit.strategies import segmentation
 from alkit.strategies.adversarial import AdversarialStrategy
 from alkit.strategies.learner import ActiveLearner
 from alkit.strategies.losslearning import LearningLossStrategy
@@ -36,6 +35,11 @@ from alkit.strategies.papers_of_rows import (
     one_versus_two,
     total_token_entropy,
 )
+from alkit.strategies.segmentation import (
+    diverse_pixel_entropy,
+    mean_pixel_entropy,
+    top_pixel_entropy,
+)
 from alkit.strategies.semisupervised import SemiSupervisedStrategy
 from alkit.strategies.strategy import Strategy, UncertaintyStrategy, UniformStrategy
 
@@ -57,11 +61,13 @@ __all__ = [
     "committee",
     "coral",
     "coreset",
+    "diverse_pixel_entropy",
     "epig",
     "greedy_sampling",
     "heatmap_spread",
     "lcmd",
     "least_confident_box",
+    "mean_pixel_entropy",
     "mean_token_entropy",
     "mnlp",
     "multi_peak_entropy",
@@ -70,7 +76,7 @@ __all__ = [
     "power_bald",
     "power_margin",
     "probcover",
-    "segmentation",
+    "top_pixel_entropy",
     "total_token_entropy",
     "typiclust",
     "uherding",

@@ -178,6 +178,7 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
                 self._check_labels(prediction)
                 unchecked = False
             yield prediction
+            del prediction  # freed before the next batch is predicted
 
     def _check_labels(self, prediction: Prediction) -> None:
         """Compare the first label with the meaning of the outputs; of one column, all labels."""

@@ -25,10 +25,12 @@ from alkit.criteria import (
     Variance,
 )
 from alkit.criteria.each import Reduce
+from alkit.errors import ConfigurationError
 from alkit.pool import ActiveLearningDataset
 from alkit.prediction import Prediction
 from alkit.querying.heatmaps import peaks, positions
 from alkit.strategies.strategy import Strategy, StrategyOptions
+from alkit.training.losses import output_kind, task_of
 
 __all__ = [
     "box_disagreement",
@@ -147,9 +149,20 @@ def heatmap_spread(
 ) -> Strategy:
     """Variance of the position of a keypoint under its heatmap, averaged over the keypoints.
 
-    In squared pixels; heatmaps are logits of the places. Without a paper. Cost: O(P H W) per
-    sample.
+    In squared pixels; heatmaps are logits of the places, as a cross-entropy over the places trains
+    them. Without a paper. Cost: O(P H W) per sample.
+
+    Raises:
+        ConfigurationError: the loss trains the height of each place by itself, so that the softmax
+            over the places has no meaning; unless ``outputs=`` is given.
     """
+    loss = options.get("loss") or getattr(network, "loss", None)
+    if "outputs" not in options and (output_kind(loss) == "values" or task_of(loss)):
+        raise ConfigurationError(
+            f"heatmaps are read as logits of the places, and {type(loss).__name__} trains the "
+            "height of each place by itself: use multi_peak_entropy, a cross-entropy over the "
+            "places, or outputs=lambda maps: positions(log-probabilities of the places)."
+        )
     options.setdefault("outputs", positions)
     return Strategy(network, train_pool, Each(Variance()), **options)
 

@@ -12,6 +12,7 @@ from torch.nn.modules.loss import _Loss
 from torchmetrics import Metric
 
 from alkit.blocks import Block
+from alkit.blocks.posterior import gives_samples
 from alkit.errors import ConfigurationError, LabelError, ModelOutputError, UnbuiltError
 from alkit.model_outputs import logits_of
 from alkit.prediction import OutputKind, Task
@@ -230,7 +231,8 @@ class Application(Block, lightning.LightningModule):
         returned = self.outputs or self._kind
         pixels = self.task == "segmentation"
         classes = pixels or self.outputs is None or isinstance(self.loss, CLASS_LOSSES)
-        if returned is None or not has_samples(y_hat, y, classes):
+        samples = isinstance(y_hat, Tensor) and y_hat.ndim > 3 and gives_samples(self)
+        if returned is None or not has_samples(y_hat, y, classes, samples):
             return y_hat
         if kind == "train":
             raise ModelOutputError(

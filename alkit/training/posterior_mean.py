@@ -12,19 +12,27 @@ from torch.nn.functional import logsigmoid
 from alkit.prediction import OutputKind
 
 
-def has_samples(y_hat: object, y: object, classes: bool) -> TypeGuard[Tensor]:
+def has_samples(
+    y_hat: object, y: object, classes: bool, declared: bool = False
+) -> TypeGuard[Tensor]:
     """Return True if the outputs are (N, K, C, ...) while the targets fit (N, C, ...).
 
     Args:
         y_hat, y: outputs and targets of a batch.
         classes: True if integer targets are classes; a dense prediction is (N, C, L) for (N, L).
+        declared: True if the model declares that it returns samples; binary maps and numbers per
+            pixel, (N, K, C, H, W) for (N, C, H, W), need it.
     """
     if not isinstance(y_hat, Tensor) or not isinstance(y, Tensor) or y_hat.ndim < 3:
         return False
     if y_hat.ndim > 3:  # classes of pixels, (N, K, C, H, W) for (N, H, W) or (N, 1, H, W)
         n, places = y_hat.shape[:1], y_hat.shape[3:]
-        fitting = ((*n, *places), (*n, 1, *places))
-        return classes and not y.is_floating_point() and tuple(y.shape) in fitting
+        if classes:
+            fitting = ((*n, *places), (*n, 1, *places))
+            return not y.is_floating_point() and tuple(y.shape) in fitting
+        long = _long_axes(y.shape)
+        fits = _long_axes((*n, *y_hat.shape[2:])) == long
+        return declared and fits and _long_axes(y_hat.shape) != long
     n, _, width = y_hat.shape
     if classes and not y.is_floating_point():
         return y.shape == (n,) or (y.shape == (n, 1) and width > 1)

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from alkit.arguments import check_integer
+from alkit.errors import ConfigurationError, LabelError, ShapeError
 from alkit.model_outputs import logits_of
 from alkit.prediction import OutputKind, Task
 from alkit.training.application import Application
 from alkit.training.batches import as_classes
-from alkit.training.losses import as_network, output_kind
+from alkit.training.losses import as_network, output_kind, task_of
 from alkit.training.metrics import Metrics
 from alkit.training.optimizers import Make, Optimizer
 
@@ -38,7 +39,8 @@ class Segmenter(Application):
         metrics: `metrics`, `train_metrics`, `val_metrics`, `test_metrics` of `Application`.
 
     Raises:
-        ConfigurationError: fewer than two classes, or `ignore_index` is not an integer.
+        ConfigurationError: fewer than two classes; `ignore_index` is not an integer, or another
+            than that of the loss; or the loss is one of binary maps.
     """
 
     def __init__(
@@ -50,9 +52,22 @@ class Segmenter(Application):
         ignore_index: int | None = None,
         **metrics: Metrics,
     ) -> None:
-        if ignore_index is None:
-            ignore_index = getattr(loss, "ignore_index", -100)
-        ignored = check_integer("ignore_index", ignore_index, least=-(2**31))
+        own = getattr(loss, "ignore_index", -100 if ignore_index is None else ignore_index)
+        ignored = check_integer(
+            "ignore_index", own if ignore_index is None else ignore_index, least=-(2**31)
+        )
+        name = type(loss).__name__
+        if ignored != own:
+            raise ConfigurationError(
+                f"ignore_index={ignored} counts for the metric, and the loss ignores {own}: pass "
+                f"{name}(ignore_index={ignored})."
+            )
+        if task_of(loss) == "multilabel":
+            raise ConfigurationError(
+                f"{name} trains a yes or no per pixel, and a Segmenter one of several classes: use "
+                f'al.BinaryClassifier(network, {name}()), with outputs="segmentation" of the '
+                "strategy, or a network with one column per class."
+            )
         super().__init__(loss or nn.CrossEntropyLoss(ignore_index=ignored), optimizer, **metrics)
         self.model = as_network(model)
         self.num_classes = check_integer("num_classes", num_classes, 2)
@@ -70,8 +85,32 @@ class Segmenter(Application):
         return "segmentation"
 
     def targets(self, y_hat: Any, y: Any) -> Any:
-        """Class numbers as long (N, H, W), whatever the loss."""
-        return as_classes(y_hat, y)
+        """Class numbers as long (N, H, W), whatever the loss.
+
+        Raises:
+            LabelError: the targets are one-hot, or not integers.
+            ShapeError: the outputs do not have `num_classes` columns, or the size of the masks.
+        """
+        y = as_classes(y_hat, y)
+        if not isinstance(y, Tensor) or not isinstance(y_hat, Tensor):
+            return y
+        got = tuple(y_hat.shape)
+        if y_hat.ndim < 3 or got[1] != self.num_classes:
+            raise ShapeError(
+                f"num_classes={self.num_classes} needs logits (N, {self.num_classes}, H, W), and "
+                f"the model returned {got}."
+            )
+        if y.is_floating_point() or y.ndim == y_hat.ndim:
+            raise LabelError(
+                f"masks are class numbers (N, H, W), integers, got {tuple(y.shape)} of {y.dtype}: "
+                "of a one-hot mask (C, H, W), give y.argmax(0)."
+            )
+        if y.shape != (got[0], *got[2:]):
+            raise ShapeError(
+                f"The model returned {got} for masks {tuple(y.shape)}: let it end with the size of "
+                'its input, for example by nn.functional.interpolate(y, size, mode="bilinear").'
+            )
+        return y
 
     def _read(self, returned: Any, x: Any = None) -> Tensor:
         value = super()._read(returned, x)

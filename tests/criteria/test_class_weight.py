@@ -55,9 +55,10 @@ def test_none_of_these_is_no_guess():
         [0, 2, 2, 2],
         [[0, 2], [2, 2]],
         [np.array([[0, 2], [2, 2]])],
+        [np.array([[0, 2], [-100, -100]]), torch.tensor([2, -1, 2])],
         [{"labels": torch.tensor([0, 2])}, {"labels": torch.empty(0)}, {"labels": [2, 2]}],
     ],
-    ids=["classes", "tokens", "pixels", "boxes"],
+    ids=["classes", "tokens", "pixels", "ignored", "boxes"],
 )
 def test_classes_are_counted_in_all_kinds_of_labels(labels):
     assert ClassWeight(3).at(Labels(labels)).counts == [1, 0, 3]

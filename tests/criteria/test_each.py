@@ -100,6 +100,15 @@ def test_one_row_per_sample_is_its_own_reduction():
         torch.testing.assert_close(Each(al.Margin(), reduce)(ours), al.Margin()(ours))
 
 
+@pytest.mark.parametrize("percent", [5, 7, 14, 28, 30, 55, 60, 70, 100])
+def test_a_share_is_of_the_decimal_number_that_is_written(percent):
+    for m in range(1, 120):
+        scores, sizes = torch.arange(m).double(), torch.tensor([m])
+        count = -(-percent * m // 100)  # exact, in whole numbers, rounded up
+        expected = scores[m - count :].mean()
+        assert float(TopShare(percent / 100)(scores, sizes)) == pytest.approx(float(expected)), m
+
+
 def test_a_sample_without_rows_has_a_stated_score():
     for reduce in ("mean", "max", "sum", TopShare(0.05), Count(0.5), torch.median):
         assert Each(al.Margin(), reduce)(BOXES)[1] == 0
@@ -207,6 +216,9 @@ def test_what_has_no_meaning_is_refused(make, message):
 def test_a_function_that_does_not_reduce_or_is_not_finite_is_reported():
     with pytest.raises(ScoreError, match="one number, got the shape"):
         Each(al.Margin(), lambda scores: scores[:2])(PIXELS)
+    for wrong in (None, "a", 2j, torch.ones(3).topk(2), [[1], [1, 2]]):
+        with pytest.raises(ScoreError, match="to one number, got "):
+            Each(al.Margin(), lambda scores, wrong=wrong: wrong)(PIXELS)
     with pytest.raises(NonFiniteError, match="over rows of Margin"):
         scores_of(Each(al.Margin(), lambda s: s.sum() / 0), PIXELS)
 

@@ -267,3 +267,43 @@ def test_labels_of_tokens_show_an_order_that_changes():
 
     with pytest.raises(ConfigurationError, match="changes the order"):
         for_inputs({"collate_fn": backwards}, pool)["collate_fn"](inputs)
+
+
+class Sizes(Dataset):
+    """Images of different sizes with a value per pixel: a mask, an array of it, or tags."""
+
+    def __init__(self, form):
+        self.form = form
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        x = torch.randn(
+            3, 4 + index % 5, 9 - index % 4, generator=torch.Generator().manual_seed(index)
+        )
+        if self.form == "tags":
+            return x[0, :, 0], (x[0, :, 0] > 0).long().tolist()
+        mask = (x[0] > 0).long()
+        return x, mask.numpy() if self.form == "array" else mask
+
+
+@pytest.mark.parametrize("form", ["mask", "array", "tags"])
+def test_a_mask_that_stands_in_has_the_size_of_its_image(form):
+    def padded(items):
+        size = [max(ns) for ns in zip(*(x.shape for x, _ in items), strict=True)]
+        xs = torch.zeros(len(items), *size)
+        ys = torch.full((len(items), *(size[1:] or size)), -100)
+        for k, (x, y) in enumerate(items):
+            xs[(k, *(slice(n) for n in x.shape))] = x
+            ys[(k, *(slice(n) for n in (x.shape[1:] or x.shape)))] = torch.as_tensor(y)
+        return xs, ys
+
+    pool = al.ActiveLearningDataset(Sizes(form))
+    pool.annotate([3])
+    collate = for_inputs({"collate_fn": padded}, pool)["collate_fn"]
+    inputs = [pool[k] for k in range(4, 8)]
+    assert collate(inputs).equal(padded([Sizes(form)[k] for k in range(4, 8)])[0])
+    backwards = for_inputs({"collate_fn": lambda items: padded(items[::-1])}, pool)["collate_fn"]
+    with pytest.raises(ConfigurationError, match="changes the order"):
+        backwards(inputs)

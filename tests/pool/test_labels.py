@@ -6,7 +6,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.data import TensorDataset
 
+import alkit as al
 from alkit.errors import LabelError
 from alkit.pool.labels import ABSENT, fitting_labels, label_kind, plain
 
@@ -79,6 +81,28 @@ def test_whole_numbers_fit_among_floats():
 def test_a_label_of_another_kind_is_named(labels, known, kind):
     with pytest.raises(LabelError, match=rf"sample [42]: expected .*\({kind}\)"):
         fitting_labels(labels, IDS, known)
+
+
+MASK = torch.zeros(64, 64, dtype=torch.long)
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "options"),
+    [
+        (MASK, MASK - 1, {}),
+        (MASK.to(torch.uint8), MASK + 300, {}),
+        (MASK, MASK + 255, {"missing": 255}),
+        (MASK, MASK[:20, :20], {}),
+        (MASK, (MASK / 0).tolist(), {}),
+        (MASK, MASK[None], {}),
+    ],
+)
+def test_an_error_about_a_mask_does_not_print_all_of_it(own, given, options):
+    images = TensorDataset(torch.zeros(2, 1, 64, 64), own.repeat(2, 1, 1))
+    pool = al.ActiveLearningDataset(images, **options)
+    with pytest.raises(LabelError, match="sample 1: ") as caught:
+        pool.annotate([1], [given])
+    assert len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize(

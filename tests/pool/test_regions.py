@@ -195,6 +195,45 @@ def test_what_has_no_tiles_is_refused(make, match):
         make()
 
 
+BOXES = {"boxes": torch.zeros(1, 4), "labels": torch.zeros(1)}
+
+
+@pytest.mark.parametrize("image", [torch.zeros(3, 8, 12), Image.new("RGB", (12, 8))])
+@pytest.mark.parametrize(
+    "label",
+    [
+        Image.new("L", (8, 12)),
+        Image.new("L", (6, 4)),  # PIL pads what is outside with zeros
+        np.zeros((4, 6)),
+        [[0] * 12] * 8,
+        BOXES,
+        (1, 2),
+        3,
+        np.int64(3),
+        "cat",
+    ],
+)
+def test_a_label_that_has_no_part_for_a_tile_is_refused(image, label):
+    for item in ((image, label), {"image": image, "label": label}):
+        with pytest.raises(ConfigurationError, match="image 0 must be a mask of its 8 x 12 pixels"):
+            Regions(4)([item])[0]
+
+
+def test_what_a_dict_has_beside_the_image_is_of_its_size_or_has_no_size():
+    image, depth = torch.zeros(3, 8, 12), torch.arange(96).view(1, 8, 12)
+    item = Regions(4)([{"image": image, "depth": depth, "camera": "left", "scale": 0.5}])[1]
+    assert item["depth"].equal(depth[:, :4, 4:8])
+    assert (item["camera"], item["scale"]) == ("left", 0.5)
+    with pytest.raises(ConfigurationError, match=r"'depth' of image 0 .* 4 x 6 .* 8 x 12 pixels"):
+        Regions(4)([{"image": image, "depth": depth[:, ::2, ::2]}])[0]
+
+
+def test_values_of_all_tiles_keep_their_precision():
+    tiles = Regions(4)(Images())
+    whole = tiles.whole(1, {9: torch.ones(4, 4, dtype=torch.long), 10: torch.full((4, 4), 0.5)})
+    assert whole[:4].unique().tolist() == [0.5, 1]
+
+
 def test_there_is_no_tile_beyond_the_last():
     tiles = Regions(4)(Images())
     with pytest.raises(SampleIndexError, match="0 to 14"):

@@ -1,5 +1,7 @@
 """Queries of models whose samples have several rows: pixels, tokens, boxes and keypoints."""
 
+import gc
+
 import lightning as L
 import numpy as np
 import pytest
@@ -214,6 +216,58 @@ def test_what_compares_classes_of_samples_refuses_pixels():
         segmenter(acquisition=al.querying.Auto()).query(3)
     with pytest.raises(ConfigurationError, match=r"compares predicted classes.* predicts pixels"):
         StablePredictions()([], segmenter())
+
+
+def test_one_batch_of_rows_is_alive_at_a_time():
+    class Living(nn.Module):
+        """Notes the large tensors that are alive when a batch is predicted."""
+
+        def __init__(self):
+            super().__init__()
+            self.net, self.alive = nn.Conv2d(3, 5, 1), []
+
+        def forward(self, x):
+            if x.shape[-1] == 96 and not self.training:
+                found = [t for t in gc.get_objects() if type(t) is torch.Tensor]
+                self.alive.append(sum(t.numel() >= 5 * 96 * 96 for t in found))
+            return self.net(x)
+
+    x = torch.zeros(12, 3, 96, 96)
+    net = Living()
+    options = {"outputs": "segmentation", "batch_size": 2, "seed": 0}
+    strategy = al.Strategy(net, pool_of(x, x[:, 0].long()), al.Entropy(), **options).build()
+    strategy.query(2)
+    assert len(net.alive) == 4
+    assert len(set(net.alive)) == 1
+
+
+EVERY_FOURTH = torch.arange(20) % 4 == 0
+
+
+def with_mask(maps, x):
+    """Samples 4, 8, ... have no pixels that count."""
+    empty = (x[:, None, 0, 0, 0] == X[EVERY_FOURTH, 0, 0, 0]).any(1)
+    return al.Prediction.segmentation(maps, mask=~empty[:, None, None].expand(-1, 8, 8))
+
+
+@pytest.mark.parametrize("criterion", [-al.Entropy(), Each(-1 * al.Margin(), "max")], ids=repr)
+def test_picks_without_rows_are_reported_where_others_were_left(criterion):
+    strategy = segmenter(criterion, outputs=with_mask)
+    strategy.fit(max_steps=3, enable_progress_bar=False)
+    with pytest.warns(SelectionWarning, match="3 of the 3 picks have no pixels"):
+        query = strategy.query(3)
+    assert EVERY_FOURTH[query.indices].all()
+    assert "3 of the 3 picks have no pixels, and those of others were left" in query.why
+    ours = al.Prediction.segmentation(torch.randn(4, 2, 2, 2), mask=EVERY_FOURTH[:4, None, None])
+    with pytest.warns(SelectionWarning, match="2 of the 2 picks have no pixels"):
+        al.select(2, prediction=ours, criterion=criterion)
+
+
+def test_picks_without_rows_are_not_reported_where_they_are_last_or_wanted():
+    for criterion, n in ((al.Entropy(), 3), (-al.Entropy(), 16), (Each(-al.Entropy(), empty=1), 3)):
+        strategy = segmenter(criterion, outputs=with_mask)
+        strategy.fit(max_steps=3, enable_progress_bar=False)
+        assert "picks have no" not in strategy.query(n).why
 
 
 # --- features -----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, TensorDataset
 import alkit as al
 from alkit.criteria import Each, TopShare
 from alkit.errors import ConfigurationError
+from alkit.querying.heatmaps import positions
 from alkit.strategies import papers_of_rows as papers
 
 pytestmark = pytest.mark.filterwarnings("ignore::alkit.errors.SelectionWarning")
@@ -210,6 +211,20 @@ def test_the_keypoints_that_are_not_certain_are_chosen(name, hard):
     same = nn.Identity()
     query = getattr(papers, name)(same, pool, seed=0).build().query(2)
     assert query.indices[0] == hard
+
+
+def test_a_spread_of_heights_that_are_no_logits_of_places_is_refused():
+    pool = al.ActiveLearningDataset(TensorDataset(X, torch.zeros(N, 2, 4, 4)))
+    pool.annotate([0])
+    net = nn.Conv2d(2, 2, 1)
+    for loss in (nn.MSELoss(), nn.BCEWithLogitsLoss()):
+        name = type(loss).__name__
+        with pytest.raises(ConfigurationError, match=f"{name} trains .* multi_peak_entropy"):
+            papers.heatmap_spread(net, pool, loss=loss)
+        papers.heatmap_spread(net, pool, loss=loss, outputs=lambda maps: positions(maps.log()))
+        papers.multi_peak_entropy(net, pool, loss=loss)
+    with pytest.raises(ConfigurationError, match="MSELoss trains"):
+        papers.heatmap_spread(al.Regressor(net, nn.MSELoss()), pool)
 
 
 T = torch.zeros(N, 4, 3)

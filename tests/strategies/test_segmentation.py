@@ -31,11 +31,12 @@ def net():
 
 def test_every_method_is_tested_here():
     assert sorted(WHY) == segmentation.__all__
+    assert set(WHY) <= set(al.strategies.__all__)
 
 
 @pytest.mark.parametrize(("name", "why"), WHY.items())
 def test_a_query_says_by_which_rule(name, why, pool):
-    strategy = getattr(segmentation, name)(net(), pool, seed=0).build()
+    strategy = getattr(al.strategies, name)(net(), pool, seed=0).build()
     strategy.fit(max_steps=2, enable_progress_bar=False)
     query = strategy.query(4)
     assert query.why.startswith(why)
@@ -50,7 +51,7 @@ def entropies(network, x):
 
 @pytest.mark.parametrize("name", ["mean_pixel_entropy", "top_pixel_entropy"])
 def test_the_picks_are_those_of_the_formula(name, pool):
-    strategy = getattr(segmentation, name)(net(), pool, seed=0).build()
+    strategy = getattr(al.strategies, name)(net(), pool, seed=0).build()
     strategy.fit(max_steps=2, enable_progress_bar=False)
     left = pool.unannotated_indices
     each = entropies(strategy.module.model, pool._samples.dataset.tensors[0][left])
@@ -61,14 +62,14 @@ def test_the_picks_are_those_of_the_formula(name, pool):
 
 def test_the_shortlist_is_as_long_as_asked_for(pool):
     def rule(factor):
-        made = segmentation.diverse_pixel_entropy(net(), pool, factor=factor, seed=0).build()
+        made = al.strategies.diverse_pixel_entropy(net(), pool, factor=factor, seed=0).build()
         return list(made.query(5))
 
-    first = segmentation.mean_pixel_entropy(net(), pool, seed=0).build().query(5)
+    first = al.strategies.mean_pixel_entropy(net(), pool, seed=0).build().query(5)
     assert set(rule(1)) == set(first)
     assert set(rule(6)) != set(first)
     assert "TopShare(0.5)" in str(
-        segmentation.top_pixel_entropy(net(), pool, share=0.5, seed=0).build().query(2).why
+        al.strategies.top_pixel_entropy(net(), pool, share=0.5, seed=0).build().query(2).why
     )
 
 
@@ -76,7 +77,7 @@ def test_outputs_of_the_caller_are_kept(pool):
     def read(returned):
         return al.Prediction.segmentation(returned[..., 2:6, 2:6])
 
-    strategy = segmentation.mean_pixel_entropy(net(), pool, outputs=read, seed=0).build()
+    strategy = al.strategies.mean_pixel_entropy(net(), pool, outputs=read, seed=0).build()
     query = strategy.query(1)
     x = pool._samples.dataset.tensors[0][list(query)]
     with torch.no_grad():

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import one_hot
 from torch.utils.data import DataLoader, TensorDataset
 
 import alkit as al
-from alkit.errors import ConfigurationError, LabelError
+from alkit.errors import ConfigurationError, LabelError, ShapeError
 from alkit.training import Segmenter
 
 G = torch.Generator().manual_seed(0)
@@ -133,6 +134,69 @@ def test_a_class_of_a_pixel_that_does_not_exist_names_its_sample(quiet):
     strategy(masks, ignore_index=255).fit(max_epochs=1, **quiet)
     with pytest.raises(LabelError, match=r"label of sample 0 .*integers"):
         strategy(TWENTY / 3).fit(max_epochs=1, **quiet)
+
+
+@pytest.mark.parametrize(
+    ("network", "masks", "error", "match"),
+    [
+        (
+            nn.Conv2d(3, 3, 1, stride=2),
+            TWENTY,
+            ShapeError,
+            r"\(8, 3, 3, 3\) for masks .*interpolate",
+        ),
+        (nn.Conv2d(3, 4, 1), TWENTY, ShapeError, r"num_classes=3 needs .*\(8, 4, 6, 5\)"),
+        (nn.Conv2d(3, 3, 1), TWENTY[:, :4], ShapeError, r"for masks \(8, 4, 5\)"),
+        (nn.Conv2d(3, 3, 1), one_hot(TWENTY, 3).movedim(-1, 1), LabelError, r"y.argmax\(0\)"),
+        (nn.Conv2d(3, 3, 1), one_hot(TWENTY, 3).movedim(-1, 1) * 1.0, LabelError, r"y.argmax\(0\)"),
+        (nn.Conv2d(3, 3, 1), one_hot(TWENTY, 3), LabelError, r"y.argmax\(0\)"),
+    ],
+)
+def test_outputs_and_masks_that_do_not_fit_name_the_remedy(network, masks, error, match, quiet):
+    with pytest.raises(error, match=match):
+        strategy(masks, network).fit(max_epochs=1, **quiet)
+
+
+def test_a_loss_that_ignores_another_number_is_refused():
+    for loss in (nn.CrossEntropyLoss(), nn.NLLLoss(ignore_index=2)):
+        with pytest.raises(ConfigurationError, match="ignore_index=255"):
+            Segmenter(Fixed(), 3, loss, ignore_index=255)
+    Segmenter(Fixed(), 3, nn.CrossEntropyLoss(ignore_index=255), ignore_index=255)
+    Segmenter(Fixed(), 3, nn.functional.cross_entropy, ignore_index=255)
+
+
+def test_a_loss_of_binary_maps_is_refused_with_the_remedy():
+    for loss in (nn.BCEWithLogitsLoss(), nn.BCELoss()):
+        with pytest.raises(ConfigurationError, match=r"BinaryClassifier\(.*outputs=\"segmentation"):
+            Segmenter(Fixed(), 2, loss)
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+@pytest.mark.parametrize("channel", [True, False])
+def test_posterior_samples_of_binary_maps_are_judged_by_their_mean(columns, channel, quiet):
+    images = torch.randn(12, 3, 6, 5, generator=torch.Generator().manual_seed(1))
+    masks = (images[:, :columns] > 0).float()
+    masks = masks if channel or columns > 1 else masks[:, 0]
+    pool = al.ActiveLearningDataset(TensorDataset(images, masks))
+    pool.annotate(range(6))
+    torch.manual_seed(0)
+    model = al.MCDropout(nn.Sequential(nn.Dropout2d(), nn.Conv2d(3, columns, 1)), 4)
+    made = al.Strategy(
+        model,
+        pool,
+        al.BALD(),
+        loss=nn.BCEWithLogitsLoss(),
+        outputs="segmentation",
+        test=TensorDataset(images, masks),
+        seed=0,
+    ).build()
+    made.fit(max_epochs=1, **quiet)
+    assert made.query(2).why == "TopK() of mean over pixels of BALD()"
+    with torch.no_grad():
+        p = made.module.eval()(images).sigmoid().mean(1)
+    expected = nn.functional.binary_cross_entropy(p, masks.view(p.shape))
+    result = made.test(**quiet)
+    assert result["test_loss_epoch"] == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_wrong_arguments_are_refused():

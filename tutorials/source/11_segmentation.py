@@ -159,8 +159,8 @@ plt.show()
 # nearly everywhere, a little. Which image is the most uncertain depends on how we reduce its pixels
 # to one score:
 #
-# - the **mean** looks at the area: clouds first;
-# - the **top 5 %** looks at the places where it is hardest;
+# - the **mean** grows with the area: clouds first;
+# - the **top 5 %** counts only the places where it is hardest;
 # - the **maximum** is one pixel, and nearly every image has an undecided one.
 #
 # ## Look at what is asked for
@@ -240,13 +240,13 @@ for name in result.strategies:
 # By the mean, most masks that we pay for are empty, and in these three trials it is below random. The
 # top 5 % asks for fewer clouds and for more dim cells. It is above the mean, but here not above
 # random: it still asks for clouds more often. Three trials are few, as the bands show. So compare
-# with random on your own data, and look at the pictures. On images of a
-# microscope, the mean and the top 5 % are ahead of random (`benchmarks/segmentation.py`).
+# with random on your own data, and look at the pictures. On microscope images, the mean and the
+# top 5 % are ahead of random (`benchmarks/segmentation.py`).
 #
 # Published methods add diversity, so that one kind of image cannot fill a query. Yang et al. (2017)
 # make a shortlist of uncertain images, and take those that represent the others:
-# `al.Prefilter(4, al.KCenter())` as the selector does the like with k-centers, by the maps of the
-# layer that `features=` names, averaged over their places.
+# `al.Prefilter(4, al.KCenter())` as the selector does the same with k-centers. It compares the maps
+# of the layer that `features=` names, averaged over their places.
 
 # %% tags=["hidden"]
 clouds = {
@@ -264,7 +264,7 @@ assert areas["mean"] < areas["top 5 %"] < areas["uniform"]
 # Most pixels of a mask are background that the model knows already, but one has to draw the whole
 # mask. `Regions(16)` divides each image into tiles of 16 by 16 pixels, and makes a sample of each. One
 # labels a tile, and the pool's indices are those of tiles. This is what Mackowiak et al. (2018) and
-# Colling et al. (2020) do for scenes of streets.
+# Colling et al. (2020) do for street scenes.
 
 # %%
 tiles = Regions(16)(train, names=[f"{k:03d}.png" for k in range(300)])
@@ -281,7 +281,7 @@ print(tiles.place(5))
 tile_pool = al.ActiveLearningDataset(tiles, names=tiles.names)
 tile_pool.annotate(np.flatnonzero(np.isin(tiles.images, pool.annotated_indices)))
 torch.manual_seed(0)
-by_tile = al.strategies.segmentation.mean_pixel_entropy(
+by_tile = al.strategies.mean_pixel_entropy(
     network(), tile_pool, seed=0, **(options | {"batch_size": 72})
 ).build()
 by_tile.fit(max_steps=100, enable_progress_bar=False)
