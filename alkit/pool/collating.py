@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from alkit.errors import ConfigurationError, ShapeError
+from alkit.pool.boxes import are_boxes
 from alkit.pool.labels import ABSENT
 
 if TYPE_CHECKING:
@@ -109,57 +110,49 @@ class CollatedInputs:
     key: str
 
     def __call__(self, inputs: list[Any]) -> Any:
-        self._check_order(inputs)
-        if self.label is ABSENT:
-            return self._alone(inputs)
-        if not isinstance(inputs[0], dict):
-            return self._input(self.collate([(x, self.label) for x in inputs]))
+        marked, pairs = self._with_positions(inputs), not isinstance(inputs[0], dict)
+        if self.label is ABSENT and pairs and marked is not None:
+            return self._input(marked, inputs)  # inputs alone may look like pairs
+        if self.label is not ABSENT and pairs:
+            return self._input(self.collate([(x, self.label) for x in inputs]), inputs)
         try:
-            return self.collate(inputs)
-        except Exception:  # a function that reads the label
-            batch = self.collate([{**x, self.key: self.label} for x in inputs])
-            return self._input(batch)
-
-    def _check_order(self, inputs: list[Any]) -> None:
-        """Collate the positions of the inputs as their labels, and raise if their order changes.
-
-        A function that sorts its items, as for packed sequences, would give scores to other
-        samples. Nothing is checked where it does not take such labels.
-        """
-        positions = range(len(inputs))
-        own: Any = self.label
-        several = isinstance(own, Tensor) and own.ndim > 0
-        marks = [torch.full_like(own, k) if several else k for k in positions]
-        try:
-            labeled = zip(inputs, marks, strict=True)
-            if isinstance(inputs[0], dict):
-                batch = self.collate([{**x, self.key: k} for x, k in labeled])
-                found = next(batch[name] for name in (self.key, "labels") if name in batch)
-            else:
-                found = self.collate([*labeled])[1]
-            found = torch.as_tensor(found)
-            found = found.flatten(1).amax(1) if several else found.flatten()  # without padding
-            order = found.tolist()
-        except Exception:  # labels of another form
-            return
-        if order != [*positions] and sorted(order) == [*positions]:
-            raise ConfigurationError(
-                "collate_fn changes the order of the samples, so scores would belong to other "
-                "samples: keep the order, for example with enforce_sorted=False of "
-                "pack_padded_sequence."
-            )
-
-    def _alone(self, inputs: list[Any]) -> Any:
-        try:
-            return self.collate(inputs)
-        except Exception as error:
+            batch = self.collate(inputs)
+        except Exception as error:  # a function that reads the label
+            if self.label is not ABSENT:
+                marked = self.collate([{**x, self.key: self.label} for x in inputs])
+            if marked is not None:
+                return self._input(marked, inputs)
             raise ConfigurationError(
                 f"collate_fn failed on inputs without labels ({type(error).__name__}: {error}). "
                 "Annotate a sample first, whose label then stands in for those that are hidden, "
                 "or let collate_fn accept inputs alone."
             ) from error
+        _check_order(_order_of(batch, inputs), inputs)
+        return batch
 
-    def _input(self, batch: Any) -> Any:
+    def _with_positions(self, inputs: list[Any]) -> Any:
+        """A batch with the positions of the inputs as their labels; None if these are not found.
+
+        Raises:
+            ConfigurationError: the order of the positions changes.
+        """
+        labeled = [(x, _marked(self.label, k)) for k, x in enumerate(inputs)]
+        try:
+            if isinstance(inputs[0], dict):
+                batch = self.collate([{**x, self.key: mark} for x, mark in labeled])
+                found = next(batch[name] for name in (self.key, "labels") if name in batch)
+            else:
+                batch = self.collate(labeled)
+                _, found = batch
+            order = _positions_in(found)
+        except Exception:  # labels of another form
+            return None
+        _check_order(order, inputs)
+        return batch if order == [*range(len(inputs))] else None
+
+    def _input(self, batch: Any, inputs: list[Any]) -> Any:
+        """The input of a model in a batch with labels; a tuple of one part per sample is a list."""
+        _check_order(_order_of(batch, inputs), inputs)
         if isinstance(batch, Mapping):  # "labels" is the name that Hugging Face's collators give
             drop = (self.key, "labels")
             return {name: value for name, value in batch.items() if name not in drop}
@@ -170,4 +163,56 @@ class CollatedInputs:
                 f"collate_fn returned {len(batch)} parts, and which of them is the label is not "
                 "known: return (inputs, labels), where inputs may be a tuple or a dict, or a dict."
             )
-        return batch[0]
+        x = batch[0]
+        alike = isinstance(x, tuple) and [*map(_axes, x)] == [*map(_axes, inputs)]
+        return list(x) if alike else x  # a tuple would be several inputs of each sample
+
+
+def _axes(x: object) -> object:
+    """Number of axes of an array; of anything else, the object."""
+    return x.ndim if isinstance(x, Tensor | np.ndarray) else id(x)
+
+
+def _marked(own: Any, k: int) -> Any:
+    """A label that is, or contains, the position ``k``, in the form of a label."""
+    if are_boxes(own):
+        return {**own, "labels": torch.full_like(torch.as_tensor(own["labels"]), k)}
+    return torch.full_like(own, k) if isinstance(own, Tensor) and own.ndim else k
+
+
+def _positions_in(found: Any) -> list[int]:
+    """Positions in the labels of a batch."""
+    if isinstance(found, list | tuple) and are_boxes(found[0]):
+        return [int(label["labels"].unique()) for label in found]
+    values = torch.as_tensor(found)
+    return (values.flatten(1).amax(1) if values.ndim > 1 else values).tolist()  # without padding
+
+
+def _order_of(batch: Any, inputs: list[Any]) -> list[int]:
+    """Positions of the samples whose own images or arrays are listed in a batch, if they are."""
+    items = [x.values() if isinstance(x, dict) else (x,) for x in inputs]
+    parts = [(part, k) for k, item in enumerate(items) for part in item]
+    places = {
+        id(part): k for part, k in parts if hasattr(part, "ndim") or hasattr(part, "getbands")
+    }
+    lists = batch.values() if isinstance(batch, Mapping) else batch
+    for part in lists if isinstance(batch, Mapping | tuple | list) else ():
+        if isinstance(part, tuple | list):
+            order = [places.get(id(one), -1) for one in part]
+            if order and -1 not in order:
+                return order
+    return []
+
+
+def _check_order(order: list[int], inputs: list[Any]) -> None:
+    """Raise if samples are collated in another order, as for packed sequences.
+
+    Their scores would belong to other samples.
+    """
+    places = [*range(len(inputs))]
+    if order != places and sorted(order) == places:
+        raise ConfigurationError(
+            "collate_fn changes the order of the samples, so scores would belong to other "
+            "samples: keep the order, for example with enforce_sorted=False of "
+            "pack_padded_sequence."
+        )
