@@ -11,8 +11,10 @@ from torch import Tensor
 
 from alkit.errors import LabelError
 
-BOXES = "boxes with labels"  # the kind of such labels
+BOXES = "boxes with labels"  # the kind of such labels; of those that may be in either unit
+PIXELS, SHARES = f"{BOXES} in pixels", f"{BOXES} between 0 and 1"
 SLACK = 0.5  # pixels that a box may exceed its image, as rounding does
+PER_BOX = ("masks", "keypoints")  # further parts that torchvision's detectors take
 
 
 def are_boxes(label: object) -> bool:
@@ -20,8 +22,41 @@ def are_boxes(label: object) -> bool:
     return isinstance(label, Mapping) and {"boxes", "labels"} <= label.keys()
 
 
-def check_boxes(label: Mapping[str, Any]) -> None:
-    """Raise a LabelError unless boxes are ``(m, 4)`` numbers, with class numbers ``(m,)``."""
+def kind_of_boxes(label: Mapping[str, Any]) -> str:
+    """Kind of a label, with the unit of its boxes: pixels, or shares of the image.
+
+    Raises:
+        LabelError: boxes are not ``(m, 4)`` numbers, with class numbers ``(m,)``.
+    """
+    boxes = _checked(label)
+    if not boxes.size or boxes.max() > 1:
+        return PIXELS if boxes.size else BOXES
+    return SHARES if (boxes != boxes.round()).any() else BOXES  # 0 and 1 may be either
+
+
+def fit_as_boxes(kind: str, other: str) -> bool:
+    """True for two kinds of boxes whose units may be the same."""
+    return BOXES in (kind, other) and kind.startswith(BOXES) and other.startswith(BOXES)
+
+
+def in_corners(boxes: Any) -> Any:
+    """Boxes of torchvision that declare another format, as corners; others as they are."""
+    form = format_of(boxes)
+    if form in ("", "XYXY") or boxes.shape[-1] != 4:
+        return boxes
+    from torchvision.ops import box_convert
+
+    return box_convert(boxes.as_subclass(Tensor), form.lower(), "xyxy")
+
+
+def format_of(boxes: Any) -> str:
+    """Format that boxes of torchvision declare, such as ``"XYWH"``; empty for others."""
+    form = getattr(boxes, "format", "")
+    return str(getattr(form, "value", form)) if isinstance(boxes, Tensor) else ""
+
+
+def _checked(label: Mapping[str, Any]) -> np.ndarray:
+    """Boxes ``(m, 4)`` of a label, or a LabelError."""
     boxes, labels = _array(label["boxes"]), _array(label["labels"])
     if boxes.size == 0:
         boxes = boxes.reshape(0, 4)
@@ -40,22 +75,26 @@ def check_boxes(label: Mapping[str, Any]) -> None:
         raise LabelError(
             f"labels of boxes must be class numbers from 0 on, got {label['labels']!r:.100}."
         )
+    for name in PER_BOX:
+        if name in label and np.shape(label[name])[:1] != (len(boxes),):
+            raise LabelError(
+                f"expected {name} for each of the {len(boxes)} boxes, got the shape "
+                f"{tuple(np.shape(label[name]))}."
+            )
+    return boxes
 
 
 def check_corners(label: Mapping[str, Any], size: tuple[int, int] | None) -> None:
     """Raise a LabelError for a box without an area, or outside of its image.
 
-    Boxes of torchvision that declare another format than ``"XYXY"`` are not looked at, nor boxes of
-    numbers between 0 and 1, which are shares of the image in one of several formats.
+    Boxes of numbers between 0 and 1 are not looked at: these are shares of the image in one of
+    several formats.
 
     Args:
         label: checked boxes.
         size: height and width of the image; None if they are not known.
     """
-    form = getattr(label["boxes"], "format", None)
-    if form is not None and getattr(form, "value", form) != "XYXY":
-        return
-    boxes = _array(label["boxes"]).reshape(-1, 4)
+    boxes = _array(in_corners(label["boxes"])).reshape(-1, 4)
     if not len(boxes) or 0 <= boxes.min() <= boxes.max() <= 1:
         return
     for box in boxes[(boxes[:, 2:] <= boxes[:, :2]).any(1)]:
@@ -72,11 +111,33 @@ def check_corners(label: Mapping[str, Any], size: tuple[int, int] | None) -> Non
         )
 
 
-def formed_boxes(label: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain boxes as the tensors that torchvision's detectors take, float32 and int64."""
+def formed_boxes(label: Mapping[str, Any], own: object) -> dict[str, Any]:
+    """Plain boxes as the tensors that torchvision's detectors take, float32 and int64.
+
+    Further parts that are numbers become tensors too. Where the dataset's own boxes declare a
+    format, these get it.
+    """
+    known: Mapping[str, Any] = own if are_boxes(own) else {}  # type: ignore[assignment]
+    parts = {name: _tensor(part, known.get(name)) for name, part in label.items()}
     boxes = torch.as_tensor(label["boxes"], dtype=torch.float32).reshape(-1, 4)
     labels = torch.as_tensor(label["labels"], dtype=torch.int64).reshape(-1)
-    return {**label, "boxes": boxes, "labels": labels}
+    if form := format_of(known.get("boxes")):
+        from torchvision.ops import box_convert
+        from torchvision.tv_tensors import BoundingBoxes
+
+        boxes, canvas = box_convert(boxes, "xyxy", form.lower()), known["boxes"].canvas_size
+        boxes = BoundingBoxes(boxes, format=form, canvas_size=canvas)  # pyright: ignore
+    return {**parts, "boxes": boxes, "labels": labels}
+
+
+def _tensor(part: object, own: object) -> object:
+    """A list of numbers as a tensor, of the dtype of the dataset's own; others as they are."""
+    if not isinstance(part, list):
+        return part
+    try:
+        return torch.as_tensor(part, dtype=own.dtype if isinstance(own, Tensor) else None)
+    except (TypeError, ValueError, RuntimeError):  # texts, or rows of different lengths
+        return part
 
 
 def _array(values: object) -> np.ndarray:

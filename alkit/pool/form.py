@@ -64,7 +64,7 @@ def in_form_of(own: Any, label: object) -> Any:
     """
     form = type(own)  # type only: ``own`` may be a label that was not paid for and raises on use
     if are_boxes(label):
-        return formed_boxes(label)  # type: ignore[arg-type]
+        return formed_boxes(label, own)  # type: ignore[arg-type]
     if isinstance(label, list) and label and isinstance(label[0], dict):
         return label
     if issubclass(form, Tensor) and isinstance(label, (int, float, list)):

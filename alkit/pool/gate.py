@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from alkit.errors import ConfigurationError, LabelError, close, likely
@@ -58,6 +59,8 @@ class Gate:
         texts = isinstance(scalar, list | tuple) and any(isinstance(part, str) for part in scalar)
         if (isinstance(scalar, str) or texts) and self.classes is not None:
             return self.numbered(scalar, index, describe)
+        if self.classes is not None and are_boxes(label):
+            scalar = label = self._own_boxes(label, index, describe)
         remedy = (
             " The label is the dataset's: declare missing= if it means 'not annotated', or leave "
             "such samples out by torch.utils.data.Subset (as for al.compare)."
@@ -66,6 +69,12 @@ class Gate:
         if isinstance(scalar, int | float):
             self.numbered(scalar, index, describe)
         return label
+
+    def _own_boxes(self, label: Any, index: int, describe: Describe) -> Any:
+        """Boxes of the dataset, whose classes exist; names of classes become their numbers."""
+        given = plain(label["labels"])
+        numbers = self.numbered({"boxes": [], "labels": given}, index, describe)["labels"]
+        return label if numbers == given else {**label, "labels": torch.as_tensor(numbers)}
 
     def given(
         self,

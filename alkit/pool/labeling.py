@@ -9,7 +9,7 @@ import numpy as np
 
 from alkit.errors import LabelError
 from alkit.pool.annotations import Annotations
-from alkit.pool.boxes import are_boxes
+from alkit.pool.boxes import BOXES, are_boxes
 from alkit.pool.csv_labels import Origins, read_labels
 from alkit.pool.form import Form, form_of, in_form_of, is_dense, kind_with_shape
 from alkit.pool.gate import Gate
@@ -84,11 +84,10 @@ class Labeling:
     @property
     def kind(self) -> str | None:
         """Kind of the labels so far, read from one of them; None if there are none."""
-        first = self._known.annotated[:1].tolist()
-        if not first:
-            self._kind = None
-        elif self._kind is None:
-            x, label = self._item(first[0])
+        first = self._known.annotated[:PROBES].tolist()
+        self._kind = self._kind if first else None
+        while first and self._kind in (None, BOXES):  # without boxes, their unit is not known
+            x, label = self._item(first.pop(0))
             self._kind, self._dense = kind_with_shape(label), is_dense(label, x)
         return self._kind
 
@@ -175,7 +174,8 @@ class Labeling:
             label = plain(self.read(index))
             kind = f"array of shape {np.shape(label)}"
             raise other_kind(self._names.describe(index), label, kind, LIKE_THE_INPUT)
-        expected = known or ("float" if "float" in kinds else "".join(kinds[:1]))
+        several = [kind for kind in kinds if kind != BOXES] or kinds
+        expected = known or ("float" if "float" in kinds else "".join(several[:1]))
         for index, kind in zip(ids, kinds, strict=True):
             if not fits(kind, expected):
                 sample = self._names.describe(index)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from alkit.errors import LabelError
-from alkit.pool.boxes import BOXES, are_boxes, check_boxes
+from alkit.pool.boxes import BOXES, are_boxes, in_corners, kind_of_boxes
 from alkit.pool.dtypes import changed_by
 from alkit.pool.shapes import OTHER_NUMBERS, InputOf, expected_kinds
 
@@ -38,11 +38,15 @@ def sample_named(index: int) -> str:
 
 
 def plain(label: object) -> Any:
-    """Label in plain values (numbers, text, nested lists, dicts), for JSON and torch.save."""
+    """Label in plain values (numbers, text, nested lists, dicts), for JSON and torch.save.
+
+    Boxes that declare another format become corners, since a list declares none.
+    """
     if isinstance(label, Tensor | np.ndarray | np.generic):
         return label.tolist()
     if isinstance(label, Mapping):
-        return {name: plain(part) for name, part in label.items()}
+        corners = {"boxes": in_corners(label["boxes"])} if are_boxes(label) else {}
+        return {name: plain(part) for name, part in {**label, **corners}.items()}
     return [plain(part) for part in label] if isinstance(label, list | tuple) else label
 
 
@@ -97,8 +101,7 @@ def label_kind(label: object) -> str:
 def _kind_of_dicts(label: Any) -> str:
     """Kind of a label that is a dict, or a list of dicts such as one per box; empty for others."""
     if are_boxes(label):
-        check_boxes(label)
-        return BOXES
+        return kind_of_boxes(label)
     listed = isinstance(label, list | tuple) and len(label) and isinstance(label[0], Mapping)
     if listed and all(isinstance(part, Mapping) for part in label):
         return "dicts"
@@ -218,6 +221,7 @@ def fitting_labels(
 
 def most_common(kinds: list[str]) -> str:
     """The kind of most labels; that of floats, if these are integers and floats."""
+    kinds = [kind for kind in kinds if kind != BOXES] or kinds  # no boxes are of any unit
     most = Counter(kinds).most_common(1)[0][0] if kinds else ""
     return "float" if most == "int" and "float" in kinds else most
 

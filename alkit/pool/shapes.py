@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from alkit.pool.boxes import fit_as_boxes
+
 _ARRAY = "array of shape "
 LIKE_THE_INPUT = "array in the shape of its input"
 InputOf = Callable[[int], Any]  # input of a sample; None if it cannot be read
@@ -135,7 +137,8 @@ def _shape(kind: str) -> tuple[int, ...] | None:
 
 
 def fits(kind: str, expected: str) -> bool:
-    return kind == expected or (kind, expected) in OTHER_NUMBERS or {kind, expected} in _NOTHING
+    same = kind == expected or (kind, expected) in OTHER_NUMBERS
+    return same or {kind, expected} in _NOTHING or fit_as_boxes(kind, expected)
 
 
 def _rows(shape: tuple[int, ...] | None, other: tuple[int, ...]) -> bool:

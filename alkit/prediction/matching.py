@@ -9,8 +9,14 @@ import torch
 from torch import Tensor
 
 from alkit.arguments import check_number
-from alkit.errors import PredictionError
-from alkit.prediction.boxes import checked_boxes, rows_of_boxes
+from alkit.errors import NonFiniteError, PredictionError
+from alkit.prediction.boxes import (
+    check_reading,
+    checked_boxes,
+    labels_of,
+    rows_of_boxes,
+    scores_of,
+)
 from alkit.prediction.checks import numbers_of
 
 
@@ -42,8 +48,10 @@ def rows_of_images(
             there is one sample, which is not matched.
 
     Raises:
-        PredictionError: they are anything else, or some have other columns.
+        ConfigurationError: ``num_classes`` or ``threshold`` is out of range.
+        PredictionError: the boxes are anything else, or some have other columns.
     """
+    check_reading(num_classes, threshold)
     if iou is None:
         alone = enumerate(checked_boxes(boxes))
         parts = [rows_of_boxes(one, k, num_classes, threshold)[:, None] for k, one in alone]
@@ -51,7 +59,9 @@ def rows_of_images(
         several = enumerate(checked_samples(boxes))
         parts = [rows_of_objects(found, k, num_classes, threshold, iou) for k, found in several]
     if len({part.shape[1:] for part in parts}) > 1:
-        raise PredictionError("some boxes have class probabilities and others have none.")
+        raise PredictionError(
+            "the boxes of some images have other class probabilities than those of others, or none."
+        )
     return parts
 
 
@@ -145,7 +155,7 @@ def _found(
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     for each in found:
         rows = rows_of_boxes(each, image, num_classes, threshold)
-        scores = numbers_of(each["scores"], "scores").float().cpu()
+        scores = scores_of(each, image).cpu()
         corners, labels = _corners(each, image, len(scores)), _labels(each, image, len(scores))
         if "probabilities" in each:
             rows = torch.cat([rows, rows.new_zeros(len(rows), 1)], 1)  # "none of these"
@@ -164,7 +174,8 @@ def _corners(found: Mapping[str, Any], image: int, n: int) -> Tensor:
     """Corners ``(n, 4)`` of the boxes of one posterior sample.
 
     Raises:
-        PredictionError: there are none.
+        NonFiniteError: they contain NaN or infinity.
+        PredictionError: there are none, or they are not corners.
     """
     corners = numbers_of(found["boxes"], "boxes").float().cpu() if "boxes" in found else None
     if corners is None or (corners.shape != (n, 4) and n):
@@ -173,22 +184,22 @@ def _corners(found: Mapping[str, Any], image: int, n: int) -> Tensor:
             f"the {n} boxes of image {image} need their corners to be matched, 'boxes' ({n}, 4) as "
             f"xmin, ymin, xmax, ymax, got {got}."
         )
-    return corners.reshape(n, 4)
+    corners = corners.reshape(n, 4)
+    if not corners.isfinite().all():
+        raise NonFiniteError(f"the boxes of image {image} contain NaN or infinity.")
+    turned = (corners[:, 2:] < corners[:, :2]).any(1)
+    if turned.any():
+        raise PredictionError(
+            f"the boxes of image {image} are matched by their corners, xmin, ymin, xmax, ymax, and "
+            f"{corners[turned][0].tolist()} are not: convert them in outputs=function."
+        )
+    return corners
 
 
 def _labels(found: Mapping[str, Any], image: int, n: int) -> Tensor:
-    """Labels ``(n,)`` of boxes: those given, else the most probable class, else all alike.
-
-    Raises:
-        PredictionError: there is not one label for each box.
-    """
+    """Labels ``(n,)`` of boxes: those given, else the most probable class, else all alike."""
     if "labels" in found:
-        labels = numbers_of(found["labels"], "labels").long().cpu()
-    elif "probabilities" in found:
-        labels = numbers_of(found["probabilities"], "probabilities").cpu().argmax(1)
-    else:
-        return torch.zeros(n, dtype=torch.long)
-    if labels.shape != (n,):
-        got = tuple(labels.shape)
-        raise PredictionError(f"the {n} boxes of image {image} have labels of the shape {got}.")
-    return labels
+        return labels_of(found, image).cpu()
+    if "probabilities" in found:
+        return numbers_of(found["probabilities"], "probabilities").cpu().argmax(1)
+    return torch.zeros(n, dtype=torch.long)

@@ -135,13 +135,15 @@ class Structures:
             boxes: one dict per image, as torchvision's detectors return in eval mode: ``"scores"``
                 ``(m,)``, and ``"labels"`` ``(m,)`` or ``"probabilities"`` ``(m, C)``.
             num_classes: number of classes C; labels are ``0 .. C - 1``.
-            threshold: lowest score of a box that counts.
+            threshold: lowest score of a box that counts, in [0, 1].
             samples: True if there are K posterior samples: a list of K dicts per image, which
                 also have ``"boxes"`` ``(m, 4)``, the corners.
             iou: smallest overlap, intersection over union, of the boxes of one object.
             ids: ``(N,)`` dataset indices. Default: ``0 .. N - 1``.
 
         Raises:
+            ConfigurationError: ``num_classes``, ``threshold`` or ``iou`` is out of range.
+            NonFiniteError: a score is NaN, also one below the threshold.
             PredictionError: not a list of such dicts.
         """
         parts = rows_of_images(boxes, num_classes, threshold, iou if samples else None)

@@ -14,6 +14,7 @@ from alkit.arguments import check_number
 from alkit.criteria import MinMax, as_criterion
 from alkit.errors import ConfigurationError, QuerySizeError
 from alkit.pool import Query
+from alkit.pool.corrections import without
 from alkit.prediction import Prediction
 from alkit.querying.acquisition import Acquisition
 from alkit.querying.answering import part_of
@@ -30,6 +31,7 @@ class Within:
 
     The gain is scaled to [0, 1], since a negative score per cost would prefer what is expensive.
     The picks are taken in their order; one that exceeds what is left of the budget is passed over.
+    A selector that compares samples never sees those that cost more than the whole budget.
     Score per cost: Haertel, Seppi, Ringger & Carroll 2008, "Return on investment for active
     learning".
 
@@ -42,11 +44,17 @@ class Within:
             the number that it predicts.
 
     Raises:
-        ConfigurationError: the budget or a cost is not a number above 0.
+        ConfigurationError: the budget or a cost is not a number above 0, or the acquisition asks in
+            its own way.
     """
 
     def __init__(self, acquisition: Acquisition, budget: float, cost: Cost) -> None:
         check_number("budget", budget, "a number above 0", lambda number: number > 0)
+        if type(acquisition).ask is not Acquisition.ask:
+            raise ConfigurationError(
+                f"budget= divides the scores of a criterion by the costs, and {acquisition!r} asks "
+                "without them: query(n) instead."
+            )
         self.acquisition, self.budget, self.cost = acquisition, float(budget), cost
 
     def ask(self, context: PoolContext, n: int | None = None) -> Query:
@@ -56,8 +64,9 @@ class Within:
             QuerySizeError: the budget does not suffice for one sample.
         """
         ids = context.pool.unannotated_indices
-        costs = self.of(ids)
-        affordable = int(np.searchsorted(np.cumsum(np.sort(costs)), self.budget * (1 + 1e-9)))
+        costs = self.of(ids, len(context.pool))
+        limit = self.budget * (1 + 1e-9)
+        affordable = int(np.searchsorted(np.cumsum(np.sort(costs)), limit, side="right"))
         if not affordable:
             raise QuerySizeError(
                 f"the budget of {self.budget:g} does not suffice for any of {len(ids)} unannotated "
@@ -65,14 +74,17 @@ class Within:
                 if len(ids)
                 else "no samples are left to query."
             )
-        table = np.full(int(ids.max()) + 1, np.nan)
+        table = np.full(len(context.pool), np.nan)
         table[ids] = costs
         known = Within(self.acquisition, self.budget, table)
         bound = self.acquisition.at(context)
         whole = isinstance(bound.selector, TopK)  # then the order of all is known at little cost
+        if not whole:
+            pool = without(context.pool, ids[costs > limit])
+            context = PoolContext(context.learner, pool)
         picks = known.per_cost(bound).ask(context, len(ids) if whole else affordable)
-        left, rows = self.budget * (1 + 1e-9), []
-        for row, price in enumerate(known.of(picks.indices).tolist()):
+        left, rows = limit, []
+        for row, price in enumerate(table[picks.indices].tolist()):
             if price <= left and len(rows) < (affordable if n is None else n):
                 left -= price
                 rows.append(row)
@@ -91,13 +103,14 @@ class Within:
             f"{reason}within a budget of {self.budget:g}",
         )
 
-    def of(self, ids: np.ndarray) -> np.ndarray:
-        """Cost of each sample ``(n,)``."""
+    def of(self, ids: np.ndarray, size: int | None = None) -> np.ndarray:
+        """Cost of each sample ``(n,)``, of costs of a dataset of some size, if that is known."""
         given: Any = self.cost(ids) if callable(self.cost) else self.cost
         try:
             costs = np.asarray(given, dtype=np.float64)
-            costs = costs if callable(self.cost) else costs[ids]
-        except (TypeError, ValueError, IndexError):
+            if not callable(self.cost):
+                costs = costs[ids] if size in (None, len(costs)) else np.empty(0)
+        except (TypeError, ValueError, IndexError, RuntimeError):
             costs = np.empty(0)
         if costs.shape != ids.shape or not (np.isfinite(costs) & (costs > 0)).all():
             raise ConfigurationError(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from alkit.errors import ConfigurationError, ModelOutputError
 from alkit.model_outputs import logits_of
+from alkit.pool.boxes import are_boxes
+from alkit.pool.labels import plain
 from alkit.prediction import Prediction, unchecked
 
 Structure = Literal["segmentation", "tokens", "detection", "keypoints"]
@@ -55,6 +57,27 @@ def check_independent(prediction: Prediction, by: str) -> None:
         )
 
 
+def check_background(module: nn.Module, labels: Iterable[Any]) -> None:
+    """Raise if boxes have the class that a detector of torchvision trains as the background.
+
+    Raises:
+        ConfigurationError: a box has the class 0, which two-stage detectors and SSD reserve.
+    """
+    if not any(map(_reserves_zero, module.modules())):
+        return
+    if any(are_boxes(label) and 0 in plain(label["labels"]) for label in labels):
+        raise ConfigurationError(
+            "a box of the annotated samples has the class 0, and this detector of torchvision "
+            "trains it as the background: number the classes from 1, or name the background "
+            'first, classes=["background", ...].'
+        )
+
+
+def _reserves_zero(part: nn.Module) -> bool:
+    owners = [owner for owner in type(part).__mro__ if owner.__name__ in ("RoIHeads", "SSD")]
+    return any(owner.__module__.startswith("torchvision.models.detection") for owner in owners)
+
+
 def joined(prediction: Prediction, ids: Tensor, features: Tensor | None, x: object) -> Prediction:
     """A prediction with the ids of its samples, and with the features that were captured."""
     kept = prediction.features
@@ -78,7 +101,7 @@ def pooled(features: Tensor, prediction: Prediction, mask: Tensor | None) -> Ten
     Raises:
         ModelOutputError: the output has other axes.
     """
-    if features.ndim == 2:
+    if features.ndim == 2 and len(features) == len(prediction):
         return features
     if features.ndim in (4, 5):
         return features.flatten(2).mean(2)

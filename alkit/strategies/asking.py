@@ -160,6 +160,7 @@ class Asks(_Base):
         if n is not None:
             n = check_query_size(n, len(pool.unannotated_indices))
         query = Within(self._acquisition, budget, cost).ask(PoolContext(self, pool), n)
+        query = replace(query, why=query.why + self.posterior.why(self))
         self.monitor.record(query, len(pool.unannotated_indices))
         return query
 

@@ -27,6 +27,7 @@ from alkit.querying.checks import (
 from alkit.querying.meaning import Outputs, check_label, meaning_of
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
+from alkit.querying.structures import check_background
 from alkit.seeds import fresh_seed
 from alkit.selectors import Selector
 from alkit.strategies.asking import Asks
@@ -183,6 +184,9 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
     def _check_labels(self, prediction: Prediction) -> None:
         """Compare the first label with the meaning of the outputs; of one column, all labels."""
         outputs, pool = prediction.outputs, self.train_pool
+        if prediction.task == "detection":
+            first = [label for _, label in pool._known.values(pool._labels.read)]
+            check_background(self.module, [*pool._known.labels.values(), *first])
         for _, label in pool._known.values(pool._labels.read):
             check_label(prediction, label, str(self.predictor.meaning))
             if outputs is None or outputs.shape[-1] > 1:

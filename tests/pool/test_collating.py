@@ -249,6 +249,90 @@ def test_arrays_of_different_shapes_are_an_error_that_names_the_remedy():
         first_batch(Labeled(rows))
 
 
+class Brightness(nn.Module):
+    """A detector of one box per image, whose score is the mean of the image."""
+
+    def forward(self, images, targets=None):
+        assert all(image.shape == (2, 4, 4) for image in images)
+        return [{"scores": image.mean()[None] / 64} for image in images]
+
+
+def as_tuples(items):
+    """The function of torchvision's reference detectors."""
+    return tuple(zip(*items, strict=True))
+
+
+def as_lists(items):
+    images, targets = zip(*items, strict=True)
+    return list(images), list(targets)
+
+
+def scaled(items):
+    images, targets = as_tuples(items)
+    return tuple(image * 1 for image in images), targets
+
+
+@pytest.mark.parametrize("known", [0, 3])
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.parametrize("collate", [as_tuples, as_lists, scaled])
+def test_a_detector_gets_the_images_of_a_batch_and_nothing_else(collate, size, known):
+    images = [torch.full((2, 4, 4), k + 0.0) for k in range(12)]
+    pool = al.ActiveLearningDataset([(image, boxes(k)) for k, image in enumerate(images)])
+    pool.annotate(range(known))
+    strategy = al.Strategy(
+        Brightness(), pool, al.criteria.Each(lambda p: p.mean_probabilities[:, 1]),
+        outputs="detection", loader={"collate_fn": collate}, test_batch_size=size, seed=0,
+    ).build()  # fmt: skip
+    query = strategy.query(12 - known)
+    assert query.indices.tolist() == list(range(known, 12))[::-1]
+    assert query.scores.tolist() == pytest.approx([k / 64 for k in query.indices])
+
+
+def by_brightness(items):
+    return as_lists(sorted(items, key=lambda item: -item[0].mean()))
+
+
+def by_brightness_with_areas(items):
+    """A copy of each image, and the boxes are read."""
+    images, targets = by_brightness(items)
+    areas = [(t["boxes"][:, 2:] - t["boxes"][:, :2]).prod(1) for t in targets]
+    new = [t | {"area": area} for t, area in zip(targets, areas, strict=True)]
+    return [image * 1 for image in images], new
+
+
+@pytest.mark.parametrize(
+    ("collate", "known"), [(by_brightness, 0), (by_brightness, 1), (by_brightness_with_areas, 1)]
+)
+def test_boxes_show_an_order_that_changes(collate, known):
+    pool = al.ActiveLearningDataset(Labeled([boxes(k) for k in range(8)]))
+    pool.annotate([known])  # sample 0 has no boxes
+    function = for_inputs({"collate_fn": collate}, pool)["collate_fn"]
+    with pytest.raises(ConfigurationError, match="changes the order"):
+        function([pool[k] for k in range(3, 7)])
+
+
+def test_dicts_without_their_labels_show_an_order_that_changes():
+    def sorted_images(items):
+        return {"x": sorted((item["x"] for item in items), key=lambda x: -x.mean())}
+
+    pool = al.ActiveLearningDataset(Labeled([boxes(k) for k in range(8)], dicts))
+    pool.annotate([1])
+    collate = for_inputs({"collate_fn": sorted_images}, pool)["collate_fn"]
+    with pytest.raises(ConfigurationError, match="changes the order"):
+        collate([pool[k] for k in range(3, 7)])
+
+
+def test_dicts_are_collated_where_nothing_is_annotated_though_their_label_is_read():
+    pool = al.ActiveLearningDataset(Labeled([boxes(k) for k in range(8)], dicts))
+
+    def listed(items):
+        return {name: [item[name] for item in items] for name in ("x", "label")}
+
+    batch = for_inputs({"collate_fn": listed}, pool)["collate_fn"]([pool[2], pool[4]])
+    assert list(batch) == ["x"]
+    assert [float(x.mean()) for x in batch["x"]] == [2, 4]
+
+
 def test_labels_of_tokens_show_an_order_that_changes():
     labels = [torch.zeros(2 + k % 3).long() for k in range(6)]
 

@@ -238,6 +238,78 @@ def test_boxes_of_other_formats_are_left_alone():
         al.ActiveLearningDataset(Items(IMAGES)).annotate([0], [{"boxes": size, "labels": [1]}])
 
 
+XYWH, CXCYWH = [[1.0, 0, 2, 3]], [[2.0, 1.5, 2, 3]]  # the corners (1, 0, 3, 3)
+
+
+@pytest.mark.parametrize(("form", "numbers"), [("XYWH", XYWH), ("CXCYWH", CXCYWH)])
+def test_boxes_that_declare_a_format_are_stored_as_corners(form, numbers, tmp_path):
+    boxes = tv_tensors.BoundingBoxes(numbers, format=form, canvas_size=(4, 5))
+    label = {"boxes": boxes, "labels": torch.tensor([1])}
+    for own in None, [label] * 4:
+        pool = al.ActiveLearningDataset(
+            Items(IMAGES, own), names=list("abcd"), ledger=tmp_path / f"{own is None}.db"
+        )
+        pool.annotate([0, 2], None if own else [label] * 2)
+        assert pool.labels_of([0]) == [{"boxes": [[1, 0, 3, 3]], "labels": [1]}]
+        pool.annotate([1], [{"boxes": [[1, 0, 3, 3]], "labels": [1]}])
+        given = pool[1][1]["boxes"]  # in the format of the dataset's own, so that batches agree
+        assert given.tolist() == (numbers if own else [[1, 0, 3, 3]])
+        assert getattr(given, "format", None) == getattr(pool[0][1]["boxes"], "format", None)
+        wide = tv_tensors.BoundingBoxes([[3.0, 1, 9, 1]], format=form, canvas_size=(4, 5))
+        with pytest.raises(LabelError, match="not inside"):
+            pool.relabel([1], [{"boxes": wide, "labels": [1]}])
+
+
+TINY = {"boxes": [[0, 0, 1, 1]], "labels": [1]}  # of either unit
+SHARES = {"boxes": [[0.5, 0.5, 0.2, 0.3]], "labels": [1]}
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("first", [[], [NOTHING], [TINY, NOTHING]])
+@pytest.mark.parametrize(("kind", "other"), [(BOXES, SHARES), (SHARES, BOXES)])
+def test_boxes_in_pixels_and_in_shares_of_the_image_do_not_mix(kind, other, first, own):
+    labels = [*first, kind, other]
+    pool = al.ActiveLearningDataset(Items(IMAGES, labels if own else None))
+    n = len(labels)
+    for ids in range(n), range(n - 1, -1, -1):
+        with pytest.raises(LabelError, match=r"with labels (in pixels|between 0 and 1) like the"):
+            pool.annotate(ids, None if own else [labels[k] for k in ids])
+    for k in range(n - 1):
+        pool.annotate([k], None if own else [labels[k]])
+    with pytest.raises(LabelError, match=f"sample {n - 1}: .* like the others"):
+        pool.annotate([n - 1], None if own else [other])
+    pool.relabel([0], [TINY])
+    pool.relabel([0], [kind])
+    with pytest.raises(LabelError, match="like the others"):
+        pool.relabel([0], [other])
+
+
+def test_the_classes_of_the_boxes_of_a_dataset_exist_and_may_be_names():
+    owns = [["dog", "cat"], np.array(["cat", "cat"]), torch.tensor([2, 3]), ["dog", "bird"]]
+    items = Items(IMAGES, [{"boxes": BOXES["boxes"], "labels": own} for own in owns])
+    pool = al.ActiveLearningDataset(items, classes=["ground", "cat", "dog"])
+    pool.annotate([0, 1])
+    assert [pool[k][1]["labels"].tolist() for k in (0, 1)] == [[2, 1], [1, 1]]
+    assert pool.labels_of([0])[0]["labels"] == [2, 1]
+    for k, wrong in (2, "3"), (3, "'bird'"):
+        with pytest.raises(LabelError, match=f"sample {k}: expected one of the 3 .* got {wrong}"):
+            pool.annotate([k])
+
+
+def test_further_parts_of_boxes_are_tensors_as_the_dataset_has_them():
+    own = {"boxes": torch.ones(0, 4), "labels": torch.ones(0).long(),
+           "masks": torch.zeros(0, 4, 5, dtype=torch.uint8)}  # fmt: skip
+    pool = al.ActiveLearningDataset(Items(IMAGES, [own] * 4))
+    more = {"masks": np.ones((2, 4, 5)).astype(int), "area": [6, 3.5], "by": "me", "file": ["a"]}
+    pool.annotate([0], [BOXES | more])
+    label = pool[0][1]
+    assert (label["masks"].dtype, label["masks"].shape) == (torch.uint8, (2, 4, 5))
+    assert (label["area"].tolist(), label["by"], label["file"]) == ([6, 3.5], "me", ["a"])
+    for name in "masks", "keypoints":
+        with pytest.raises(LabelError, match=rf"expected {name} for each of the 2 .*\(1, 4, 5\)"):
+            pool.annotate([1], [BOXES | {name: np.ones((1, 4, 5))}])
+
+
 class Counting(Items):
     reads = 0
 

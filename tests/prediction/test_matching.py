@@ -167,8 +167,11 @@ ONE = dict_of([(0.9, 1, LEFT)])
         ([[ONE], [ONE, ONE]], "the same K posterior samples.* got 1 and 2"),
         ([[], []], "the same K posterior samples.* got 0"),
         ([[{"scores": ONE["scores"]}]], r"1 boxes of image 0 need their corners.* got none"),
-        ([[ONE | {"boxes": torch.ones(2, 4)}]], r"image 0 need .* got the shape \(2, 4\)"),
-        ([[ONE | {"labels": torch.ones(3)}]], r"image 0 have labels of the shape \(3,\)"),
+        ([[ONE | {"boxes": torch.ones(2, 4)}]], r"image 0 has 1 'scores', and 'boxes' .*\(2, 4\)"),
+        ([[ONE | {"labels": torch.ones(3)}]], r"image 0 has 1 'scores', and 'labels' .*\(3,\)"),
+        ([[ONE | {"boxes": torch.ones(1, 5)}]], r"image 0 need .* got the shape \(1, 5\)"),
+        ([[ONE | {"boxes": [[9, 9, 3, 4]]}]], r"their corners, .* \[9.0, 9.0, 3.0, 4.0\] are not"),
+        ([[ONE | {"boxes": [[0, 0, 9, float("nan")]]}]], "boxes of image 0 contain NaN"),
         ([[ONE, ONE | {"probabilities": torch.ones(1, 1)}]], "image 0 have unequal columns"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import alkit as al
-from alkit.errors import PredictionError
+from alkit.errors import ConfigurationError, NonFiniteError, PredictionError
 
 G = torch.Generator().manual_seed(0)
 MAPS = torch.randn(2, 3, 4, 5, generator=G)
@@ -109,6 +109,31 @@ def test_images_without_any_box_are_samples_without_rows():
     assert al.Prediction.detection(IMAGES[1:2] * 3).sizes.tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("threshold", [0, 0.5])
+@pytest.mark.parametrize("samples", [False, True])
+def test_a_score_that_is_nan_is_no_box_below_the_threshold(threshold, samples):
+    found = {"scores": torch.tensor([0.9, float("nan")]), "boxes": torch.ones(2, 4)}
+    boxes = [[IMAGES[1] | {"boxes": []}], [found]] if samples else [IMAGES[1], found]
+    with pytest.raises(NonFiniteError, match="image 1 contain NaN"):
+        al.Prediction.detection(boxes, threshold=threshold, samples=samples)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"num_classes": wrong} for wrong in (0, -1, True, 3.0, "3")),
+        *({"threshold": wrong} for wrong in (-0.1, 50, float("nan"), "0.5", True)),
+    ],
+)
+def test_classes_and_thresholds_that_are_none_are_refused(options):
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        al.Prediction.detection(IMAGES, **options)
+
+
+def test_names_of_classes_are_no_obstacle_where_no_class_is_read():
+    assert al.Prediction.detection([{"scores": [0.5], "labels": ["cat"]}]).sizes.tolist() == [1]
+
+
 def test_a_mean_and_a_variance_are_those_of_the_mixture():
     mean = torch.randn(5, 4, 2, generator=G).double()
     variance = torch.rand(5, 4, 2, generator=G).double()
@@ -133,9 +158,19 @@ def test_a_mean_and_a_variance_are_those_of_the_mixture():
         (lambda p: p.detection(MAPS), "one dict per image.* got Tensor"),
         (lambda p: p.detection([{"boxes": 1}]), "list of dict with 'boxes'"),
         (lambda p: p.detection([3]), "list of int"),
-        (lambda p: p.detection(IMAGES, 2), r"image 0 must be 0 .. 1, .* got 2.* background"),
+        (lambda p: p.detection(IMAGES, 2), "image 0 must be 0 .. 1, got 2.* background"),
         (lambda p: p.detection([{"scores": torch.ones(2)}], 2), "no 'labels'"),
         (lambda p: p.detection([{"scores": torch.ones(2) * 3}]), "above one"),
+        (lambda p: p.detection([{"scores": [-2.0, 0.5]}]), "negative or above one, -2 to 0.5"),
+        (lambda p: p.detection([{"scores": torch.ones(2, 3)}]), r"one score each, .*\(2, 3\)"),
+        (lambda p: p.detection([{"scores": torch.ones(2, 1)}]), r"one score each, .*\(2, 1\)"),
+        (lambda p: p.detection([{"scores": [1.0], "labels": [1, 1]}]), r"1 'scores', and 'labels'"),
+        (lambda p: p.detection([{"scores": [1.0], "boxes": []}]), r"'boxes' of the shape \(0,\)"),
+        (lambda p: p.detection([{"scores": [1.0], "labels": [0.5]}], 2), r"class numbers .*0\.5"),
+        (
+            lambda p: p.detection([{"scores": [1.0], "probabilities": torch.ones(1, 3) / 3}], 5),
+            "probabilities of 3 classes, and num_classes=5",
+        ),
         (
             lambda p: p.detection([{"scores": torch.ones(2), "probabilities": torch.ones(3, 2)}]),
             r"shape \(3, 2\), not \(2, C\)",

@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -62,6 +64,54 @@ def test_n_limits_the_number_and_exclude_leaves_samples_out(strategy, costs):
     assert not set(first) & set(second)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(0.1, 50), min_size=12, max_size=12),
+    st.floats(0.2, 120),
+    st.none() | st.integers(1, 8),
+    st.sampled_from([al.TopK(), al.Random(), al.KCenter(), al.Power(2), al.selectors.KMeans()]),
+)
+def test_what_is_asked_for_is_paid_for_and_is_never_nothing(costs, budget, n, selector):
+    x = torch.randn(12, 2, generator=torch.Generator().manual_seed(0))
+    pool = al.ActiveLearningDataset(TensorDataset(x, torch.arange(12) % 3))
+    pool.annotate([2, 7, 8])
+    network = al.MultiLayerPerceptron(2, [4], 3)
+    strategy = al.Strategy(network, pool, al.Margin(), selector, seed=0).build()
+    costs, ids = np.array(costs), pool.unannotated_indices
+    if costs[ids].min() > budget * (1 + 1e-9):
+        with pytest.raises(QuerySizeError, match="does not suffice"):
+            strategy.query(n, budget=budget, cost=costs)
+        return
+    picks = strategy.query(n, budget=budget, cost=costs).indices
+    assert 1 <= len(picks) <= (n or 9)
+    assert set(picks) <= set(ids)
+    assert len(set(picks)) == len(picks)
+    oracle = al.oracles.Costly(lambda asked: [0] * len(asked), lambda asked: costs[asked])
+    oracle([*picks, *picks])
+    left = budget - oracle.spent
+    assert left >= -1e-6 * budget
+    if n is None and isinstance(selector, al.TopK):
+        assert left < costs[np.setdiff1d(ids, picks)].min(initial=np.inf) + 1e-6
+
+
+def test_the_default_posterior_samples_are_stated(strategy):
+    pool = strategy.train_pool
+    network = nn.Sequential(nn.Linear(2, 8), nn.Dropout(), nn.Linear(8, 3))
+    sampled = al.Strategy(network, pool, al.BALD(), seed=0).build()
+    query = sampled.query(budget=5, cost=np.ones(N))
+    assert "the default of samples=" in query.why
+
+
+def test_an_acquisition_that_asks_in_its_own_way_is_refused(strategy):
+    class First(al.Acquisition):
+        def ask(self, context, n):
+            return al.Query(context.pool.unannotated_indices[:n])
+
+    strategy.acquisition = First()
+    with pytest.raises(ConfigurationError, match="asks without them"):
+        strategy.query(budget=5, cost=np.ones(N))
+
+
 def test_a_selector_without_scores_keeps_its_order(strategy, costs):
     strategy.selector = al.Random()
     query = strategy.query(budget=8, cost=costs)
@@ -78,6 +128,8 @@ def test_a_selector_without_scores_keeps_its_order(strategy, costs):
         ({"budget": float("nan"), "cost": np.ones(N)}, ConfigurationError, "above 0"),
         ({"budget": 5, "cost": np.zeros(N)}, ConfigurationError, "one number above 0"),
         ({"budget": 5, "cost": np.ones(N - 5)}, ConfigurationError, "one number above 0"),
+        ({"budget": 5, "cost": np.ones(N + 1)}, ConfigurationError, "one number above 0"),
+        ({"budget": 5, "cost": torch.ones(N).requires_grad_()}, ConfigurationError, "above 0"),
         ({"budget": 5, "cost": lambda ids: [1]}, ConfigurationError, "one number above 0"),
         ({"budget": 0.5, "cost": np.ones(N)}, QuerySizeError, "cheapest one costs 1"),
     ],

@@ -433,6 +433,41 @@ def test_a_detector_of_torchvision_is_asked_as_it_is():
         al.ActiveLearner(module, pool_of(X[:6], MASKS[:6], 2), seed=0).query(2)
 
 
+def faster_rcnn():
+    from torchvision.models.detection import FasterRCNN
+    from torchvision.models.detection.anchor_utils import AnchorGenerator
+
+    backbone = nn.Conv2d(3, 4, 3, 4)
+    backbone.out_channels = 4
+    return FasterRCNN(backbone, 3, 32, 32, rpn_anchor_generator=AnchorGenerator(((8,),), ((1.0,),)))
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_class_that_torchvision_trains_as_background_is_refused(first, own):
+    classes = [first, first + 1]
+    label = {"boxes": torch.tensor([[0.0, 0, 4, 4], [2, 2, 8, 8]]), "labels": torch.tensor(classes)}
+    pool = al.ActiveLearningDataset([(x, label) for x in X])
+    pool.annotate(range(3), None if own else [label] * 3)
+    for net in Detector(), faster_rcnn():
+        learner = al.ActiveLearner(Foreign(net), pool, al.Margin(), outputs="detection", seed=0)
+        if first or isinstance(net, Detector):
+            assert len(learner.query(2)) == 2
+        else:
+            with pytest.raises(ConfigurationError, match=r"class 0, .* the background"):
+                learner.query(2)
+
+
+def test_features_of_the_regions_of_a_detector_are_not_those_of_its_images():
+    net = faster_rcnn()
+    learner = al.ActiveLearner(
+        Foreign(net), pool_of(n=0), selector=al.KCenter(), outputs="detection",
+        features="net.roi_heads.box_head", seed=0,
+    )  # fmt: skip
+    with pytest.raises(ModelOutputError, match=r"for 20 samples of boxes: name one that"):
+        learner.query(2)
+
+
 # --- tokens and keypoints -----------------------------------------------------------------------
 
 
