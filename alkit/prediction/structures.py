@@ -186,11 +186,15 @@ class Structures:
         if variance is not None:
             spread = numbers_of(variance, "variance").to(values)
             alike = [[size for size in x.shape if size > 1] for x in (spread, given)]
-            if alike[0] != alike[1] or (spread < 0).any():
+            if alike[0] != alike[1]:
                 raise PredictionError(
-                    f"variance must be numbers of at least 0 in the shape of the mean, "
-                    f"{tuple(given.shape)}, got {tuple(spread.shape)}: exponentiate a logarithm of "
-                    "it first."
+                    f"variance must have the shape of the mean, {tuple(given.shape)}, got "
+                    f"{tuple(spread.shape)}."
+                )
+            if (spread < 0).any():
+                raise PredictionError(
+                    f"variance must be at least 0, got {float(spread.min()):g}: exponentiate a "
+                    "logarithm of it first."
                 )
             spread = spread.reshape(values.shape).sqrt()
             values = torch.cat([values - spread, values + spread], 1)

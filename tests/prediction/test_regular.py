@@ -66,7 +66,7 @@ def test_there_is_one_id_per_sample(make, ids):
     [((5, 2), (2, 5)), ((6, 1), (2, 3)), ((4,), (2, 2)), ((2, 3, 4), (2, 4, 3)), ((2, 2), (4,))],
 )
 def test_a_variance_of_another_shape_is_refused(mean, variance):
-    with pytest.raises(PredictionError, match="in the shape of the mean"):
+    with pytest.raises(PredictionError, match="have the shape of the mean"):
         MAKE.regression(torch.ones(mean), torch.ones(variance), samples=len(mean) == 3)
 
 
