@@ -51,6 +51,14 @@ class Criterion:
     _operation: ClassVar[Callable[..., Criterion]]  # both are set by `algebra`
     _negation: ClassVar[Callable[..., Criterion]]
 
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        if "scores_classes" in vars(cls):
+            raise ConfigurationError(
+                f"{cls.__name__}.scores_classes is now scores_rows, which is about pixels, tokens, "
+                "boxes and keypoints as well as labels: rename it."
+            )
+
     __array_ufunc__ = None  # leaves `numpy scalar * criterion` to the criterion
 
     def score(self, prediction: Prediction) -> Tensor:

@@ -85,7 +85,8 @@ class Energy(Criterion):
     """``-T log sum_c exp(z_c / T)`` of the logits z: high for inputs unlike the training data.
 
     Unbounded, in the units of the logits, averaged over the K posterior samples. Unlike a function
-    of probabilities, it changes when a constant is added to the logits.
+    of probabilities, it changes when a constant is added to the logits. A single column z, of two
+    classes or of a label, counts as ``(-z / 2, z / 2)``, so that yes and no are alike.
 
     Paper: Liu, Wang, Owens & Li 2020, "Energy-based out-of-distribution detection", eq. 4.
     Cost: O(N K C).
@@ -105,6 +106,8 @@ class Energy(Criterion):
 
     def score(self, prediction: Prediction) -> Tensor:
         z = needs.logits(self, prediction)
+        if prediction.outputs is not None and prediction.outputs.shape[-1] == 1:
+            z = z - z.mean(-1, keepdim=True)
         if len(z) > 1 and (z.logsumexp(-1).abs() < 1e-4).all():
             raise PredictionError(
                 f"{self!r} is 0 for every candidate: the outputs are log-probabilities, as from a "

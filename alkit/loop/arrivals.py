@@ -16,6 +16,7 @@ import torch
 from alkit.atomic import as_path, write_whole
 from alkit.criteria import Criterion
 from alkit.errors import ConfigurationError, FolderError, SampleIndexError
+from alkit.loop.watching import Watcher
 from alkit.pool.grown import arrived, grown, ungrown
 from alkit.querying.gathered import gather
 from alkit.selectors import TopK
@@ -52,6 +53,7 @@ class Scorer:
         strategy.check_built("stream over")
         self.strategy, self.needed = strategy, needed
         self._made_for: tuple[Any, ...] = ()
+        self._watcher = Watcher()
         if needed:
             _check_scores_alone(strategy)
 
@@ -65,8 +67,11 @@ class Scorer:
             _in_this_process(strategy),
             closing(strategy.predictions(pool, pool.indices)) as predictions,
         ):
-            seen = gather(predictions, len(inputs), terms=criterion.terms)
-        return criterion.combine(*seen.scores).double().cpu().numpy()
+            watched = self._watcher.watched(predictions)
+            seen = gather(watched, len(inputs), terms=criterion.terms)
+        scores = criterion.combine(*seen.scores)
+        self._watcher.warn(criterion, scores, strategy.trained)
+        return scores.double().cpu().numpy()
 
     @property
     def criterion(self) -> Criterion:
@@ -77,6 +82,7 @@ class Scorer:
             _check_scores_alone(strategy)
             self._made_for = made_for
             self._criterion = strategy.criterion.at(strategy.context)
+            self._watcher.begin()
         return self._criterion
 
 

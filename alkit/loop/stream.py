@@ -8,14 +8,14 @@ from os import PathLike
 from typing import Any, Self
 
 import numpy as np
-from torch.utils.data import DataLoader
 
 from alkit.arguments import check_integer
 from alkit.errors import ConfigurationError
 from alkit.loop.arrivals import Scorer, check_waiting, load_stream, save_stream
 from alkit.loop.decider import Decider, Decisions
 from alkit.loop.rules import Rule
-from alkit.pool.grown import Arrival, checked_labels, grown, parted
+from alkit.loop.sources import arriving, check_source
+from alkit.pool.grown import Arrival, check_form, checked_labels, grown, parted, takes_dicts
 from alkit.pool.labels import ABSENT, as_list, plain
 from alkit.querying.checks import check_oracle
 from alkit.strategies.learner import ActiveLearner
@@ -84,7 +84,7 @@ class Stream:
             seed = strategy.seed
         self.decider = Decider(budget, rule, window=window, seed=seed)
         self._scorer = Scorer(strategy, self.decider.rule.needs_scores)
-        self.strategy = strategy
+        self.strategy, self._dicts = strategy, takes_dicts(strategy.train_pool)
         self.retrain_every = retrain_every
         self._limits = {"max_steps": max_steps, "max_epochs": max_epochs}
         if retrain_every is not None:
@@ -149,14 +149,9 @@ class Stream:
         """
         check_oracle(oracle)
         check_integer("batch_size", batch_size)
-        batches = isinstance(source, DataLoader) and source.batch_size is not None
-        if batches or not isinstance(source, Iterable):
-            raise ConfigurationError(
-                f"over takes an iterable of single samples, such as an IterableDataset or a list, "
-                f"got {type(source).__name__}. Pass the dataset of a DataLoader, and batch_size= "
-                "here; of a map-style dataset, (data[i] for i in range(len(data)))."
-            )
-        return self._over(iter(source), oracle, batch_size)
+        check_source(source)
+        samples = arriving(source, lambda sample: self._parted([sample])[0][0])
+        return self._over(samples, oracle, batch_size)
 
     def _over(self, source: Iterator[Any], oracle: Any, batch_size: int) -> Iterator[Decisions]:
         while batch := list(islice(source, batch_size)):
@@ -164,7 +159,9 @@ class Stream:
             decisions = self._decided([x for x, _ in parts])
             numbers = decisions.numbers[decisions.asked]
             if oracle is None:
+                missing = self.strategy.train_pool._labels.gate.is_missing
                 labels = [parts[k][1] for k in np.flatnonzero(decisions.asked)]
+                labels = [None if missing(label) else label for label in labels]
             else:
                 labels = as_list(oracle(numbers), len(numbers)) if len(numbers) else []
             given = [label is not None and label is not ABSENT for label in labels]
@@ -174,7 +171,10 @@ class Stream:
 
     def _parted(self, samples: Sequence[Any]) -> list[tuple[Any, Any]]:
         pool = self.strategy.train_pool
-        return [parted(pool, item, self.seen + k) for k, item in enumerate(samples)]
+        parts = [parted(pool, item, self.seen + k) for k, item in enumerate(samples)]
+        for k, (x, _) in enumerate(parts):
+            check_form(x, self.seen + k, self._dicts)
+        return parts
 
     def _decided(self, inputs: list[Any]) -> Decisions:
         scores = self._scorer(inputs)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from alkit.errors import ConfigurationError
 from alkit.pool.annotations import OUTSIDE
 from alkit.pool.dataset import ActiveLearningDataset
 from alkit.pool.form import Form, in_form_of
@@ -96,6 +97,24 @@ def arrived(pool: ActiveLearningDataset, inputs: Sequence[Any]) -> ActiveLearnin
         label_key=None,
         input_key=pool.input_key,
     )
+
+
+def takes_dicts(pool: ActiveLearningDataset) -> bool:
+    """True if the inputs of a pool are dicts. Cost: a read of one sample."""
+    return isinstance(pool._samples[0][0], Mapping)
+
+
+def check_form(x: object, number: int, dicts: bool) -> None:
+    """Raise a ConfigurationError if an input is a dict and those of the pool are not, or reverse.
+
+    A training on both would fail, after the labels were paid for.
+    """
+    if isinstance(x, Mapping) != dicts:
+        raise ConfigurationError(
+            f"sample {number} of the stream has an input of the type {type(x).__name__}, and those "
+            f"of the pool are {'dicts' if dicts else 'not dicts'}: let the source yield items in "
+            "the form of the pool's."
+        )
 
 
 def parted(pool: ActiveLearningDataset, item: Any, number: int) -> tuple[Any, Any]:

@@ -173,7 +173,7 @@ def _seen(whole: Prediction, rows: Tensor | slice) -> Seen:
         "regression": lambda: outputs,
     }[part.task]()
     mean, spread = each, 0.0
-    if each.shape[1] > 1:
+    if each.shape[1] > 1 and len(each):
         mean = each.mean(1, keepdim=True)
         spread = float((each - each[:, :1]).abs().amax())
     return Seen(

@@ -65,7 +65,7 @@ def checked_ids(ids: object, n: int) -> Tensor:
         raise PredictionError(f"ids must be integers, got {ids.dtype}.")
     ids = ids.long()
     if ids.shape != (n,):
-        raise PredictionError(f"expected {n} ids, one per row, got shape {tuple(ids.shape)}.")
+        raise PredictionError(f"expected {n} ids, one per sample, got shape {tuple(ids.shape)}.")
     ascending = bool((ids[1:] > ids[:-1]).all())
     lowest = 0 if not n else int(ids[0] if ascending else ids.min())
     if lowest < 0:

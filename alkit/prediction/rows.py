@@ -31,7 +31,7 @@ def in_order(owners: object, outputs: Tensor, n: int) -> tuple[Tensor, Tensor]:
         PredictionError: the owners are not one position in ``0 .. n - 1`` for each row.
     """
     at = numbers_of(owners, "owners").to(outputs.device)
-    if at.is_floating_point() or at.is_complex() or at.dtype == torch.bool:
+    if len(at) and (at.is_floating_point() or at.is_complex() or at.dtype == torch.bool):
         raise PredictionError(f"owners must be positions of samples, integers, got {at.dtype}.")
     at = at.long()
     if at.shape != (len(outputs),):

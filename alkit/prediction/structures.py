@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
 from alkit.errors import PredictionError
-from alkit.prediction.checks import numbers_of
+from alkit.prediction.checks import checked_ids, numbers_of
 from alkit.prediction.matching import rows_of_images
 from alkit.prediction.probabilities import OutputKind
+from alkit.prediction.regular import mask_of, regular, with_samples
 
 if TYPE_CHECKING:
     from alkit.prediction.prediction import Prediction
@@ -48,10 +48,10 @@ class Structures:
         Raises:
             PredictionError: the shapes are others, or do not fit.
         """
-        maps = _with_samples("segmentation", outputs, "C, H, W", (3, 4), samples)
+        maps = with_samples("segmentation", outputs, "C, H, W", (3, 4), samples)
         rows = maps.flatten(3).permute(0, 3, 1, 2)  # (N, S, K, C)
-        kept = _mask(mask, (len(maps), *maps.shape[3:]), maps.device)
-        return _regular(cls, rows, kept, ids, kind, "segmentation", multilabel=multilabel)
+        kept = mask_of(mask, (len(maps), *maps.shape[3:]), maps.device)
+        return regular(cls, rows, kept, ids, kind, "segmentation", multilabel=multilabel)
 
     @classmethod
     def tokens(
@@ -76,10 +76,10 @@ class Structures:
         Raises:
             PredictionError: the shapes are others, or do not fit.
         """
-        steps = _with_samples("tokens", outputs, "T, C", (2,), samples)
-        kept = _mask(mask, (len(steps), steps.shape[2]), steps.device)
+        steps = with_samples("tokens", outputs, "T, C", (2,), samples)
+        kept = mask_of(mask, (len(steps), steps.shape[2]), steps.device)
         rows = steps.transpose(1, 2)
-        return _regular(cls, rows, kept, ids, kind, "tokens", multilabel=multilabel)
+        return regular(cls, rows, kept, ids, kind, "tokens", multilabel=multilabel)
 
     @classmethod
     def keypoints(
@@ -103,10 +103,10 @@ class Structures:
         Raises:
             PredictionError: the shapes are others, or do not fit.
         """
-        maps = _with_samples("keypoints", outputs, "P, H, W", (1, 3), samples)
+        maps = with_samples("keypoints", outputs, "P, H, W", (1, 3), samples)
         rows = maps[..., None] if maps.ndim == 3 else maps.flatten(3)
-        kept = _mask(mask, (len(maps), maps.shape[2]), maps.device)
-        return _regular(cls, rows.transpose(1, 2), kept, ids, kind, "keypoints")
+        kept = mask_of(mask, (len(maps), maps.shape[2]), maps.device)
+        return regular(cls, rows.transpose(1, 2), kept, ids, kind, "keypoints")
 
     @classmethod
     def detection(
@@ -151,8 +151,7 @@ class Structures:
         sizes = torch.tensor([len(part) for part in parts], dtype=torch.long, device=device)
         rows = torch.cat(parts) if parts else torch.empty(0, 1, 1)
         owners = torch.arange(len(parts), device=device).repeat_interleave(sizes)
-        places = torch.arange(len(parts)) if ids is None else ids
-        return cls(rows, places, "probabilities", None, "detection", owners)
+        return cls(rows, checked_ids(ids, len(parts)), "probabilities", None, "detection", owners)
 
     @classmethod
     def regression(
@@ -178,70 +177,27 @@ class Structures:
         Raises:
             PredictionError: the shapes do not fit, or a variance is negative.
         """
-        values = numbers_of(mean, "mean")
-        values = values[:, None] if values.ndim == 1 else values
-        values = values if samples else values[:, None]
+        given = numbers_of(mean, "mean")
+        if given.ndim not in ((3,) if samples else (1, 2)):
+            expected = "(N, K, C)" if samples else "(N,) or (N, C)"
+            raise PredictionError(
+                f"mean must have the shape {expected}, got {tuple(given.shape)}. K posterior "
+                "samples of C numbers are (N, K, C), with samples=True."
+            )
+        values = given if samples else given.reshape(len(given), 1, *given.shape[1:] or (1,))
         if variance is not None:
             spread = numbers_of(variance, "variance").to(values)
-            if spread.numel() != values.numel() or (spread < 0).any():
+            alike = [[size for size in x.shape if size > 1] for x in (spread, given)]
+            if alike[0] != alike[1]:
                 raise PredictionError(
-                    f"variance must be numbers of at least 0 in the shape of the mean, got "
-                    f"{tuple(spread.shape)}: exponentiate a logarithm of it first."
+                    f"variance must have the shape of the mean, {tuple(given.shape)}, got "
+                    f"{tuple(spread.shape)}."
+                )
+            if (spread < 0).any():
+                raise PredictionError(
+                    f"variance must be at least 0, got {float(spread.min()):g}: exponentiate a "
+                    "logarithm of it first."
                 )
             spread = spread.reshape(values.shape).sqrt()
             values = torch.cat([values - spread, values + spread], 1)
         return cls(values, ids, "values", normal=variance is not None)
-
-
-def _with_samples(
-    task: str, outputs: Any, form: str, axes: tuple[int, ...], samples: bool
-) -> Tensor:
-    """Outputs ``(N, K, ...)``, with as many axes after K as the task has."""
-    x = numbers_of(outputs, "outputs")
-    x = x if samples else x[:, None]
-    if x.ndim - 2 not in axes:
-        k, got = ("K, ", x) if samples else ("", x[:, 0] if x.shape[1:] else x)
-        raise PredictionError(
-            f'outputs of the task "{task}" have the shape (N, {k}{form}), got {tuple(got.shape)}.'
-        )
-    return x
-
-
-def _mask(mask: Any, shape: tuple[int, ...], device: torch.device) -> Tensor | None:
-    """A mask as booleans of a shape, to which it may be broadcast; None for none."""
-    if mask is None:
-        return None
-    kept = numbers_of(mask, "mask").to(device)
-    if kept.ndim == len(shape) + 1 and kept.shape[1] == 1:
-        kept = kept[:, 0]  # a mask with a channel
-    try:
-        return kept.bool().expand(shape)
-    except RuntimeError as error:
-        raise PredictionError(
-            f"mask must be True where a row counts, of the shape {shape}, got {tuple(kept.shape)}."
-        ) from error
-
-
-def _regular(
-    cls: type[Any],
-    rows: Tensor,
-    kept: Tensor | None,
-    ids: Any,
-    kind: Any,
-    task: str,
-    *,
-    multilabel: bool = False,
-) -> Prediction:
-    """Prediction of rows ``(N, S, K, C)``, some of which are left out; C binary rows of each."""
-    if multilabel:
-        columns = rows.shape[-1]
-        rows = rows.transpose(2, 3)[..., None].flatten(1, 2)  # (N, S * C, K, 1)
-        kept = None if kept is None else kept.flatten(1).repeat_interleave(columns, 1)
-    n, width = rows.shape[:2]
-    owners = torch.arange(n, device=rows.device)[:, None].expand(n, width)
-    if kept is None:
-        rows, owners = rows.flatten(0, 1), owners.flatten()
-    else:
-        kept = kept.reshape(n, width)
-        rows, owners = rows[kept], owners[kept]
-    return cls(rows, torch.arange(n) if ids is None else ids, kind, None, task, owners)

@@ -86,6 +86,11 @@ class PoolContext(Context):
             known = isinstance(samples, ActiveLearningDataset)
             pool = samples if known else ActiveLearningDataset(samples)
         ids = self.pool.unannotated_indices if samples is None else pool.indices
+        if not len(ids):
+            raise ConfigurationError(
+                f"{purpose} are drawn from the unannotated samples of the pool, and it has none: "
+                "give the criterion a dataset of such inputs, EPIG(targets=dataset)."
+            )
         drawn = self.generator(purpose).choice(ids, size=min(n, len(ids)), replace=False)
         return self.predict(np.sort(drawn), pool)
 

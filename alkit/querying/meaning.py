@@ -16,6 +16,7 @@ from alkit.querying.structures import (
     DECLARED,
     Structure,
     check_independent,
+    check_samples,
     joined,
     structured,
 )
@@ -78,6 +79,8 @@ class Meaning:
             each = self.independent
             value = structured(value, self.task, self.kind, each, samples=samples, x=x)
         if isinstance(value, Prediction):
+            if samples:
+                check_samples(value, returned)
             if self.independent:
                 check_independent(value, self.by)
             _check_rows(value.outputs if value.owners is None else value.ids, ids)

@@ -78,6 +78,26 @@ def _reserves_zero(part: nn.Module) -> bool:
     return any(owner.__module__.startswith("torchvision.models.detection") for owner in owners)
 
 
+def check_samples(prediction: Prediction, returned: object) -> None:
+    """Raise if a function of the outputs read K posterior samples as columns.
+
+    An average over the samples has a K-th of the numbers that were returned.
+
+    Raises:
+        ConfigurationError: the columns are the posterior samples.
+    """
+    outputs = prediction.outputs
+    if outputs is None or not isinstance(returned, Tensor) or returned.ndim < 3:
+        return
+    K, sampled = returned.shape[1], outputs.shape[1] > (2 if prediction.normal else 1)
+    if not sampled and outputs.shape[-1] == K > 1 and outputs.numel() * K > returned.numel():
+        raise ConfigurationError(
+            f"the model returned {K} posterior samples, {tuple(returned.shape)}, and outputs= read "
+            f"them as {K} columns: pass samples=True to the constructor of the Prediction, or let "
+            "a word declare the task."
+        )
+
+
 def joined(prediction: Prediction, ids: Tensor, features: Tensor | None, x: object) -> Prediction:
     """A prediction with the ids of its samples, and with the features that were captured."""
     kept = prediction.features

@@ -14,7 +14,11 @@ from alkit.criteria import Context, Criterion, as_criterion, check_scores, score
 from alkit.errors import AlkitError, ConfigurationError, NonFiniteError, likely
 from alkit.prediction import KINDS, OutputKind, Prediction
 from alkit.testing.laws import broken, check_unchanged, contents, global_random_state_kept, run
-from alkit.testing.structured import structured_predictions
+from alkit.testing.structured import (
+    ranked_predictions,
+    structured_predictions,
+    turned_predictions,
+)
 
 
 def check_criterion(
@@ -32,13 +36,14 @@ def check_criterion(
     row, or declares that it depends on other rows; then its terms, computed in chunks, must give
     the same scores. One that measures disagreement gets at least two posterior samples. All
     predictions have features ``(N, 2)``. The same holds for samples that have any number of rows,
-    such as pixels, tokens or boxes, unless the criterion refuses them by an error of alkit.
+    such as pixels, tokens, boxes or independent labels, unless the criterion refuses them by an
+    error of alkit.
 
     Args:
         criterion: instance, or plain function of a prediction; checked as it is in round 0.
         uncertainty: True if it measures the uncertainty of ``mean_probabilities``: then uniform
-            predictions must outrank certain ones, whatever the order of the classes. Ignored for
-            values.
+            predictions must outrank certain ones, whatever the order of the classes, and so must a
+            sample whose rows are uniform. Ignored for values.
         kind: kind of outputs, such as ``"values"`` (of one target), if the criterion supports only
             one kind. Default: every kind of class outputs.
 
@@ -65,6 +70,9 @@ def check_criterion(
             _check_direction(criterion, classes, kind or "probabilities")
             if kind in (None, "logits"):
                 _check_class_order(criterion, classes)
+        for on, prediction in ranked_predictions(kind or "probabilities"):
+            if not _refuses(criterion, prediction):
+                _check_last(criterion, prediction, f"{on}, certain in all samples but the last")
 
 
 def _predictions() -> Iterator[tuple[str, Prediction]]:
@@ -200,8 +208,11 @@ def _check_direction(criterion: Criterion, classes: int, kind: OutputKind) -> No
     p = torch.cat([torch.eye(classes), torch.full((1, classes), 1 / classes)])
     outputs = {"logits": 30 * p, "log_probabilities": p.log()}.get(kind, p)
     prediction = Prediction(outputs, kind=kind, features=torch.ones(len(p), 2))
+    _check_last(criterion, prediction, f"the {classes} one-hot predictions and a uniform one")
+
+
+def _check_last(criterion: Criterion, prediction: Prediction, on: str) -> None:
     prediction = _enough_samples(criterion, prediction)
-    on = f"the {classes} one-hot predictions and a uniform one"
     scores = run(criterion, on, lambda: criterion(prediction))
     if not scores[-1] > scores[:-1].max():
         law, came = "a uniform prediction outranks a certain one", f"{scores}, the uniform last"
@@ -211,14 +222,18 @@ def _check_direction(criterion: Criterion, classes: int, kind: OutputKind) -> No
 def _check_class_order(criterion: Criterion, classes: int) -> None:
     outputs = torch.randn(7, classes, generator=torch.Generator().manual_seed(classes))
     features = torch.linspace(-1, 1, 14).view(7, 2)
-    on = f"logits (7, {classes}), and the same with the classes in another order"
-    scores, turned = (
-        run(criterion, on, lambda p=p: criterion(_enough_samples(criterion, p)))
-        for p in (Prediction(z, features=features) for z in (outputs, outputs.roll(1, dims=-1)))
-    )
-    if not _same(scores, turned):
-        law = "uncertainty does not depend on the order of the classes"
-        broken(law, criterion, on, f"{scores}, {turned}", "it prefers classes by position.")
+    rows = [Prediction(z, features=features) for z in (outputs, outputs.roll(1, dims=-1))]
+    for of, (one, other) in (("", rows), (" of pixels", turned_predictions(classes))):
+        if of and _refuses(criterion, one):
+            continue
+        on = f"logits{of}, {classes} classes, and the same with the classes in another order"
+        scores, turned = (
+            run(criterion, on, lambda p=p: criterion(_enough_samples(criterion, p)))
+            for p in (one, other)
+        )
+        if not _same(scores, turned):
+            law = "uncertainty does not depend on the order of the classes"
+            broken(law, criterion, on, f"{scores}, {turned}", "it prefers classes by position.")
 
 
 def _same(a: Tensor, b: Tensor) -> bool:

@@ -247,3 +247,10 @@ def test_a_plain_function_is_given_all_rows_at_once(monkeypatch):
     both = criteria.Margin() + criteria.as_criterion(mine)
     assert both(prediction).equal(criteria.Margin()(prediction) + scores)
     assert asked == [50]
+
+
+def test_the_former_name_of_scores_rows_is_refused_where_it_is_written():
+    with pytest.raises(ConfigurationError, match=r"Mine.scores_classes is now scores_rows"):
+
+        class Mine(al.Criterion):
+            scores_classes = False

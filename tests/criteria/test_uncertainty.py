@@ -131,10 +131,17 @@ def test_energy_changes_with_a_constant_and_is_high_for_unfamiliar_inputs():
     torch.testing.assert_close(Energy()(al.Prediction(z + 2)), Energy()(al.Prediction(z)) - 2)
 
 
-def test_energy_of_one_column_is_that_of_both_classes():
-    z = torch.tensor([[-3.0], [0.0], [1.0]])
-    expected = -torch.nn.functional.softplus(z)[:, 0]  # -log(exp(0) + exp(z))
-    torch.testing.assert_close(Energy()(al.Prediction(z)), expected)
+@pytest.mark.parametrize("temperature", [1, 2.5])
+def test_energy_of_one_column_is_that_of_both_classes_and_highest_where_it_is_undecided(
+    temperature,
+):
+    z = torch.tensor([[-3.0], [0.0], [1.0], [3.0]])
+    both = al.Prediction(torch.cat([-z / 2, z / 2], 1), kind="logits")
+    scores = Energy(temperature)(al.Prediction(z))
+    torch.testing.assert_close(scores, Energy(temperature)(both))
+    assert scores.argmax() == 1
+    assert scores[0] == scores[3]
+    torch.testing.assert_close(Energy(temperature)(al.Prediction(z, task="multilabel")), scores)
 
 
 @pytest.mark.parametrize("wrong", [0, -1, math.nan, "1", None, True])

@@ -79,9 +79,11 @@ def split(nu, s):
 
 
 def highest(confidence, theta, eta, last):
+    """``theta`` is what the share of the budget is multiplied by."""
     rank = sum(other > last[-1] for other in last)
     ties = sum(other == last[-1] for other in last)
-    return rank + eta.uniform() * ties < B * len(last), theta
+    asked = rank + eta.uniform() * ties < B * theta * len(last)
+    return asked, theta * math.exp((B - asked) / 4)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +118,8 @@ def test_a_sample_like_those_before_is_asked_for_with_the_probability_of_the_bud
 @pytest.mark.parametrize(
     ("rule", "window", "rate", "rank"),
     [
-        (Quantile(), 100, 0.087, 0.95),
-        (Quantile(), 1000, 0.096, 0.95),
+        (Quantile(), 100, 0.089, 0.94),
+        (Quantile(), 1000, 0.098, 0.94),
         (RandomSampling(), 100, 0.087, 0.5),
         (VariableUncertainty(delta=0), 100, 0.103, 0.75),
         (VariableUncertainty(), 100, 0.103, 0.62),
@@ -130,6 +132,24 @@ def test_the_rates_and_ranks_of_the_docs_are_right(rule, window, rate, rank):
     asked = Decider(0.1, rule, window=window, seed=1)(scores)
     assert asked.mean() == pytest.approx(rate, abs=0.0015)
     assert scores[asked].mean() == pytest.approx(rank, abs=0.01)
+
+
+@pytest.mark.parametrize("budget", [0.02, 0.1, 0.5])
+@pytest.mark.parametrize("moving", ["falling", "rising", "falling after each training", "waves"])
+def test_the_rate_is_kept_while_the_scores_move(moving, budget):
+    n = max(2000, int(200 / budget))
+    time, noise = np.arange(n), np.random.default_rng(0).random(n)
+    scores = {
+        "falling": -time / n,
+        "rising": time / n,
+        "falling after each training": 0.3 * noise - time * budget / 20 % 1,
+        "waves": np.sin(time * budget / 20) + 0.3 * noise,
+    }[moving]
+    decider = Decider(budget, seed=1)
+    asked = decider(scores)
+    assert 0.7 * budget < asked.mean() < 1.1 * budget
+    if moving in ("falling", "rising"):  # also in each part, after the start
+        assert min(part.mean() for part in np.split(asked, 4)[1:]) > 0.8 * budget
 
 
 def test_ties_are_broken_at_random_so_that_a_constant_score_keeps_the_rate():

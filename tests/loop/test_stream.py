@@ -16,6 +16,9 @@ from alkit.errors import ConfigurationError, LabelError, SampleIndexError, Unbui
 from alkit.loop import Decider, Stream
 from alkit.loop.rules import FixedUncertainty, RandomSampling, VariableUncertainty
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*was not trained since:alkit.errors.SelectionWarning"
+)
 CPU = {"accelerator": "cpu"}
 CENTERS = torch.tensor([[0.0, 2.0], [2.0, -1.0], [-2.0, -1.0]])
 
@@ -80,7 +83,6 @@ def test_decisions_are_those_of_the_scores_by_hand(rule, batch_size):
     assert stream.seen == 120
 
 
-@pytest.mark.filterwarnings("ignore:.*was not trained since:alkit.errors.SelectionWarning")
 def test_the_strategy_its_pool_and_the_random_state_stay_as_they_were():
     strategy = make()
     pool = strategy.train_pool
@@ -169,7 +171,6 @@ def test_a_criterion_is_bound_again_after_each_training():
     assert len(Rounds.bound) > 3
 
 
-@pytest.mark.filterwarnings("ignore:.*was not trained since:alkit.errors.SelectionWarning")
 def test_samples_with_several_rows_are_scored_as_in_a_query():
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(40, 3, 4, 4, generator=generator)
@@ -262,6 +263,17 @@ def test_labels_may_come_later_in_any_order():
     stream.forget([asked[1]])
     assert not stream.waiting
     assert stream.labeled == len(asked) - 1
+
+
+def test_what_the_pool_declares_as_missing_waits_as_a_sample_without_label_does():
+    pool = al.ActiveLearningDataset(blobs(), missing=-1)
+    pool.annotate_random(9, seed=0)
+    stream = stream_of(make(pool=pool), 1)
+    x, y = blobs(6, 1).tensors
+    y[[1, 4]] = -1
+    run(stream, TensorDataset(x, y))
+    assert list(stream.waiting) == [1, 4]
+    assert stream.labeled == 4
 
 
 def test_an_oracle_gets_the_numbers_and_may_leave_some_for_later():
@@ -363,6 +375,26 @@ def test_a_loader_without_batches_is_a_source():
     stream = stream_of(make())
     loader = DataLoader(Source(blobs(20, 1)), batch_size=None)
     assert sum(len(decisions.numbers) for decisions in stream.over(loader, batch_size=6)) == 20
+
+
+def test_a_sample_of_another_form_than_those_of_the_pool_is_refused_before_it_is_asked_for():
+    stream = stream_of(make(), 1)
+    with pytest.raises(ConfigurationError, match=r"sample 0 .* type dict, .* are not dicts"):
+        stream.offer([{"x": torch.zeros(2), "label": 0}])
+    pool = al.ActiveLearningDataset([{"input": x, "label": y} for x, y in blobs()])
+    pool.annotate(range(9))
+    stream = stream_of(make(pool=pool), 1)
+    with pytest.raises(ConfigurationError, match=r"type Tensor, .* are dicts"):
+        stream.offer([(torch.zeros(2), 0)])
+    stream.offer([{"input": torch.zeros(2)}])
+    assert list(stream.waiting) == [0]
+
+
+def test_targets_that_the_pool_does_not_have_are_named():
+    pool = al.ActiveLearningDataset(blobs())
+    pool.annotate(range(30))
+    with pytest.raises(ConfigurationError, match=r"targets .* it has none: .*EPIG\(targets=data"):
+        stream_of(make(al.EPIG(), pool=pool)).offer([torch.zeros(2)])
 
 
 @pytest.mark.parametrize("samples", [[], torch.zeros(3, 2), 3])

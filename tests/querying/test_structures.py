@@ -143,6 +143,27 @@ def unet_of_chance():
     return nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 4, 1))
 
 
+@pytest.mark.parametrize(
+    ("read", "criterion"),
+    [
+        (al.Prediction.segmentation, al.BALD()),
+        (al.Prediction.segmentation, al.Margin()),
+        (lambda maps: al.Prediction.segmentation(maps.permute(0, 1, 2, 4, 3)), al.Margin()),
+    ],
+)
+def test_posterior_samples_are_never_read_as_columns(read, criterion):
+    net = al.MCDropout(nn.Sequential(nn.Conv2d(3, 6, 1), nn.Dropout2d(), nn.Conv2d(6, 2, 1)), 4)
+    strategy = segmenter(criterion, net=net, outputs=read)
+    with pytest.raises(ConfigurationError, match=r"returned 4 posterior samples.*samples=True"):
+        strategy.query(2)
+
+
+def test_a_function_may_average_the_posterior_samples():
+    net = al.MCDropout(nn.Sequential(nn.Conv2d(3, 6, 1), nn.Dropout2d(), nn.Conv2d(6, 2, 1)), 2)
+    read = lambda maps: al.Prediction.segmentation(maps.mean(1))  # noqa: E731
+    assert len(segmenter(al.Margin(), net=net, outputs=read).query(2)) == 2
+
+
 def test_a_number_per_pixel_is_a_regression_of_rows():
     net = al.MCDropout(unet(), 4)
     strategy = segmenter(al.criteria.Variance(), net=net, outputs="values", task="segmentation")
@@ -209,6 +230,18 @@ def test_arrays_of_pixels_are_selected_from_without_a_strategy():
     assert query.why == "TopK() of max over pixels of Margin()"
     query = al.select(3, prediction=ours, scores=scores)
     assert query.why == "TopK() of scores"
+
+
+@pytest.mark.parametrize("samples", [False, True])
+def test_the_first_image_and_all_picks_may_have_no_boxes(samples):
+    def found(n):
+        corners = 9 * torch.arange(n)[:, None] + torch.tensor([0, 0, 8, 8])
+        each = {"scores": torch.full((n,), 0.7), "labels": torch.ones(n).long(), "boxes": corners}
+        return [each, each] if samples else each
+
+    boxes = al.Prediction.detection([found(0), found(2), found(0)], samples=samples)
+    criterion = Each(al.BALD() if samples else al.Margin(), empty=2)
+    assert sorted(al.select(2, prediction=boxes, criterion=criterion, seed=0)) == [0, 2]
 
 
 def test_what_compares_classes_of_samples_refuses_pixels():

@@ -9,7 +9,7 @@ import torch
 import alkit as al
 from alkit.criteria import Each
 from alkit.criteria.row_reductions import mean
-from alkit.errors import ConfigurationError
+from alkit.errors import ConfigurationError, PredictionError
 from alkit.testing import LawError, check_criterion
 
 
@@ -209,6 +209,8 @@ def mean_value(prediction):
 
 def largest_logit(prediction):
     assert prediction.kind == "logits"
+    if prediction.unit:
+        raise PredictionError("one row of exclusive classes per sample is needed.")
     return -prediction.outputs.mean(1).amax(-1)
 
 
@@ -296,3 +298,86 @@ def test_a_faulty_reduction_of_rows_is_rejected(reduce, law):
 
 def test_a_criterion_may_refuse_samples_with_several_rows():
     check_criterion(lambda p: al.Margin()(p) if not p.unit else p.mean_probabilities.amax(1))
+
+
+class OfRows(al.Criterion):
+    """Sound for one row per sample; a formula of the rows of samples with several."""
+
+    scores_rows = False
+
+    def __init__(self, name, formula):
+        self.name, self.formula = name, formula
+
+    def score(self, prediction):
+        if not prediction.unit:
+            return margin(prediction)
+        rows = prediction.rows()
+        owners = torch.arange(len(prediction)).repeat_interleave(prediction.sizes)
+        return self.formula(margin(rows), owners, prediction)
+
+    def __repr__(self):
+        return self.name
+
+
+def own(scores, owners, prediction):
+    total = torch.zeros(len(prediction)).index_add(0, owners, scores.float())
+    return total / prediction.sizes.clamp_min(1)
+
+
+def as_regular(scores, owners, prediction):
+    n = len(prediction)
+    regular = n and len(scores) and len(scores) % n == 0
+    return scores.view(n, -1).mean(1).float() if regular else own(scores, owners, prediction)
+
+
+def by_the_longest(scores, owners, prediction):
+    total = torch.zeros(len(prediction)).index_add(0, owners, scores.float())
+    return total / max(int(prediction.sizes.max()), 1)
+
+
+def by_class(scores, owners, prediction):
+    return own(scores + 0.1 * prediction.rows().mean_probabilities[:, 0], owners, prediction)
+
+
+def in_place(scores, owners, prediction):
+    prediction.rows().outputs.mul_(1.01)
+    return own(scores, owners, prediction)
+
+
+def by_place(scores, owners, prediction):
+    return own(scores * torch.arange(len(scores)), owners, prediction)
+
+
+@pytest.mark.parametrize(
+    ("name", "formula", "law"),
+    [
+        ("owners shifted", lambda s, o, p: own(s, (o + 1) % len(p), p), "order of the candidates"),
+        ("mean of the chunk", lambda s, o, p: 0 * own(s, o, p) + s.mean(), "NaN|row by row"),
+        ("padded to the longest", by_the_longest, "row by row"),
+        ("as if regular", as_regular, "order of the candidates|row by row"),
+        ("place in the chunk", by_place, "order of the candidates|row by row"),
+        ("ids", lambda s, o, p: own(s, o, p) + p.ids % 7, "ids of the candidates"),
+        ("in place", in_place, "input is left unchanged"),
+        ("inverted", lambda s, o, p: -own(s, o, p), "uniform prediction outranks"),
+        ("constant", lambda s, o, p: torch.zeros(len(p)), "uniform prediction outranks"),
+        ("first class", by_class, "order of the classes"),
+        ("division by none", lambda s, o, p: own(s, o, p) / (p.sizes > 0), "NaN|finite"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_criterion_that_is_wrong_of_rows_alone_is_rejected(name, formula, law):
+    with pytest.raises(LawError, match=law):
+        check_criterion(OfRows(name, formula))
+
+
+def test_a_sound_criterion_of_rows_passes():
+    check_criterion(OfRows("mean", own))
+    check_criterion(OfRows("constant", lambda s, o, p: torch.zeros(len(p))), uncertainty=False)
+
+
+def test_a_function_that_takes_independent_labels_for_classes_is_rejected():
+    def exclusive(prediction):
+        return margin(al.Prediction(prediction.outputs, kind="logits"))
+
+    with pytest.raises(LawError, match=r"uniform prediction outranks(.|\n)*independent labels"):
+        check_criterion(exclusive, kind="logits")
