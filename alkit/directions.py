@@ -1,4 +1,4 @@
-"""Whether higher or lower values of a metric are better."""
+"""The direction in which a metric improves: higher or lower."""
 
 from __future__ import annotations
 

@@ -24,10 +24,10 @@ class GradientSketch(Space):
 
     Samples are close if a training step on one changes the output of the other: the distance of the
     finite-width neural tangent kernel (Holzmueller, Zaverkin, Kaestner & Steinwart 2023, "A
-    framework and benchmark for deep batch active learning for regression", sections 3 and 4). The
-    head is what follows the features. A model ``nn.Sequential(nn.Identity(), net)`` has the inputs
-    as features, if they are vectors, and all of ``net`` as head. For images, name the first part of
-    the model as features and the rest as head.
+    framework and benchmark for deep batch active learning for regression"). The head is what
+    follows the features. A model ``nn.Sequential(nn.Identity(), net)`` has the inputs as features,
+    if they are vectors, and all of ``net`` as head. For images, name the first part of the model as
+    features and the rest as head.
 
     Each parameter goes to one of ``size`` sums with a random sign (count sketch: Charikar, Chen &
     Farach-Colton 2002), so an inner product of two gradients is kept on average, with a standard

@@ -17,7 +17,7 @@ from alkit.model_outputs import logits_of
 from alkit.prediction import OutputKind, Task
 from alkit.training.batches import UNDECLARED, Places, as_classes, as_values
 from alkit.training.calls import output_for, read_by
-from alkit.training.losses import CLASS_LOSSES, output_kind, task_of
+from alkit.training.losses import CLASS_LOSSES, FUNCTIONS, output_kind, task_of
 from alkit.training.metrics import Metrics, named_metrics
 from alkit.training.optimizers import Adam, Make, Optimizer, as_optimizer
 from alkit.training.posterior_mean import averaged, has_samples
@@ -77,7 +77,7 @@ class Application(Block, lightning.LightningModule):
                 "loss must be a torch loss such as nn.CrossEntropyLoss(), or a function of outputs "
                 f"and targets, got {loss!r}."
             )
-        self.loss = loss
+        self.loss = FUNCTIONS[loss]() if loss in FUNCTIONS else loss
         self.optimizer = Adam(lr=1e-3) if optimizer is None else as_optimizer(optimizer)
         for kind, more in ("train", train_metrics), ("val", val_metrics), ("test", test_metrics):
             named = named_metrics(kind, metrics, more)

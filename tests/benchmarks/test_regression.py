@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+import alkit as al
+
 
 @pytest.fixture
 def regression(part):
@@ -59,3 +61,15 @@ def test_the_record_meets_the_targets(regression):
     record = json.loads((regression.RECORD).read_text())
     assert regression.missed(record["tables"]) == []
     assert np.isfinite([row["rmse"] for row in record["rows"]]).all()
+
+
+def test_the_peer_works_with_numpy_2(regression, monkeypatch):
+    pytest.importorskip("bmdal_reg")
+    monkeypatch.delattr(np, "Inf", raising=False)  # torchmetrics adds it on import
+    rows = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+    prediction = al.Prediction(rows[:, :1], kind="values", features=rows)
+    picks = [
+        al.select(9, prediction=prediction, annotated=range(5), selector=selector, seed=0).indices
+        for selector in (regression.Peer("linear"), al.selectors.LCMD())
+    ]
+    assert picks[0].tolist() == picks[1].tolist()
