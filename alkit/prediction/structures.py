@@ -177,17 +177,21 @@ class Structures:
             PredictionError: the shapes do not fit, or a variance is negative.
         """
         values = numbers_of(mean, "mean")
-        values = values[:, None] if values.ndim == 1 else values
-        values = values if samples else values[:, None]
+        if values.ndim not in ((3,) if samples else (1, 2)):
+            form = "(N, K, C), with samples=True," if samples else "(N,) or (N, C)"
+            raise PredictionError(f"mean must be {form} got {tuple(values.shape)}.")
+        values = values if samples else values.reshape(len(values), 1, -1)
         if variance is not None:
-            spread = numbers_of(variance, "variance").to(values)
-            if spread.numel() != values.numel() or (spread < 0).any():
+            spread = numbers_of(variance, "variance").to(values.device)
+            long = [[n for n in x.shape if n != 1] for x in (spread, values)]
+            if long[0] != long[1] or (spread < 0).any():
                 raise PredictionError(
                     f"variance must be numbers of at least 0 in the shape of the mean, got "
                     f"{tuple(spread.shape)}: exponentiate a logarithm of it first."
                 )
-            spread = spread.reshape(values.shape).sqrt()
-            values = torch.cat([values - spread, values + spread], 1)
+            exact = values.double()  # in float32, mean + sd may be equal to the mean
+            spread = spread.reshape(values.shape).double().sqrt()
+            values = torch.cat([exact - spread, exact + spread], 1)
         return cls(values, ids, "values", normal=variance is not None)
 
 
