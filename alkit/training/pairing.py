@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from typing import Any
 from warnings import catch_warnings, simplefilter
@@ -45,10 +46,7 @@ def check_pairing(loss: object, targets: object, outputs: object) -> None:
     moved = 10 * size * (torch.arange(n) % 2 * 2 - 1) + torch.linspace(0, 1, n).double()
     moved = moved[:, None].expand(n, targets[0].numel()).reshape(targets.shape)
     returned = exact[0] if isinstance(outputs, Tensor) else exact
-    values = [_value(loss, returned, y) for y in (moved, moved.roll(1, 0), 2 * moved)]
-    if any(value is None for value in values):
-        return
-    paired, apart, other = values
+    paired, apart, other = (_value(loss, returned, y) for y in (moved, moved.roll(1, 0), 2 * moved))
     close = 1e-9 * max(abs(paired), abs(apart))
     if abs(paired - apart) <= close < abs(paired - other):
         shapes = " and ".join(str(tuple(part.shape)) for part in parts)
@@ -60,8 +58,8 @@ def check_pairing(loss: object, targets: object, outputs: object) -> None:
         )
 
 
-def _value(loss: Callable[..., Any], outputs: Any, targets: Tensor) -> float | None:
-    """The loss as a number; None if it cannot be computed for these targets."""
+def _value(loss: Callable[..., Any], outputs: Any, targets: Tensor) -> float:
+    """The loss as a number; NaN, which is equal to nothing, if it cannot be computed for these targets."""
     function = copy.deepcopy(loss).cpu() if isinstance(loss, nn.Module) else loss
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]), catch_warnings():
@@ -69,4 +67,4 @@ def _value(loss: Callable[..., Any], outputs: Any, targets: Tensor) -> float | N
             value = function(outputs, targets)
         return float(sum(value.values()) if isinstance(value, dict) else value)
     except Exception:  # a loss that takes other targets is not for this check
-        return None
+        return math.nan
