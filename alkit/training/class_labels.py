@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -38,13 +38,19 @@ def check_at_first_outputs(module: nn.Module, pool: ActiveLearningDataset) -> No
             "returned, y: nn.functional.gaussian_nll_loss(returned[0], y, returned[1]), and "
             "outputs=lambda returned: al.Prediction.regression(*returned)."
         )
-    checks = [partial(check_targets, pool, module.loss)]
+    checks: list[Callable[..., None]] = [partial(check_targets, pool, module.loss)]
     if type(module).compute_loss is Application.compute_loss:
         checks.append(once(partial(check_pairing, module.loss)))
-    module.first_targets = lambda *batch: [check(*batch) for check in checks]
+    module.first_targets = partial(all_of, checks)
     if isinstance(module.loss, CLASS_LOSSES):
         ignored = getattr(module.loss, "ignore_index", None)
         module.first_outputs = partial(check_classes, pool, ignored)
+
+
+def all_of(checks: Iterable[Callable[..., None]], *batch: object) -> None:
+    """Call several checks of a batch."""
+    for check in checks:
+        check(*batch)
 
 
 def once(check: Callable[..., None]) -> Callable[..., None]:

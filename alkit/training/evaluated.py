@@ -57,8 +57,9 @@ def values_of(module: Application, kind: str, y_hat: Any, y: Any) -> Any:
         value = value.guesses if isinstance(value, Prediction) else None
     elif getattr(_meaning(module), "kind", None) != "values" or isinstance(module.loss, _Loss):
         return y_hat
-    fits = isinstance(value, Tensor) and value.is_floating_point() and value.numel() == y.numel()
-    return value.detach().reshape(y.shape).float() if fits else y_hat
+    if isinstance(value, Tensor) and value.is_floating_point() and value.numel() == y.numel():
+        return value.detach().reshape(y.shape).float()
+    return y_hat
 
 
 def _meaning(module: Application) -> Any:

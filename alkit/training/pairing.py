@@ -59,7 +59,7 @@ def check_pairing(loss: object, targets: object, outputs: object) -> None:
 
 
 def _value(loss: Callable[..., Any], outputs: Any, targets: Tensor) -> float:
-    """The loss as a number; NaN, which is equal to nothing, if it cannot be computed for these targets."""
+    """The loss as a number; NaN if it cannot be computed for these targets."""
     function = copy.deepcopy(loss).cpu() if isinstance(loss, nn.Module) else loss
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]), catch_warnings():
