@@ -80,8 +80,7 @@ class Peer(al.selectors.Selector):
         )
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
-        if not hasattr(np, "Inf"):
-            np.inf = np.inf  # type: ignore[attr-defined]  # bmdal_reg was written for numpy 1
+        vars(np).setdefault("Inf", np.inf)  # bmdal_reg was written for numpy 1
         from bmdal_reg.bmdal.algorithms import select_batch
         from bmdal_reg.bmdal.feature_data import TensorFeatureData
 

@@ -24,7 +24,8 @@ TINY = 1e-30  # variances below this are as good as zero
 class Variance(Criterion):
     """``mean_c var_k y_kc``, at least 0, in squared units of the target; needs K > 1.
 
-    The variance of a committee's predictions (query by committee for regression).
+    The variance of a committee's predictions (query by committee for regression). Several targets
+    count in their units: scale them first if these differ.
 
     Paper: RayChaudhuri & Hamey 1995, "Minimisation of data collection by active learning";
     Burbidge, Rowland & King 2007, "Active learning for regression based on query by committee".
@@ -152,7 +153,8 @@ class Thompson(Criterion):
     """``y_k`` of one posterior sample k, the same for all candidates, in the target's units.
 
     A candidate ranks first with the posterior probability that it is the best. The samples take
-    turns: round r uses sample ``r mod K``. To minimize, use ``-Thompson()``.
+    turns: round r uses sample ``r mod K``, of normal distributions its mean. To minimize, use
+    ``-Thompson()``.
 
     Paper: Thompson 1933, "On the likelihood that one unknown probability exceeds another in view
     of the evidence of two samples". Cost: O(N).
@@ -169,6 +171,8 @@ class Thompson(Criterion):
 
     def score(self, prediction: Prediction) -> Tensor:
         y = needs.one_value(self, prediction)
+        if prediction.normal:
+            y = (y[:, : y.shape[1] // 2] + y[:, y.shape[1] // 2 :]) / 2  # their noise is not drawn
         return y[:, self.sample % y.shape[1]]
 
     def at(self, context: Context) -> Criterion:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from alkit.directions import declared, rising
 from alkit.errors import AlkitError, ConfigurationError, likely
 from alkit.evidence.records import main_metric
 from alkit.experiment.stand_ins import chooses_uniformly
@@ -44,6 +45,7 @@ class Look:
         uniform: True if it draws its samples uniformly.
         classes: number of columns of its outputs; None if it has no outputs.
         results: names of its test results.
+        rising: True per test result if higher is better, False if lower, where it is declared.
         validation: number of samples that it may still annotate for validation.
         parts: description, in words and hashes, of all that decides its results.
         test: its test data.
@@ -54,6 +56,7 @@ class Look:
     uniform: bool
     classes: int | None
     results: list[str]
+    rising: dict[str, bool]
     validation: int
     parts: dict[str, Any]
     test: Any
@@ -91,6 +94,7 @@ def look(trial: Trial) -> Look:
         chooses_uniformly(strategy),
         classes,
         results,
+        declared(strategy.module),
         left,
         {**parts, "weights": weights},
         strategy.test_data,
@@ -138,6 +142,24 @@ def check_looks(
     if shown not in shared:
         return min(shared, key=lambda name: "loss" in name)  # modules may use any names
     return None if all(main_metric(s.results) == shown for s in looks.values()) else shown
+
+
+def directions(looks: Mapping[str, Look]) -> dict[str, dict[str, bool]]:
+    """Protocol entry of the test results whose names do not show if higher is better, if any.
+
+    Raises:
+        ConfigurationError: of two results of one name, a higher one is better in one alone.
+    """
+    found: dict[str, bool] = {}
+    for name, seen in looks.items():
+        for metric, higher in seen.rising.items():
+            if found.setdefault(metric, higher) != higher:
+                raise ConfigurationError(
+                    f"{metric} of {name} is better if {'higher' if higher else 'lower'}, and of "
+                    "another strategy it is not: give different metrics different names."
+                )
+    unclear = {metric: higher for metric, higher in found.items() if higher != rising(metric)}
+    return {"rising": unclear} if unclear else {}
 
 
 def check_plan(plan: Plan, samples: int) -> None:

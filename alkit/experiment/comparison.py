@@ -18,6 +18,7 @@ from alkit.experiment.checks import (
     check_looks,
     check_plan,
     check_seeds,
+    directions,
     hash_of_labels,
     look,
 )
@@ -168,6 +169,7 @@ def compare(
         "data": content(dataset),
         "parts": parts_of(looks),
         **({} if metric is None else {"metric": metric}),
+        **directions(looks),
         **packages(),
         "torch_threads": torch.get_num_threads() if executor is None else cpus,
     }

@@ -20,7 +20,7 @@ from alkit.strategies.identity import differences
 
 LATER = ("ceiling", "failures")  # protocol entries that are known only at the end
 PLACE = ("python", "torch_threads", "command")  # protocol entries that do not affect the records
-MADE = ("made", "labels")  # protocol entries that "parts" and "data" state in detail
+MADE = ("made", "labels", "rising")  # protocol entries that "parts" and "data" state in detail
 
 
 class Folder:

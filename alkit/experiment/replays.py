@@ -12,7 +12,7 @@ from alkit.errors import ConfigurationError, likely
 from alkit.evidence.records import Records
 from alkit.evidence.records_csv import Row
 from alkit.experiment.arguments import check_dataset, check_factory, check_options
-from alkit.experiment.checks import check_looks, check_seeds, hash_of_labels, look
+from alkit.experiment.checks import check_looks, check_seeds, directions, hash_of_labels, look
 from alkit.experiment.comparison import packages, parts_of
 from alkit.experiment.data import content
 from alkit.experiment.run import ceiling_trials, run
@@ -97,6 +97,7 @@ def replay(
         "max_steps": steps,
         "start": "warm" if warm_start else "reset every round",
         **({} if metric is None else {"metric": metric}),
+        **directions({name: seen}),
         **packages(),
         "torch_threads": torch.get_num_threads(),
     }

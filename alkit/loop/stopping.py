@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from alkit.arguments import check_integer, check_number
+from alkit.directions import declared, rising
 from alkit.errors import ConfigurationError, likely
 from alkit.seeds import generator
 from alkit.strategies.learner import ActiveLearner
@@ -43,27 +44,27 @@ class Budget:
         self, records: Sequence[RoundRecord], strategy: ActiveLearner | None = None
     ) -> str | None:
         """Reason to stop after the records, or None."""
-        used = records[-1].annotated if self.spent is None else self.spent()
-        what = " labels" if self.spent is None else ""
+        used, what = (self.spent(), "") if self.spent else (records[-1].annotated, " labels")
         return f"{used:g} of {self.limit:g}{what} are used" if used >= self.limit else None
 
 
 class Plateau:
-    """Stop when the result, with confidence, has risen by less than ``gain`` in the last rounds.
+    """Stop when the result, with confidence, improved by less than ``gain`` in the last rounds.
 
         m = a + b n,    rise = (n_last - n_first) (b + t_(R - 2) s_b)
 
     by least squares over the last R rounds, with the standard error s_b of the slope and the
-    quantile t of Student's distribution: the upper bound of the rise. A noisy curve has a high
-    bound, so noise alone does not stop it. Judging by the slope of the performance is the rule of
-    Laws & Schuetze 2008, "Stopping criteria for active learning of named entity recognition".
+    quantile t of Student's distribution: the upper bound of the rise, or of the fall of an error.
+    A noisy curve has a high bound, so noise alone does not stop it. Judging by the slope of the
+    performance is that of Laws & Schuetze 2008, "Stopping criteria for active learning of named
+    entity recognition".
 
     Args:
-        gain: smallest rise over the R rounds for which to go on.
+        gain: smallest improvement over the R rounds for which to continue.
         rounds: R, at least 3. With 3 rounds, the bound is high: one degree of freedom.
         confidence: confidence of the one-sided bound, in (0.5, 1).
-        metric: name in ``record.metrics``; higher is better. Default: the first one that is not a
-            loss. The labels of the test data are not counted as spent.
+        metric: name in ``record.metrics``; lower is better if torchmetrics or its name declares it.
+            Default: the first one that is not a loss. Labels of the test data do not count.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Plateau:
         self, records: Sequence[RoundRecord], strategy: ActiveLearner | None = None
     ) -> str | None:
         """Reason to stop after the records, or None."""
-        name, n, m = curve(records, self.metric)
+        name, n, m, rises = curve(records, self.metric, strategy)
         if len(n) < self.rounds:
             return None
         n, m = n[-self.rounds :], m[-self.rounds :]
@@ -98,8 +99,8 @@ class Plateau:
         if bound >= self.gain:
             return None
         return (
-            f"{name} has risen by at most {max(bound, 0):.2g} in {self.rounds} rounds "
-            f"({self.confidence:.0%} confidence), less than {self.gain:g}"
+            f"{name} has {'risen' if rises else 'fallen'} by at most {max(bound, 0):.2g} in "
+            f"{self.rounds} rounds ({self.confidence:.0%} confidence), less than {self.gain:g}"
         )
 
 
@@ -166,7 +167,7 @@ class StablePredictions:
 
 
 class ExpectedGain:
-    """Stop when one more label is expected to raise the result by less than it is worth.
+    """Stop when one more label is expected to improve the result by less than it is worth.
 
         m(n) = a - b n^-c,    gain = m'(n) = b c n^-(c + 1)
 
@@ -177,8 +178,7 @@ class ExpectedGain:
         least: smallest gain per label for which to go on, such as ``0.01 / 100``, one point of
             accuracy for 100 labels.
         rounds: number of rounds before the first fit, at least 4.
-        metric: name in ``record.metrics``; higher is better. Default: the first one that is not a
-            loss.
+        metric: as for ``Plateau``; of an error, m is its negative.
     """
 
     def __init__(self, least: float, rounds: int = 5, *, metric: str | None = None) -> None:
@@ -190,7 +190,7 @@ class ExpectedGain:
         self, records: Sequence[RoundRecord], strategy: ActiveLearner | None = None
     ) -> str | None:
         """Reason to stop after the records, or None."""
-        name, n, m = curve(records, self.metric)
+        name, n, m, rises = curve(records, self.metric, strategy)
         if len(n) < self.rounds or len(np.unique(n)) < 3:
             return None
         _, b, c = power_law(n, m)
@@ -198,15 +198,17 @@ class ExpectedGain:
         if gain >= self.least:
             return None
         return (
-            f"one more label is expected to raise {name} by {max(gain, 0):.2g}, less than "
-            f"{self.least:g}"
+            f"one more label is expected to {'raise' if rises else 'lower'} {name} by "
+            f"{max(gain, 0):.2g}, less than {self.least:g}"
         )
 
 
 def curve(
-    records: Sequence[RoundRecord], metric: str | None = None
-) -> tuple[str, np.ndarray, np.ndarray]:
-    """Name of the metric, annotated samples ``(R,)`` and results ``(R,)`` of the records.
+    records: Sequence[RoundRecord], metric: str | None, strategy: ActiveLearner | None
+) -> tuple[str, np.ndarray, np.ndarray, bool]:
+    """Name of the metric, annotated samples and results ``(R,)``, and True if higher is better.
+
+    Results of an error are negated.
 
     Raises:
         ConfigurationError: the records have no such metric, or no test data.
@@ -220,7 +222,9 @@ def curve(
         )
     name = metric or names[0]
     n = np.array([record.annotated for record in records], dtype=float)
-    return name, n, np.array([record.metrics[name] for record in records], dtype=float)
+    m = np.array([record.metrics[name] for record in records], dtype=float)
+    rises = declared(getattr(strategy, "module", None)).get(name, rising(name))
+    return name, n, m if rises else -m, rises
 
 
 def cohen_kappa(first: ArrayLike, second: ArrayLike) -> float:

@@ -186,7 +186,7 @@ class Structures:
             )
         values = given if samples else given.reshape(len(given), 1, *given.shape[1:] or (1,))
         if variance is not None:
-            spread = numbers_of(variance, "variance").to(values)
+            spread = numbers_of(variance, "variance").to(values.device)
             alike = [[size for size in x.shape if size > 1] for x in (spread, given)]
             if alike[0] != alike[1]:
                 raise PredictionError(
@@ -198,6 +198,7 @@ class Structures:
                     f"variance must be at least 0, got {float(spread.min()):g}: exponentiate a "
                     "logarithm of it first."
                 )
-            spread = spread.reshape(values.shape).sqrt()
-            values = torch.cat([values - spread, values + spread], 1)
+            exact = values.double()  # in float32, mean + sd may be equal to the mean
+            spread = spread.reshape(values.shape).double().sqrt()
+            values = torch.cat([exact - spread, exact + spread], 1)
         return cls(values, ids, "values", normal=variance is not None)

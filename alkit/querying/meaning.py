@@ -155,7 +155,7 @@ def check_label(prediction: Prediction, label: object, by: str) -> None:
 
     Raises:
         ConfigurationError: exclusive classes, and the label is not a class, nor probabilities of
-            classes; or a regression, and the label is text.
+            classes; or a regression, and the label is text, or has fewer values.
     """
     if prediction.outputs is None or prediction.unit:
         return
@@ -164,6 +164,13 @@ def check_label(prediction: Prediction, label: object, by: str) -> None:
         value = value.reshape(())
     if prediction.task == "regression":
         fits = value.dtype.kind in "iubf"
+        if fits and columns > value.size:
+            raise ConfigurationError(
+                f"the model returns {columns} values per sample ({by}), and a label has "
+                f"{value.size}. Declare the values that are compared with a label, outputs=lambda "
+                "returned: returned[..., :1], or what the others are, such as a variance: "
+                "al.Prediction.regression(mean, variance)."
+            )
     elif value.ndim == 0 and columns == 1:
         fits = value.dtype.kind == "U" or (value.dtype.kind in "iubf" and 0 <= value <= 1)
     elif value.ndim == 0:

@@ -28,10 +28,10 @@ class GreedySampling(Selector):
     Each pick has the largest ``min_m d(n, m)`` over all m annotated or picked. ``"GSx"``: d is the
     distance of features, as in ``KCenter``; no model is needed. ``"GSy"``: the distance between
     the predicted value of n and the label of m. ``"iGS"``: the product of the two. Wu, Lin & Huang
-    2019, "Active learning for regression using greedy sampling", sections 2 to 4. There, the model
-    is trained after each label; here, a pick counts with its predicted value in its batch, so
-    batches should be small. With nothing annotated, the first pick is the candidate nearest to the
-    mean, of features or, for GSy, of predicted values.
+    2019, "Active learning for regression using greedy sampling". There, the model is trained after
+    each label; here, a pick counts with its predicted value in its batch, so batches should be
+    small. With nothing annotated, the first pick is the candidate nearest to the mean, of features
+    or, for GSy, of predicted values.
 
     Several targets have the euclidean distance; scale them to equal units first. Of a classifier,
     the outputs are probabilities and a label is one-hot. Once every product is zero, iGS continues

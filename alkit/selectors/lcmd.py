@@ -16,8 +16,8 @@ class LCMD(Selector):
     the candidate farthest from its center in the largest cluster. ``KCenter`` picks strays first;
     LCMD picks where the pool is dense and not yet covered. With nothing annotated, the first pick
     is the farthest from the origin. Holzmueller, Zaverkin, Kaestner & Steinwart 2023, "A framework
-    and benchmark for deep batch active learning for regression", section 5 (LCMD-TP), found best
-    there for regression; with ``GradientSketch()``, it is the method that they propose.
+    and benchmark for deep batch active learning for regression", LCMD-TP, found best there for
+    regression; with ``GradientSketch()``, it is the method that they propose.
 
     Any task. Cost: O(N (A + n) D) multiply-adds for A annotated samples. Memory: O(N) beyond the
     features. Candidates that are equally far, to nine digits, are equally likely to be picked;

@@ -24,10 +24,10 @@ class GradientSketch(Space):
 
     Samples are close if a training step on one changes the output of the other: the distance of the
     finite-width neural tangent kernel (Holzmueller, Zaverkin, Kaestner & Steinwart 2023, "A
-    framework and benchmark for deep batch active learning for regression", sections 3 and 4). The
-    head is what follows the features. A model ``nn.Sequential(nn.Identity(), net)`` has the inputs
-    as features, if they are vectors, and all of ``net`` as head. For images, name the first part of
-    the model as features and the rest as head.
+    framework and benchmark for deep batch active learning for regression"). The head is what
+    follows the features. A model ``nn.Sequential(nn.Identity(), net)`` has the inputs as features,
+    if they are vectors, and all of ``net`` as head. For images, name the first part of the model as
+    features and the rest as head. Frozen parameters are left out.
 
     Each parameter goes to one of ``size`` sums with a random sign (count sketch: Charikar, Chen &
     Farach-Colton 2002), so an inner product of two gradients is kept on average, with a standard
@@ -42,7 +42,7 @@ class GradientSketch(Space):
 
     Raises:
         ConfigurationError: ``size`` is not an integer of at least 1, or ``seed`` is not one of at
-            least 0; the head is a function without a module, or has no parameters.
+            least 0; the head is a function without a module, or has no parameters but frozen ones.
         PredictionError: the head does not return one row of numbers.
     """
 
@@ -64,10 +64,10 @@ class GradientSketch(Space):
     def _module(self, candidates: Candidates) -> nn.Module:
         head = needed(candidates.head, "head")
         module = head if isinstance(head, nn.Module) else getattr(head, "module", None)
-        if not isinstance(module, nn.Module) or not list(module.parameters()):
+        if not isinstance(module, nn.Module) or not _trained(module):
             raise ConfigurationError(
                 f"{self!r} uses the gradient in the parameters of the head: the head must be a "
-                f"module with parameters, got {head!r}."
+                f"module with parameters that are not frozen, got {head!r}."
             )
         return module
 
@@ -78,7 +78,7 @@ class GradientSketch(Space):
             first = next(module.parameters())
             states = {**dict(module.named_parameters()), **dict(module.named_buffers())}
             states = {name: state.detach() for name, state in states.items()}
-            trained = {name: states[name] for name, _ in module.named_parameters()}
+            trained = {name: states[name] for name in _trained(module)}
             number = sum(values.numel() for values in trained.values())
 
             def output(values: dict[str, Tensor], x: Tensor, column: int) -> Tensor:
@@ -104,6 +104,11 @@ class GradientSketch(Space):
         shown = [] if self.size == 512 else [str(self.size)]
         shown += [f"seed={self.seed}"] if self.seed else []
         return f"GradientSketch({', '.join(shown)})"
+
+
+def _trained(module: nn.Module) -> list[str]:
+    """Names of the parameters that are not frozen."""
+    return [name for name, values in module.named_parameters() if values.requires_grad]
 
 
 def _row(outputs: object) -> Tensor:

@@ -18,7 +18,8 @@ from alkit.model_outputs import logits_of
 from alkit.prediction import OutputKind, Task
 from alkit.training.batches import UNDECLARED, Places, as_classes, as_values
 from alkit.training.calls import output_for, read_by
-from alkit.training.losses import CLASS_LOSSES, output_kind, task_of
+from alkit.training.evaluated import mean_loss, samples_of, values_of
+from alkit.training.losses import CLASS_LOSSES, FUNCTIONS, output_kind, task_of
 from alkit.training.metrics import Metrics, named_metrics
 from alkit.training.optimizers import Adam, Make, Optimizer, as_optimizer
 from alkit.training.posterior_mean import averaged, has_samples
@@ -78,7 +79,7 @@ class Application(Block, lightning.LightningModule):
                 "loss must be a torch loss such as nn.CrossEntropyLoss(), or a function of outputs "
                 f"and targets, got {loss!r}."
             )
-        self.loss = loss
+        self.loss = FUNCTIONS[loss]() if loss in FUNCTIONS else loss
         self.optimizer = Adam(lr=1e-3) if optimizer is None else as_optimizer(optimizer)
         for kind, more in ("train", train_metrics), ("val", val_metrics), ("test", test_metrics):
             named = named_metrics(kind, metrics, more)
@@ -182,7 +183,7 @@ class Application(Block, lightning.LightningModule):
         first = self._trainer is not None and self._trainer.current_epoch == 0
         if kind == "train" and first and self.first_targets:
             self.first_targets(y, y_hat)
-        loss = self.compute_loss(y_hat, y)
+        loss = mean_loss([self.compute_loss(each, y) for each in samples_of(self, y_hat)])
         parts = loss if isinstance(loss, dict) else {}
         if "loss" in parts:
             raise ConfigurationError('"loss" is the name of the sum of the parts: rename this one.')
@@ -199,7 +200,7 @@ class Application(Block, lightning.LightningModule):
                 batch_size=len(y),
                 sync_dist=kind != "train",  # one result for all processes; in training, no waits
             )
-        self.log_metrics(kind, y_hat.detach() if isinstance(y_hat, Tensor) else y_hat, y)
+        self.log_metrics(kind, values_of(self, kind, y_hat, y), y)
         return total
 
     @property
@@ -228,7 +229,9 @@ class Application(Block, lightning.LightningModule):
 
     def _averaged(self, kind: str, y_hat: object, y: object) -> object:
         """Average K posterior samples (N, K, C) to (N, C); return anything else unchanged."""
-        returned = self.outputs or self._kind
+        meaning = getattr(self._predictor, "meaning", None)
+        own = None if getattr(meaning, "read", None) else self._kind
+        returned = getattr(meaning, "kind", None) or self.outputs or own
         pixels = self.task == "segmentation"
         classes = pixels or self.outputs is None or isinstance(self.loss, CLASS_LOSSES)
         samples = isinstance(y_hat, Tensor) and y_hat.ndim > 3 and gives_samples(self)

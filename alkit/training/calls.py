@@ -56,13 +56,17 @@ def by_name(module: nn.Module, batch: Mapping[Any, Any]) -> dict[str, Any] | Non
 
 def read_by(read: Callable[..., Any], returned: object, x: object) -> Any:
     """Result of a function of what a model returned; one with two parameters gets the input."""
+    return read(returned, x) if takes_input(read) else read(returned)
+
+
+def takes_input(read: Callable[..., Any]) -> bool:
+    """Return whether a function of what a model returned has a second parameter, the input."""
     try:
         parameters = inspect.signature(read).parameters.values()
     except (TypeError, ValueError):  # a function of C has none
-        return read(returned)
+        return False
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    needed = [p for p in parameters if p.kind in positional and p.default is p.empty]
-    return read(returned, x) if len(needed) == 2 else read(returned)
+    return len([p for p in parameters if p.kind in positional and p.default is p.empty]) == 2
 
 
 def _has_one(module: nn.Module) -> bool:

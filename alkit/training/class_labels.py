@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -10,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alkit.errors import LabelError
+from alkit.errors import ConfigurationError, LabelError
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.labels import plain
 from alkit.training.application import Application
 from alkit.training.losses import CLASS_LOSSES, wrong_targets
+from alkit.training.pairing import check_pairing
 
 PARTLY = "Partly measured labels need a loss of your own."
 
@@ -22,6 +24,7 @@ PARTLY = "Partly measured labels need a loss of your own."
 def check_at_first_outputs(module: nn.Module, pool: ActiveLearningDataset) -> None:
     """Let an ``Application`` with a loss of classes check the labels of a pool at its first batch.
 
+    A loss of the user's own is checked to compare each output with its target (``check_pairing``).
     Torch would report a class that the network does not have without the sample, in the middle of
     the training, on a GPU in a way that ends the process. Labels that are arrays are left to it.
     Cost: a comparison of the annotated labels per fit. Those of the dataset are known since they
@@ -29,10 +32,31 @@ def check_at_first_outputs(module: nn.Module, pool: ActiveLearningDataset) -> No
     """
     if not isinstance(module, Application):
         return
-    module.first_targets = partial(check_targets, pool, module.loss)
+    if isinstance(module.loss, nn.GaussianNLLLoss):
+        raise ConfigurationError(
+            "GaussianNLLLoss takes mean, target and variance: pass a function, loss=lambda "
+            "returned, y: nn.functional.gaussian_nll_loss(returned[0], y, returned[1]), and "
+            "outputs=lambda returned: al.Prediction.regression(*returned)."
+        )
+    checks: list[Callable[..., None]] = [partial(check_targets, pool, module.loss)]
+    if type(module).compute_loss is Application.compute_loss:
+        checks.append(once(partial(check_pairing, module.loss)))
+    module.first_targets = partial(all_of, checks)
     if isinstance(module.loss, CLASS_LOSSES):
         ignored = getattr(module.loss, "ignore_index", None)
         module.first_outputs = partial(check_classes, pool, ignored)
+
+
+def all_of(checks: Iterable[Callable[..., None]], *batch: object) -> None:
+    """Call several checks of a batch."""
+    for check in checks:
+        check(*batch)
+
+
+def once(check: Callable[..., None]) -> Callable[..., None]:
+    """The check, for the first call alone."""
+    left = [check]
+    return lambda *batch: left.pop()(*batch) if left else None
 
 
 def check_no_more(module: nn.Module) -> None:

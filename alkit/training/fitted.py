@@ -22,6 +22,11 @@ def check_classifier(estimator: Any) -> None:
         hint = ""
         if hasattr(estimator, "decision_function"):
             hint = " Wrap it: sklearn.calibration.CalibratedClassifierCV(classifier)."
+        elif hasattr(estimator, "predict"):
+            hint = (
+                " Numbers that it predicts are selected by al.select(n, prediction="
+                "al.Prediction.regression(mean, variance), criterion=al.criteria.Variance())."
+            )
         raise ConfigurationError(
             "expected a classifier with fit(X, y) and predict_proba(X), such as "
             f"sklearn.linear_model.LogisticRegression(); {type(estimator).__name__} has no "

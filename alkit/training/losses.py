@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from alkit.errors import ConfigurationError
 from alkit.prediction import OutputKind, Task
@@ -19,6 +20,18 @@ _KINDS: tuple[tuple[type[nn.Module], OutputKind], ...] = (
     (nn.SmoothL1Loss, "values"),
     (nn.HuberLoss, "values"),
 )
+
+FUNCTIONS: dict[object, type[nn.Module]] = {
+    functional.cross_entropy: nn.CrossEntropyLoss,
+    functional.nll_loss: nn.NLLLoss,
+    functional.binary_cross_entropy: nn.BCELoss,
+    functional.binary_cross_entropy_with_logits: nn.BCEWithLogitsLoss,
+    functional.mse_loss: nn.MSELoss,
+    functional.l1_loss: nn.L1Loss,
+    functional.smooth_l1_loss: nn.SmoothL1Loss,
+    functional.huber_loss: nn.HuberLoss,
+}
+"""Functions of torch that mean the same as a module."""
 
 
 def output_kind(loss: object) -> OutputKind | None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import nn
 
+from alkit.prediction import OutputKind
 from alkit.training.application import Application
-from alkit.training.losses import as_network
+from alkit.training.losses import as_network, output_kind
 from alkit.training.metrics import Metrics
 from alkit.training.optimizers import Make, Optimizer
 
@@ -34,3 +35,8 @@ class Regressor(Application):
     ) -> None:
         super().__init__(nn.L1Loss() if loss is None else loss, optimizer, **metrics)
         self.model = as_network(model)
+
+    @property
+    def outputs(self) -> OutputKind:
+        """Kind of output: that of the loss, else values."""
+        return output_kind(self.loss) or "values"

@@ -2,10 +2,13 @@
 
 import json
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+
+import alkit as al
 
 
 @pytest.fixture
@@ -59,3 +62,36 @@ def test_the_record_meets_the_targets(regression):
     record = json.loads((regression.RECORD).read_text())
     assert regression.missed(record["tables"]) == []
     assert np.isfinite([row["rmse"] for row in record["rows"]]).all()
+
+
+def test_the_peer_works_with_numpy_2(regression, monkeypatch):
+    pytest.importorskip("bmdal_reg")
+    monkeypatch.delattr(np, "Inf", raising=False)  # torchmetrics adds it on import
+    rows = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+    prediction = al.Prediction(rows[:, :1], kind="values", features=rows)
+    picks = [
+        al.select(9, prediction=prediction, annotated=range(5), selector=selector, seed=0).indices
+        for selector in (regression.Peer("linear"), al.selectors.LCMD())
+    ]
+    assert picks[0].tolist() == picks[1].tolist()
+
+
+def test_the_page_of_methods_states_the_record(regression):
+    tables = json.loads(regression.RECORD.read_text())["tables"]
+    page = " ".join((Path(__file__).parents[2] / "docs" / "methods.md").read_text().split())
+    gain = {data: 100 * t["LCMD"]["gain"] / t["random"]["area"] for data, t in tables.items()}
+    assert (
+        f"error over the rounds is {gain['diabetes']:.0f} % below that of random labels on the "
+        f"diabetes data, and {gain['houses']:.0f} % below on made data, the latter within two"
+    ) in page
+    ours, of_houses = tables["houses"]["LCMD"], tables["houses"]
+    assert ours["gain"] < 2 * ours["error_of_gain"]
+    took = {name: of_houses[name]["seconds"] for name in of_houses}
+    assert f"{1000 * took['LCMD']:.0f} ms, theirs {1000 * took['bmdal_reg']:.0f} ms" in page
+    gradients = took["LCMD, gradients"], took["bmdal_reg, gradients"]
+    assert "{:.2f} s, theirs {:.2f} s".format(*gradients) in page
+    number = sum(
+        p.numel()
+        for p in regression.trained(torch.zeros(4, 8), torch.zeros(4, 1), 0, 0).parameters()
+    )
+    assert f"{round(number, -2):,} parameters" in page

@@ -263,3 +263,11 @@ def test_a_network_with_dropout_that_returns_a_variance():
     (prediction,) = strategy.predictions(pool, query.indices)
     assert prediction.normal
     np.testing.assert_allclose(RegressionBALD()(prediction), query.scores, rtol=1e-5)
+
+
+def test_thompson_takes_the_mean_of_each_distribution_without_its_noise():
+    mean, _, prediction = normals(20, 3, 1)
+    for k in range(7):
+        assert Thompson(k)(prediction).tolist() == pytest.approx(mean[:, k % 3, 0].tolist())
+    one = al.Prediction.regression(mean[:, 0, 0], torch.rand(20))
+    assert Thompson(1)(one).tolist() == pytest.approx(mean[:, 0, 0].tolist())

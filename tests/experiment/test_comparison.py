@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import auc
-from small import DATA, TEST, compare, lasting, margin, uniform
+from small import DATA, TEST, X, compare, lasting, margin, uniform
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.nn import MSELoss
+from torch.utils.data import TensorDataset
+from torchmetrics import MeanSquaredError, R2Score
 
 import alkit as al
-from alkit.errors import MissingPackageError
+from alkit.errors import ConfigurationError, MissingPackageError
 from alkit.evidence.statistics import areas
 from alkit.reporting.result import Result
 from alkit.seeds import derive
@@ -199,3 +202,39 @@ def test_results_that_a_module_names_as_it_likes_are_shown_and_losses_last():
     result = compare({"own": own})
     assert result.metric == "accuracy"
     assert {row["strategy"] for row in result.summary()} == {"uniform", "own"}
+
+
+VALUES = TensorDataset(X, X.sum(1))
+
+
+def regression(rate, metrics, seed, pool):
+    net = al.Regressor(
+        al.MultiLayerPerceptron(4, [8], 1), MSELoss(), al.Adam(rate), test_metrics=metrics
+    )
+    return al.UniformStrategy(net, pool, test=VALUES, seed=seed).build()
+
+
+def test_an_error_is_better_where_it_is_lower_whatever_its_name():
+    strategies = {
+        name: lambda pool, seed, rate=rate: regression(
+            rate, {"fit": MeanSquaredError(squared=False)}, seed, pool
+        )
+        for name, rate in {"idle": 1e-6, "trained": 0.05}.items()
+    }
+    result = al.compare(
+        strategies, VALUES, seeds=[1, 2, 3], rounds=2, query_size=8, max_steps=40, progress=False
+    )
+    assert result.metric == "testfit"
+    assert result.protocol["rising"] == {"testfit": False, "testfit_epoch": False}
+    [trained] = [row for row in result.summary() if row["strategy"] == "trained"]
+    assert trained["gain"] > 0.3  # less error than that of weights that do not move
+    assert "trained beat idle" in result.verdict()
+
+
+def test_metrics_of_one_name_that_improve_in_opposite_directions_are_an_error():
+    strategies = {
+        name: lambda pool, seed, metric=metric: regression(0.01, {"fit": metric}, seed, pool)
+        for name, metric in {"error": MeanSquaredError(), "share": R2Score()}.items()
+    }
+    with pytest.raises(ConfigurationError, match="testfit of share is better if higher"):
+        al.compare(strategies, VALUES, seeds=[1], rounds=1, query_size=8, max_steps=1)

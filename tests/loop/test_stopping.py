@@ -8,6 +8,7 @@ import torch
 from scipy import stats
 from scipy.optimize import curve_fit
 from sklearn.metrics import cohen_kappa_score
+from torchmetrics import MeanSquaredError
 
 import alkit as al
 from alkit.errors import ConfigurationError
@@ -66,6 +67,34 @@ def test_a_plateau_is_not_a_rise():
         "testAccuracy has risen by at most 0 in 3 rounds (90% confidence), less than 0.01"
     )
     assert Plateau(0.01, 3)(records([0.9] * 3, step=0)) is None  # no label came
+
+
+def errors(results, name="testMeanSquaredError"):
+    made = records(results)
+    return [RoundRecord(r.round, r.annotated, {name: r.metrics["testAccuracy"]}, 1) for r in made]
+
+
+@pytest.mark.parametrize("criterion", [Plateau(0.01, 4), ExpectedGain(0.0001, 4)])
+def test_an_error_that_falls_improves(criterion):
+    falling = 0.2 + 3 / (20.0 + 10 * np.arange(8))
+    assert criterion(errors(falling)) is None
+    assert criterion(errors(falling, "testRMSE")) is None
+    mirrored = criterion(records([0.9, 0.95, 0.96] + [0.961] * 7))
+    stopped = criterion(errors([0.1, 0.05, 0.04] + [0.039] * 7))
+    assert stopped is not None
+    assert stopped.replace("testMeanSquaredError", "testAccuracy") == mirrored.replace(
+        "risen", "fallen"
+    ).replace("raise", "lower")
+    assert criterion(errors(np.linspace(0.1, 0.9, 8))) is not None  # it gets worse
+
+
+def test_a_metric_of_any_name_has_the_direction_that_torchmetrics_declares():
+    metrics = {"fit": MeanSquaredError()}
+    net = al.Regressor(torch.nn.Linear(2, 1), test_metrics=metrics)
+    strategy = al.Strategy(net, al.ActiveLearningDataset([(torch.zeros(2), 0.0)] * 4))
+    falling = errors(np.linspace(0.9, 0.1, 6), "testfit")
+    assert Plateau(0.01, 4)(falling) is not None
+    assert Plateau(0.01, 4)(falling, strategy) is None
 
 
 def test_a_rise_by_the_gain_is_missed_as_seldom_as_stated():

@@ -189,3 +189,31 @@ def test_independent_tags_of_tokens_are_binary_rows():
     prediction = al.Prediction.tokens(STEPS, mask=mask, multilabel=True)
     assert prediction.sizes.tolist() == [2, 0, 4]
     assert prediction.outputs.flatten().equal(torch.cat([STEPS[0, 0], STEPS[2, :2].flatten()]))
+
+
+def test_variances_far_smaller_than_the_mean_are_kept():
+    mean = torch.tensor([1e6, 2000.0, 0.0, -3e7])
+    variance = torch.full((4,), 1e-4)
+    found = al.criteria.Variance()(al.Prediction.regression(mean, variance))
+    assert found.tolist() == pytest.approx([1e-4] * 4, rel=1e-3)
+    whole = al.Prediction.regression(torch.arange(4), torch.full((4,), 0.25))  # not cut to integers
+    assert al.criteria.Variance()(whole).tolist() == [0.25] * 4
+
+
+@pytest.mark.parametrize(
+    ("mean", "variance", "samples"),
+    [
+        ((6, 2), (2, 6), False),
+        ((6, 2), (12,), False),
+        ((6, 1), (1, 6, 2), False),
+        ((6, 3, 2), (6, 2, 3), True),
+        ((6, 3, 2), None, False),
+        ((6, 5), None, True),
+        ((6, 5), (6, 5), True),
+        ((6,), (6,), True),
+    ],
+)
+def test_shapes_that_are_not_those_of_normal_distributions_are_refused(mean, variance, samples):
+    variance = None if variance is None else torch.ones(variance)
+    with pytest.raises(PredictionError, match=r"mean must be|in the shape of the mean"):
+        al.Prediction.regression(torch.zeros(mean), variance, samples=samples)

@@ -357,3 +357,30 @@ def test_a_mean_and_a_variance_of_posterior_samples_are_never_read_as_several_nu
     strategy = al.Strategy(net, pool, al.criteria.Variance(), outputs=normal, loss=nn.MSELoss())
     with pytest.raises(ConfigurationError, match=r"4 posterior samples, .* as 4 columns"):
         strategy.build().query(2)
+
+
+def mean_and_log_variance(**options):
+    def loss(returned, y):
+        return nn.functional.gaussian_nll_loss(returned[..., 0], y, returned[..., 1].exp())
+
+    net = al.Ensemble(al.MultiLayerPerceptron(4, [8], 2), 3)
+    pool = pool_of(X.sum(1))
+    options = {"loss": loss, "seed": 0, **options}
+    strategy = al.Strategy(net, pool, al.criteria.Variance(), **options).build()
+    strategy.fit(max_steps=5, enable_progress_bar=False)
+    return strategy
+
+
+def test_columns_that_are_no_values_of_a_label_are_never_scored_as_such():
+    with pytest.raises(ConfigurationError, match="the model returns 2 values per sample"):
+        mean_and_log_variance(outputs="values").query(3)
+
+    def read(returned):
+        return al.Prediction.regression(returned[..., :1], returned[..., 1:].exp(), samples=True)
+
+    strategy = mean_and_log_variance(outputs=read)
+    query = strategy.query(3)
+    with torch.no_grad():
+        mean, log = strategy.module.eval()(X[query.indices]).double().unbind(-1)
+    total = log.exp().mean(1) + mean.var(1, unbiased=False)  # the law of total variance
+    assert query.scores == pytest.approx(total.numpy(), rel=1e-5)

@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from scipy.spatial.distance import cdist
 
 import alkit as al
@@ -51,6 +54,24 @@ def test_the_picks_are_those_of_the_textbook(rule, targets, known):
     x, y = gaussian(900, 5), gaussian(900, targets, seed=1)
     arrays = x, y, gaussian(known, 5, seed=2), gaussian(known, targets, seed=3)
     assert pick(rule, 30, *arrays) == textbook(rule, *arrays, 30)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.data(), st.sampled_from(["GSx", "GSy", "iGS"]), st.sampled_from([1e-4, 1.0, 1e5]))
+def test_each_pick_is_farthest_whatever_the_units_and_ties(data, rule, unit):
+    def drawn(rows, columns):
+        values = hnp.arrays(np.int8, (rows, columns), elements=st.integers(-3, 3))
+        return torch.from_numpy(data.draw(values)).double()
+
+    n, known = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 4))
+    x, y, x_known, labels = drawn(n, 2), drawn(n, 1), drawn(known, 2), drawn(known, 1)
+    picks = pick(rule, n, x, unit * y, x_known, unit * labels)
+    assert sorted(picks) == list(range(n))
+    for k, position in enumerate(picks):
+        in_x = cdist(x, torch.cat([x_known, x[picks[:k]]]))
+        in_y = cdist(y, torch.cat([labels, y[picks[:k]]]))
+        apart = {"GSx": in_x, "GSy": in_y, "iGS": in_x * in_y}[rule].min(1)
+        assert apart[position] == pytest.approx(apart.max(), rel=1e-6)
 
 
 def test_labels_of_one_target_may_be_flat_and_integers():

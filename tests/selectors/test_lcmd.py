@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from scipy.spatial.distance import cdist
 from torch import nn
 
@@ -82,6 +85,36 @@ def test_the_picks_are_those_of_the_textbook_in_other_metrics(metric):
     rows, known = gaussian(600, 8), gaussian(20, 8, seed=1)
     expected = textbook(rows, known, 40, metric={"manhattan": "cityblock"}.get(metric, metric))
     assert select(rows, known, 40, LCMD(Features(metric))) == expected
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    hnp.arrays(np.int8, st.tuples(st.integers(1, 25), st.just(2)), elements=st.integers(-3, 3)),
+    hnp.arrays(np.int8, st.tuples(st.integers(0, 5), st.just(2)), elements=st.integers(-3, 3)),
+    st.sampled_from([1.0, 1e-6, 1e4]),
+)
+def test_each_pick_is_the_farthest_of_a_largest_cluster_however_ties_are_broken(rows, known, scale):
+    rows, known = rows.astype(float), known.astype(float)
+    centers = torch.from_numpy(scale * known) if len(known) else None
+    picks = select(torch.from_numpy(scale * rows), centers, len(rows))
+    assert sorted(picks) == list(range(len(rows)))
+    placed = [*known]
+    for pick in picks:
+        if not placed:
+            norms = (rows**2).sum(1)
+            assert norms[pick] == norms.max()
+        else:
+            squared = cdist(rows, placed, "sqeuclidean")
+            far = squared.min(1)
+            nearest = squared == far[:, None]  # several of a row, if centers tie
+            certain = nearest & (nearest.sum(1, keepdims=True) == 1)
+            most, least = nearest.T @ far, certain.T @ far  # sums of a cluster, by ties
+            assert not far.any() or far[pick] > 0
+            assert not far.any() or any(
+                most[c] >= least.max() and far[pick] >= (certain[:, c] * far).max()
+                for c in nearest[pick].nonzero()[0]
+            )
+        placed.append(rows[pick])
 
 
 def test_in_the_space_of_gradients_of_classes():

@@ -125,3 +125,15 @@ def test_a_head_without_parameters_or_rows_raises():
 def test_it_reads_as_it_is_made():
     assert repr(GradientSketch()) == "GradientSketch()"
     assert repr(GradientSketch(64, seed=2)) == "GradientSketch(64, seed=2)"
+
+
+def test_frozen_parameters_do_not_count():
+    rows, net = gaussian(12, 5), nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 2))
+    with torch.no_grad():
+        hidden = net[:2](rows)
+    expected = sketched(GradientSketch(1 << 15), hidden, net[2])[0]
+    net[0].requires_grad_(False)
+    found = sketched(GradientSketch(1 << 15), rows, net)[0]
+    torch.testing.assert_close(found @ found.T, expected @ expected.T)
+    with pytest.raises(ConfigurationError, match="not frozen"):
+        sketched(GradientSketch(), rows, net.requires_grad_(False))

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
@@ -13,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
+import alkit as al
 from alkit.errors import ConfigurationError, ModelOutputError
 from alkit.testing.laws import global_random_state_kept
 from alkit.training.fitted import Fitted, check_classifier, fresh
@@ -157,3 +159,14 @@ def test_columns_that_belong_to_no_class_are_refused():
     odd.model.shape = (60, 6)
     with pytest.raises(ModelOutputError, match="class 5, and num_classes is 4"):
         odd.probabilities(X, 4)
+
+
+def test_a_regressor_is_refused_with_a_way_to_select_by_its_predictions():
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    regressor = GaussianProcessRegressor(alpha=0.01).fit(x[:10], x[:10].sum(1))
+    with pytest.raises(ConfigurationError, match=r"Prediction.regression\(mean, variance\)"):
+        al.Estimator(regressor)
+    mean, deviation = regressor.predict(x, return_std=True)
+    prediction = al.Prediction.regression(mean, deviation**2)
+    query = al.select(3, prediction=prediction, criterion=al.criteria.Variance(), seed=0)
+    assert set(query.indices) == set(deviation.argsort()[-3:])

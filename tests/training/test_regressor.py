@@ -33,3 +33,16 @@ def test_targets_of_another_shape_are_an_error():
     data = DataLoader(TensorDataset(X, X.repeat(1, 2)), batch_size=20)
     with pytest.raises(ShapeError, match=r"\(20, 2\)"):
         al.Trainer(max_epochs=1, enable_progress_bar=False).fit(model, data)
+
+
+def test_a_regressor_with_a_loss_of_its_own_returns_values():
+    def loss(outputs, targets):
+        return (outputs - targets).square().mean()
+
+    model = al.Regressor(al.Ensemble(al.MultiLayerPerceptron(1, [4], 1), 3), loss).build()
+    assert model.outputs == "values"
+    data = DataLoader(TensorDataset(X, 2 * X[:, 0]), batch_size=40)
+    result = al.Trainer(enable_progress_bar=False).test(model, data, verbose=False)[0]
+    with torch.no_grad():
+        error = (model.eval()(X).mean(1) - 2 * X).square().mean().item()
+    assert result == {"test_loss_epoch": pytest.approx(error, rel=1e-5)}

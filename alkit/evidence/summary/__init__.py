@@ -5,7 +5,7 @@ from alkit.evidence.summary.measures import budgets, tests, trials_needed
 from alkit.evidence.summary.penalties import Penalties, penalties
 from alkit.evidence.summary.rows import summary
 from alkit.evidence.summary.table import Table
-from alkit.evidence.summary.trials import Trials, rising, trials
+from alkit.evidence.summary.trials import Trials, trials
 
 __all__ = [
     "Penalties",
@@ -15,7 +15,6 @@ __all__ = [
     "labels_saved",
     "labels_to",
     "penalties",
-    "rising",
     "summary",
     "tests",
     "trials",

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alkit.directions import rising
 from alkit.errors import RecordsError
 from alkit.evidence.records import Records
 from alkit.evidence.statistics import areas
-
-LOWER_IS_BETTER = ("loss", "error", "distance", "perplexity")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +102,7 @@ def trials(records: Records) -> Trials:
         )
     return Trials(
         reference=reference,
-        rising=rising(metric),
+        rising=records.protocol.get("rising", {}).get(metric, rising(metric)),
         annotated=np.array(next(iter(budgets))),
         values={
             name: {
@@ -125,11 +124,6 @@ def reference_of(records: Records) -> str:
     """
     names = records.strategies
     return records.protocol.get("reference") or ("uniform" if "uniform" in names else names[0])
-
-
-def rising(metric: str) -> bool:
-    """Return True if higher is better: not for a loss, an error, a distance or a perplexity."""
-    return not any(word in metric.lower() for word in LOWER_IS_BETTER)
 
 
 def _overlap(records: Records) -> float:

@@ -5,7 +5,7 @@ import pytest
 
 from alkit.errors import RecordsError
 from alkit.evidence.records import Records
-from alkit.evidence.summary import rising, trials
+from alkit.evidence.summary import trials
 
 CURVES = {"margin": [[0.3, 0.5], [0.4, 0.8]], "uniform": [[0.3, 0.4], [0.4, 0.6]]}
 
@@ -35,20 +35,10 @@ def test_a_gain_is_an_improvement_also_of_a_loss(make_records):
     assert loss.gains("margin") == pytest.approx([-0.05, -0.1])
 
 
-@pytest.mark.parametrize(
-    ("metric", "expected"),
-    [
-        ("testMulticlassAccuracy", True),
-        ("testBinaryAUROC", True),
-        ("testR2Score", True),
-        ("test_loss_epoch", False),
-        ("testMeanAbsoluteError", False),
-        ("testMulticlassCalibrationError", False),
-        ("testMulticlassHammingDistance", False),
-    ],
-)
-def test_the_metrics_name_says_which_way_is_better(metric, expected):
-    assert rising(metric) is expected
+def test_the_protocol_declares_the_direction_of_a_metric_of_any_name(make_records):
+    records = make_records(CURVES, metric="testfit", rising={"testfit": False, "other": True})
+    assert trials(records).gains("margin") == pytest.approx([-0.05, -0.1])
+    assert trials(make_records(CURVES, metric="testfit")).rising
 
 
 def test_the_order_of_the_rows_does_not_matter(make_records):
