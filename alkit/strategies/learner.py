@@ -24,7 +24,7 @@ from alkit.querying.checks import (
     check_options,
     check_validation,
 )
-from alkit.querying.meaning import Outputs, check_label, meaning_of
+from alkit.querying.meaning import Outputs, check_label, labels_to_check, meaning_of
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
 from alkit.seeds import fresh_seed
@@ -175,17 +175,10 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         unchecked = True
         for prediction in self.predictor.predictions(self.module, loader, device, sampled):
             if unchecked:
-                self._check_labels(prediction)
+                for label in labels_to_check(prediction, self.train_pool):
+                    check_label(prediction, label, self.predictor.meaning)
                 unchecked = False
             yield prediction
-
-    def _check_labels(self, prediction: Prediction) -> None:
-        """Compare the first label with the meaning of the outputs; of one column, all labels."""
-        outputs, pool = prediction.outputs, self.train_pool
-        for _, label in pool._known.values(pool._labels.read):
-            check_label(prediction, label, str(self.predictor.meaning))
-            if outputs is None or outputs.shape[-1] > 1:
-                break
 
     def dry_run(self) -> None:
         """Predict one sample, which sets the widths of lazy layers."""

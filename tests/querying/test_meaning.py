@@ -296,6 +296,53 @@ def test_multi_hot_labels_are_never_those_of_exclusive_classes(options):
         learner.query(3)
 
 
+@pytest.mark.parametrize("route", ["assumed", "logits", "function", "declared"])
+def test_a_label_that_is_alone_on_does_not_make_labels_exclusive(route):
+    labels = LABELS.clone()
+    labels[:5] = torch.eye(5)  # as if each sample had one class
+    loss = lambda z, y: nn.functional.binary_cross_entropy_with_logits(z, y)  # noqa: E731
+    options = {
+        "assumed": {"loss": loss},
+        "logits": {"loss": loss, "outputs": "logits"},
+        "function": {"loss": loss, "outputs": lambda z: al.Prediction(z, range(len(z)))},
+        "declared": {"loss": nn.BCEWithLogitsLoss(), "task": "multiclass"},
+    }[route]
+    net = al.MultiLayerPerceptron(4, [], 5)
+    strategy = al.Strategy(net, pool_of(labels), seed=0, **options).build()
+    with pytest.raises(ConfigurationError, match=r"exclusive classes.* task=.multilabel"):
+        strategy.query(3)
+    with pytest.raises(ConfigurationError, match="exclusive classes"):
+        al.ActiveLearner(Own(), pool_of(labels[:5].repeat(12, 1), 1), seed=0).query(3)
+
+
+@pytest.mark.parametrize("by", ["loss", "call", "application"])
+def test_a_function_does_not_make_independent_labels_exclusive(by):
+    labels = LABELS.clone()
+    labels[:12] = torch.eye(5)[torch.arange(12) % 5]
+    net = al.MultiLayerPerceptron(4, [], 5)
+    options = {"loss": nn.BCEWithLogitsLoss()} if by == "loss" else {}
+    options |= {"task": "multilabel", "loss": nn.MultiLabelSoftMarginLoss()} if by == "call" else {}
+    net = al.training.MultiLabelClassifier(net, 5) if by == "application" else net
+
+    def read(z, **more):
+        return al.Prediction(z, range(len(z)), **more)
+
+    options |= {"seed": 0}
+    strategy = al.Strategy(net, pool_of(labels), outputs=read, **options).build()
+    with pytest.raises(ConfigurationError, match=r"reads the 5 columns.* task=.multilabel"):
+        strategy.query(3)
+    several = lambda z: read(z, task="multilabel")  # noqa: E731
+    strategy = al.Strategy(net, pool_of(labels), outputs=several, **options).build()
+    assert "mean over 5 labels" in strategy.query(3).why
+
+
+@pytest.mark.parametrize("options", [{"outputs": "logits"}, {"task": "multiclass"}])
+def test_one_hot_labels_of_declared_classes_are_those_of_exclusive_classes(options):
+    pool = pool_of(nn.functional.one_hot(CLASSES, 3).float())
+    learner = al.ActiveLearner(Own(3), pool, seed=0, **options)
+    assert learner.query(3).guesses.shape == (3,)
+
+
 def test_the_task_alone_declares_independent_labels():
     learner = al.ActiveLearner(Own(), pool_of(LABELS), task="multilabel", seed=0)
     assert learner.query(3).guesses.shape == (3, 5)
