@@ -128,8 +128,8 @@ class FixMatchClassifier(Classifier):
         task = getattr(getattr(self._predictor, "meaning", None), "task", None) or self.task
         if task not in (None, "multiclass"):
             raise ConfigurationError(
-                f'pseudo-labels are the most probable of exclusive classes, and the task is "{task}"'
-                ": train by a plain Strategy, or by the loss of exclusive classes."
+                "pseudo-labels are the most probable of exclusive classes, and the task is "
+                f'"{task}": train by a plain Strategy, or by the loss of exclusive classes.'
             )
         outputs = outputs.float()
         if self.outputs == "log_probabilities":

@@ -24,7 +24,8 @@ class MultiLabelClassifier(Application):
         al.Strategy(al.training.MultiLabelClassifier(net, 5), pool, al.Entropy())
 
     The mean over the labels of F1 ("MultilabelF1Score") and accuracy ("MultilabelAccuracy") is
-    measured. The task "multilabel" is declared to the strategy whatever the loss.
+    measured; targets that are NaN, for a loss of your own that leaves them out, do not count. The
+    task "multilabel" is declared to the strategy whatever the loss.
 
     Args:
         model: the network, a block or any `nn.Module`.
@@ -66,8 +67,8 @@ class MultiLabelClassifier(Application):
             )
         self.threshold: float | list[float] = bounds.tolist()
         one = 0.5 if isinstance(self.threshold, list) else self.threshold
-        self._measure(MultilabelF1Score(num_labels, threshold=one))
-        self._measure(MultilabelAccuracy(num_labels, threshold=one))
+        self._measure(MultilabelF1Score(num_labels, threshold=one, ignore_index=-100))
+        self._measure(MultilabelAccuracy(num_labels, threshold=one, ignore_index=-100))
 
     @property
     def outputs(self) -> OutputKind:
@@ -80,8 +81,11 @@ class MultiLabelClassifier(Application):
         return "multilabel"
 
     def log_metrics(self, kind: str, y_hat: Tensor, y: Tensor) -> None:
-        """Pass probabilities, or predictions by several thresholds, and targets as integers."""
+        """Pass probabilities, or predictions by several thresholds, and targets as integers.
+
+        Targets that are NaN are passed as -100.
+        """
         p = y_hat.sigmoid() if self.outputs == "logits" else y_hat
         if isinstance(self.threshold, list):
             p = (p >= p.new_tensor(self.threshold)).long()
-        super().log_metrics(kind, p, y.round().long())
+        super().log_metrics(kind, p, y.nan_to_num(-100).round().long())
