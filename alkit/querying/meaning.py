@@ -153,8 +153,8 @@ def meaning_of(module: nn.Module, outputs: Outputs, task: Task | None) -> Meanin
 def check_label(prediction: Prediction, label: object, meaning: Meaning) -> None:
     """Raise if the outputs cannot be of the task that they are declared, or assumed, to be of.
 
-    A vector with a sum of one may be probabilities of classes, or several labels of which one is
-    on. It is taken for the former if the classes are declared, and never assumed to be.
+    A vector of one 1 and zeros may be a class, or several labels of which one is on. It is taken
+    for the former if the classes are declared, and never assumed to be.
 
     Args:
         prediction: outputs of some samples.
@@ -178,7 +178,8 @@ def check_label(prediction: Prediction, label: object, meaning: Meaning) -> None
         fits = value.dtype.kind in "iubU"
     else:
         numbers = value.shape == (columns,) and value.dtype.kind in "iubf"
-        fits = meaning.declares_classes(prediction) and numbers and _sums_to_one(value)
+        fits = numbers and _sums_to_one(value)
+        fits = fits and (value.max() < 1 or meaning.declares_classes(prediction))
     if not fits:
         task = "a regression" if prediction.task == "regression" else "exclusive classes"
         raise ConfigurationError(
