@@ -209,8 +209,7 @@ class Application(Block, lightning.LightningModule):
     @property
     def _predictor(self) -> Any:
         """Predictor of the strategy that trains this; None without a strategy."""
-        strategy = None if self._trainer is None else self._trainer.lightning_module
-        return getattr(strategy, "predictor", None)
+        return getattr(getattr(self._trainer, "lightning_module", None), "predictor", None)
 
     @property
     def _places(self) -> Places:
@@ -227,17 +226,19 @@ class Application(Block, lightning.LightningModule):
 
     def _averaged(self, kind: str, y_hat: object, y: object) -> object:
         """Average K posterior samples (N, K, C) to (N, C); return anything else unchanged."""
-        returned = self.outputs or self._kind
-        pixels = self.task == "segmentation"
+        declared = getattr(self._predictor, "meaning", None)
+        returned = self.outputs or getattr(declared, "kind", None) or self._kind
+        task = self.task or getattr(declared, "task", None)
+        alone, pixels = task == "multilabel", task == "segmentation"
         classes = pixels or self.outputs is None or isinstance(self.loss, CLASS_LOSSES)
-        if returned is None or not has_samples(y_hat, y, classes):
+        if returned is None or not has_samples(y_hat, y, classes and not alone):
             return y_hat
         if kind == "train":
             raise ModelOutputError(
                 f"In training, the model returned posterior samples {tuple(y_hat.shape)}. Was it "
                 "left in eval mode? Call .train() on it before the fit."
             )
-        return averaged(y_hat, returned, independent=self.task == "multilabel")
+        return averaged(y_hat, returned, independent=alone)
 
     def _measure(self, metric: Metric, name: str | None = None) -> None:
         """Add a metric to every kind that has no metric of its class."""

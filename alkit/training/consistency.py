@@ -125,7 +125,8 @@ class FixMatchClassifier(Classifier):
             raise ModelOutputError(
                 f"pseudo-labels need one column per class, (B, C), got {tuple(outputs.shape)}."
             )
-        task = getattr(getattr(self._predictor, "meaning", None), "task", None) or self.task
+        meaning = getattr(self._predictor, "meaning", None)
+        task = self.task or getattr(meaning, "task", None)
         if task not in (None, "multiclass"):
             raise ConfigurationError(
                 "pseudo-labels are the most probable of exclusive classes, and the task is "
