@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alkit.errors import LabelError
+from alkit.errors import ConfigurationError, LabelError
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.labels import plain
 from alkit.training.application import Application
@@ -26,9 +26,18 @@ def check_at_first_outputs(module: nn.Module, pool: ActiveLearningDataset) -> No
     the training, on a GPU in a way that ends the process. Labels that are arrays are left to it.
     Cost: a comparison of the annotated labels per fit. Those of the dataset are known since they
     were annotated; those of a restored pool are read once.
+
+    Raises:
+        ConfigurationError: a loss of exclusive classes, and the strategy declares labels.
     """
     if not isinstance(module, Application):
         return
+    task = getattr(getattr(module._predictor, "meaning", None), "task", None)
+    if task == "multilabel" and isinstance(module.loss, CLASS_LOSSES):
+        raise ConfigurationError(
+            f'task="multilabel" is declared, and {type(module.loss).__name__} trains exclusive '
+            "classes: pass a loss that trains each label, such as loss=nn.BCEWithLogitsLoss()."
+        )
     module.first_targets = partial(check_targets, pool, module.loss)
     if isinstance(module.loss, CLASS_LOSSES):
         ignored = getattr(module.loss, "ignore_index", None)

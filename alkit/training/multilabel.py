@@ -13,7 +13,7 @@ from alkit.arguments import check_integer
 from alkit.errors import ConfigurationError
 from alkit.prediction import OutputKind, Task
 from alkit.training.application import Application
-from alkit.training.losses import as_network, output_kind
+from alkit.training.losses import as_network, output_kind, task_of
 from alkit.training.metrics import Metrics
 from alkit.training.optimizers import Make, Optimizer
 
@@ -39,7 +39,8 @@ class MultiLabelClassifier(Application):
             get predictions of 0 and 1 if several thresholds are given, else probabilities.
 
     Raises:
-        ConfigurationError: fewer than two labels, or a threshold that is not in (0, 1).
+        ConfigurationError: fewer than two labels, a threshold that is not in (0, 1), or a loss of
+            exclusive classes or of values.
     """
 
     _paired = True
@@ -54,6 +55,11 @@ class MultiLabelClassifier(Application):
         **metrics: Metrics,
     ) -> None:
         super().__init__(nn.BCEWithLogitsLoss() if loss is None else loss, optimizer, **metrics)
+        if task_of(self.loss) is None and output_kind(self.loss) is not None:
+            raise ConfigurationError(
+                f"{type(self.loss).__name__} does not train labels that are each on or off: pass "
+                "nn.BCEWithLogitsLoss(), nn.BCELoss() for probabilities, or a function."
+            )
         self.model = as_network(model)
         self.num_labels = check_integer("num_labels", num_labels, 2)
         try:

@@ -96,6 +96,23 @@ def test_wrong_thresholds_are_refused(threshold):
         MultiLabelClassifier(Fixed(), 1)
 
 
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), nn.NLLLoss(), nn.MSELoss()])
+def test_a_loss_of_another_task_is_refused(loss):
+    with pytest.raises(ConfigurationError, match=r"each on or off: pass nn\.BCEWithLogitsLoss"):
+        MultiLabelClassifier(Fixed(), 4, loss)
+
+
+@pytest.mark.parametrize("loss", [{}, {"loss": nn.CrossEntropyLoss()}, {"loss": nn.NLLLoss()}])
+def test_declared_labels_are_never_trained_as_exclusive_classes(loss, quiet):
+    one_on = torch.eye(4)[torch.arange(50) % 4]  # as a loss of classes would take them
+    for y in one_on, one_on.argmax(1):
+        pool = al.ActiveLearningDataset(TensorDataset(Z, y))
+        pool.annotate(range(20))
+        strategy = al.Strategy(nn.Linear(4, 4), pool, task="multilabel", seed=0, **loss).build()
+        with pytest.raises(ConfigurationError, match="trains exclusive classes: pass a loss"):
+            strategy.fit(max_epochs=1, **quiet)
+
+
 def test_the_task_is_declared_to_the_strategy_whatever_the_loss(quiet):
     def focal(y_hat, y):
         p = y_hat.sigmoid()
