@@ -25,6 +25,7 @@ from alkit.pool.labels import (
 )
 from alkit.pool.numerals import integer, is_a_number, numbers_or_texts, real
 from alkit.pool.shapes import InputOf, follows, size_of
+from alkit.pool.tags import arrays_or_texts, on_or_off
 
 
 class Gate:
@@ -43,6 +44,7 @@ class Gate:
         self._numbers = {name.strip(): k for k, name in enumerate(self.classes or ())}
         self._as_numbers = not any(map(is_a_number, self._numbers))
         self._missing = _missing_values(missing)
+        self._vector = f"array of shape ({len(self._numbers)},)"  # one value per class
 
     def own(self, index: int, label: Any, describe: Describe) -> Any:
         """A label of the dataset as it is used: in its own form, or its class number.
@@ -99,6 +101,8 @@ class Gate:
                     f"since classes={_few(self.classes)} look like numbers: give the names, as "
                     "texts."
                 )
+        if form.kind == self._vector and not form.dense:
+            values = [self._on_or_off(y, i, describe) for i, y in zip(ids.tolist(), values)]
         return self.stored(values, ids, form, describe, input_of)
 
     def stored(
@@ -170,14 +174,29 @@ class Gate:
             return [self.numbered(part, index, describe) for part in label]
         return label
 
+    def _on_or_off(self, label: Any, index: int, describe: Describe) -> Any:
+        if not isinstance(label, list):
+            return label
+        on = on_or_off(label, len(self._numbers), lambda t: self.numbered(t, index, describe))
+        if on is None:
+            raise LabelError(
+                f"{describe(index)}: a label appears twice among those that are on, {label!r:.200}."
+            )
+        return on
+
     def read(self, texts: Sequence[str], kind: str | None) -> list[Any]:
         """Labels as they are written in a file, as numbers only if they are meant as such.
 
-        Names of classes stay text. Otherwise ``kind`` decides, the kind of the pool's labels. If
-        it is not known, the labels are numbers if all of them are written as Python writes
-        numbers (``7`` or ``2.5``, but not ``007`` or ``1e3``). A whole number may have ``.0``,
-        since spreadsheets write it that way.
+        Lists and boxes are read where the pool's labels are such, or all of the file are. Names of
+        classes stay text. Otherwise ``kind`` decides, the kind of the pool's labels. If it is not
+        known, the labels are numbers if all of them are written as Python writes numbers (``7`` or
+        ``2.5``, but not ``007`` or ``1e3``). A whole number may have ``.0``, since spreadsheets
+        write it that way.
         """
+        arrays = arrays_or_texts(texts)
+        several = kind is None and all(isinstance(label, list | dict) for label in arrays)
+        if several or kind not in (None, "int", "float", "str"):
+            return arrays
         if self.classes is not None:
             named = not self._as_numbers
             return [t if named or t.strip() in self._numbers else integer(t) for t in texts]

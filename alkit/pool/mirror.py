@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -29,10 +31,34 @@ class Mirror:
 
     def __init__(self, ledger: Ledger, known: Annotations, labels: Labeling, names: Names) -> None:
         self._ledger, self._known, self._labels, self._names = ledger, known, labels, names
+        self._agreed = False  # whether the numbers of the classes are those of the ledger
 
     def key(self, index: int) -> str:
         """Key of a sample in the ledger."""
         return str(index) if self._names.texts is None else self._names[index]
+
+    def agree(self, labels: Iterable[object]) -> None:
+        """Let the ledger keep the numbers of the classes, if labels hold numbers or places of them.
+
+        Raises:
+            ConfigurationError: the ledger has another order of the classes.
+        """
+        classes, at = self._labels.gate.classes, 0
+        if classes is None or self._agreed:
+            return
+        if not any(map(_has_numbers, labels)):
+            return
+        while at < len(classes):
+            fact = json.dumps(classes[at:], ensure_ascii=False)
+            stored = json.loads(self._ledger.agree(f"classes from {at}", fact))
+            if any(here != there for here, there in zip(classes[at:], stored)):
+                raise ConfigurationError(
+                    f"{self._ledger.path} has labels of several values, in which classes are "
+                    f"numbers from {at} on in the order {stored}, and this pool has "
+                    f"{classes[at:]}: pass the same classes= in the same order; others may follow."
+                )
+            at += len(stored)
+        self._agreed = True
 
     def take(self, keys: list[str] | None) -> np.ndarray:
         """Bring samples, or all that the ledger has, to their state in the ledger; all or none."""
@@ -74,6 +100,7 @@ class Mirror:
             return f"{self._ledger.path}, entry {entry.seq}{by}: {self._names.describe(index)}"
 
         ids = np.array(list(entries), dtype=np.int64)
+        self.agree(entry.label for entry in entries.values())
         try:
             labels = self._labels.given([e.label for e in entries.values()], ids, describe)
         except LabelError as error:
@@ -131,6 +158,13 @@ def check_dataset(ledger: Ledger, samples: str) -> None:
         )
     has, remedy = ("names", "pass") if stored == "names" else ("indices", "leave out")
     raise ConfigurationError(f"{ledger.path} has the {has} of its samples: {remedy} names=.")
+
+
+def _has_numbers(label: object) -> bool:
+    """True if classes in a label are numbers or places; a class alone is stored by its name."""
+    if isinstance(label, list):
+        return not all(isinstance(part, str) for part in label)
+    return isinstance(label, dict)
 
 
 def _round(entry: Entry | None) -> int:

@@ -89,7 +89,8 @@ def needs_one_row(prediction: Readings) -> str:
         return (
             f"the outputs are {prediction._needed_outputs().shape[-1]} independent labels, whose "
             "probabilities do not sum to one. A criterion scores each label, and the mean "
-            "counts; anything else reads label_probabilities or rows()."
+            "counts; samples are compared by KCenter() or KMeansPlusPlus(GradientEmbedding()); "
+            "a function reads label_probabilities or rows()."
         )
     return (
         f"the outputs are {prediction.unit}, any number of rows per sample, and one row of class "

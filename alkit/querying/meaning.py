@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from alkit.errors import ConfigurationError, ModelOutputError
 from alkit.model_outputs import logits_of
+from alkit.pool import ActiveLearningDataset
+from alkit.pool.labels import plain
 from alkit.prediction import KINDS, TASKS, OutputKind, Prediction, Task
 from alkit.querying.structures import (
     DECLARED,
@@ -23,6 +25,8 @@ from alkit.querying.structures import (
 from alkit.training.calls import read_by
 
 Outputs = OutputKind | Structure | Callable[..., Any] | None
+
+VECTORS = 32  # labels that are vectors, read from the dataset to be checked
 
 CHOICES = (
     'outputs="logits", "probabilities" or "log_probabilities" for exclusive classes; these with '
@@ -81,7 +85,7 @@ class Meaning:
         if isinstance(value, Prediction):
             if samples:
                 check_samples(value, returned)
-            if self.independent:
+            if self.independent or self.task == "multilabel":
                 check_independent(value, self.by)
             _check_rows(value.outputs if value.owners is None else value.ids, ids)
             return joined(value, ids, features, x)
@@ -100,6 +104,10 @@ class Meaning:
         task = "multiclass" if outputs.shape[-1] == 1 and self.task == "multilabel" else self.task
         kind = "values" if self.kind is None and task == "regression" else self.kind
         return Prediction(outputs, ids, kind, features, task)  # type: ignore[arg-type]
+
+    def declares_classes(self, prediction: Prediction) -> bool:
+        """True if exclusive classes are declared, and not merely assumed."""
+        return bool(self.by) or self.task == "multiclass" or prediction.kind != "logits"
 
     def __str__(self) -> str:
         return f"declared by {self.by}" if self.by else "assumed, since nothing declares it"
@@ -145,17 +153,20 @@ def meaning_of(module: nn.Module, outputs: Outputs, task: Task | None) -> Meanin
     return Meaning(own_kind, task or own_task, by, read, independent)
 
 
-def check_label(prediction: Prediction, label: object, by: str) -> None:
+def check_label(prediction: Prediction, label: object, meaning: Meaning) -> None:
     """Raise if the outputs cannot be of the task that they are declared, or assumed, to be of.
+
+    A vector of one 1 and zeros may be a class, or several labels of which one is on. It is taken
+    for the former if the classes are declared, and never assumed to be.
 
     Args:
         prediction: outputs of some samples.
         label: label of an annotated sample.
-        by: the declaration, in words.
+        meaning: the declaration.
 
     Raises:
         ConfigurationError: exclusive classes, and the label is not a class, nor probabilities of
-            classes; or a regression, and the label is text, or has fewer values.
+            declared classes; or a regression, and the label is text, or has fewer values.
     """
     if prediction.outputs is None or prediction.unit:
         return
@@ -176,14 +187,34 @@ def check_label(prediction: Prediction, label: object, by: str) -> None:
     elif value.ndim == 0:
         fits = value.dtype.kind in "iubU"
     else:
-        fits = value.shape == (columns,) and value.dtype.kind in "iubf" and _sums_to_one(value)
+        numbers = value.shape == (columns,) and value.dtype.kind in "iubf"
+        fits = numbers and _sums_to_one(value)
+        fits = fits and (value.max() < 1 or meaning.declares_classes(prediction))
     if not fits:
         task = "a regression" if prediction.task == "regression" else "exclusive classes"
         raise ConfigurationError(
-            f"the outputs of the model are taken for those of {task} ({by}), and a label such as "
-            f"{label!r} is not one of these. Declare {CHOICES}; a loss such as BCEWithLogitsLoss "
-            "or MSELoss declares it too."
+            f"the outputs of the model are taken for those of {task} ({meaning}), and a label such "
+            f"as {label!r} is not one of these. Declare {CHOICES}; a loss such as "
+            "BCEWithLogitsLoss or MSELoss declares it too."
         )
+
+
+def labels_to_check(prediction: Prediction, pool: ActiveLearningDataset) -> Iterator[Any]:
+    """Yield annotated labels that may contradict the meaning of the outputs.
+
+    These are all labels for outputs of one column, else the first; of vectors for exclusive
+    classes, the first 32, since several labels of which one is on look like probabilities.
+    """
+    labels = (label for _, label in pool._known.values(pool._labels.read))
+    if prediction.outputs is None or prediction.unit:
+        return
+    if prediction.outputs.shape[-1] == 1:
+        yield from labels
+    first = next(labels, None)
+    if first is not None:
+        yield first
+    if isinstance(first, list) and prediction.task != "regression":
+        yield from (plain(pool._labels.read(k)) for k in pool.annotated_indices[1:VECTORS].tolist())
 
 
 def _sums_to_one(values: np.ndarray) -> bool:

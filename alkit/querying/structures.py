@@ -41,19 +41,22 @@ def structured(
 
 
 def check_independent(prediction: Prediction, by: str) -> None:
-    """Raise if rows are read as exclusive classes, and a loss trains each column by itself.
+    """Raise if columns are read as exclusive classes that are independent labels as declared.
 
     Raises:
-        ConfigurationError: the rows are those of exclusive classes.
+        ConfigurationError: the columns are logits of exclusive classes.
     """
     outputs = prediction.outputs
-    if prediction.owners is None or outputs is None or prediction.kind != "logits":
+    if outputs is None or outputs.shape[-1] == 1 or prediction.kind != "logits":
         return
-    if outputs.shape[-1] > 1:
+    owned = prediction.owners is not None
+    if owned or prediction.task not in ("multilabel", "regression"):
+        read = f"of the {prediction.unit}" if owned else "of the outputs"
+        way = "make the rows with multilabel=True" if owned else 'pass task="multilabel" to it'
         raise ConfigurationError(
-            f"the {outputs.shape[-1]} columns of the {prediction.unit} are read as exclusive "
-            f"classes, and {by or 'the module'} trains each of them by itself: make the rows with "
-            "multilabel=True, or return probabilities that sum to one from outputs=function."
+            f"outputs=function reads the {outputs.shape[-1]} columns {read} as exclusive classes, "
+            f"and {by or 'the module or call'} declares each of them as a label by itself: {way}, "
+            "or return probabilities that sum to one."
         )
 
 

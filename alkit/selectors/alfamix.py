@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 from alkit.arguments import check_number
 from alkit.errors import ConfigurationError
 from alkit.selectors.candidates import Candidates, needed
-from alkit.selectors.dropquery import ROWS, logits_of
+from alkit.selectors.dropquery import ROWS, check_classes, logits_of
 from alkit.selectors.geometry.clustering import space_with_means
 from alkit.selectors.kmeans import medoids
 from alkit.selectors.selector import Selector
@@ -46,7 +46,7 @@ class ALFAMix(Selector):
     Raises:
         ConfigurationError: ``epsilon`` is not above 0, the space has the manhattan distance, or the
             head is not differentiable.
-        PredictionError: the head does not return logits (N, C).
+        PredictionError: the head does not return logits (N, C), or those of exclusive classes.
     """
 
     def __init__(self, space: Space | None = None, *, epsilon: float = 0.2) -> None:
@@ -56,6 +56,7 @@ class ALFAMix(Selector):
         self.needs = self.space.needs | {"features", "head", "annotated", "labels"}
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
+        check_classes(self, candidates)
         flipped = self._flipped(candidates).cpu()
         rows = flipped.nonzero().flatten()
         if len(rows) > n:

@@ -39,7 +39,7 @@ class DropQuery(Selector):
 
     Raises:
         ConfigurationError: an argument is out of range, or the space has the manhattan distance.
-        PredictionError: the head does not return logits (N, C).
+        PredictionError: the head does not return logits (N, C), or those of exclusive classes.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class DropQuery(Selector):
         self.needs = self.space.needs | {"features", "head"}
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
+        check_classes(self, candidates)
         flips = self._flips(candidates.features, needed(candidates.head, "head"), generator)
         most = flips.clamp(max=self.passes // 2 + 1)  # further flips do not count
         picks: list[Tensor] = []
@@ -88,6 +89,17 @@ class DropQuery(Selector):
         parts = [shown(self.space), "" if self.dropout == 0.75 else f"dropout={self.dropout}"]
         parts += [] if self.passes == 3 else [f"passes={self.passes}"]
         return f"DropQuery({', '.join(filter(None, parts))})"
+
+
+def check_classes(selector: Selector, candidates: Candidates) -> None:
+    """Raise a PredictionError unless the head returns logits of exclusive classes."""
+    task = "multiclass" if candidates.prediction is None else candidates.prediction.task
+    if task not in ("multiclass", "binary"):
+        raise PredictionError(
+            f"{selector!r} compares the classes that the head predicts, and the task of the model "
+            f'is "{task}". Compare features, KCenter(), or, of independent labels, gradients, '
+            "KMeansPlusPlus(GradientEmbedding())."
+        )
 
 
 def logits_of(head: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from alkit.querying.checks import (
     check_options,
     check_validation,
 )
-from alkit.querying.meaning import Outputs, check_label, meaning_of
+from alkit.querying.meaning import Outputs, check_label, labels_to_check, meaning_of
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
 from alkit.querying.structures import check_background
@@ -182,15 +182,13 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
             del prediction  # freed before the next batch is predicted
 
     def _check_labels(self, prediction: Prediction) -> None:
-        """Compare the first label with the meaning of the outputs; of one column, all labels."""
-        outputs, pool = prediction.outputs, self.train_pool
+        """Compare labels with the meaning of the outputs."""
+        known = self.train_pool._known
         if prediction.task == "detection":
-            first = [label for _, label in pool._known.values(pool._labels.read)]
-            check_background(self.module, [*pool._known.labels.values(), *first])
-        for _, label in pool._known.values(pool._labels.read):
-            check_label(prediction, label, str(self.predictor.meaning))
-            if outputs is None or outputs.shape[-1] > 1:
-                break
+            first = [label for _, label in known.values(self.train_pool._labels.read)]
+            check_background(self.module, [*known.labels.values(), *first])
+        for label in labels_to_check(prediction, self.train_pool):
+            check_label(prediction, label, self.predictor.meaning)
 
     def dry_run(self) -> None:
         """Predict one sample, which sets the widths of lazy layers."""

@@ -211,8 +211,7 @@ class Application(Block, lightning.LightningModule):
     @property
     def _predictor(self) -> Any:
         """Predictor of the strategy that trains this; None without a strategy."""
-        strategy = None if self._trainer is None else self._trainer.lightning_module
-        return getattr(strategy, "predictor", None)
+        return getattr(getattr(self._trainer, "lightning_module", None), "predictor", None)
 
     @property
     def _places(self) -> Places:
@@ -232,17 +231,18 @@ class Application(Block, lightning.LightningModule):
         meaning = getattr(self._predictor, "meaning", None)
         own = None if getattr(meaning, "read", None) else self._kind
         returned = getattr(meaning, "kind", None) or self.outputs or own
-        pixels = self.task == "segmentation"
+        task = self.task or getattr(meaning, "task", None)
+        alone, pixels = task == "multilabel", task == "segmentation"
         classes = pixels or self.outputs is None or isinstance(self.loss, CLASS_LOSSES)
         samples = isinstance(y_hat, Tensor) and y_hat.ndim > 3 and gives_samples(self)
-        if returned is None or not has_samples(y_hat, y, classes, samples):
+        if returned is None or not has_samples(y_hat, y, classes and not alone, samples):
             return y_hat
         if kind == "train":
             raise ModelOutputError(
                 f"In training, the model returned posterior samples {tuple(y_hat.shape)}. Was it "
                 "left in eval mode? Call .train() on it before the fit."
             )
-        return averaged(y_hat, returned, independent=self.task == "multilabel")
+        return averaged(y_hat, returned, independent=alone)
 
     def _measure(self, metric: Metric, name: str | None = None) -> None:
         """Add a metric to every kind that has no metric of its class."""

@@ -29,9 +29,18 @@ def check_at_first_outputs(module: nn.Module, pool: ActiveLearningDataset) -> No
     the training, on a GPU in a way that ends the process. Labels that are arrays are left to it.
     Cost: a comparison of the annotated labels per fit. Those of the dataset are known since they
     were annotated; those of a restored pool are read once.
+
+    Raises:
+        ConfigurationError: a loss of exclusive classes, and the strategy declares labels.
     """
     if not isinstance(module, Application):
         return
+    task = getattr(getattr(module._predictor, "meaning", None), "task", None)
+    if task == "multilabel" and isinstance(module.loss, CLASS_LOSSES):
+        raise ConfigurationError(
+            f'task="multilabel" is declared, and {type(module.loss).__name__} trains exclusive '
+            "classes: pass a loss that trains each label, such as loss=nn.BCEWithLogitsLoss()."
+        )
     if isinstance(module.loss, nn.GaussianNLLLoss):
         raise ConfigurationError(
             "GaussianNLLLoss takes mean, target and variance: pass a function, loss=lambda "

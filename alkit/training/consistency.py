@@ -49,7 +49,7 @@ class FixMatchClassifier(Classifier):
 
     Raises:
         ConfigurationError: the threshold, the weight or an augmentation is invalid, or the loss
-            is that of a regression.
+            is that of a regression; in a fit, the task is another than exclusive classes.
     """
 
     def __init__(
@@ -124,6 +124,13 @@ class FixMatchClassifier(Classifier):
         if outputs.ndim != 2 or outputs.shape[1] < 2:
             raise ModelOutputError(
                 f"pseudo-labels need one column per class, (B, C), got {tuple(outputs.shape)}."
+            )
+        meaning = getattr(self._predictor, "meaning", None)
+        task = self.task or getattr(meaning, "task", None)
+        if task not in (None, "multiclass"):
+            raise ConfigurationError(
+                "pseudo-labels are the most probable of exclusive classes, and the task is "
+                f'"{task}": train by a plain Strategy, or by the loss of exclusive classes.'
             )
         outputs = outputs.float()
         if self.outputs == "log_probabilities":

@@ -76,6 +76,12 @@ def wrong_targets(loss: object, targets: object, classes: int | None = None) -> 
     if task_of(loss) == "multilabel":
         low, high = targets.aminmax()
         return None if low >= 0 and high <= 1 else "numbers between 0 and 1"  # NaN never fits
+    if isinstance(loss, nn.SoftMarginLoss | nn.HingeEmbeddingLoss):
+        return None if (targets.abs() == 1).all() else "-1 for off and 1 for on"
+    if isinstance(loss, nn.MultiLabelMarginLoss) and targets.ndim == 2:
+        on = targets.where((targets < 0).cumsum(1) == 0, -1).sort(1).values
+        twice = ((on.diff(dim=1) == 0) & (on[:, 1:] >= 0)).any()
+        return "the numbers of the labels that are on, then -1" if twice else None
     if isinstance(loss, CLASS_LOSSES) and targets.is_floating_point() and targets.ndim == 2:
         fits = targets.amin() >= 0 and ((targets.sum(1) - 1).abs() < 1e-2).all()
         return None if fits else "class numbers, or probabilities that sum to one"

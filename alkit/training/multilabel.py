@@ -13,7 +13,7 @@ from alkit.arguments import check_integer
 from alkit.errors import ConfigurationError
 from alkit.prediction import OutputKind, Task
 from alkit.training.application import Application
-from alkit.training.losses import as_network, output_kind
+from alkit.training.losses import as_network, output_kind, task_of
 from alkit.training.metrics import Metrics
 from alkit.training.optimizers import Make, Optimizer
 
@@ -24,7 +24,8 @@ class MultiLabelClassifier(Application):
         al.Strategy(al.MultiLabelClassifier(net, 5), pool, al.Entropy())
 
     The mean over the labels of F1 ("MultilabelF1Score") and accuracy ("MultilabelAccuracy") is
-    measured. The task "multilabel" is declared to the strategy whatever the loss.
+    measured; targets that are NaN, for a loss of your own that leaves them out, do not count. The
+    task "multilabel" is declared to the strategy whatever the loss.
 
     Args:
         model: the network, a block or any `nn.Module`.
@@ -38,7 +39,8 @@ class MultiLabelClassifier(Application):
             get predictions of 0 and 1 if several thresholds are given, else probabilities.
 
     Raises:
-        ConfigurationError: fewer than two labels, or a threshold that is not in (0, 1).
+        ConfigurationError: fewer than two labels, a threshold that is not in (0, 1), or a loss of
+            exclusive classes or of values.
     """
 
     _paired = True
@@ -53,6 +55,11 @@ class MultiLabelClassifier(Application):
         **metrics: Metrics,
     ) -> None:
         super().__init__(nn.BCEWithLogitsLoss() if loss is None else loss, optimizer, **metrics)
+        if task_of(self.loss) is None and output_kind(self.loss) is not None:
+            raise ConfigurationError(
+                f"{type(self.loss).__name__} does not train labels that are each on or off: pass "
+                "nn.BCEWithLogitsLoss(), nn.BCELoss() for probabilities, or a function."
+            )
         self.model = as_network(model)
         self.num_labels = check_integer("num_labels", num_labels, 2)
         try:
@@ -66,8 +73,8 @@ class MultiLabelClassifier(Application):
             )
         self.threshold: float | list[float] = bounds.tolist()
         one = 0.5 if isinstance(self.threshold, list) else self.threshold
-        self._measure(MultilabelF1Score(num_labels, threshold=one))
-        self._measure(MultilabelAccuracy(num_labels, threshold=one))
+        self._measure(MultilabelF1Score(num_labels, threshold=one, ignore_index=-100))
+        self._measure(MultilabelAccuracy(num_labels, threshold=one, ignore_index=-100))
 
     @property
     def outputs(self) -> OutputKind:
@@ -80,8 +87,11 @@ class MultiLabelClassifier(Application):
         return "multilabel"
 
     def log_metrics(self, kind: str, y_hat: Tensor, y: Tensor) -> None:
-        """Pass probabilities, or predictions by several thresholds, and targets as integers."""
+        """Pass probabilities, or predictions by several thresholds, and targets as integers.
+
+        Targets that are NaN are passed as -100.
+        """
         p = y_hat.sigmoid() if self.outputs == "logits" else y_hat
         if isinstance(self.threshold, list):
             p = (p >= p.new_tensor(self.threshold)).long()
-        super().log_metrics(kind, p, y.round().long())
+        super().log_metrics(kind, p, y.nan_to_num(-100).round().long())

@@ -211,6 +211,60 @@ def test_names_of_classes_survive_another_order_of_the_classes():
     assert opened(classes=CLASSES[::-1]).labels_of([1]) == [0]
 
 
+SEVERAL = {
+    "vectors": [(torch.zeros(1), torch.tensor([k % 2, 1, 0])) for k in range(N)],
+    "masks": [(torch.zeros(3, 2, 2), torch.full((2, 2), k % 3)) for k in range(N)],
+    "boxes": [
+        (
+            torch.zeros(3, 9, 9),
+            {"boxes": torch.tensor([[0.0, 0, 4, 4]]), "labels": torch.tensor([1])},
+        )
+        for _ in range(N)
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+@pytest.mark.parametrize("own", [True, False])
+def test_classes_in_labels_of_several_values_keep_their_numbers(kind, own):
+    data = SEVERAL[kind]
+    pool = opened(data=data, classes=CLASSES)
+    pool.annotate([1, 2], None if own else [data[3][1], data[4][1]])
+    before = pool.labels_of([1, 2])
+    assert opened(data=data, classes=CLASSES).labels_of([1, 2]) == before
+    assert opened(data=data).labels_of([1, 2]) == before
+    with pytest.raises(ConfigurationError, match=r"numbers from 0 on in the order \['glass'"):
+        opened(data=data, classes=CLASSES[::-1])
+
+
+def test_classes_may_follow_those_of_labels_of_several_values():
+    masks = SEVERAL["masks"]
+    opened(data=masks, classes=CLASSES[:2]).annotate([0])
+    pool = opened(data=masks, classes=[*CLASSES, "wood"])
+    pool.annotate([2])
+    assert opened(data=masks, classes=CLASSES).labels_of([2]) == pool.labels_of([2])
+    with pytest.raises(ConfigurationError, match=r"from 2 on in the order \['metal', 'wood'\]"):
+        opened(data=masks, classes=[*CLASSES[:2], "wood", "metal"])
+
+
+def test_an_annotation_under_another_order_of_the_classes_changes_nothing():
+    masks = SEVERAL["masks"]
+    first, other = opened(data=masks, classes=CLASSES), opened(data=masks, classes=CLASSES[::-1])
+    first.annotate([0])
+    with pytest.raises(ConfigurationError, match="same order"):
+        other.annotate([1])
+    assert state(other)[0] == {}
+    assert len(first.ledger) == 1
+
+
+def test_names_in_the_ledger_are_those_of_any_order_of_the_classes():
+    vectors = SEVERAL["vectors"]
+    Ledger("labels.db", "Ann").add([Entry("1.png", label=["metal", "glass"])])
+    for classes in CLASSES, [*CLASSES[1:], CLASSES[0]]:
+        expected = [int(name in ("metal", "glass")) for name in classes]
+        assert opened(data=vectors, classes=classes).labels_of([1]) == [expected]
+
+
 def test_a_state_is_loaded_into_an_empty_ledger_and_never_replaces_one():
     plain = al.ActiveLearningDataset(DATA, names=NAMES)
     plain.annotate([1], [2])

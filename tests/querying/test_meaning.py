@@ -115,6 +115,90 @@ def test_the_doctor_and_a_stochastic_query_understand_independent_labels():
     assert al.doctor(query)["class skew"].verdict == "not seen"
 
 
+# logits of 5 labels: all surely off, as sure of two and of all, surely off but one undecided
+SURE = torch.full((5,), -6.0)
+TABLE = torch.stack([SURE, SURE.index_fill(0, torch.tensor([1, 3]), 6), -SURE, SURE])
+TABLE[3, 2] = 0.0
+
+
+class Table(nn.Module):
+    """Returns the row of the table that its input names, with a weight to train."""
+
+    def __init__(self, read=lambda z: z):
+        super().__init__()
+        self.shift, self.read = nn.Parameter(torch.zeros(1)), read
+
+    def forward(self, x):
+        return self.read(TABLE[x[:, 0].long()]) + 0 * self.shift
+
+
+class OwnTable(L.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = Table()
+
+    def forward(self, x):
+        return self.net(x)
+
+    def training_step(self, batch, batch_idx):
+        return nn.functional.binary_cross_entropy_with_logits(self(batch[0]), batch[1])
+
+
+ROUTES = {
+    "loss of logits": lambda p, c: al.Strategy(Table(), p, c, loss=nn.BCEWithLogitsLoss()),
+    "loss of probabilities": lambda p, c: al.Strategy(
+        Table(torch.sigmoid), p, c, loss=nn.BCELoss()
+    ),
+    "soft margin": lambda p, c: al.Strategy(Table(), p, c, loss=nn.MultiLabelSoftMarginLoss()),
+    "with the kind": lambda p, c: al.Strategy(
+        Table(), p, c, loss=nn.BCEWithLogitsLoss(), outputs="logits"
+    ),
+    "function": lambda p, c: al.Strategy(
+        Table(), p, c, loss=nn.BCEWithLogitsLoss(), outputs=lambda z: z
+    ),
+    "task": lambda p, c: al.ActiveLearner(OwnTable(), p, c, task="multilabel"),
+    "task and kind": lambda p, c: al.Strategy(
+        Table(torch.sigmoid), p, c, task="multilabel", outputs="probabilities", loss=nn.MSELoss()
+    ),
+    "log-probabilities": lambda p, c: al.Strategy(
+        Table(nn.functional.logsigmoid), p, c, task="multilabel", outputs="log_probabilities",
+        loss=lambda z, y: z.sum(),
+    ),
+    "application": lambda p, c: al.Strategy(al.training.MultiLabelClassifier(Table(), 5), p, c),
+    "prediction": lambda p, c: al.Strategy(
+        Table(), p, c, outputs=lambda z: al.Prediction(z, task="multilabel"), loss=nn.MSELoss()
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reduce", [None, "mean", "max", "sum"])
+@pytest.mark.parametrize("criterion", [al.Margin(), al.Entropy(), al.Ratio()], ids=repr)
+@pytest.mark.parametrize("route", ROUTES)
+def test_the_undecided_label_is_found(route, criterion, reduce):
+    exclusive = criterion(al.Prediction(TABLE))
+    assert int(exclusive.argmax()) != 3  # read as exclusive classes, another one is undecided
+    criterion = criterion if reduce is None else al.criteria.Each(criterion, reduce)
+    place = torch.tensor([0.0, 1, 2, 3, 0, 1])[:, None]
+    pool = al.ActiveLearningDataset(TensorDataset(place, torch.eye(5)[[0, 1, 2, 3, 4, 0]]))
+    for annotated in [], [4], [5]:
+        pool.annotate(annotated)
+        query = ROUTES[route](pool, criterion).build().query(1)
+        assert query.indices.tolist() == [3]
+        assert f"{reduce or 'mean'} over 5 labels of {query_name(criterion)}" in query.why
+
+
+def query_name(criterion):
+    return repr(getattr(criterion, "criterion", criterion))
+
+
+@pytest.mark.parametrize("criterion", [al.Margin(), al.Entropy()], ids=repr)
+def test_several_labels_that_are_half_decided_hide_one_from_the_mean_alone(criterion):
+    half = torch.full((5,), -1.5)
+    prediction = al.Prediction(torch.stack([half, TABLE[3], SURE]), task="multilabel")
+    assert int(criterion(prediction).argmax()) == 0
+    assert int(al.criteria.Each(criterion, "max")(prediction).argmax()) == 1
+
+
 # --- nothing is guessed -------------------------------------------------------------------------
 
 
@@ -296,9 +380,66 @@ def test_multi_hot_labels_are_never_those_of_exclusive_classes(options):
         learner.query(3)
 
 
+@pytest.mark.parametrize("route", ["assumed", "logits", "function", "declared"])
+def test_a_label_that_is_alone_on_does_not_make_labels_exclusive(route):
+    labels = LABELS.clone()
+    labels[:5] = torch.eye(5)  # as if each sample had one class
+    loss = lambda z, y: nn.functional.binary_cross_entropy_with_logits(z, y)  # noqa: E731
+    options = {
+        "assumed": {"loss": loss},
+        "logits": {"loss": loss, "outputs": "logits"},
+        "function": {"loss": loss, "outputs": lambda z: al.Prediction(z, range(len(z)))},
+        "declared": {"loss": nn.BCEWithLogitsLoss(), "task": "multiclass"},
+    }[route]
+    net = al.MultiLayerPerceptron(4, [], 5)
+    strategy = al.Strategy(net, pool_of(labels), seed=0, **options).build()
+    with pytest.raises(ConfigurationError, match=r"exclusive classes.* task=.multilabel"):
+        strategy.query(3)
+    with pytest.raises(ConfigurationError, match="exclusive classes"):
+        al.ActiveLearner(Own(), pool_of(labels[:5].repeat(12, 1), 1), seed=0).query(3)
+
+
+@pytest.mark.parametrize("by", ["loss", "call", "application"])
+def test_a_function_does_not_make_independent_labels_exclusive(by):
+    labels = LABELS.clone()
+    labels[:12] = torch.eye(5)[torch.arange(12) % 5]
+    net = al.MultiLayerPerceptron(4, [], 5)
+    options = {"loss": nn.BCEWithLogitsLoss()} if by == "loss" else {}
+    options |= {"task": "multilabel", "loss": nn.MultiLabelSoftMarginLoss()} if by == "call" else {}
+    net = al.training.MultiLabelClassifier(net, 5) if by == "application" else net
+
+    def read(z, **more):
+        return al.Prediction(z, range(len(z)), **more)
+
+    options |= {"seed": 0}
+    strategy = al.Strategy(net, pool_of(labels), outputs=read, **options).build()
+    with pytest.raises(ConfigurationError, match=r"reads the 5 columns.* task=.multilabel"):
+        strategy.query(3)
+    several = lambda z: read(z, task="multilabel")  # noqa: E731
+    strategy = al.Strategy(net, pool_of(labels), outputs=several, **options).build()
+    assert "mean over 5 labels" in strategy.query(3).why
+
+
+@pytest.mark.parametrize("options", [{"outputs": "logits"}, {"task": "multiclass"}])
+def test_one_hot_labels_of_declared_classes_are_those_of_exclusive_classes(options):
+    pool = pool_of(nn.functional.one_hot(CLASSES, 3).float())
+    learner = al.ActiveLearner(Own(3), pool, seed=0, **options)
+    assert learner.query(3).guesses.shape == (3,)
+
+
 def test_the_task_alone_declares_independent_labels():
     learner = al.ActiveLearner(Own(), pool_of(LABELS), task="multilabel", seed=0)
     assert learner.query(3).guesses.shape == (3, 5)
+
+
+def test_probabilities_as_labels_are_those_of_exclusive_classes():
+    soft = nn.functional.one_hot(CLASSES, 3).float() * 0.9 + 1 / 30
+    pool = pool_of(soft)
+    learner = al.ActiveLearner(Own(3), pool, seed=0)
+    assert learner.query(3).guesses.shape == (3,)
+    pool.relabel([5], [[0.0, 1.0, 0.0]])
+    with pytest.raises(ConfigurationError, match=r"a label such as \[0.0, 1.0, 0.0\]"):
+        learner.query(3)
 
 
 def test_soft_labels_are_those_of_exclusive_classes():

@@ -6,6 +6,7 @@ import torch
 from alkit.errors import ConfigurationError, PredictionError
 from alkit.prediction import Prediction
 from alkit.selectors import Candidates, Features
+from alkit.selectors.alfamix import ALFAMix
 from alkit.selectors.dropquery import DropQuery, logits_of
 
 
@@ -150,6 +151,15 @@ def test_dropout_must_be_a_share(dropout):
 def test_passes_must_be_a_positive_integer(passes):
     with pytest.raises(ConfigurationError, match="passes must be"):
         DropQuery(passes=passes)
+
+
+@pytest.mark.parametrize("task", ["multilabel", "regression"])
+@pytest.mark.parametrize("selector", [DropQuery(), ALFAMix()], ids=repr)
+def test_a_head_of_another_task_is_not_read_as_one_of_exclusive_classes(selector, task):
+    kind = "values" if task == "regression" else "logits"
+    ours = Prediction(kind=kind, features=ROWS, task=task)
+    with pytest.raises(PredictionError, match=f'task of the model is "{task}". Compare features'):
+        selector(Candidates(prediction=ours, head=sign), 3, generator())
 
 
 def test_it_prints_as_it_is_made():

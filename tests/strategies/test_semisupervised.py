@@ -202,3 +202,15 @@ def test_a_network_with_one_column_is_refused(pool, quiet):
     strategy = semisupervised(nn.Linear(2, 1), pool, loss=nn.BCEWithLogitsLoss())
     with pytest.raises(ModelOutputError, match="one column per class"):
         strategy.fit(max_steps=1, **quiet)
+
+
+@pytest.mark.parametrize("task", [None, "multilabel"])
+def test_pseudo_labels_are_never_classes_of_independent_labels(net, pool, quiet, task):
+    def by_itself(z, y):
+        y = nn.functional.one_hot(y, z.shape[1]).float()
+        return nn.functional.binary_cross_entropy_with_logits(z, y)
+
+    loss = by_itself if task else nn.BCEWithLogitsLoss()
+    strategy = semisupervised(net(), pool, loss=loss, task=task)
+    with pytest.raises(ConfigurationError, match='exclusive classes, and the task is "multilabel"'):
+        strategy.fit(max_steps=1, **quiet)

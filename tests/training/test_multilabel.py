@@ -16,6 +16,9 @@ from alkit.training import MultiLabelClassifier
 G = torch.Generator().manual_seed(0)
 Z = torch.randn(50, 4, generator=G)
 Y = (torch.rand(50, 4, generator=G) > 0.6).long()
+LISTED = torch.full((50, 4), -1)  # the numbers of the labels that are on, then -1
+for numbers, on in zip(LISTED, Y):
+    numbers[: on.sum()] = on.nonzero().flatten()
 
 
 class Fixed(nn.Module):
@@ -55,6 +58,22 @@ def test_probabilities_are_not_squashed_again():
     assert result["testMultilabelF1Score_epoch"] == pytest.approx(f1, rel=1e-5)
 
 
+@pytest.mark.parametrize("threshold", [0.5, [0.2, 0.5, 0.7, 0.4]])
+def test_labels_that_were_not_measured_count_in_no_metric(threshold):
+    def measured_alone(z, y):
+        there = ~y.isnan()
+        return nn.functional.binary_cross_entropy_with_logits(z[there], y[there])
+
+    gaps = torch.rand(50, 4, generator=torch.Generator().manual_seed(1)) < 0.3
+    model = MultiLabelClassifier(Fixed(), 4, measured_alone, threshold=threshold)
+    result = measured(model, y=Y.float().masked_fill(gaps, torch.nan))
+    guesses = (Z.sigmoid() >= torch.as_tensor(threshold)).long()
+    f1 = np.mean([f1_score(Y[~gaps[:, k], k], guesses[~gaps[:, k], k]) for k in range(4)])
+    assert result["testMultilabelF1Score_epoch"] == pytest.approx(f1, rel=1e-5)
+    right = np.mean([(guesses == Y)[~gaps[:, k], k].float().mean() for k in range(4)])
+    assert result["testMultilabelAccuracy_epoch"] == pytest.approx(right, rel=1e-5)
+
+
 def test_posterior_samples_are_averaged_label_by_label():
     samples = torch.randn(50, 3, 4, generator=G)
 
@@ -75,6 +94,23 @@ def test_wrong_thresholds_are_refused(threshold):
         MultiLabelClassifier(Fixed(), 4, threshold=threshold)
     with pytest.raises(ConfigurationError, match="num_labels must be an integer of at least 2"):
         MultiLabelClassifier(Fixed(), 1)
+
+
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), nn.NLLLoss(), nn.MSELoss()])
+def test_a_loss_of_another_task_is_refused(loss):
+    with pytest.raises(ConfigurationError, match=r"each on or off: pass nn\.BCEWithLogitsLoss"):
+        MultiLabelClassifier(Fixed(), 4, loss)
+
+
+@pytest.mark.parametrize("loss", [{}, {"loss": nn.CrossEntropyLoss()}, {"loss": nn.NLLLoss()}])
+def test_declared_labels_are_never_trained_as_exclusive_classes(loss, quiet):
+    one_on = torch.eye(4)[torch.arange(50) % 4]  # as a loss of classes would take them
+    for y in one_on, one_on.argmax(1):
+        pool = al.ActiveLearningDataset(TensorDataset(Z, y))
+        pool.annotate(range(20))
+        strategy = al.Strategy(nn.Linear(4, 4), pool, task="multilabel", seed=0, **loss).build()
+        with pytest.raises(ConfigurationError, match="trains exclusive classes: pass a loss"):
+            strategy.fit(max_epochs=1, **quiet)
 
 
 def test_the_task_is_declared_to_the_strategy_whatever_the_loss(quiet):
@@ -107,6 +143,29 @@ def test_labels_that_do_not_fit_are_errors(quiet):
     wrong[7, 2] = 3
     with pytest.raises(LabelError, match=r"label of sample 7 .* between 0 and 1"):
         fit(wrong, 4)
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets", "right"),
+    [
+        (nn.SoftMarginLoss(), "-1 for off and 1 for on", (2 * Y - 1).float()),
+        (nn.MultiLabelMarginLoss(), "the numbers of the labels that are on", LISTED),
+    ],
+    ids=["soft margin", "margin"],
+)
+def test_a_loss_with_targets_of_another_form_does_not_learn_from_zeros_and_ones(
+    loss, targets, right, quiet
+):
+    kept = (right >= 0).any(1)  # a label of negative integers alone is none
+    for y in Y, right:
+        pool = al.ActiveLearningDataset(TensorDataset(Z[kept], y[kept]))
+        pool.annotate(range(20))
+        strategy = al.Strategy(nn.Linear(4, 4), pool, loss=loss, task="multilabel", seed=0).build()
+        if y is right:
+            strategy.fit(max_epochs=1, **quiet)
+            continue
+        with pytest.raises(LabelError, match=rf"label of sample \d+ is .* takes {targets}"):
+            strategy.fit(max_epochs=1, **quiet)
 
 
 def pairs_of_digits(n, seed, rare=1.0):

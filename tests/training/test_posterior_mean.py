@@ -137,3 +137,38 @@ def test_a_dense_classifier_and_a_loss_of_unknown_kind_are_left_alone():
 
     measured(Dense(loss), x, y[:, 0])
     assert shapes == [(6, 4, 3)]
+
+
+@pytest.mark.parametrize("kind", ["logits", "probabilities"])
+@pytest.mark.parametrize("dtype", [torch.long, torch.float])
+def test_labels_that_the_strategy_declares_have_the_mean_of_each(kind, dtype):
+    z, y = draw(40, 5, 3), (draw(40, 5, 3).mean(1) > 0).to(dtype)
+    p = z.sigmoid()
+
+    def by_itself(outputs, y):
+        assert outputs.shape == y.shape
+        apart = F.binary_cross_entropy
+        apart = F.binary_cross_entropy_with_logits if kind == "logits" else apart
+        return apart(outputs, y.float())
+
+    class Sampled(Samples):
+        posterior_samples = True
+
+    data = TensorDataset(z if kind == "logits" else p, y)
+    options = {"loss": by_itself, "task": "multilabel", "outputs": kind, "seed": 0, "test": data}
+    strategy = al.Strategy(Sampled(), al.ActiveLearningDataset(data), **options).build()
+    result = strategy.test(enable_progress_bar=False)
+    expected = F.binary_cross_entropy(p.mean(1), y.float())
+    assert result["test_loss_epoch"] == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_values_that_the_strategy_declares_have_their_mean():
+    class Sampled(Samples):
+        posterior_samples = True
+
+    x, y = draw(40, 5, 2), draw(40, 2)
+    pool = al.ActiveLearningDataset(TensorDataset(x, y))
+    options = {"loss": lambda outputs, y: (outputs - y).abs().mean(), "outputs": "values"}
+    strategy = al.Strategy(Sampled(), pool, test=TensorDataset(x, y), seed=0, **options).build()
+    result = strategy.test(enable_progress_bar=False)
+    assert result["test_loss_epoch"] == pytest.approx(float((x.mean(1) - y).abs().mean()))
