@@ -73,16 +73,23 @@ def _is_array(label: Any) -> bool:
     return isinstance(label, list | tuple) and not any(isinstance(part, str) for part in label)
 
 
-def for_inputs(options: Mapping[str, Any], pool: ActiveLearningDataset) -> dict[str, Any]:
+def for_inputs(
+    options: Mapping[str, Any], pool: ActiveLearningDataset, mask: str = ""
+) -> dict[str, Any]:
     """Options of a loader for samples without labels: its ``collate_fn`` still gets whole items.
 
     In the place of each label is that of an annotated sample, and it is taken out of the batch.
     Without annotated samples, ``collate_fn`` gets the inputs alone.
+
+    Args:
+        options: options of a DataLoader.
+        pool: pool of the samples.
+        mask: key of the mask that a batch needs where its samples have different lengths.
     """
     collate = options.get("collate_fn")
     if collate is None:
         return dict(options)
-    return {**options, "collate_fn": CollatedInputs(collate, *_stand_in(pool))}
+    return {**options, "collate_fn": CollatedInputs(collate, *_stand_in(pool), mask)}
 
 
 def _stand_in(pool: ActiveLearningDataset) -> tuple[object, str]:
@@ -102,14 +109,31 @@ class CollatedInputs:
         collate: the function.
         label: the label that stands in; ``ABSENT`` if there is none.
         key: the key of the label in dict items.
+        mask: key of the mask that a batch of samples of different lengths needs; empty for none.
     """
 
     collate: Callable[[list[Any]], Any]
     label: object
     key: str
+    mask: str = ""
 
     def __call__(self, inputs: list[Any]) -> Any:
         self._check_order(inputs)
+        batch = self._batch(inputs)
+        masked = isinstance(batch, Mapping) and batch.get(self.mask) is not None
+        if self.mask and not masked:
+            lengths = [*map(_length, inputs)]
+            if len(set(lengths)) > 1:
+                raise ConfigurationError(
+                    f"the samples have different lengths, such as {min(lengths)} and "
+                    f"{max(lengths)}, so collate_fn pads them, and nothing leaves the padding out "
+                    f"of their scores: return {self.mask!r} in a dict batch, 1 where a token "
+                    "counts, or give a mask by outputs=lambda returned, x: "
+                    "al.Prediction.tokens(returned, mask=x > 0)."
+                )
+        return batch
+
+    def _batch(self, inputs: list[Any]) -> Any:
         if self.label is ABSENT:
             return self._alone(inputs)
         if not isinstance(inputs[0], dict):
@@ -121,33 +145,32 @@ class CollatedInputs:
             return self._input(batch)
 
     def _check_order(self, inputs: list[Any]) -> None:
-        """Collate the positions of the inputs as their labels, and raise if their order changes.
+        """Raise if samples are not where they should be in the batch of a pair.
 
         A function that sorts its items, as for packed sequences, would give scores to other
-        samples. Nothing is checked where it does not take such labels.
+        samples. The shortest and longest sample are such a pair, and four from outside in. Cost:
+        that of collating 40 samples, for a batch of any size.
         """
-        positions = range(len(inputs))
-        own: Any = self.label
-        several = isinstance(own, Tensor) and own.ndim > 0
-        marks = [torch.full_like(own, k) if several else k for k in positions]
+        lengths = [*map(_length, inputs)]
+        ends = {(lengths.index(min(lengths)), lengths.index(max(lengths)))}
+        outside = {(k, len(inputs) - 1 - k) for k in range(min(4, len(inputs) // 2))}
+        for pair in ends | outside:
+            short, long = sorted(pair, key=lengths.__getitem__)
+            if short != long and self._moves(inputs[short], inputs[long]):
+                raise ConfigurationError(
+                    "collate_fn changes the order of the samples, so scores would belong to other "
+                    "samples: keep the order, for example with enforce_sorted=False of "
+                    "pack_padded_sequence."
+                )
+
+    def _moves(self, a: Any, b: Any) -> bool:
+        """True if ``b``, the longer one, is not where it should be; False if one cannot tell."""
         try:
-            labeled = zip(inputs, marks, strict=True)
-            if isinstance(inputs[0], dict):
-                batch = self.collate([{**x, self.key: k} for x, k in labeled])
-                found = next(batch[name] for name in (self.key, "labels") if name in batch)
-            else:
-                found = self.collate([*labeled])[1]
-            found = torch.as_tensor(found)
-            found = found.flatten(1).amax(1) if several else found.flatten()  # without padding
-            order = found.tolist()
-        except Exception:  # labels of another form
-            return
-        if order != [*positions] and sorted(order) == [*positions]:
-            raise ConfigurationError(
-                "collate_fn changes the order of the samples, so scores would belong to other "
-                "samples: keep the order, for example with enforce_sorted=False of "
-                "pack_padded_sequence."
-            )
+            ab, ba, aa, bb = (self._batch([*pair]) for pair in ((a, b), (b, a), (a, a), (b, b)))
+        except Exception:  # raised again for the whole batch, unless two samples are too few
+            return False
+        lost = _equal(ab, ba) and not _equal(ab, aa) and not _equal(ab, bb)
+        return lost or _moved(ab, bb, 1) or _moved(ba, bb, 0)
 
     def _alone(self, inputs: list[Any]) -> Any:
         try:
@@ -171,3 +194,43 @@ class CollatedInputs:
                 "known: return (inputs, labels), where inputs may be a tuple or a dict, or a dict."
             )
         return batch[0]
+
+
+def _length(x: Any) -> int:
+    """Length of a sequence: the largest first axis among its parts; words, if it is only text."""
+    parts = x.values() if isinstance(x, Mapping) else x if isinstance(x, tuple) else (x,)
+    arrays = [part for part in parts if isinstance(part, list) or getattr(part, "ndim", 0)]
+    texts = [part.split() for part in parts if isinstance(part, str)]
+    return max(map(len, arrays or texts), default=0)
+
+
+def _moved(batch: Any, twice: Any, place: int) -> bool:
+    """True if a part of a batch of two has a sample at the other place.
+
+    Args:
+        batch: batch of the sample and a shorter one.
+        twice: batch that has the sample twice; parts in which these differ are of the whole batch.
+        place: place of the sample.
+    """
+    if isinstance(batch, Mapping):
+        return any(_moved(batch[name], twice[name], place) for name in batch)
+    if not isinstance(batch, tuple | list) and not getattr(batch, "ndim", 0):
+        return False
+    if len(batch) == len(twice) == 2 and _equal(twice[0], twice[1]):
+        here, there = (_equal(batch[k], twice[0]) for k in (place, 1 - place))
+        return there and not here
+    parts = zip(batch, twice) if isinstance(batch, tuple | list) else ()
+    return any(_moved(part, other, place) for part, other in parts)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """True if two batches are equal, part by part."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, Mapping):
+        return a.keys() == b.keys() and all(_equal(a[name], b[name]) for name in a)
+    if isinstance(a, tuple | list):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    return bool(np.all(a == b))

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from alkit.errors import PredictionError
-from alkit.prediction.checks import numbers_of
+from alkit.prediction.checks import as_mask, numbers_of
 from alkit.prediction.matching import rows_of_images
 from alkit.prediction.probabilities import OutputKind
 
 if TYPE_CHECKING:
     from alkit.prediction.prediction import Prediction
+
+COUNTED = "counted"  # the mask (N, T) of a prediction of tokens, as a layer of features needs it
 
 
 class Structures:
@@ -39,7 +41,8 @@ class Structures:
 
         Args:
             outputs: ``(N, C, H, W)`` or ``(N, C, D, H, W)``; C = 1 is one binary map.
-            mask: True where a pixel counts, ``(N, H, W)`` or ``(H, W)``. Default: everywhere.
+            mask: True, or 1, where a pixel counts, ``(N, H, W)`` or ``(H, W)``. Default:
+                everywhere.
             kind: kind of the outputs; ``"values"`` for a number per pixel, such as a depth.
             multilabel: True if the C maps are independent, each a yes or no.
             samples: True if the outputs have K posterior samples, ``(N, K, C, H, W)``.
@@ -206,18 +209,17 @@ def _with_samples(
 
 
 def _mask(mask: Any, shape: tuple[int, ...], device: torch.device) -> Tensor | None:
-    """A mask as booleans of a shape, to which it may be broadcast; None for none."""
+    """A mask as booleans of a shape, or of that of one sample; None for none."""
     if mask is None:
         return None
-    kept = numbers_of(mask, "mask").to(device)
+    kept = as_mask(mask).to(device)
     if kept.ndim == len(shape) + 1 and kept.shape[1] == 1:
         kept = kept[:, 0]  # a mask with a channel
-    try:
-        return kept.bool().expand(shape)
-    except RuntimeError as error:
+    if kept.shape not in (shape, shape[1:], (1, *shape[1:])):
         raise PredictionError(
             f"mask must be True where a row counts, of the shape {shape}, got {tuple(kept.shape)}."
-        ) from error
+        )
+    return kept.expand(shape)
 
 
 def _regular(
@@ -231,6 +233,7 @@ def _regular(
     multilabel: bool = False,
 ) -> Prediction:
     """Prediction of rows ``(N, S, K, C)``, some of which are left out; C binary rows of each."""
+    counted = kept
     if multilabel:
         columns = rows.shape[-1]
         rows = rows.transpose(2, 3)[..., None].flatten(1, 2)  # (N, S * C, K, 1)
@@ -242,4 +245,7 @@ def _regular(
     else:
         kept = kept.reshape(n, width)
         rows, owners = rows[kept], owners[kept]
-    return cls(rows, torch.arange(n) if ids is None else ids, kind, None, task, owners)
+    prediction = cls(rows, torch.arange(n) if ids is None else ids, kind, None, task, owners)
+    if task == "tokens" and counted is not None:
+        prediction._set(COUNTED, counted)
+    return prediction

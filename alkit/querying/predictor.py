@@ -17,6 +17,7 @@ from alkit.eval_mode import evaluating
 from alkit.model_outputs import features_of
 from alkit.prediction import Prediction
 from alkit.querying.meaning import Meaning
+from alkit.querying.structures import MASK, mask_of
 from alkit.training import Application
 from alkit.training.batches import INPUTS, Inputs, Places
 from alkit.training.calls import output_for
@@ -49,6 +50,12 @@ class Predictor:
         self.features = features
         self.head = head
 
+    @property
+    def mask(self) -> str:
+        """Key of the mask that batches of different lengths need; empty if none is read there."""
+        word = self.meaning.task == "tokens" and self.meaning.read is None
+        return MASK if word and not callable(self.places.inputs) else ""
+
     def head_of(self, module: nn.Module) -> Callable[[Tensor], Tensor] | None:
         """Function from features to logits, in eval mode on their device; None if there is none."""
         path = self.head or _last_parts(module)[1]
@@ -80,11 +87,14 @@ class Predictor:
         capturing = self._captured(module, called)
         with evaluating(called, device), torch.no_grad(), capturing as captured:
             for ids, batch in loader:
-                x = self._input(module, cast(move_data_to_device(batch, device)))
+                batch = cast(move_data_to_device(batch, device))
+                x = self._input(module, batch)
                 outputs = output_for(called, x)
                 features = mean_of_samples(captured, len(ids)) if captured else None
                 captured.clear()
-                prediction = self.meaning.prediction(outputs, ids, features, samples=samples, x=x)
+                prediction = self.meaning.prediction(
+                    outputs, ids, features, samples=samples, x=x, mask=mask_of(x, batch)
+                )
                 width = _same_width(prediction.features, width)
                 yield prediction
 

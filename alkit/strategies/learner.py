@@ -27,6 +27,7 @@ from alkit.querying.checks import (
 from alkit.querying.meaning import Outputs, check_label, meaning_of
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
+from alkit.querying.structures import check_tags
 from alkit.seeds import fresh_seed
 from alkit.selectors import Selector
 from alkit.strategies.asking import Asks
@@ -169,7 +170,8 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         The model is in eval mode, without gradients, until the generator ends or is closed.
         """
         view = pool.view(indices, labels=False, scoring=True)
-        options = for_inputs(self.loader, pool if pool.get_num_annotated() else self.train_pool)
+        known = pool if pool.get_num_annotated() else self.train_pool
+        options = for_inputs(self.loader, known, self.predictor.mask)
         loader = scoring_loader(view, self.test_batch_size, **options)
         device, sampled = self._fit_device or self.device, self.posterior.module(self)
         unchecked = True
@@ -182,6 +184,7 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
     def _check_labels(self, prediction: Prediction) -> None:
         """Compare the first label with the meaning of the outputs; of one column, all labels."""
         outputs, pool = prediction.outputs, self.train_pool
+        check_tags(prediction, pool._known.values(pool._labels.read))
         for _, label in pool._known.values(pool._labels.read):
             check_label(prediction, label, str(self.predictor.meaning))
             if outputs is None or outputs.shape[-1] > 1:

@@ -13,11 +13,10 @@ from torchmetrics import Metric
 
 from alkit.blocks import Block
 from alkit.errors import ConfigurationError, LabelError, ModelOutputError, UnbuiltError
-from alkit.model_outputs import logits_of
 from alkit.prediction import OutputKind, Task
 from alkit.training.batches import UNDECLARED, Places, as_classes, as_values
-from alkit.training.calls import output_for, read_by
-from alkit.training.losses import CLASS_LOSSES, output_kind, task_of
+from alkit.training.calls import output_for
+from alkit.training.losses import CLASS_LOSSES, argument_of, output_kind, task_of
 from alkit.training.metrics import Metrics, named_metrics
 from alkit.training.optimizers import Adam, Make, Optimizer, as_optimizer
 from alkit.training.posterior_mean import averaged, has_samples
@@ -219,11 +218,11 @@ class Application(Block, lightning.LightningModule):
 
     def _read(self, returned: Any, x: Any = None) -> Any:
         """Argument of the loss in what the model returned, as the predictions read it."""
-        if isinstance(returned, Tensor) or not isinstance(self.loss, _Loss):
+        if not isinstance(self.loss, _Loss):
             return returned
-        read = getattr(getattr(self._predictor, "meaning", None), "read", None)
-        value = None if read is None else read_by(read, returned, x)
-        return value if isinstance(value, Tensor) else logits_of(returned)
+        meaning = getattr(self._predictor, "meaning", None)
+        axes = (3, 3 + (not self.training)) if isinstance(self.loss, CLASS_LOSSES) else ()
+        return argument_of(returned, x, meaning, axes)
 
     def _averaged(self, kind: str, y_hat: object, y: object) -> object:
         """Average K posterior samples (N, K, C) to (N, C); return anything else unchanged."""
