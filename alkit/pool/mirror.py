@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ class Mirror:
 
     def __init__(self, ledger: Ledger, known: Annotations, labels: Labeling, names: Names) -> None:
         self._ledger, self._known, self._labels, self._names = ledger, known, labels, names
+        self._agreed = False  # whether the ledger has the names of the classes
 
     def key(self, index: int) -> str:
         """Key of a sample in the ledger."""
@@ -73,6 +75,7 @@ class Mirror:
             by = f" by {entry.who}" if entry.who else ""
             return f"{self._ledger.path}, entry {entry.seq}{by}: {self._names.describe(index)}"
 
+        self.agree_on_classes(entry.label for entry in entries.values())
         ids = np.array(list(entries), dtype=np.int64)
         try:
             labels = self._labels.given([e.label for e in entries.values()], ids, describe)
@@ -96,6 +99,27 @@ class Mirror:
             reason,
         )
 
+    def agree_on_classes(self, labels: Iterable[Any]) -> None:
+        """Fix the names of the classes in the ledger, if one of the labels has class numbers.
+
+        Labels of one class are stored as its name; arrays and boxes hold numbers.
+
+        Raises:
+            ConfigurationError: a number is that of another class in the ledger.
+        """
+        classes = self._labels.gate.classes
+        if classes is None or self._agreed or not any(map(_has_numbers, labels)):
+            return
+        for number, name in enumerate(map(str.strip, classes)):
+            stored = self._ledger.agree(f"class {number}", name)
+            if stored != name:
+                raise ConfigurationError(
+                    f"{self._ledger.path} has labels with class numbers, in which {number} is "
+                    f"{stored!r}, and this pool has {name!r} there, so its numbers would change "
+                    "their meaning: pass the same classes= in the same order, new ones at the end."
+                )
+        self._agreed = True
+
     def check_state(
         self, ids: np.ndarray, labels: dict[int, Any], excluded: dict[int, str]
     ) -> None:
@@ -116,6 +140,14 @@ class Mirror:
                     "ledger, whose answers count and are never replaced by a state: load it into "
                     "a pool without ledger=, or with the path of a new one."
                 )
+
+
+def _has_numbers(label: Any) -> bool:
+    """True for an array of numbers, or boxes with numbers of classes."""
+    part = label.get("labels") if isinstance(label, dict) else label
+    while isinstance(part, list) and part:
+        part = part[0]
+    return isinstance(label, dict | list) and isinstance(part, int | float)
 
 
 def check_dataset(ledger: Ledger, samples: str) -> None:

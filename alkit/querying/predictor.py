@@ -167,5 +167,6 @@ def _same_width(features: Tensor | None, width: int | None) -> int | None:
     raise ModelOutputError(
         f"features= names a layer whose width changes from batch to batch, {width} and then "
         f"{features.shape[1]}: its output for padded inputs is (N, T, D). Name a layer that "
-        "returns (N, D), such as the pooled output."
+        "returns (N, D), such as the pooled output, or return 'attention_mask' (N, T) in the "
+        "batch, and the tokens that count are averaged."
     )
