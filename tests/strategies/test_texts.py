@@ -5,6 +5,7 @@ Data: Li and Roth 2002, 5,452 questions of 6 classes, in a shared folder that no
 
 import os
 import zlib
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def bagged(items):
     words = [numbers(text) for text in texts]
     starts = torch.tensor([0, *map(len, words[:-1])]).cumsum(0)
     kinds = [k if isinstance(k, int) else KINDS.index(k) for k in kinds]  # test data has names
-    return (torch.tensor(sum(words, [])), starts), torch.tensor(kinds)
+    return (torch.tensor([*chain.from_iterable(words)]), starts), torch.tensor(kinds)
 
 
 @on_trec
@@ -88,7 +89,7 @@ def test_a_bag_of_words_learns_questions_from_their_names(quiet):
     np.testing.assert_allclose(query.scores, 1 - np.sort(margin)[:7], atol=1e-5)
 
 
-# --- a transformer ----------------------------------------------------------------------------------
+# --- a transformer --------------------------------------------------------------------------------
 
 
 class Tokenized(Dataset):
@@ -189,7 +190,7 @@ def test_badge_of_texts_has_the_gradients_of_the_last_layer(tokenized):
     assert len(set(strategy.query(5))) == 5
 
 
-# --- TF-IDF -----------------------------------------------------------------------------------------
+# --- TF-IDF ---------------------------------------------------------------------------------------
 
 
 @on_trec
@@ -206,7 +207,8 @@ def test_rounds_of_tf_idf_are_those_of_a_loop_by_hand(quiet):
     )
     y, y_test = (np.array([KINDS.index(kind) for _, kind in rows]) for rows in (train, test))
     data, held_out = (
-        TensorDataset(torch.from_numpy(a), torch.from_numpy(b)) for a, b in ((x, y), (x_test, y_test))
+        TensorDataset(torch.from_numpy(a), torch.from_numpy(b))
+        for a, b in ((x, y), (x_test, y_test))
     )
     found = {}
     for name, parts in {
