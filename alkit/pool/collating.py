@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +74,7 @@ def _is_array(label: Any) -> bool:
 
 
 def for_inputs(
-    options: Mapping[str, Any], pool: ActiveLearningDataset, mask: str = ""
+    options: Mapping[str, Any], pool: ActiveLearningDataset, masks: Sequence[str | int] = ()
 ) -> dict[str, Any]:
     """Options of a loader for samples without labels: its ``collate_fn`` still gets whole items.
 
@@ -84,12 +84,12 @@ def for_inputs(
     Args:
         options: options of a DataLoader.
         pool: pool of the samples.
-        mask: key of the mask that a batch needs where its samples have different lengths.
+        masks: key or position of the mask that a batch of samples of different lengths needs.
     """
     collate = options.get("collate_fn")
     if collate is None:
         return dict(options)
-    return {**options, "collate_fn": CollatedInputs(collate, *_stand_in(pool), mask)}
+    return {**options, "collate_fn": CollatedInputs(collate, *_stand_in(pool), masks)}
 
 
 def _stand_in(pool: ActiveLearningDataset) -> tuple[object, str]:
@@ -109,25 +109,24 @@ class CollatedInputs:
         collate: the function.
         label: the label that stands in; ``ABSENT`` if there is none.
         key: the key of the label in dict items.
-        mask: key of the mask that a batch of samples of different lengths needs; empty for none.
+        masks: see ``for_inputs``.
     """
 
     collate: Callable[[list[Any]], Any]
     label: object
     key: str
-    mask: str = ""
+    masks: Sequence[str | int] = ()
 
     def __call__(self, inputs: list[Any]) -> Any:
         self._check_order(inputs)
         batch = self._batch(inputs)
-        masked = isinstance(batch, Mapping) and batch.get(self.mask) is not None
-        if self.mask and not masked:
+        if self.masks and not any(_has(batch, place) for place in self.masks):
             lengths = [*map(_length, inputs)]
             if len(set(lengths)) > 1:
                 raise ConfigurationError(
                     f"the samples have different lengths, such as {min(lengths)} and "
                     f"{max(lengths)}, so collate_fn pads them, and nothing leaves the padding out "
-                    f"of their scores: return {self.mask!r} in a dict batch, 1 where a token "
+                    f"of their scores: return {self.masks[0]!r} in a dict batch, 1 where a token "
                     "counts, or give a mask by outputs=lambda returned, x: "
                     "al.Prediction.tokens(returned, mask=x > 0)."
                 )
@@ -194,6 +193,13 @@ class CollatedInputs:
                 "known: return (inputs, labels), where inputs may be a tuple or a dict, or a dict."
             )
         return batch[0]
+
+
+def _has(batch: Any, place: str | int) -> bool:
+    """True if a batch has a part under a key, or at a position."""
+    if isinstance(place, str):
+        return isinstance(batch, Mapping) and batch.get(place) is not None
+    return isinstance(batch, tuple | list) and place < len(batch) and batch[place] is not None
 
 
 def _length(x: Any) -> int:

@@ -20,7 +20,7 @@ from alkit.querying.meaning import Meaning
 from alkit.querying.structures import MASK, mask_of
 from alkit.training import Application
 from alkit.training.batches import INPUTS, Inputs, Places
-from alkit.training.calls import output_for
+from alkit.training.calls import output_for, place_of
 from alkit.training.precision import as_weights
 
 
@@ -50,11 +50,15 @@ class Predictor:
         self.features = features
         self.head = head
 
-    @property
-    def mask(self) -> str:
-        """Key of the mask that batches of different lengths need; empty if none is read there."""
-        word = self.meaning.task == "tokens" and self.meaning.read is None
-        return MASK if word and not callable(self.places.inputs) else ""
+    def masks(self, module: nn.Module) -> tuple[str | int, ...]:
+        """Places of the mask that batches of different lengths need; none if it is not read there.
+
+        Its key in a dict, and in a tuple the position of the parameter of ``forward``.
+        """
+        if self.meaning.task != "tokens" or self.meaning.read or callable(self.places.inputs):
+            return ()
+        place = place_of(module, MASK)
+        return (MASK,) if place is None else (MASK, place)
 
     def head_of(self, module: nn.Module) -> Callable[[Tensor], Tensor] | None:
         """Function from features to logits, in eval mode on their device; None if there is none."""
@@ -84,7 +88,7 @@ class Predictor:
         """
         called = module if sampled is None else sampled
         samples, width, cast = gives_samples(called), None, as_weights(module)
-        capturing = self._captured(module, called)
+        capturing, place = self._captured(module, called), place_of(module, MASK)
         with evaluating(called, device), torch.no_grad(), capturing as captured:
             for ids, batch in loader:
                 batch = cast(move_data_to_device(batch, device))
@@ -93,7 +97,7 @@ class Predictor:
                 features = mean_of_samples(captured, len(ids)) if captured else None
                 captured.clear()
                 prediction = self.meaning.prediction(
-                    outputs, ids, features, samples=samples, x=x, mask=mask_of(x, batch)
+                    outputs, ids, features, samples=samples, x=x, mask=mask_of(place, x, batch)
                 )
                 width = _same_width(prediction.features, width)
                 yield prediction

@@ -126,10 +126,20 @@ def pooled(features: Tensor, prediction: Prediction, mask: object) -> Tensor:
     )
 
 
-def mask_of(*batches: object) -> object:
-    """Mask of the tokens in a batch, or in the input of a model; None without one."""
-    masks = (batch.get(MASK) for batch in batches if isinstance(batch, Mapping))
-    return next((mask for mask in masks if mask is not None), None)
+def mask_of(place: int | None, *batches: object) -> object:
+    """Mask of the tokens in the input of a model, or in its batch; None without one.
+
+    Args:
+        place: position of the mask in a tuple, if ``forward`` has a parameter for it.
+        *batches: input and batch.
+    """
+    for batch in batches:
+        mask = batch.get(MASK) if isinstance(batch, Mapping) else None
+        if isinstance(batch, tuple | list) and place is not None and place < len(batch):
+            mask = batch[place]
+        if mask is not None:
+            return mask
+    return None
 
 
 def check_counted(prediction: Prediction, mask: object) -> None:

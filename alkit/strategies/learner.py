@@ -171,7 +171,7 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         """
         view = pool.view(indices, labels=False, scoring=True)
         known = pool if pool.get_num_annotated() else self.train_pool
-        options = for_inputs(self.loader, known, self.predictor.mask)
+        options = for_inputs(self.loader, known, self.predictor.masks(self.module))
         loader = scoring_loader(view, self.test_batch_size, **options)
         device, sampled = self._fit_device or self.device, self.posterior.module(self)
         unchecked = True

@@ -47,7 +47,7 @@ def argument_of(returned: Any, x: Any, meaning: Any, axes: Sequence[int]) -> Ten
         returned: what the model returned.
         x: input of the model.
         meaning: meaning of the outputs, with ``read`` and ``task``; None without a strategy.
-        axes: numbers of axes that outputs of tokens may have; empty if the loss is no such loss.
+        axes: numbers of axes that outputs of tokens may have; empty if the loss has no classes.
     """
     plain, value = isinstance(returned, Tensor), None
     read, task = getattr(meaning, "read", None), getattr(meaning, "task", None)

@@ -191,6 +191,34 @@ def test_padding_without_a_mask_is_refused_where_there_is_some():
     assert query.scores == alone(strategy, query, total)
 
 
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("sampled", [False, True])
+def test_a_mask_may_be_the_second_input_of_a_network(padded, sampled):
+    data = Sentences((4,) if padded else (3, 7, 1, 11, 5))
+    rows = []
+    for k in range(N):
+        words, tags = data[k].values()
+        kept = torch.arange(len(words)) < 1 + k % 4 if padded else words > 0
+        rows.append(((words, kept.long()), tags))
+
+    def collate(items):
+        inputs, tags = zip(*items, strict=True)
+        parts = [pad_sequence([*part], batch_first=True) for part in zip(*inputs, strict=True)]
+        return tuple(parts), pad_sequence([*tags], batch_first=True, padding_value=-100)
+
+    pool = al.ActiveLearningDataset(rows)
+    pool.annotate(range(8))
+    net = al.MCDropout(Masked(rate=0.3), 4) if sampled else Masked()
+    strategy = al.Strategy(
+        net, pool, Each(lambda p: torch.ones(len(p)), "sum"), outputs="tokens", seed=0,
+        loader={} if padded else {"collate_fn": collate}, test_batch_size=7,
+    ).build()  # fmt: skip
+    strategy.fit(max_steps=1, enable_progress_bar=False)
+    query = strategy.query(N - 8)
+    counts = [int(rows[k][0][1].sum()) for k in query.indices.tolist()]
+    assert query.scores.tolist() == counts
+
+
 def test_tags_that_end_in_ignored_numbers_are_said_if_no_mask_is_there():
     class Padded(Sentences):
         def __getitem__(self, k):
