@@ -15,7 +15,7 @@ from alkit.blocks.posterior import gives_samples
 from alkit.errors import AlkitError
 from alkit.prediction import OutputKind
 from alkit.querying.meaning import Meaning
-from alkit.training.batches import UNDECLARED
+from alkit.training.batches import UNDECLARED, Places
 
 BESIDE = {"annotated", "unannotated"}  # the keys of a batch that has both
 
@@ -47,7 +47,7 @@ class Meter(L.Callback):
     def on_train_batch_start(
         self, trainer: object, module: object, batch: object, *_: object
     ) -> None:
-        self.samples_seen += samples_in(batch)
+        self.samples_seen += samples_in(batch, _places_of(module))
 
     def on_test_start(self, trainer: object, module: nn.Module) -> None:
         self._hook = inner_of(module).register_forward_hook(
@@ -64,7 +64,7 @@ class Meter(L.Callback):
         if len(outputs) != 1 or self.kind == "values":
             return
         try:
-            y = getattr(getattr(module, "predictor", None), "places", UNDECLARED).label_of(batch)
+            y = _places_of(module).label_of(batch)
             ids, samples = torch.arange(len(outputs[0])), gives_samples(inner_of(module))
             prediction = self._meaning.prediction(outputs[0], ids, None, samples=samples)
             if prediction.owners is not None:
@@ -85,16 +85,27 @@ def inner_of(module: nn.Module) -> nn.Module:
     return getattr(module, "module", module)
 
 
-def samples_in(batch: object) -> int:
-    """Number of samples in a batch, annotated and unannotated ones together."""
+def samples_in(batch: object, places: Places = UNDECLARED) -> int:
+    """Number of samples in a batch, annotated and unannotated ones together.
+
+    That of its labels, if it has any: an input may be the words of all texts in a row.
+    """
+    if isinstance(batch, Mapping) and batch.keys() <= BESIDE:
+        return sum(samples_in(part, places) for part in batch.values())
+    label = places.label_of(batch)
+    if isinstance(label, list) or (isinstance(label, Tensor) and label.ndim):
+        return len(label)
     if isinstance(batch, Mapping):
-        parts = list(batch.values())
-        return sum(map(samples_in, parts)) if batch.keys() <= BESIDE else samples_in(parts[0])
+        return samples_in(next(iter(batch.values())), places)
     if isinstance(batch, Tensor):
         return len(batch) if batch.ndim else 1
     if isinstance(batch, list | tuple) and batch:
-        return samples_in(batch[0])
+        return samples_in(batch[0], places)
     return len(batch) if isinstance(batch, Sized) else 0
+
+
+def _places_of(module: object) -> Places:
+    return getattr(getattr(module, "predictor", None), "places", UNDECLARED)
 
 
 def peak_memory_mb() -> float:

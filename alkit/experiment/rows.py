@@ -13,6 +13,7 @@ from alkit.evidence.records_csv import Row
 from alkit.experiment.meter import Meter, peak_memory_mb
 from alkit.loop import RoundRecord
 from alkit.pool import ActiveLearningDataset
+from alkit.pool.labels import class_numbers_of
 from alkit.pool.query import Query
 
 
@@ -53,8 +54,8 @@ def classes_of(query: Query, pool: ActiveLearningDataset, meter: Meter) -> list[
     """Number of labels of a query in each class; empty if the labels are not classes."""
     if meter.kind == "values":
         return []
-    labels = np.asarray(pool.labels_of(query.indices))
-    if labels.ndim != 1 or labels.dtype.kind not in "iub" or (labels < 0).any():
+    labels = class_numbers_of(pool.labels_of(query.indices))
+    if labels is None:
         return []
     classes = max([*meter.tested, *labels.tolist()], default=-1) + 1
     return np.bincount(labels, minlength=classes).tolist()

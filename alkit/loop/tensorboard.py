@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from lightning.pytorch.loggers import TensorBoardLogger
-from numpy.typing import ArrayLike
 
 from alkit.errors import ConfigurationError, MissingPackageError
 from alkit.pool import ActiveLearningDataset
+from alkit.pool.labels import class_numbers_of
 from alkit.pool.query import Query
 from alkit.prediction import Prediction
 from alkit.strategies.learner import ActiveLearner
@@ -78,8 +78,8 @@ class Board:
         if query.scores is not None:
             self.logger.experiment.add_histogram("query/scores", query.scores, annotated)
         answered = np.setdiff1d(query.indices, query.unanswered)
-        bought = _classes(strategy.train_pool.labels_of(answered))
-        for name, values in ("guesses", _classes(query.guesses)), ("labels", bought):
+        bought = class_numbers_of(strategy.train_pool.labels_of(answered))
+        for name, values in ("guesses", class_numbers_of(query.guesses)), ("labels", bought):
             if values is not None:
                 bins = np.arange(values.max() + 2) - 0.5  # one bin per class
                 self.logger.experiment.add_histogram(f"query/{name}", values, annotated, bins)
@@ -89,7 +89,7 @@ class Board:
         data = strategy.test_data
         if self._labels is None:
             self._labels = [strategy.predictor.places.label_of(data[k]) for k in range(len(data))]
-        labels = _classes(self._labels)
+        labels = class_numbers_of(self._labels)
         if labels is None:
             return
         parts = []
@@ -121,13 +121,6 @@ def _predictions(strategy: ActiveLearner) -> Generator[Prediction, None, None]:
     key = strategy.predictor.places.label_in(first) if isinstance(first, Mapping) else None
     pool = ActiveLearningDataset(strategy.test_data, label_key=key)
     return strategy.predictions(pool, np.arange(len(pool)))
-
-
-def _classes(labels: ArrayLike | None) -> np.ndarray | None:
-    """Labels as class numbers ``(N,)``, or None if they are not class numbers."""
-    numbers = np.asarray(labels)
-    fits = numbers.ndim == 1 and numbers.dtype.kind in "iub" and numbers.min(initial=0) >= 0
-    return numbers.astype(np.int64) if fits else None
 
 
 def _tag(name: str) -> str:

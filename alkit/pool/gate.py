@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from alkit.errors import ConfigurationError, LabelError, close, likely
+from alkit.errors import LabelError, close, likely
 from alkit.pool.boxes import are_boxes, check_corners
+from alkit.pool.declared import class_names, missing_values
+from alkit.pool.fitting import fitting_labels
 from alkit.pool.form import Form
 from alkit.pool.labels import (
     ABSENT,
     Describe,
     as_list,
-    fitting_labels,
     kind_named,
     own_kind,
     plain,
@@ -40,10 +40,10 @@ class Gate:
     """
 
     def __init__(self, classes: object, missing: object) -> None:
-        self.classes = None if classes is None else _class_names(classes)
+        self.classes = None if classes is None else class_names(classes)
         self._numbers = {name.strip(): k for k, name in enumerate(self.classes or ())}
         self._as_numbers = not any(map(is_a_number, self._numbers))
-        self._missing = _missing_values(missing)
+        self._missing = missing_values(missing)
         self._vector = f"array of shape ({len(self._numbers)},)"  # one value per class
 
     def own(self, index: int, label: Any, describe: Describe) -> Any:
@@ -227,31 +227,3 @@ def _few(names: list[str] | None) -> str:
 
 def _is_scalar_array(label: Any) -> bool:
     return isinstance(label, Tensor | np.ndarray | np.generic) and label.ndim == 0
-
-
-def _class_names(classes: Any) -> list[str]:
-    names = plain(classes)
-    if isinstance(names, str | bytes | Mapping | Set) or not isinstance(names, Iterable):
-        names = None
-    names = None if names is None else [plain(name) for name in names]
-    if not names or not all(isinstance(name, str) and name.strip() for name in names):
-        raise ConfigurationError(
-            "classes must be a list of the names of the classes in the order of their numbers, "
-            f'such as ["glass", "paper"], got {classes!r}.'
-        )
-    twice = [name for name, count in Counter(map(str.strip, names)).items() if count > 1]
-    if twice:
-        raise ConfigurationError(f"classes must be distinct, got {twice[0]!r} twice.")
-    return names
-
-
-def _missing_values(missing: Any) -> list[Any]:
-    values = plain(missing)
-    values = list(values) if isinstance(values, list | Set) else [values]
-    values = [plain(value) for value in values]
-    if not all(value is None or isinstance(value, str | int | float) for value in values):
-        raise ConfigurationError(
-            "missing must be the label, or a list of labels, that means 'not annotated' in the "
-            f"dataset, such as -1 or float('nan'), got {missing!r}."
-        )
-    return [value for value in values if value is not None]  # None is always missing

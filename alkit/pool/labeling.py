@@ -11,13 +11,13 @@ from alkit.errors import LabelError
 from alkit.pool.annotations import Annotations
 from alkit.pool.boxes import BOXES, are_boxes
 from alkit.pool.csv_labels import Origins, read_labels
+from alkit.pool.fitting import other_kind
 from alkit.pool.form import Form, form_of, in_form_of, is_dense, kind_with_shape
 from alkit.pool.gate import Gate
 from alkit.pool.labels import (
     ABSENT,
     Describe,
     family,
-    other_kind,
     own_kind,
     plain,
 )

@@ -37,7 +37,7 @@ class Mirror:
         """Key of a sample in the ledger."""
         return str(index) if self._names.texts is None else self._names[index]
 
-    def agree(self, labels: Iterable[object]) -> None:
+    def agree_on_classes(self, labels: Iterable[object]) -> None:
         """Let the ledger keep the numbers of the classes, if labels hold numbers or places of them.
 
         Raises:
@@ -99,8 +99,8 @@ class Mirror:
             by = f" by {entry.who}" if entry.who else ""
             return f"{self._ledger.path}, entry {entry.seq}{by}: {self._names.describe(index)}"
 
+        self.agree_on_classes(entry.label for entry in entries.values())
         ids = np.array(list(entries), dtype=np.int64)
-        self.agree(entry.label for entry in entries.values())
         try:
             labels = self._labels.given([e.label for e in entries.values()], ids, describe)
         except LabelError as error:

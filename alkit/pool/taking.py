@@ -13,9 +13,10 @@ from alkit.atomic import as_path
 from alkit.errors import AnnotationError, LabelError
 from alkit.pool.checks import check_round
 from alkit.pool.csv_labels import Origins, read_labels
+from alkit.pool.fitting import most_common
 from alkit.pool.form import Form
 from alkit.pool.gate import Gate
-from alkit.pool.labels import ABSENT, label_kind, most_common, plain
+from alkit.pool.labels import ABSENT, label_kind, plain
 
 if TYPE_CHECKING:
     from alkit.pool.dataset import ActiveLearningDataset

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from alkit.prediction.checks import are_finite, look_like_probabilities, one_sample
+from alkit.prediction.checks import are_finite, as_mask, look_like_probabilities, one_sample
 from alkit.prediction.prediction import Prediction, held_by, unchecked
 from alkit.prediction.probabilities import KINDS, STRUCTURES, TASKS, OutputKind, Task
+from alkit.prediction.regular import COUNTED
 from alkit.prediction.rows import UNITS, needs_one_row
 
 __all__ = [
+    "COUNTED",
     "KINDS",
     "STRUCTURES",
     "TASKS",
@@ -16,6 +18,7 @@ __all__ = [
     "Prediction",
     "Task",
     "are_finite",
+    "as_mask",
     "held_by",
     "look_like_probabilities",
     "needs_one_row",

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from alkit.errors import PredictionError
-from alkit.prediction.checks import checked_ids, numbers_of
+from alkit.prediction.checks import as_mask, checked_ids, numbers_of
 
 if TYPE_CHECKING:
     from alkit.prediction.prediction import Prediction
+
+COUNTED = "counted"  # the mask (N, T) of a prediction of tokens, as a layer of features needs it
 
 
 def with_samples(
@@ -39,7 +41,7 @@ def mask_of(mask: Any, shape: tuple[int, ...], device: torch.device) -> Tensor |
     """
     if mask is None:
         return None
-    kept = numbers_of(mask, "mask").to(device)
+    kept = as_mask(mask).to(device)
     if kept.ndim == len(shape) + 1 and kept.shape[1] == 1:
         kept = kept[:, 0]  # a mask with a channel
     axes = (len(shape), max(2, len(shape) - 1))
@@ -48,14 +50,7 @@ def mask_of(mask: Any, shape: tuple[int, ...], device: torch.device) -> Tensor |
         raise PredictionError(
             f"mask must be True where a row counts, of the shape {shape}, got {tuple(kept.shape)}."
         )
-    if kept.dtype != torch.bool:
-        strange = kept[(kept != 0) & (kept != 1)]
-        if len(strange):
-            raise PredictionError(
-                f"mask must be True, or 1, where a row counts, and False, or 0, elsewhere, got "
-                f"{strange[0].item()!r}: of labels, compare, such as mask=labels != -100."
-            )
-    return kept.bool().expand(shape)
+    return kept.expand(shape)
 
 
 def regular(
@@ -69,6 +64,7 @@ def regular(
     multilabel: bool = False,
 ) -> Prediction:
     """Prediction of rows ``(N, S, K, C)``, some of which are left out; C binary rows of each."""
+    counted = kept
     if multilabel:
         columns = rows.shape[-1]
         rows = rows.transpose(2, 3)[..., None].flatten(1, 2)  # (N, S * C, K, 1)
@@ -80,4 +76,7 @@ def regular(
     else:
         kept = kept.reshape(n, width)
         rows, owners = rows[kept], owners[kept]
-    return cls(rows, checked_ids(ids, n), kind, None, task, owners)
+    prediction = cls(rows, checked_ids(ids, n), kind, None, task, owners)
+    if task == "tokens" and counted is not None:
+        prediction._set(COUNTED, counted)
+    return prediction

@@ -39,7 +39,8 @@ class Structures:
 
         Args:
             outputs: ``(N, C, H, W)`` or ``(N, C, D, H, W)``; C = 1 is one binary map.
-            mask: True where a pixel counts, ``(N, H, W)`` or ``(H, W)``. Default: everywhere.
+            mask: True, or 1, where a pixel counts, ``(N, H, W)`` or ``(H, W)``. Default:
+                everywhere.
             kind: kind of the outputs; ``"values"`` for a number per pixel, such as a depth.
             multilabel: True if the C maps are independent, each a yes or no.
             samples: True if the outputs have K posterior samples, ``(N, K, C, H, W)``.

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from alkit.errors import ConfigurationError, PicksError, SampleIndexError, likely
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.annotations import Indices
+from alkit.pool.labels import class_numbers_of
 from alkit.pool.sources import check_dataset
 from alkit.prediction import Prediction
 from alkit.querying.apart import check_apart
@@ -194,11 +195,11 @@ def numbers_of_labels(labels: list[Any], outputs: Prediction | None) -> torch.Te
 
 def class_numbers(labels: list[Any]) -> torch.Tensor:
     """Labels as class numbers ``(A,)``, for selectors that use the annotated classes."""
-    numbers = np.asarray(labels)
-    if numbers.ndim != 1 or numbers.dtype.kind not in "iub":
+    numbers = class_numbers_of(labels)
+    if numbers is None:
         raise ConfigurationError(
             "the selector uses the labels of the annotated samples as class numbers, and the "
             f"labels of this pool are not integers, such as {labels[0]!r}. Pass classes= to the "
             "pool if they are names of classes."
         )
-    return torch.from_numpy(numbers.astype(np.int64))
+    return torch.from_numpy(numbers)

@@ -17,10 +17,12 @@ from alkit.prediction import KINDS, TASKS, OutputKind, Prediction, Task
 from alkit.querying.structures import (
     DECLARED,
     Structure,
+    check_counted,
     check_independent,
     check_samples,
     joined,
     structured,
+    vectors,
 )
 from alkit.training.calls import read_by
 
@@ -62,6 +64,7 @@ class Meaning:
         *,
         samples: bool,
         x: object = None,
+        mask: object = None,
     ) -> Prediction:
         """The prediction in what a model returned for the samples with these ids.
 
@@ -72,6 +75,7 @@ class Meaning:
                 structured outputs, its average over the positions is kept.
             samples: True if the model returns K posterior samples, ``(N, K, C)``.
             x: input of the model.
+            mask: mask of the tokens in the batch, if it has one.
 
         Raises:
             ModelOutputError: no tensor, not one row per sample, or further axes that neither
@@ -81,14 +85,15 @@ class Meaning:
         value = returned if self.read is None else read_by(self.read, returned, x)
         if self.task in DECLARED and not isinstance(value, Prediction):
             each = self.independent
-            value = structured(value, self.task, self.kind, each, samples=samples, x=x)
+            value = structured(value, self.task, self.kind, each, samples=samples, mask=mask)
         if isinstance(value, Prediction):
             if samples:
                 check_samples(value, returned)
             if self.independent or self.task == "multilabel":
                 check_independent(value, self.by)
             _check_rows(value.outputs if value.owners is None else value.ids, ids)
-            return joined(value, ids, features, x)
+            check_counted(value, mask)
+            return joined(value, ids, features, mask)
         outputs = logits_of(value)
         outputs = outputs[:, None] if outputs.ndim == 1 else outputs
         _check_rows(outputs, ids)
@@ -100,7 +105,7 @@ class Meaning:
                 'pixels (N, C, H, W) by outputs="segmentation", of tokens (N, T, C) by '
                 'outputs="tokens", heatmaps (N, P, H, W) by outputs="keypoints".'
             )
-        features = None if features is None else features.flatten(1)
+        features = None if features is None else vectors(features, mask)
         task = "multiclass" if outputs.shape[-1] == 1 and self.task == "multilabel" else self.task
         kind = "values" if self.kind is None and task == "regression" else self.kind
         return Prediction(outputs, ids, kind, features, task)  # type: ignore[arg-type]
@@ -177,7 +182,7 @@ def check_label(prediction: Prediction, label: object, meaning: Meaning) -> None
         fits = value.dtype.kind in "iubf"
         if fits and columns > value.size:
             raise ConfigurationError(
-                f"the model returns {columns} values per sample ({by}), and a label has "
+                f"the model returns {columns} values per sample ({meaning}), and a label has "
                 f"{value.size}. Declare the values that are compared with a label, outputs=lambda "
                 "returned: returned[..., :1], or what the others are, such as a variance: "
                 "al.Prediction.regression(mean, variance)."

@@ -17,9 +17,10 @@ from alkit.eval_mode import evaluating
 from alkit.model_outputs import features_of
 from alkit.prediction import Prediction
 from alkit.querying.meaning import Meaning
+from alkit.querying.structures import MASK, mask_of
 from alkit.training import Application
 from alkit.training.batches import INPUTS, Inputs, Places
-from alkit.training.calls import output_for
+from alkit.training.calls import output_for, place_of
 from alkit.training.precision import as_weights
 
 
@@ -49,6 +50,16 @@ class Predictor:
         self.features = features
         self.head = head
 
+    def masks(self, module: nn.Module) -> tuple[str | int, ...]:
+        """Places of the mask that batches of different lengths need; none if it is not read there.
+
+        Its key in a dict, and in a tuple the position of the parameter of ``forward``.
+        """
+        if self.meaning.task != "tokens" or self.meaning.read or callable(self.places.inputs):
+            return ()
+        place = place_of(module, MASK)
+        return (MASK,) if place is None else (MASK, place)
+
     def head_of(self, module: nn.Module) -> Callable[[Tensor], Tensor] | None:
         """Function from features to logits, in eval mode on their device; None if there is none."""
         path = self.head or _last_parts(module)[1]
@@ -77,14 +88,17 @@ class Predictor:
         """
         called = module if sampled is None else sampled
         samples, width, cast = gives_samples(called), None, as_weights(module)
-        capturing = self._captured(module, called)
+        capturing, place = self._captured(module, called), place_of(module, MASK)
         with evaluating(called, device), torch.no_grad(), capturing as captured:
             for ids, batch in loader:
-                x = self._input(module, cast(move_data_to_device(batch, device)))
+                batch = cast(move_data_to_device(batch, device))
+                x = self._input(module, batch)
                 outputs = output_for(called, x)
                 features = mean_of_samples(captured, len(ids)) if captured else None
                 captured.clear()
-                prediction = self.meaning.prediction(outputs, ids, features, samples=samples, x=x)
+                prediction = self.meaning.prediction(
+                    outputs, ids, features, samples=samples, x=x, mask=mask_of(place, x, batch)
+                )
                 width = _same_width(prediction.features, width)
                 del outputs  # rows of pixels are a copy of them
                 yield prediction
@@ -159,5 +173,6 @@ def _same_width(features: Tensor | None, width: int | None) -> int | None:
     raise ModelOutputError(
         f"features= names a layer whose width changes from batch to batch, {width} and then "
         f"{features.shape[1]}: its output for padded inputs is (N, T, D). Name a layer that "
-        "returns (N, D), such as the pooled output."
+        "returns (N, D), such as the pooled output, or return 'attention_mask' (N, T) in the "
+        "batch, and the tokens that count are averaged."
     )

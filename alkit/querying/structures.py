@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, Literal, get_args
 
+import numpy as np
 from torch import Tensor, nn
 
-from alkit.errors import ConfigurationError, ModelOutputError
+from alkit.errors import (
+    ConfigurationError,
+    ModelOutputError,
+    PredictionError,
+    SelectionWarning,
+    warn,
+)
 from alkit.model_outputs import logits_of
 from alkit.pool.boxes import are_boxes
 from alkit.pool.labels import plain
-from alkit.prediction import Prediction, unchecked
+from alkit.prediction import COUNTED, Prediction, as_mask, unchecked
 
 Structure = Literal["segmentation", "tokens", "detection", "keypoints"]
 DECLARED: tuple[Structure, ...] = get_args(Structure)
@@ -20,12 +28,12 @@ MASK = "attention_mask"  # the name that Hugging Face's tokenizers give it
 
 
 def structured(
-    value: Any, task: Any, kind: Any, independent: bool, *, samples: bool, x: object
+    value: Any, task: Any, kind: Any, independent: bool, *, samples: bool, mask: object
 ) -> Prediction:
     """Prediction from what a model returned, for a task whose samples have several rows.
 
-    Tokens that the batch leaves out by its ``attention_mask`` are left out. Classes of pixels or
-    tokens that are trained independently are binary rows.
+    Tokens that the mask leaves out are left out. Classes of pixels or tokens that are trained
+    independently are binary rows.
 
     Raises:
         ModelOutputError: there is no tensor.
@@ -33,7 +41,7 @@ def structured(
     """
     if task == "detection":
         return Prediction.detection(value, samples=samples)
-    options: dict[str, Any] = {"mask": mask_of(x)} if task == "tokens" else {}
+    options: dict[str, Any] = {"mask": mask} if task == "tokens" else {}
     if task != "keypoints":
         options["multilabel"] = independent
     make = getattr(Prediction, task)
@@ -101,39 +109,62 @@ def check_samples(prediction: Prediction, returned: object) -> None:
         )
 
 
-def joined(prediction: Prediction, ids: Tensor, features: Tensor | None, x: object) -> Prediction:
+def joined(
+    prediction: Prediction, ids: Tensor, features: Tensor | None, mask: object
+) -> Prediction:
     """A prediction with the ids of its samples, and with the features that were captured."""
     kept = prediction.features
     if features is not None:
         owned = prediction.owners is not None
-        kept = pooled(features, prediction, mask_of(x)) if owned else features.flatten(1)
+        kept = pooled(features, prediction, mask) if owned else vectors(features, mask)
     if kept is not None:
         kept = Prediction(ids=ids, features=kept).features  # checked
     p = prediction
-    return unchecked(ids, p.outputs, p.kind, kept, p.task, p.owners, p.normal)
+    whole = unchecked(ids, p.outputs, p.kind, kept, p.task, p.owners, p.normal)
+    whole.__dict__.update({k: v for k, v in p.__dict__.items() if k == COUNTED})
+    return whole
 
 
-def pooled(features: Tensor, prediction: Prediction, mask: Tensor | None) -> Tensor:
+def vectors(features: Tensor, mask: object) -> Tensor:
+    """One vector per sample, ``(N, D)``, of a layer's output.
+
+    The average over the tokens that count, if the batch has a mask ``(N, T)`` and the layer
+    returns ``(N, T, D)``; otherwise all values.
+    """
+    shape = tuple(getattr(mask, "shape", ()))
+    if features.ndim == 3 and shape == features.shape[:2]:
+        return _average(features, as_mask(mask, MASK))
+    return features.flatten(1)
+
+
+def pooled(features: Tensor, prediction: Prediction, mask: object) -> Tensor:
     """Average of a layer's output over its positions, ``(N, D)``.
 
     Args:
         features: ``(N, D)``, maps ``(N, D, H, W)``, or of tokens ``(N, T, D)``.
-        prediction: prediction of the N samples.
-        mask: ``(N, T)`` tokens that count.
+        prediction: prediction of the N samples; where it left tokens out, these do not count.
+        mask: ``(N, T)`` tokens that count, if the prediction has none.
 
     Raises:
-        ModelOutputError: the output has other axes.
+        ModelOutputError: the output has other axes, or it is not known which places count.
     """
     if features.ndim == 2 and len(features) == len(prediction):
         return features
     if features.ndim in (4, 5):
         return features.flatten(2).mean(2)
     if features.ndim == 3 and prediction.task == "tokens":
-        if mask is None or mask.shape != features.shape[:2]:
+        kept = prediction.__dict__.get(COUNTED)
+        kept = as_mask(mask, MASK) if kept is None and mask is not None else kept
+        places = features.shape[1]
+        if kept is None and int(prediction.sizes.min()) >= places:
             return features.mean(1)
-        weights = mask.to(features)
-        total = (features * weights[..., None]).sum(1)
-        return total / weights.sum(1, keepdim=True).clamp_min(1)
+        if kept is None or kept.shape != features.shape[:2]:
+            raise ModelOutputError(
+                f"features= names a layer with {places} places for each text, and which of them "
+                "belong to the tokens that count is not known: name a layer with one place per "
+                "token, or one that returns (N, D)."
+            )
+        return _average(features, kept)
     raise ModelOutputError(
         f"features= names a layer that returns {tuple(features.shape)} for {len(prediction)} "
         f"samples of {prediction.unit}: name one that returns (N, D), or maps (N, D, H, W), which "
@@ -141,7 +172,61 @@ def pooled(features: Tensor, prediction: Prediction, mask: Tensor | None) -> Ten
     )
 
 
-def mask_of(x: object) -> Tensor | None:
-    """Mask ``(N, T)`` of the tokens in the input of a model; None if it has none."""
-    mask = x.get(MASK) if isinstance(x, Mapping) else None
-    return mask if isinstance(mask, Tensor) and mask.ndim == 2 else None
+def mask_of(place: int | None, *batches: object) -> object:
+    """Mask of the tokens in the input of a model, or in its batch; None without one.
+
+    Args:
+        place: position of the mask in a tuple, if ``forward`` has a parameter for it.
+        *batches: input and batch.
+    """
+    for batch in batches:
+        mask = batch.get(MASK) if isinstance(batch, Mapping) else None
+        if isinstance(batch, tuple | list) and place is not None and place < len(batch):
+            mask = batch[place]
+        if mask is not None:
+            return mask
+    return None
+
+
+def check_counted(prediction: Prediction, mask: object) -> None:
+    """Raise if tokens are scored that the mask of the batch leaves out.
+
+    Raises:
+        PredictionError: the prediction left none out, and the mask does.
+    """
+    if mask is None or prediction.task != "tokens" or COUNTED in prediction.__dict__:
+        return
+    counted = as_mask(mask, MASK)
+    if not counted.all() and int(prediction.sizes.min()) >= counted.shape[-1]:
+        raise PredictionError(
+            f"the batch has the mask {MASK!r}, and the function of outputs= scores padding too: "
+            f'pass mask=x["{MASK}"] to al.Prediction.tokens, x being its second parameter, or '
+            'declare outputs="tokens".'
+        )
+
+
+def check_tags(prediction: Prediction, labels: Iterable[tuple[int, Any]]) -> None:
+    """Warn if tags end in numbers that a loss ignores, and no token is left out of the scores.
+
+    Cost: a look at 20 labels.
+    """
+    if prediction.task != "tokens" or COUNTED in prediction.__dict__:
+        return
+    for index, label in islice(labels, 20):
+        tags = np.asarray(label)
+        if tags.dtype.kind == "i" and tags.ndim == 1 and tags.size and tags[-1] < 0:
+            warn(
+                f"the tags of sample {index} end in {tags[-1]}, as where a text is padded, and "
+                "nothing leaves these tokens out of the scores: return "
+                f"{MASK!r} in the batch, 1 where a token counts, or give a mask by "
+                "outputs=lambda returned, x: al.Prediction.tokens(returned, mask=x > 0).",
+                SelectionWarning,
+            )
+            return
+
+
+def _average(features: Tensor, mask: Tensor) -> Tensor:
+    """Average over the places of a mask ``(N, T)``; 0 where it has none."""
+    weights = mask.to(features)
+    total = (features * weights[..., None]).sum(1)
+    return total / weights.sum(1, keepdim=True).clamp_min(1)

@@ -13,8 +13,8 @@ from alkit.blocks import Block, Ensemble, MCDropout
 from alkit.criteria import Criterion
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.annotations import Indices
-from alkit.pool.collating import for_inputs
 from alkit.pool.loaders import scoring_loader
+from alkit.pool.unlabeled_batches import for_inputs
 from alkit.prediction import Prediction, Task
 from alkit.querying import Acquisition
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
@@ -27,7 +27,7 @@ from alkit.querying.checks import (
 from alkit.querying.meaning import Outputs, check_label, labels_to_check, meaning_of
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
-from alkit.querying.structures import check_background
+from alkit.querying.structures import check_background, check_tags
 from alkit.seeds import fresh_seed
 from alkit.selectors import Selector
 from alkit.strategies.asking import Asks
@@ -170,7 +170,8 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         The model is in eval mode, without gradients, until the generator ends or is closed.
         """
         view = pool.view(indices, labels=False, scoring=True)
-        options = for_inputs(self.loader, pool if pool.get_num_annotated() else self.train_pool)
+        known = pool if pool.get_num_annotated() else self.train_pool
+        options = for_inputs(self.loader, known, self.predictor.masks(self.module))
         loader = scoring_loader(view, self.test_batch_size, **options)
         device, sampled = self._fit_device or self.device, self.posterior.module(self)
         unchecked = True
@@ -187,6 +188,7 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         if prediction.task == "detection":
             first = [label for _, label in known.values(self.train_pool._labels.read)]
             check_background(self.module, [*known.labels.values(), *first])
+        check_tags(prediction, known.values(self.train_pool._labels.read))
         for label in labels_to_check(prediction, self.train_pool):
             check_label(prediction, label, self.predictor.meaning)
 

@@ -14,12 +14,11 @@ from torchmetrics import Metric
 from alkit.blocks import Block
 from alkit.blocks.posterior import gives_samples
 from alkit.errors import ConfigurationError, LabelError, ModelOutputError, UnbuiltError
-from alkit.model_outputs import logits_of
 from alkit.prediction import OutputKind, Task
 from alkit.training.batches import UNDECLARED, Places, as_classes, as_values
-from alkit.training.calls import output_for, read_by
+from alkit.training.calls import output_for
 from alkit.training.evaluated import mean_loss, samples_of, values_of
-from alkit.training.losses import CLASS_LOSSES, FUNCTIONS, output_kind, task_of
+from alkit.training.losses import CLASS_LOSSES, FUNCTIONS, argument_of, output_kind, task_of
 from alkit.training.metrics import Metrics, named_metrics
 from alkit.training.optimizers import Adam, Make, Optimizer, as_optimizer
 from alkit.training.posterior_mean import averaged, has_samples
@@ -215,16 +214,15 @@ class Application(Block, lightning.LightningModule):
 
     @property
     def _places(self) -> Places:
-        """Places of input and label in a batch, as the strategy declares them."""
         return getattr(self._predictor, "places", UNDECLARED)
 
     def _read(self, returned: Any, x: Any = None) -> Any:
         """Argument of the loss in what the model returned, as the predictions read it."""
-        if isinstance(returned, Tensor) or not isinstance(self.loss, _Loss):
+        if not isinstance(self.loss, _Loss):
             return returned
-        read = getattr(getattr(self._predictor, "meaning", None), "read", None)
-        value = None if read is None else read_by(read, returned, x)
-        return value if isinstance(value, Tensor) else logits_of(returned)
+        meaning = getattr(self._predictor, "meaning", None)
+        axes = (3, 3 + (not self.training)) if isinstance(self.loss, CLASS_LOSSES) else ()
+        return argument_of(returned, x, meaning, axes)
 
     def _averaged(self, kind: str, y_hat: object, y: object) -> object:
         """Average K posterior samples (N, K, C) to (N, C); return anything else unchanged."""
@@ -232,8 +230,8 @@ class Application(Block, lightning.LightningModule):
         own = None if getattr(meaning, "read", None) else self._kind
         returned = getattr(meaning, "kind", None) or self.outputs or own
         task = self.task or getattr(meaning, "task", None)
-        alone, pixels = task == "multilabel", task == "segmentation"
-        classes = pixels or self.outputs is None or isinstance(self.loss, CLASS_LOSSES)
+        alone = task == "multilabel"
+        classes = task == "segmentation" or not self.outputs or isinstance(self.loss, CLASS_LOSSES)
         samples = isinstance(y_hat, Tensor) and y_hat.ndim > 3 and gives_samples(self)
         if returned is None or not has_samples(y_hat, y, classes and not alone, samples):
             return y_hat

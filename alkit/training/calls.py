@@ -54,6 +54,12 @@ def by_name(module: nn.Module, batch: Mapping[Any, Any]) -> dict[str, Any] | Non
     return {key: value for key, value in batch.items() if rest or key in named}
 
 
+def place_of(module: nn.Module, name: str) -> int | None:
+    """Position of a parameter of ``forward``; None if it has none of this name."""
+    names = [p.name for p in _signature(module).parameters.values() if p.kind in _NAMED]
+    return names.index(name) if name in names else None
+
+
 def read_by(read: Callable[..., Any], returned: object, x: object) -> Any:
     """Result of a function of what a model returned; one with two parameters gets the input."""
     return read(returned, x) if takes_input(read) else read(returned)

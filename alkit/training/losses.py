@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from torch import Tensor, nn
 from torch.nn import functional
 
 from alkit.errors import ConfigurationError
+from alkit.model_outputs import logits_of
 from alkit.prediction import OutputKind, Task
+from alkit.training.calls import read_by
 
 CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss)
 _KINDS: tuple[tuple[type[nn.Module], OutputKind], ...] = (
@@ -44,6 +49,26 @@ def task_of(loss: object) -> Task | None:
     if isinstance(loss, nn.BCEWithLogitsLoss | nn.BCELoss | nn.MultiLabelSoftMarginLoss):
         return "multilabel"
     return None
+
+
+def argument_of(returned: Any, x: Any, meaning: Any, axes: Sequence[int]) -> Tensor:
+    """Argument of a loss of torch in what a model returned: the tensor that predictions read.
+
+    Classes of tokens ``(N, T, C)`` become ``(N, C, T)`` for a loss of classes, as torch has them.
+
+    Args:
+        returned: what the model returned.
+        x: input of the model.
+        meaning: meaning of the outputs, with ``read`` and ``task``; None without a strategy.
+        axes: numbers of axes that outputs of tokens may have; empty if the loss has no classes.
+    """
+    plain, value = isinstance(returned, Tensor), None
+    read, task = getattr(meaning, "read", None), getattr(meaning, "task", None)
+    if read is not None and (not plain or returned.ndim in axes):
+        value = read_by(read, returned, x)
+        task = getattr(value, "task", task)
+    value = value if isinstance(value, Tensor) and not plain else logits_of(returned)
+    return value.transpose(-1, -2) if task == "tokens" and axes else value
 
 
 def as_network(model: object) -> nn.Module:

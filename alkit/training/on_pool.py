@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader, RandomSampler
 
 from alkit.errors import ConfigurationError, EmptyPoolError, UnbuiltError
 from alkit.pool import ActiveLearningDataset
-from alkit.pool.collating import for_inputs
 from alkit.pool.loaders import is_paid_for, train_loader
+from alkit.pool.unlabeled_batches import for_inputs
 from alkit.seeds import generator
 from alkit.training.as_given import restart
 from alkit.training.budget import limits_of

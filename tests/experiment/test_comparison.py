@@ -238,3 +238,41 @@ def test_metrics_of_one_name_that_improve_in_opposite_directions_are_an_error():
     }
     with pytest.raises(ConfigurationError, match="testfit of share is better if higher"):
         al.compare(strategies, VALUES, seeds=[1], rounds=1, query_size=8, max_steps=1)
+
+
+def test_tags_of_texts_of_any_length_are_compared():
+    rows = []
+    for k in range(30):
+        words = torch.randint(1, 9, (1 + k % 4,), generator=torch.Generator().manual_seed(k))
+        rows.append({"input_ids": words, "label": (words > 4).long()})
+
+    def collate(items):
+        pad = torch.nn.utils.rnn.pad_sequence
+        ids = pad([item["input_ids"] for item in items], batch_first=True)
+        batch = {"input_ids": ids, "attention_mask": ids > 0}
+        if "label" in items[0]:
+            tags = [torch.as_tensor(item["label"]) for item in items]
+            batch["label"] = pad(tags, batch_first=True, padding_value=-100)
+        return batch
+
+    class Tagger(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.words = torch.nn.Embedding(9, 2)
+
+        def forward(self, input_ids):
+            return self.words(input_ids)
+
+    def arm(selector):
+        options = {"outputs": "tokens", "test": rows, "loader": {"collate_fn": collate}}
+        return lambda pool, seed: al.Strategy(
+            Tagger(), pool, al.Entropy(), selector, seed=seed, batch_size=6, **options
+        )
+
+    result = al.compare(
+        {"entropy": arm(al.TopK()), "uniform": arm(al.Random())},
+        rows, seeds=[0], rounds=2, query_size=4, initial=6, max_steps=2,
+    )  # fmt: skip
+    assert [row["annotated"] for row in result.rows] == [6, 10] * 2
+    assert result.rows[0]["samples_seen"] == 12
+    assert all(row["queried_classes"] == [] for row in result.rows)

@@ -71,6 +71,8 @@ def test_the_samples_of_the_training_batches_are_counted(result):
         ({"annotated": (torch.zeros(3), torch.zeros(3))}, 3),
         ((["a", "b"], torch.zeros(2)), 2),
         (torch.tensor(1.0), 1),
+        (((torch.zeros(17), torch.tensor([0, 5, 9])), torch.zeros(3)), 3),  # words of three texts
+        ({"words": torch.zeros(17), "starts": torch.zeros(3), "label": torch.zeros(3)}, 3),
     ],
 )
 def test_the_samples_of_a_batch(batch, count):

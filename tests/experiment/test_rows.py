@@ -84,5 +84,11 @@ def test_labels_that_are_no_classes_are_not_counted(labels):
     assert classes_of(Query(np.array([0, 1])), pool_of(labels), meter()) == []
 
 
+def test_tags_of_texts_of_any_length_are_not_counted():
+    pool = al.ActiveLearningDataset([(torch.zeros(k), [0] * k) for k in range(1, 4)])
+    pool.annotate([0, 1, 2])
+    assert classes_of(Query(np.array([0, 2])), pool, meter()) == []
+
+
 def test_of_a_regression_nothing_is_counted():
     assert classes_of(Query(np.array([0, 1])), pool_of([0, 1]), meter("values")) == []

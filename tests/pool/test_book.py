@@ -354,3 +354,37 @@ def test_pools_agree_with_the_ledger_after_any_sequence_of_changes(tmp_path_fact
     assert np.array_equal(pools[0].unannotated_indices, opened(path).unannotated_indices)
     for pool in pools:
         pool.ledger.close()
+
+
+LABELS_WITH_NUMBERS = {
+    "tags": ([1, 2, 1], torch.zeros(3)),
+    "names": (["paper", "metal", "paper"], torch.zeros(3)),
+    "mask": ([[1, 2, 1], [0, 0, 0]], torch.zeros(2, 3)),
+    "boxes": ({"boxes": [[0, 0, 2, 2]], "labels": [2]}, torch.zeros(1, 4, 4)),
+}
+
+
+@pytest.mark.parametrize(("label", "x"), LABELS_WITH_NUMBERS.values(), ids=LABELS_WITH_NUMBERS)
+def test_class_numbers_in_a_ledger_never_change_their_meaning(label, x):
+    data = [(x, None)] * N
+    opened(data=data, classes=CLASSES).annotate([3], [label])
+    for classes in CLASSES[::-1], ["glass", "metal", "paper"], ["cork", *CLASSES]:
+        with pytest.raises(ConfigurationError, match=r"is 'glass'|is 'paper'"):
+            opened(data=data, classes=classes)
+    more = opened(data=data, classes=[*CLASSES, "wood"])
+    assert more.labels_of([3]) == opened(data=data, classes=CLASSES).labels_of([3])
+    with pytest.raises(ConfigurationError, match=r"3 is 'wood', and this pool has 'cork'"):
+        opened(data=data, classes=[*CLASSES, "cork"])
+
+
+def test_the_first_numbers_in_a_ledger_are_refused_where_others_have_theirs():
+    data = [(torch.zeros(3), None)] * N
+    first = opened(data=data, classes=CLASSES)
+    other = opened(data=data, classes=CLASSES[::-1])
+    first.annotate([3], [["glass", "paper", "metal"]])
+    with pytest.raises(ConfigurationError, match="would change their meaning"):
+        other.annotate([4], [["glass", "paper", "metal"]])
+    assert other.get_num_annotated() == 0
+    with pytest.raises(ConfigurationError, match="would change their meaning"):
+        other.refresh()
+    assert len(first.ledger.entries()) == 1

@@ -8,8 +8,8 @@ from torch.utils.data import Dataset
 
 import alkit as al
 from alkit.errors import ConfigurationError, ShapeError
-from alkit.pool.collating import for_inputs
 from alkit.pool.loaders import train_loader
+from alkit.pool.unlabeled_batches import for_inputs
 
 
 class Ragged(Dataset):
@@ -391,3 +391,65 @@ def test_a_mask_that_stands_in_has_the_size_of_its_image(form):
     backwards = for_inputs({"collate_fn": lambda items: padded(items[::-1])}, pool)["collate_fn"]
     with pytest.raises(ConfigurationError, match="changes the order"):
         backwards(inputs)
+
+
+# --- samples stay where they are ------------------------------------------------------------------
+
+TAGS = {
+    "class": lambda x: len(x) % 3,
+    "name": lambda x: "ab"[len(x) % 2],
+    "array": lambda x: torch.zeros(len(x)).long(),
+    "list": lambda x: [0] * len(x),
+    "names": lambda x: ["a"] * len(x),
+    "dict": lambda x: {"boxes": [], "labels": []},
+}
+FORMS = {
+    "tensor": lambda xs: pad_sequence(xs, batch_first=True),
+    "dict": lambda xs: {"x": pad_sequence(xs, batch_first=True)},
+    "list": lambda xs: xs,
+    "packed": lambda xs: nn.utils.rnn.pack_sequence(xs, enforce_sorted=False),
+    "offsets": lambda xs: (torch.cat(xs), torch.tensor([0, *map(len, xs[:-1])]).cumsum(0)),
+    "stacked last": lambda xs: pad_sequence(xs),
+}
+ORDERS = {
+    "kept": lambda xs: xs,
+    "longest first": lambda xs: sorted(xs, key=len, reverse=True),
+    "shortest first": lambda xs: sorted(xs, key=len),
+    "backwards": lambda xs: xs[::-1],
+    "by value": lambda xs: sorted(xs, key=lambda x: float(x.sum())),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("item", [pairs, dicts])
+@pytest.mark.parametrize("tag", [None, *TAGS])
+def test_an_order_that_changes_shows_whatever_the_labels_and_the_batch(order, form, item, tag):
+    annotated = 0 if tag is None else 4
+
+    def collate(items):
+        xs = [i["x"] if isinstance(i, dict) else i[0] if isinstance(i, tuple) else i for i in items]
+        inputs = FORMS[form](ORDERS[order](xs))
+        return inputs if item is dicts else (inputs, None) if annotated else inputs
+
+    xs = [torch.arange(1 + k % 3) + 10.0 * (k * 7 % 20) for k in range(20)]
+    pool = al.ActiveLearningDataset([item(x, TAGS[tag or "class"](x)) for x in xs])
+    pool.annotate(range(annotated))
+    collate = for_inputs({"collate_fn": collate}, pool)["collate_fn"]
+    batch = [{"x": x} if item is dicts else x for x in xs[4:]]
+    silent = form in ("offsets", "stacked last", "packed") and order == "backwards"
+    if (
+        order == "kept" or silent
+    ):  # a batch of two does not show which of its axes is that of samples
+        collate(batch)
+    else:
+        with pytest.raises(ConfigurationError, match="changes the order"):
+            collate(batch)
+
+
+def test_samples_that_are_alike_and_batches_of_one_have_no_order():
+    pool = al.ActiveLearningDataset([(torch.ones(3), k % 2) for k in range(9)])
+    collate = for_inputs({"collate_fn": lambda xs: torch.stack(xs)}, pool)["collate_fn"]
+    assert len(collate([torch.ones(3)] * 5)) == 5
+    collate = for_inputs({"collate_fn": lambda xs: sum(xs)}, pool)["collate_fn"]
+    assert collate([torch.ones(3)]).tolist() == [1, 1, 1]

@@ -10,7 +10,8 @@ from torch.utils.data import TensorDataset
 
 import alkit as al
 from alkit.errors import LabelError
-from alkit.pool.labels import ABSENT, fitting_labels, label_kind, plain
+from alkit.pool.fitting import fitting_labels
+from alkit.pool.labels import ABSENT, label_kind, plain
 
 IDS = np.array([4, 2])
 

@@ -321,8 +321,10 @@ def test_a_layer_of_tokens_is_averaged_where_they_count():
     mask = torch.tensor([[1, 1, 0], [0, 0, 0]])
     ours = al.Prediction.tokens(torch.randn(2, 3, 2), mask=mask)
     expected = torch.stack([features[0, :2].mean(0), torch.zeros(4)])
-    torch.testing.assert_close(pooled(features, ours, mask), expected)
-    torch.testing.assert_close(pooled(features, ours, None), features.mean(1))
+    for known in mask, None:  # the prediction has its own
+        torch.testing.assert_close(pooled(features, ours, known), expected)
+    whole = al.Prediction.tokens(torch.randn(2, 3, 2))
+    torch.testing.assert_close(pooled(features, whole, None), features.mean(1))
     assert pooled(features[:, 0], ours, mask) is not None
     with pytest.raises(ModelOutputError, match=r"\(2, 3, 4\).* pixels"):
         pooled(features, al.Prediction.segmentation(torch.randn(2, 3, 4, 4)), None)

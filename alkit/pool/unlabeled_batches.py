@@ -1,0 +1,232 @@
+"""Batches of samples without labels: a user's ``collate_fn`` still gets whole items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alkit.errors import ConfigurationError
+from alkit.pool.labels import ABSENT
+from alkit.pool.shapes import in_shape_for
+
+if TYPE_CHECKING:
+    from alkit.pool.dataset import ActiveLearningDataset
+
+
+def for_inputs(
+    options: Mapping[str, Any], pool: ActiveLearningDataset, masks: Sequence[str | int] = ()
+) -> dict[str, Any]:
+    """Options of a loader for samples without labels: its ``collate_fn`` still gets whole items.
+
+    In the place of each label is that of an annotated sample, and it is taken out of the batch.
+    Without annotated samples, ``collate_fn`` gets the inputs alone.
+
+    Args:
+        options: options of a DataLoader.
+        pool: pool of the samples.
+        masks: key or position of the mask that a batch of samples of different lengths needs.
+    """
+    collate = options.get("collate_fn")
+    if collate is None:
+        return dict(options)
+    return {**options, "collate_fn": CollatedInputs(collate, *_stand_in(pool), masks)}
+
+
+def _stand_in(pool: ActiveLearningDataset) -> tuple[object, str, object]:
+    """Label of an annotated sample, ABSENT without one, the key of labels, and its input."""
+    key = pool._samples.label_key or "label"
+    if not pool.get_num_annotated():
+        return ABSENT, key, None
+    item = pool._reader.view(pool.annotated_indices[:1], None, True)[0]
+    if isinstance(item, dict):
+        return item[key], key, {name: part for name, part in item.items() if name != key}
+    return item[1], key, item[0]
+
+
+@dataclass
+class CollatedInputs:
+    """``collate_fn`` of a user for items ``(x, y)`` or dicts, called for inputs without labels.
+
+    Args:
+        collate: the function.
+        label: the label that stands in; ``ABSENT`` if there is none.
+        key: the key of the label in dict items.
+        own: the input of that label; a mask has the size of its image, and so for others.
+        masks: see ``for_inputs``.
+    """
+
+    collate: Callable[[list[Any]], Any]
+    label: object
+    key: str
+    own: object = None
+    masks: Sequence[str | int] = ()
+
+    def __call__(self, inputs: list[Any]) -> Any:
+        self._check_order(inputs)
+        batch = self._batch(inputs)
+        if self.masks and not any(_has(batch, place) for place in self.masks):
+            lengths = [*map(_length, inputs)]
+            if len(set(lengths)) > 1:
+                raise ConfigurationError(
+                    f"the samples have different lengths, such as {min(lengths)} and "
+                    f"{max(lengths)}, so collate_fn pads them, and nothing leaves the padding out "
+                    f"of their scores: return {self.masks[0]!r} in a dict batch, 1 where a token "
+                    "counts, or give a mask by outputs=lambda returned, x: "
+                    "al.Prediction.tokens(returned, mask=x > 0)."
+                )
+        return batch
+
+    def _batch(self, inputs: list[Any]) -> Any:
+        if self.label is ABSENT:
+            return self._alone(inputs)
+        if not isinstance(inputs[0], dict):
+            return self._input(self.collate([(x, self._label_for(x)) for x in inputs]), inputs)
+        try:
+            return self.collate(inputs)
+        except Exception:  # a function that reads the label
+            batch = self.collate([{**x, self.key: self._label_for(x)} for x in inputs])
+            return self._input(batch, inputs)
+
+    def _label_for(self, x: object) -> Any:
+        return in_shape_for(self.label, self.own, x)
+
+    def _check_order(self, inputs: list[Any]) -> None:
+        """Raise if samples are not where they should be in the batch of a pair.
+
+        A function that sorts its items, as for packed sequences, would give scores to other
+        samples. The shortest and longest sample are such a pair, and four from outside in. Cost:
+        that of collating 40 samples, for a batch of any size.
+        """
+        lengths = [*map(_length, inputs)]
+        ends = {(lengths.index(min(lengths)), lengths.index(max(lengths)))}
+        outside = {(k, len(inputs) - 1 - k) for k in range(min(4, len(inputs) // 2))}
+        for pair in ends | outside:
+            short, long = sorted(pair, key=lengths.__getitem__)
+            if short != long and self._moves(inputs[short], inputs[long]):
+                raise _another_order()
+
+    def _moves(self, a: Any, b: Any) -> bool:
+        """True if ``b``, the longer one, is not where it should be; False if one cannot tell."""
+        try:
+            ab, ba, aa, bb = (self._batch([*pair]) for pair in ((a, b), (b, a), (a, a), (b, b)))
+        except Exception:  # raised again for the whole batch, unless two samples are too few
+            return False
+        lost = _equal(ab, ba) and not _equal(ab, aa) and not _equal(ab, bb)
+        return lost or _moved(ab, bb, 1) or _moved(ba, bb, 0)
+
+    def _alone(self, inputs: list[Any]) -> Any:
+        numbered = self._numbered(inputs)
+        if numbered is not None and not isinstance(inputs[0], dict):
+            return numbered  # to collate_fn, inputs alone may look like pairs
+        try:
+            return self.collate(inputs)
+        except Exception as error:
+            if numbered is not None:
+                return numbered
+            raise ConfigurationError(
+                f"collate_fn failed on inputs without labels ({type(error).__name__}: {error}). "
+                "Annotate a sample first, whose label then stands in for those that are hidden, "
+                "or let collate_fn accept inputs alone."
+            ) from error
+
+    def _numbered(self, inputs: list[Any]) -> Any:
+        """The input of a batch with numbers for labels; None if these are not in it.
+
+        Raises:
+            ConfigurationError: the order of the numbers changes.
+        """
+        try:
+            if isinstance(inputs[0], dict):
+                batch = self.collate([{**x, self.key: k} for k, x in enumerate(inputs)])
+                found = next(batch[name] for name in (self.key, "labels") if name in batch)
+            else:
+                batch = self.collate([(x, k) for k, x in enumerate(inputs)])
+                _, found = batch
+            order = torch.as_tensor(found).flatten().tolist()
+        except Exception:  # labels of another form
+            return None
+        if order == [*range(len(inputs))]:
+            return self._input(batch, inputs)
+        if sorted(order) == [*range(len(inputs))]:
+            raise _another_order()
+        return None
+
+    def _input(self, batch: Any, inputs: list[Any]) -> Any:
+        """The input of a model in a batch with labels; a tuple of one part per sample is a list."""
+        if isinstance(batch, Mapping):  # "labels" is the name that Hugging Face's collators give
+            drop = (self.key, "labels")
+            return {name: value for name, value in batch.items() if name not in drop}
+        if not isinstance(batch, tuple | list):
+            return batch
+        if len(batch) != 2:
+            raise ConfigurationError(
+                f"collate_fn returned {len(batch)} parts, and which of them is the label is not "
+                "known: return (inputs, labels), where inputs may be a tuple or a dict, or a dict."
+            )
+        x = batch[0]
+        alike = isinstance(x, tuple) and [*map(_axes, x)] == [*map(_axes, inputs)]
+        return list(x) if alike else x  # a tuple would be several inputs of each sample
+
+
+def _another_order() -> ConfigurationError:
+    return ConfigurationError(
+        "collate_fn changes the order of the samples, so scores would belong to other samples: "
+        "keep the order, for example with enforce_sorted=False of pack_padded_sequence."
+    )
+
+
+def _axes(x: object) -> object:
+    """Number of axes of an array; of anything else, the object."""
+    return x.ndim if isinstance(x, Tensor | np.ndarray) else id(x)
+
+
+def _has(batch: Any, place: str | int) -> bool:
+    """True if a batch has a part under a key, or at a position."""
+    if isinstance(place, str):
+        return isinstance(batch, Mapping) and batch.get(place) is not None
+    return isinstance(batch, tuple | list) and place < len(batch) and batch[place] is not None
+
+
+def _length(x: Any) -> int:
+    """Length of a sequence: the largest first axis among its parts; words, if it is only text."""
+    parts = x.values() if isinstance(x, Mapping) else x if isinstance(x, tuple) else (x,)
+    arrays = [part for part in parts if isinstance(part, list) or getattr(part, "ndim", 0)]
+    texts = [part.split() for part in parts if isinstance(part, str)]
+    return max(map(len, arrays or texts), default=0)
+
+
+def _moved(batch: Any, twice: Any, place: int) -> bool:
+    """True if a part of a batch of two has a sample at the other place.
+
+    Args:
+        batch: batch of the sample and a shorter one.
+        twice: batch that has the sample twice; parts in which these differ are of the whole batch.
+        place: place of the sample.
+    """
+    if isinstance(batch, Mapping):
+        return any(_moved(batch[name], twice[name], place) for name in batch)
+    if not isinstance(batch, tuple | list) and not getattr(batch, "ndim", 0):
+        return False
+    if len(batch) == len(twice) == 2 and _equal(twice[0], twice[1]):
+        here, there = (_equal(batch[k], twice[0]) for k in (place, 1 - place))
+        return there and not here
+    parts = zip(batch, twice) if isinstance(batch, tuple | list) else ()
+    return any(_moved(part, other, place) for part, other in parts)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """True if two batches are equal, part by part."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, Mapping):
+        return a.keys() == b.keys() and all(_equal(a[name], b[name]) for name in a)
+    if isinstance(a, tuple | list):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    return bool(np.all(a == b))
