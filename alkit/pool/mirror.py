@@ -51,11 +51,12 @@ class Mirror:
         while at < len(classes):
             fact = json.dumps(classes[at:], ensure_ascii=False)
             stored = json.loads(self._ledger.agree(f"classes from {at}", fact))
-            if any(here != there for here, there in zip(classes[at:], stored)):
+            pairs = enumerate(zip(classes[at:], stored), at)
+            for number, (here, there) in ((k, p) for k, p in pairs if p[0] != p[1]):
                 raise ConfigurationError(
-                    f"{self._ledger.path} has labels of several values, in which classes are "
-                    f"numbers from {at} on in the order {stored}, and this pool has "
-                    f"{classes[at:]}: pass the same classes= in the same order; others may follow."
+                    f"{self._ledger.path} has labels with class numbers, in which {number} is "
+                    f"{there!r}, and this pool has {here!r} there, so its numbers would change "
+                    "their meaning: pass the same classes= in the same order, new ones at the end."
                 )
             at += len(stored)
         self._agreed = True

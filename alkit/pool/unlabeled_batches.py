@@ -12,7 +12,7 @@ from torch import Tensor
 
 from alkit.errors import ConfigurationError
 from alkit.pool.labels import ABSENT
-from alkit.pool.shapes import in_shape_for
+from alkit.pool.shapes import in_shape_for, shape_of
 
 if TYPE_CHECKING:
     from alkit.pool.dataset import ActiveLearningDataset
@@ -117,7 +117,23 @@ class CollatedInputs:
         except Exception:  # raised again for the whole batch, unless two samples are too few
             return False
         lost = _equal(ab, ba) and not _equal(ab, aa) and not _equal(ab, bb)
-        return lost or _moved(ab, bb, 1) or _moved(ba, bb, 0)
+        return lost or _moved(ab, bb, 1) or _moved(ba, bb, 0) or self._labels_move([a, b])
+
+    def _labels_move(self, inputs: list[Any]) -> bool:
+        """True if labels that are the positions of their samples come in another order."""
+        if self.label is ABSENT or isinstance(inputs[0], dict):
+            return False
+        marks: list[Any] = [*range(len(inputs))]
+        if shape_of(self.label) != ():
+            shapes = [shape_of(self._label_for(x)) for x in inputs]
+            marks = [torch.full(shape, k) for k, shape in enumerate(shapes)]
+            marks = [mark.tolist() for mark in marks] if isinstance(self.label, list) else marks
+        try:
+            found = torch.as_tensor(self.collate([*zip(inputs, marks, strict=True)])[1])
+            order = (found.flatten(1).amax(1) if found.ndim > 1 else found).tolist()
+        except Exception:  # labels of another form
+            return False
+        return order == [*range(len(inputs))][::-1]
 
     def _alone(self, inputs: list[Any]) -> Any:
         numbered = self._numbered(inputs)

@@ -33,8 +33,9 @@ def with_samples(
 def mask_of(mask: Any, shape: tuple[int, ...], device: torch.device) -> Tensor | None:
     """A mask as booleans of a shape; None for none.
 
-    An axis of length 1 is repeated, and a mask of maps without the axis N holds for all samples. A
-    shorter mask could be one number per sample as well as one per place, and is refused.
+    A mask of one sample, or of maps without the axis N, holds for all samples. Of maps, an axis of
+    length 1 is repeated. A shorter mask could be one number per sample as well as one per place,
+    and is refused.
 
     Raises:
         PredictionError: it has another shape, or values other than 0 and 1.
@@ -44,9 +45,9 @@ def mask_of(mask: Any, shape: tuple[int, ...], device: torch.device) -> Tensor |
     kept = as_mask(mask).to(device)
     if kept.ndim == len(shape) + 1 and kept.shape[1] == 1:
         kept = kept[:, 0]  # a mask with a channel
-    axes = (len(shape), max(2, len(shape) - 1))
-    fits = all(size in (1, full) for size, full in zip(kept.shape[::-1], shape[::-1]))
-    if kept.ndim not in axes or not fits:
+    alike = all(size in (1, full) for size, full in zip(kept.shape[::-1], shape[::-1]))
+    maps = len(shape) > 2 and kept.ndim in (len(shape), len(shape) - 1) and alike
+    if not maps and kept.shape not in (shape, (1, *shape[1:])):
         raise PredictionError(
             f"mask must be True where a row counts, of the shape {shape}, got {tuple(kept.shape)}."
         )

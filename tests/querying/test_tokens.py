@@ -165,7 +165,7 @@ def test_sentences_may_be_empty(reduce):
     [
         (lambda kept: (1 - kept.float()) * -1e9, r"got -1e\+09.* mask == 0"),
         (lambda kept: torch.zeros(kept.shape).masked_fill(~kept, -torch.inf), "got -inf"),
-        (lambda kept: kept.sum(1), "True or 1 where a row counts"),
+        (lambda kept: kept.sum(1), "True, or 1, where a row counts"),
         (lambda kept: kept[:, None, None], r"\(7, 11\), got \(7, 1, 1, 11\)"),
         (lambda kept: kept[:, :1], r"\(7, 11\), got \(7, 1\)"),
         (lambda kept: kept[:, None] & kept[..., None], r"got \(7, 11, 11\)"),
