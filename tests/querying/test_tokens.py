@@ -277,6 +277,19 @@ def test_classes_of_as_many_words_are_not_taken_for_words(outputs, samples, quie
     assert found["test_loss_epoch"] == pytest.approx(loss.item(), rel=1e-3)
 
 
+def test_a_learning_loss_scores_the_tokens_and_not_their_classes(quiet):
+    data = Sentences((2,))  # a transposed output would have the same shape
+    pool = al.ActiveLearningDataset(data)
+    pool.annotate(range(8))
+    options = {"outputs": "tokens", "seed": 0, "inputs": "input_ids"}
+    strategy = al.LearningLossStrategy(
+        Tagger(), pool, layers=["words"], criterion=Each(al.Entropy(), "sum"), **options
+    ).build()
+    strategy.fit(max_steps=3, **quiet)
+    query = strategy.query(6)
+    assert query.scores == alone(strategy, query, total)
+
+
 # --- posterior samples, features, other models --------------------------------------------------
 
 
