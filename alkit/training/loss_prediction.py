@@ -119,7 +119,7 @@ class LossPredictionClassifier(Classifier):
         return outputs
 
     def with_features(self, x: object) -> tuple[Any, Tensor]:
-        """What the model returns, and the pooled features of the tapped layers ``(B, D)``."""
+        """Output of the model as it is, and the pooled features of the tapped layers ``(B, D)``."""
         with self._taps() as taken:
             outputs = output_for(self.model, x)
         missing = [path for path, value in taken.items() if not isinstance(value, Tensor)]
