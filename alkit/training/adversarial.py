@@ -88,7 +88,7 @@ class AdversarialClassifier(Classifier):
         x, y = self._places.split(batch["annotated"], self)
         backbone, head = self.model[0], self.model[1]
         latents = output_for(backbone, x)
-        loss = self.step_loss("train", head(latents), y)
+        loss = self.step_loss("train", self._read(head(latents), x), y)
         if "unannotated" not in batch:
             return loss
         u = self._places.input_of(batch["unannotated"], self, INPUTS)

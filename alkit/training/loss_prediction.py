@@ -119,7 +119,7 @@ class LossPredictionClassifier(Classifier):
         return outputs
 
     def with_features(self, x: object) -> tuple[Any, Tensor]:
-        """Outputs, and the pooled features of the tapped layers ``(B, D)``."""
+        """Output of the model as it is, and the pooled features of the tapped layers ``(B, D)``."""
         with self._taps() as taken:
             outputs = output_for(self.model, x)
         missing = [path for path, value in taken.items() if not isinstance(value, Tensor)]
@@ -128,7 +128,7 @@ class LossPredictionClassifier(Classifier):
                 f"layer {missing[0]!r} did not return a tensor in the forward pass: choose other "
                 "layers, layers=[...]."
             )
-        return self._read(outputs, x), self.pooled(list(taken.values()))
+        return outputs, self.pooled(list(taken.values()))
 
     @contextmanager
     def _taps(self) -> Iterator[dict[str, Any]]:
@@ -151,7 +151,8 @@ class LossPredictionClassifier(Classifier):
         x, y = self._places.split(batch, self)
         if y is None:
             raise LabelError("The train batch has no targets: use batches (x, y), or a dict.")
-        outputs, features = self.with_features(x)
+        returned, features = self.with_features(x)
+        outputs = self._read(returned, x)
         loss = self.step_loss("train", outputs, y)
         ranking = self.ranking_loss(self.loss_head(features).flatten(), self.losses(outputs, y))
         self.log(

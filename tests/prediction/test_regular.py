@@ -41,7 +41,6 @@ def test_labels_and_weights_are_no_mask(values):
 def test_a_mask_per_sample_has_its_axes_written():
     some = torch.tensor([True, False, True, True])
     assert MAKE.segmentation(MAPS, mask=some[:, None, None]).sizes.tolist() == [16, 0, 16, 16]
-    assert MAKE.tokens(STEPS, mask=some[:, None]).sizes.tolist() == [4, 0, 4, 4]
     assert MAKE.segmentation(MAPS, mask=some[None, :].expand(4, 4)).sizes.tolist() == [12] * 4
 
 

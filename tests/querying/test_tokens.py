@@ -277,6 +277,35 @@ def test_classes_of_as_many_words_are_not_taken_for_words(outputs, samples, quie
     assert found["test_loss_epoch"] == pytest.approx(loss.item(), rel=1e-3)
 
 
+def test_a_learning_loss_scores_the_tokens_and_not_their_classes(quiet):
+    data = Sentences((2,))  # a transposed output would have the same shape
+    pool = al.ActiveLearningDataset(data)
+    pool.annotate(range(8))
+    options = {"outputs": "tokens", "seed": 0, "inputs": "input_ids"}
+    strategy = al.LearningLossStrategy(
+        Tagger(), pool, layers=["words"], criterion=Each(al.Entropy(), "sum"), **options
+    ).build()
+    strategy.fit(max_steps=3, **quiet)
+    query = strategy.query(6)
+    assert query.scores == alone(strategy, query, total)
+
+
+def test_an_adversarial_training_learns_the_tags_and_not_their_places(quiet):
+    data = [tuple(Sentences((2,))[k].values()) for k in range(N)]
+    pool = al.ActiveLearningDataset(data)
+    pool.annotate(range(8))
+    parts = Tagger()
+    strategy = al.AdversarialStrategy(
+        parts.words, parts.head, nn.Sequential(nn.Linear(16, 1)), pool, outputs="tokens",
+        batch_size=8, seed=0,
+    ).build()  # fmt: skip
+    x, y = (torch.stack(part) for part in zip(*data[:8], strict=True))
+    expected = nn.functional.cross_entropy(parts(x).flatten(0, 1), y.flatten())
+    strategy.fit(max_steps=1, **quiet)
+    steps = strategy.history.step_history["train_loss_step"]["value"]
+    assert steps == [pytest.approx(expected.item(), rel=1e-5)]
+
+
 # --- posterior samples, features, other models --------------------------------------------------
 
 
