@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -212,12 +213,14 @@ def _mask(mask: Any, shape: tuple[int, ...], device: torch.device) -> Tensor | N
     kept = numbers_of(mask, "mask").to(device)
     if kept.ndim == len(shape) + 1 and kept.shape[1] == 1:
         kept = kept[:, 0]  # a mask with a channel
-    try:
-        return kept.bool().expand(shape)
-    except RuntimeError as error:
-        raise PredictionError(
-            f"mask must be True where a row counts, of the shape {shape}, got {tuple(kept.shape)}."
-        ) from error
+    numbers = kept.is_floating_point() and bool((kept != kept.bool()).any())  # such as logits
+    if kept.ndim >= len(shape) - 1 and not numbers:
+        with contextlib.suppress(RuntimeError):
+            return kept.bool().expand(shape)
+    got = f"{tuple(kept.shape)} of {kept.dtype}"
+    raise PredictionError(
+        f"mask must be True, or 1, where a row counts, of the shape {shape}, got {got}."
+    )
 
 
 def _regular(

@@ -154,3 +154,20 @@ def test_independent_tags_of_tokens_are_binary_rows():
     prediction = al.Prediction.tokens(STEPS, mask=mask, multilabel=True)
     assert prediction.sizes.tolist() == [2, 0, 4]
     assert prediction.outputs.flatten().equal(torch.cat([STEPS[0, 0], STEPS[2, :2].flatten()]))
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        torch.full((4, 4, 4), 0.3),  # a probability
+        torch.full((4, 4, 4), -torch.inf),  # added to logits, so 0 would count
+        torch.full((4, 4, 4), torch.nan),
+        torch.ones(4),  # of samples, or of columns
+        torch.ones(4, 4, 4, 4),
+    ],
+)
+def test_a_mask_whose_meaning_is_not_certain_is_refused(mask):
+    with pytest.raises(PredictionError, match="mask must be True, or 1, where a row counts"):
+        al.Prediction.segmentation(torch.zeros(4, 2, 4, 4), mask=mask)
+    al.Prediction.segmentation(torch.zeros(4, 2, 4, 4), mask=torch.ones(4, 4, 4))
+    al.Prediction.segmentation(torch.zeros(4, 2, 4, 4), mask=torch.full((4, 4), 255))
