@@ -44,7 +44,7 @@ def _check_places(outputs: Tensor, x: object) -> None:
     """Raise a ModelOutputError if the classes of pixels are in the last axis, (N, H, W, C)."""
     if not isinstance(x, Tensor) or x.ndim != 4 or outputs.ndim != 4:
         return
-    sizes = (x.shape[2:], x.shape[1:3])  # of images (N, D, H, W), or (N, H, W, D)
+    sizes = (x.shape[2:], x.shape[1:3])  # images (N, D, H, W), or (N, H, W, D)
     if outputs.shape[1:3] in sizes and outputs.shape[2:] not in sizes:
         raise ModelOutputError(
             f"the model returned {tuple(outputs.shape)} for images {tuple(x.shape)}, which looks "
