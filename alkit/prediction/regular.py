@@ -49,7 +49,8 @@ def mask_of(mask: Any, shape: tuple[int, ...], device: torch.device) -> Tensor |
     maps = len(shape) > 2 and kept.ndim in (len(shape), len(shape) - 1) and alike
     if not maps and kept.shape not in (shape, (1, *shape[1:])):
         raise PredictionError(
-            f"mask must be True where a row counts, of the shape {shape}, got {tuple(kept.shape)}."
+            f"mask must be True, or 1, where a row counts, of the shape {shape}, got "
+            f"{tuple(kept.shape)}."
         )
     return kept.expand(shape)
 

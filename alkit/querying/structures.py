@@ -36,7 +36,7 @@ def structured(
     independently are binary rows.
 
     Raises:
-        ModelOutputError: there is no tensor.
+        ModelOutputError: there is no tensor, or the classes of pixels are in the last axis.
         PredictionError: it does not have the shape of the task.
     """
     if task == "detection":
@@ -44,8 +44,23 @@ def structured(
     options: dict[str, Any] = {"mask": mask} if task == "tokens" else {}
     if task != "keypoints":
         options["multilabel"] = independent
-    make = getattr(Prediction, task)
-    return make(logits_of(value), kind=kind, samples=samples, **options)
+    make, outputs = getattr(Prediction, task), logits_of(value)
+    if task == "segmentation":
+        _check_places(outputs[:, 0] if samples else outputs, x)
+    return make(outputs, kind=kind, samples=samples, **options)
+
+
+def _check_places(outputs: Tensor, x: object) -> None:
+    """Raise a ModelOutputError if the classes of pixels are in the last axis, (N, H, W, C)."""
+    if not isinstance(x, Tensor) or x.ndim != 4 or outputs.ndim != 4:
+        return
+    sizes = (x.shape[2:], x.shape[1:3])  # images (N, D, H, W), or (N, H, W, D)
+    if outputs.shape[1:3] in sizes and outputs.shape[2:] not in sizes:
+        raise ModelOutputError(
+            f"the model returned {tuple(outputs.shape)} for images {tuple(x.shape)}, which looks "
+            "like (N, H, W, C), and pixels need (N, C, H, W): outputs=lambda returned: "
+            "al.Prediction.segmentation(returned.movedim(-1, 1))."
+        )
 
 
 def check_independent(prediction: Prediction, by: str) -> None:

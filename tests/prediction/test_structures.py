@@ -215,5 +215,23 @@ def test_variances_far_smaller_than_the_mean_are_kept():
 )
 def test_shapes_that_are_not_those_of_normal_distributions_are_refused(mean, variance, samples):
     variance = None if variance is None else torch.ones(variance)
-    with pytest.raises(PredictionError, match=r"mean must have the shape|have the shape of the mean"):
+    with pytest.raises(
+        PredictionError, match=r"mean must have the shape|have the shape of the mean"
+    ):
         al.Prediction.regression(torch.zeros(mean), variance, samples=samples)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        torch.full((4, 4, 4), 0.3),  # a probability
+        torch.full((4, 4, 4), -torch.inf),  # added to logits, so 0 would count
+        torch.full((4, 4, 4), torch.nan),
+        torch.ones(4),  # of samples, or of columns
+        torch.ones(4, 4, 4, 4),
+    ],
+)
+def test_a_mask_whose_meaning_is_not_certain_is_refused(mask):
+    with pytest.raises(PredictionError, match="mask must be True, or 1, where a row counts"):
+        al.Prediction.segmentation(torch.zeros(4, 2, 4, 4), mask=mask)
+    al.Prediction.segmentation(torch.zeros(4, 2, 4, 4), mask=torch.ones(4, 4, 4))

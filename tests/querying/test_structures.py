@@ -115,6 +115,25 @@ def test_pixels_are_declared_by_the_call_the_module_or_a_function():
         assert query.indices.tolist() == expected.indices.tolist()
 
 
+@pytest.mark.parametrize("samples", [False, True])
+def test_classes_in_the_last_axis_are_refused(samples):
+    class Last(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = unet()
+
+        def forward(self, x):
+            return self.net(x).movedim(1, -1)
+
+    net = al.MCDropout(Last(), 3) if samples else Last()
+    with pytest.raises(ModelOutputError, match=r"\(N, H, W, C\).*\.movedim\(-1, 1\)"):
+        segmenter(net=net).query(2)
+    fine = segmenter(outputs=lambda z: al.Prediction.segmentation(z.movedim(-1, 1)), net=Last())
+    assert list(fine.query(3)) == list(segmenter().query(3))
+    segmenter(net=nn.Sequential(unet(), nn.AvgPool2d(2))).query(2)
+    segmenter(net=nn.Conv2d(3, 8, 1)).query(2)  # as many classes as rows
+
+
 def test_a_mask_may_come_from_the_input():
     def outside_is_left_out(z, x):
         return al.Prediction.segmentation(z, mask=x[:, 0] > 0)

@@ -245,8 +245,8 @@ for name in result.strategies:
 #
 # Published methods add diversity, so that one kind of image cannot fill a query. Yang et al. (2017)
 # make a shortlist of uncertain images, and take those that represent the others:
-# `al.Prefilter(4, al.KCenter())` as the selector does the same with k-centers. It compares the maps
-# of the layer that `features=` names, averaged over their places.
+# `al.Prefilter(4, al.KCenter())` as the selector does the same with k-centers, which compare
+# the maps of the layer that `features=` names, averaged over their places.
 
 # %% tags=["hidden"]
 clouds = {
