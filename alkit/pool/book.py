@@ -151,6 +151,7 @@ class Book:
                 more |= {"label": named(label), "round": int(known.rounds[index])}
                 more["who"] = DATASET if own else who
             entries.append(Entry(self._mirror.key(index), **more))
+        self._mirror.check_classes(entry.label for entry in entries)
         return entries
 
     def _origin(self, asked: object, k: int) -> dict[str, Any]:

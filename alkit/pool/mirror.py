@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ class Mirror:
 
     def __init__(self, ledger: Ledger, known: Annotations, labels: Labeling, names: Names) -> None:
         self._ledger, self._known, self._labels, self._names = ledger, known, labels, names
+        self._agreed = False  # whether the ledger has the classes of this pool
 
     def key(self, index: int) -> str:
         """Key of a sample in the ledger."""
@@ -74,6 +76,7 @@ class Mirror:
             return f"{self._ledger.path}, entry {entry.seq}{by}: {self._names.describe(index)}"
 
         ids = np.array(list(entries), dtype=np.int64)
+        self.check_classes(entry.label for entry in entries.values())
         try:
             labels = self._labels.given([e.label for e in entries.values()], ids, describe)
         except LabelError as error:
@@ -82,6 +85,25 @@ class Mirror:
                 "classes of the ledger."
             ) from None
         return dict(zip(entries, labels, strict=True))
+
+    def check_classes(self, labels: Iterable[Any]) -> None:
+        """Raise if arrays of the ledger, which have numbers, are of other classes than the pool's.
+
+        Raises:
+            ConfigurationError: the classes have other names, or another order.
+        """
+        classes = self._labels.gate.classes
+        if self._agreed or classes is None or not any(isinstance(y, list) for y in labels):
+            return
+        for number, name in enumerate(classes):
+            stored = self._ledger.agree(f"class {number} of arrays", name)
+            if stored != name:
+                raise ConfigurationError(
+                    f"{self._ledger.path} has arrays in which {number} is the class {stored!r}, "
+                    f"and in this pool it is {name!r}: pass the same classes= in the same order, "
+                    "and new ones after them."
+                )
+        self._agreed = True
 
     def _differs(self, index: int, entry: Entry | None, labels: dict[int, Any]) -> bool:
         known = self._known
