@@ -79,9 +79,9 @@ def size_of(x: object) -> tuple[int, int] | None:
 def is_resized(x: object, other: object) -> bool:
     """True if an image has another height or width than before; its axes may change places."""
     before, after = size_of(x), size_of(other)
-    shape = tuple(getattr(x, "shape", ()))
+    shape: tuple[int, ...] = tuple(getattr(x, "shape", ()))
     same = None in (before, after) or before == after
-    return not same and after not in pairwise(shape)
+    return not same and not any(after == pair for pair in pairwise(shape))
 
 
 def _places(x: Any) -> Iterator[tuple[int, ...]]:
