@@ -65,7 +65,8 @@ class Samples:
 
     def _own(self, label: Any) -> Any:
         """A copy of cached boxes or of a cached array, which a training may change in place."""
-        if self._cache is None or not isinstance(label, Mapping | list | Tensor | np.ndarray):
+        several = issubclass(type(label), (Mapping, list, Tensor, np.ndarray))  # type only: unpaid
+        if self._cache is None or not several:
             return label
         return copy.deepcopy(label) if getattr(label, "ndim", 1) else label
 
