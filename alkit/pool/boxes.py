@@ -18,8 +18,8 @@ PER_BOX = ("masks", "keypoints")  # further parts that torchvision's detectors t
 
 
 def are_boxes(label: object) -> bool:
-    """True for a dict with the keys ``"boxes"`` and ``"labels"``."""
-    return isinstance(label, Mapping) and {"boxes", "labels"} <= label.keys()
+    """True for a dict with the keys ``"boxes"`` and ``"labels"``; asks others for their type."""
+    return issubclass(type(label), Mapping) and {"boxes", "labels"} <= label.keys()  # type: ignore
 
 
 def kind_of_boxes(label: Mapping[str, Any]) -> str:

@@ -35,7 +35,7 @@ class ActiveLearningDataset(Corrections, Dataset):
     Args:
         dataset: any map-style dataset of items ``(x, y)``, ``x`` alone (tensor, image) or dicts.
         transform: function applied to ``x`` (or to the dict without its label) for training, after
-            the dataset's own transform.
+            the dataset's own transform. Flip masks and boxes there, together with their image.
         scoring_transform: function applied instead of ``transform`` to score or validate a
             sample, so that the pool is never scored under augmentation. Default: ``transform``.
         cache: True to keep decoded items of ``dataset`` in memory after the first read: up to

@@ -119,8 +119,10 @@ class Labeling:
         return plain(self.read(index)) if label is None else label
 
     def named(self, label: Any) -> Any:
-        """Name of the class of a label, if the classes have names; otherwise the label."""
+        """A label, or that of each box, as the name of its class if the classes have names."""
         classes = self.gate.classes
+        if classes is not None and are_boxes(label):
+            return {**label, "labels": [classes[number] for number in label["labels"]]}
         return classes[label] if classes is not None and isinstance(label, int) else label
 
     def load(

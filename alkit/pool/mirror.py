@@ -162,10 +162,10 @@ def check_dataset(ledger: Ledger, samples: str) -> None:
 
 
 def _has_numbers(label: object) -> bool:
-    """True if classes in a label are numbers or places; a class alone is stored by its name."""
-    if isinstance(label, list):
-        return not all(isinstance(part, str) for part in label)
-    return isinstance(label, dict)
+    """True for arrays, or boxes with numbers of classes; a class alone is stored by its name."""
+    if isinstance(label, dict):
+        return any(isinstance(part, int) for part in label.get("labels", ()))
+    return isinstance(label, list) and not all(isinstance(part, str) for part in label)
 
 
 def _round(entry: Entry | None) -> int:

@@ -6,10 +6,12 @@ from functools import partial
 
 import numpy as np
 
-from alkit.errors import AnnotationError
+from alkit.errors import AnnotationError, ConfigurationError
 from alkit.pool.annotations import Annotations
+from alkit.pool.boxes import are_boxes
 from alkit.pool.labeling import Labeling
 from alkit.pool.samples import PoolView, Samples, Transform
+from alkit.pool.shapes import is_resized, size_of
 
 
 class Reader:
@@ -34,8 +36,17 @@ class Reader:
         if labels and not self._known.is_annotated(index):
             raise AnnotationError(f"sample {index} of this view is no longer annotated.")
         x, label = self._samples[index]
-        x = x if transform is None else transform(x)
-        return self._samples.join(x, self._labels.of(index, label)) if labels else x
+        seen = x if transform is None else transform(x)
+        if not labels:
+            return seen
+        label = self._labels.of(index, label)
+        if seen is not x and are_boxes(label) and is_resized(x, seen):
+            raise ConfigurationError(
+                f"transform= changes the size of the image of sample {index} from {size_of(x)} to "
+                f"{size_of(seen)}, and its boxes stay as they are: resize both in the dataset, or "
+                "let the detector do it."
+            )
+        return self._samples.join(seen, label)
 
     def _stack(self, transform: Transform | None, labels: bool, indices: np.ndarray) -> object:
         """A batch as a loader would collate it, if one read is enough; else None."""

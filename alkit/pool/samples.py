@@ -41,7 +41,7 @@ class Samples:
     An item is ``(x, y)``, ``(x,)``, ``x`` alone, or a dict with its label under ``label_key`` (its
     input is the dict without the label; ``input_key``, if given, must be in it). Reading an item
     costs O(1); nothing is copied. With ``cache``, an item is kept once it was read, and each reader
-    gets a copy of the input.
+    gets a copy.
     """
 
     def __init__(
@@ -61,7 +61,14 @@ class Samples:
         """Input and label of one item; the label is ``ABSENT`` if the item has none."""
         x, label = self._item(index)
         # a transform may change its input in place
-        return (x if self._cache is None else copy.deepcopy(x)), label
+        return (x if self._cache is None else copy.deepcopy(x)), self._own(label)
+
+    def _own(self, label: Any) -> Any:
+        """A copy of cached boxes or of a cached array, which a training may change in place."""
+        several = issubclass(type(label), (Mapping, list, Tensor, np.ndarray))  # type only: unpaid
+        if self._cache is None or not several:
+            return label
+        return copy.deepcopy(label) if getattr(label, "ndim", 1) else label
 
     def _item(self, index: int) -> tuple[Any, Any]:
         """Read one item, through the cache if there is one."""
@@ -149,7 +156,7 @@ class Samples:
         if labels is None:
             return collated([x for x, _ in items])
         pairs = zip(ids, items, strict=True)
-        joined = [self.join(x, labels.of(index, own)) for index, (x, own) in pairs]
+        joined = [self.join(x, labels.of(index, self._own(own))) for index, (x, own) in pairs]
         return with_labels(joined, self.label_key)
 
     def join(self, x: object, label: object) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,14 @@ def size_of(x: object) -> tuple[int, int] | None:
             height, width = part.shape[:2] if _channels_last(part) else part.shape[-2:]
             return int(height), int(width)
     return None
+
+
+def is_resized(x: object, other: object) -> bool:
+    """True if an image has another height or width than before; its axes may change places."""
+    before, after = size_of(x), size_of(other)
+    shape: tuple[int, ...] = tuple(getattr(x, "shape", ()))
+    same = None in (before, after) or before == after
+    return not same and not any(after == pair for pair in pairwise(shape))
 
 
 def _places(x: Any) -> Iterator[tuple[int, ...]]:

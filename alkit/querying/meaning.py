@@ -85,7 +85,7 @@ class Meaning:
         value = returned if self.read is None else read_by(self.read, returned, x)
         if self.task in DECLARED and not isinstance(value, Prediction):
             each = self.independent
-            value = structured(value, self.task, self.kind, each, samples=samples, mask=mask)
+            value = structured(value, self.task, self.kind, each, samples=samples, mask=mask, x=x)
         if isinstance(value, Prediction):
             if samples:
                 check_samples(value, returned)

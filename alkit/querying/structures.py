@@ -28,7 +28,14 @@ MASK = "attention_mask"  # the name that Hugging Face's tokenizers give it
 
 
 def structured(
-    value: Any, task: Any, kind: Any, independent: bool, *, samples: bool, mask: object
+    value: Any,
+    task: Any,
+    kind: Any,
+    independent: bool,
+    *,
+    samples: bool,
+    mask: object,
+    x: object,
 ) -> Prediction:
     """Prediction from what a model returned, for a task whose samples have several rows.
 

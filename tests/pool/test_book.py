@@ -214,13 +214,6 @@ def test_names_of_classes_survive_another_order_of_the_classes():
 SEVERAL = {
     "vectors": [(torch.zeros(1), torch.tensor([k % 2, 1, 0])) for k in range(N)],
     "masks": [(torch.zeros(3, 2, 2), torch.full((2, 2), k % 3)) for k in range(N)],
-    "boxes": [
-        (
-            torch.zeros(3, 9, 9),
-            {"boxes": torch.tensor([[0.0, 0, 4, 4]]), "labels": torch.tensor([1])},
-        )
-        for _ in range(N)
-    ],
 }
 
 
@@ -263,6 +256,34 @@ def test_names_in_the_ledger_are_those_of_any_order_of_the_classes():
     for classes in CLASSES, [*CLASSES[1:], CLASSES[0]]:
         expected = [int(name in ("metal", "glass")) for name in classes]
         assert opened(data=vectors, classes=classes).labels_of([1]) == [expected]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_names_of_the_classes_of_boxes_survive_another_order_of_the_classes(own):
+    label = {"boxes": torch.tensor([[0.0, 0, 5, 5], [1, 1, 3, 3]]), "labels": torch.tensor([2, 0])}
+    data = [(torch.zeros(3, 8, 8) + k, label if own else None) for k in range(N)]
+    opened(data=data, classes=CLASSES).annotate([1, 2], None if own else [label] * 2)
+    names = [CLASSES[2], CLASSES[0]]
+    assert Ledger("labels.db").entries()[0].label["labels"] == names
+    turned = opened(data=data, classes=[*CLASSES[::-1], "new"])
+    assert turned.labels_of([1])[0]["labels"] == [0, 2]
+    assert turned[2][1]["labels"].tolist() == [0, 2]
+    with pytest.raises(LabelError, match="expected one of the 1 classes"):
+        opened(data=data, classes=["new"])
+
+
+@pytest.mark.parametrize("label", [[0, 1, 1], [[0, 1, 2]] * 3])
+def test_numbers_of_classes_in_arrays_are_those_of_the_ledger(label):
+    shape = np.shape(label)
+    data = [(torch.zeros(shape) + k, None) for k in range(N)]
+    opened(data=data, classes=CLASSES).annotate([1], [label])
+    assert opened(data=data, classes=[*CLASSES, "new"]).labels_of([1]) == [label]
+    for classes in CLASSES[::-1], [*CLASSES, "other"]:
+        with pytest.raises(ConfigurationError, match=r"is '.*the same classes="):
+            opened(data=data, classes=classes)
+    pool = opened(data=data, classes=[*CLASSES, "new"])
+    pool.annotate([2], [label])
+    assert opened(data=data, classes=[*CLASSES, "new", "last"]).labels_of([2]) == [label]
 
 
 def test_a_state_is_loaded_into_an_empty_ledger_and_never_replaces_one():
@@ -360,7 +381,6 @@ LABELS_WITH_NUMBERS = {
     "tags": ([1, 2, 1], torch.zeros(3)),
     "names": (["paper", "metal", "paper"], torch.zeros(3)),
     "mask": ([[1, 2, 1], [0, 0, 0]], torch.zeros(2, 3)),
-    "boxes": ({"boxes": [[0, 0, 2, 2]], "labels": [2]}, torch.zeros(1, 4, 4)),
 }
 
 

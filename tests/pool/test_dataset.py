@@ -67,6 +67,13 @@ def plain(sample):
     return sample.tolist() if isinstance(sample, torch.Tensor) else sample
 
 
+def test_boxes_from_people_stand_in_for_a_label_that_nobody_paid_for():
+    pool = al.ActiveLearningDataset([(torch.zeros(3, 8, 8), Poison()) for _ in range(3)])
+    pool.annotate([1], [{"boxes": [[0, 0, 2, 2]], "labels": [1]}])
+    assert pool[1][1]["boxes"].tolist() == [[0, 0, 2, 2]]
+    assert pool[0].shape == (3, 8, 8)
+
+
 # --- samples --------------------------------------------------------------------------------------
 
 

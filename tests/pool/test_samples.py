@@ -11,6 +11,7 @@ from torchvision import datasets
 import alkit as al
 from alkit.errors import ConfigurationError, LabelError
 from alkit.pool.labels import ABSENT
+from alkit.pool.loaders import train_loader
 from alkit.pool.samples import Samples
 
 
@@ -151,6 +152,28 @@ def test_a_reader_that_changes_its_input_leaves_the_cache_as_it_was(x):
         given = given["x"] if isinstance(given, dict) else given
         assert given.tolist() == [0, 0]
         given += 1
+
+
+class Batched(list):
+    def __getitems__(self, indices):
+        return [self[index] for index in indices]
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_training_that_changes_boxes_or_masks_leaves_the_cache_as_it_was(at_once):
+    label = {"boxes": torch.zeros(1, 4), "labels": torch.ones(1).long()}
+    label["boxes"][:, 2:] = 2
+    items = [(torch.zeros(1, 4, 4), copy.deepcopy(label)) for _ in range(2)]
+    pool = al.ActiveLearningDataset(Batched(items) if at_once else items, cache=True)
+    pool.annotate([0, 1])
+    for _ in range(2):
+        _, targets = next(iter(train_loader(pool.annotated, 2, [0, 1])))
+        for target in targets:
+            assert target["boxes"].tolist() == [[0, 0, 2, 2]]
+            target["boxes"] *= 2
+    mask = samples([(0, torch.zeros(2, 2))], cache=True)
+    mask[0][1].add_(1)
+    assert mask[0][1].tolist() == [[0, 0], [0, 0]]
 
 
 @pytest.mark.parametrize("twin", [copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])

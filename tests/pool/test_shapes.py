@@ -10,7 +10,7 @@ from torch.utils.data import Dataset, TensorDataset
 from torchvision import tv_tensors
 
 import alkit as al
-from alkit.errors import LabelError
+from alkit.errors import ConfigurationError, LabelError
 from alkit.pool.shapes import expected_kinds, follows, size_of
 
 SIZES = [(4, 5), (6, 3), (4, 5), (7, 5)]
@@ -308,6 +308,30 @@ def test_further_parts_of_boxes_are_tensors_as_the_dataset_has_them():
     for name in "masks", "keypoints":
         with pytest.raises(LabelError, match=rf"expected {name} for each of the 2 .*\(1, 4, 5\)"):
             pool.annotate([1], [BOXES | {name: np.ones((1, 4, 5))}])
+
+
+def test_a_transform_may_not_resize_an_image_and_leave_its_boxes():
+    items = Items(IMAGES, [BOXES] * 4)
+    for half in (lambda x: x[..., ::2, ::2], lambda x: x[..., :-1], lambda x: {"image": x[:, :2]}):
+        pool = al.ActiveLearningDataset(items, transform=half, scoring_transform=lambda x: x)
+        pool.annotate([0])
+        with pytest.raises(ConfigurationError, match=r"transform= changes the size .* sample 0"):
+            pool[0]
+        pool.view([1], labels=False)[0]
+    picture = Image.new("RGB", (5, 4))
+    to_tensor = torch.as_tensor(np.array(picture)).permute(2, 0, 1)
+    for x, kept in [
+        (picture, lambda x: to_tensor), (to_tensor.permute(1, 2, 0), lambda x: to_tensor),
+        (np.asarray(picture), lambda x: to_tensor), (to_tensor, lambda x: x.float() / 255),
+    ]:  # fmt: skip
+        pool = al.ActiveLearningDataset(Items([x], [BOXES]), transform=kept)
+        pool.annotate([0], [BOXES | {"boxes": [[0, 0, 2, 2]] * 2}])
+        assert pool[0][0].shape == (3, 4, 5)
+    masks = al.ActiveLearningDataset(
+        Items(IMAGES, [mask(*s) for s in SIZES]), transform=lambda x: x[:, 1:]
+    )
+    masks.annotate([0])
+    assert masks[0][0].shape == (3, 3, 5)  # the loss of a mask refuses it
 
 
 class Counting(Items):
