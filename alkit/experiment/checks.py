@@ -148,7 +148,7 @@ def directions(looks: Mapping[str, Look]) -> dict[str, dict[str, bool]]:
     """Protocol entry of the test results whose names do not show if higher is better, if any.
 
     Raises:
-        ConfigurationError: of two results of one name, a higher one is better in one alone.
+        ConfigurationError: two results of one name improve in opposite directions.
     """
     found: dict[str, bool] = {}
     for name, seen in looks.items():
