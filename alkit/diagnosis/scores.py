@@ -24,7 +24,10 @@ def meaning(trace: Trace, again: SecondLook | None) -> Finding:
     kind = seen.kind.replace("_", "-")
     rows = seen.unit and seen.prediction.task != "multilabel"
     of = f"{seen.unit}, {columns} columns" if rows else parts[seen.prediction.task]
-    says = f"{kind} of {of}, {trace.declared or 'as given'}"
+    by = trace.declared or "as given"
+    if by.startswith("assumed") and kind != "logits":  # nothing but logits is ever assumed
+        by = "declared by outputs="
+    says = f"{kind} of {of}, {by}"
     if seen.like_probabilities:
         return Finding(
             name,
@@ -35,7 +38,7 @@ def meaning(trace: Trace, again: SecondLook | None) -> Finding:
             "with a loss of logits slow.",
             'remove the softmax or sigmoid from the model, or declare outputs="probabilities".',
         )
-    if trace.declared.startswith("assumed"):
+    if by.startswith("assumed"):
         do = 'declare outputs= and task= of the strategy, such as outputs="logits".'
         return Finding(name, "note", says, None, "other outputs would be misread.", do)
     return Finding(name, "ok", says)

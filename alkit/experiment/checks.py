@@ -45,7 +45,7 @@ class Look:
         uniform: True if it draws its samples uniformly.
         classes: number of columns of its outputs; None if it has no outputs.
         results: names of its test results.
-        rising: True per test result if higher is better, False if lower, where it is declared.
+        rising: direction by test result, where it is declared: True if higher is better.
         validation: number of samples that it may still annotate for validation.
         parts: description, in words and hashes, of all that decides its results.
         test: its test data.
@@ -148,7 +148,7 @@ def directions(looks: Mapping[str, Look]) -> dict[str, dict[str, bool]]:
     """Protocol entry of the test results whose names do not show if higher is better, if any.
 
     Raises:
-        ConfigurationError: of two results of one name, a higher one is better in one alone.
+        ConfigurationError: two results of one name improve in opposite directions.
     """
     found: dict[str, bool] = {}
     for name, seen in looks.items():

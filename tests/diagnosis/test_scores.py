@@ -144,7 +144,7 @@ def test_the_variance_of_a_committee_is_something():
     [
         (None, "ok", "logits of 3 exclusive classes, declared by CrossEntropyLoss"),
         (nn.NLLLoss(), "ok", "log-probabilities of 3 exclusive classes, declared by NLLLoss"),
-        (nn.MSELoss(), "ok", "values of 3 targets, declared by MSELoss"),
+        (nn.MSELoss(), "ok", "values of 1 target, declared by MSELoss"),
         (nn.BCEWithLogitsLoss(), "ok", "logits of 3 independent labels, declared by BCEWith"),
         (lambda z, y: z.sum(), "note", "logits of 3 exclusive classes, assumed"),
     ],
@@ -154,11 +154,25 @@ def test_the_doctor_reports_what_the_outputs_mean_and_who_said_so(loss, verdict,
         def forward(self, x):
             return super().forward(x).log_softmax(1)
 
+    class One(Net):
+        def forward(self, x):
+            return super().forward(x)[:, :1]
+
     criterion = al.criteria.Constant() if isinstance(loss, nn.MSELoss) else al.Margin()
-    net = Soft() if isinstance(loss, nn.NLLLoss) else Net()
+    net = {nn.NLLLoss: Soft, nn.MSELoss: One}.get(type(loss), Net)()
     found = diagnosis(net, criterion, loss=loss)["meaning of outputs"]
     assert found.verdict == verdict
     assert found.says.startswith(says)
+
+
+def test_a_function_that_makes_values_of_the_outputs_declares_them():
+    def read(returned):
+        return al.Prediction.regression(returned[:, 0], returned[:, 1].exp())
+
+    found = diagnosis(
+        Net(), al.criteria.Variance(), loss=lambda z, y: z.square().sum(), outputs=read
+    )["meaning of outputs"]
+    assert (found.verdict, found.says) == ("ok", "values of 1 target, declared by outputs=")
 
 
 def test_a_softmax_before_a_loss_of_logits_is_found():
