@@ -50,6 +50,23 @@ def arriving(source: Iterable[Any], input_of: Callable[[Any], Any]) -> Iterator[
     return chain(first, samples)
 
 
+def batched(samples: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    """Mini-batches of samples; those before an error of the source come before the error."""
+    batch: list[Any] = []
+    try:
+        for sample in samples:
+            batch.append(sample)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except Exception:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
 def _equal(a: Any, b: Any) -> bool:
     """True if two inputs are equal, within dicts and lists too."""
     if type(a) is not type(b):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from os import PathLike
 from typing import Any, Self
 
@@ -14,7 +13,7 @@ from alkit.errors import ConfigurationError
 from alkit.loop.arrivals import Scorer, check_waiting, load_stream, save_stream
 from alkit.loop.decider import Decider, Decisions
 from alkit.loop.rules import Rule
-from alkit.loop.sources import arriving, check_source
+from alkit.loop.sources import arriving, batched, check_source
 from alkit.pool.grown import Arrival, check_form, checked_labels, grown, parted, takes_dicts
 from alkit.pool.labels import ABSENT, as_list, plain
 from alkit.querying.checks import check_oracle
@@ -154,7 +153,7 @@ class Stream:
         return self._over(samples, oracle, batch_size)
 
     def _over(self, source: Iterator[Any], oracle: Any, batch_size: int) -> Iterator[Decisions]:
-        while batch := list(islice(source, batch_size)):
+        for batch in batched(source, batch_size):
             parts = self._parted(batch)
             decisions = self._decided([x for x, _ in parts])
             numbers = decisions.numbers[decisions.asked]

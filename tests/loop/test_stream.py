@@ -265,6 +265,23 @@ def test_labels_may_come_later_in_any_order():
     assert stream.labeled == len(asked) - 1
 
 
+@pytest.mark.parametrize("batch_size", [1, 7, 100])
+def test_samples_that_arrived_before_an_error_of_the_source_are_decided_about(batch_size):
+    def broken():
+        yield from islice(iter(Source(data)), 17)
+        raise OSError("the sensor is gone")
+
+    data = blobs(60, 1)
+    stream, found = stream_of(make()), []
+    decisions = stream.over(broken(), batch_size=batch_size)
+    with pytest.raises(OSError, match="sensor is gone"):
+        found.extend(part.asked for part in decisions)
+    assert stream.seen == 17
+    rest = stream.over(islice(iter(Source(data)), stream.seen, None), batch_size=batch_size)
+    found.extend(part.asked for part in rest)
+    assert np.concatenate(found).tolist() == run(stream_of(make()), data).tolist()
+
+
 def test_what_the_pool_declares_as_missing_waits_as_a_sample_without_label_does():
     pool = al.ActiveLearningDataset(blobs(), missing=-1)
     pool.annotate_random(9, seed=0)
