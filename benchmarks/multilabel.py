@@ -91,7 +91,7 @@ def network() -> nn.Sequential:
 
 def factory(criterion: Any, selector: Any, test: TensorDataset) -> Callable[..., Any]:
     def make(pool: al.ActiveLearningDataset, seed: int) -> al.Strategy:
-        model = al.training.MultiLabelClassifier(network(), 10, optimizer=al.Adam(lr=2e-3))
+        model = al.MultiLabelClassifier(network(), 10, optimizer=al.Adam(lr=2e-3))
         return al.Strategy(
             model, pool, criterion, selector, test=test, seed=seed,
             batch_size=32, test_batch_size=500,

@@ -77,7 +77,7 @@ def warned(stream, batch_size):
         ),
         (lambda: stream_of(NoBoxes(), outputs="detection"), ["of the candidates have no boxes"]),
         (lambda: stream_of(nn.Linear(3, 2)), []),
-        (lambda: stream_of(Same(), al.Constant()), []),
+        (lambda: stream_of(Same(), al.criteria.Constant()), []),
     ],
     ids=["untrained", "constant", "softmax", "agreement", "no boxes", "sound", "by chance"],
 )

@@ -242,7 +242,7 @@ def test_a_detector_gets_the_images_of_a_batch_and_nothing_else(collate, size, k
     pool = al.ActiveLearningDataset([(image, boxes(k)) for k, image in enumerate(images)])
     pool.annotate(range(known))
     strategy = al.Strategy(
-        Brightness(), pool, al.criteria.Each(lambda p: p.mean_probabilities[:, 1]),
+        Brightness(), pool, al.Each(lambda p: p.mean_probabilities[:, 1]),
         outputs="detection", loader={"collate_fn": collate}, test_batch_size=size, seed=0,
     ).build()  # fmt: skip
     query = strategy.query(12 - known)

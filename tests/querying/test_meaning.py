@@ -164,7 +164,7 @@ ROUTES = {
         Table(nn.functional.logsigmoid), p, c, task="multilabel", outputs="log_probabilities",
         loss=lambda z, y: z.sum(),
     ),
-    "application": lambda p, c: al.Strategy(al.training.MultiLabelClassifier(Table(), 5), p, c),
+    "application": lambda p, c: al.Strategy(al.MultiLabelClassifier(Table(), 5), p, c),
     "prediction": lambda p, c: al.Strategy(
         Table(), p, c, outputs=lambda z: al.Prediction(z, task="multilabel"), loss=nn.MSELoss()
     ),
@@ -177,7 +177,7 @@ ROUTES = {
 def test_the_undecided_label_is_found(route, criterion, reduce):
     exclusive = criterion(al.Prediction(TABLE))
     assert int(exclusive.argmax()) != 3  # read as exclusive classes, another one is undecided
-    criterion = criterion if reduce is None else al.criteria.Each(criterion, reduce)
+    criterion = criterion if reduce is None else al.Each(criterion, reduce)
     place = torch.tensor([0.0, 1, 2, 3, 0, 1])[:, None]
     pool = al.ActiveLearningDataset(TensorDataset(place, torch.eye(5)[[0, 1, 2, 3, 4, 0]]))
     for annotated in [], [4], [5]:
@@ -196,7 +196,7 @@ def test_several_labels_that_are_half_decided_hide_one_from_the_mean_alone(crite
     half = torch.full((5,), -1.5)
     prediction = al.Prediction(torch.stack([half, TABLE[3], SURE]), task="multilabel")
     assert int(criterion(prediction).argmax()) == 0
-    assert int(al.criteria.Each(criterion, "max")(prediction).argmax()) == 1
+    assert int(al.Each(criterion, "max")(prediction).argmax()) == 1
 
 
 # --- nothing is guessed -------------------------------------------------------------------------
@@ -406,7 +406,7 @@ def test_a_function_does_not_make_independent_labels_exclusive(by):
     net = al.MultiLayerPerceptron(4, [], 5)
     options = {"loss": nn.BCEWithLogitsLoss()} if by == "loss" else {}
     options |= {"task": "multilabel", "loss": nn.MultiLabelSoftMarginLoss()} if by == "call" else {}
-    net = al.training.MultiLabelClassifier(net, 5) if by == "application" else net
+    net = al.MultiLabelClassifier(net, 5) if by == "application" else net
 
     def read(z, **more):
         return al.Prediction(z, range(len(z)), **more)
