@@ -75,7 +75,7 @@ class ClassWeight(Criterion):
         return counted
 
     def _counts_in(self, label: Any) -> np.ndarray:
-        held = label.get("labels") if isinstance(label, Mapping) else label
+        held: Any = label.get("labels") if isinstance(label, Mapping) else label
         classes = np.asarray(held).reshape(-1)
         if classes.dtype.kind == "i" and np.ndim(held) and held is label:
             classes = classes[classes >= 0]  # pixels and tokens that the loss ignores

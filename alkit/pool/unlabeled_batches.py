@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from alkit.errors import ConfigurationError
+from alkit.pool.batch_order import equal, length, moved
 from alkit.pool.labels import ABSENT
 from alkit.pool.shapes import in_shape_for, shape_of
 
@@ -72,7 +73,7 @@ class CollatedInputs:
         self._check_order(inputs)
         batch = self._batch(inputs)
         if self.masks and not any(_has(batch, place) for place in self.masks):
-            lengths = [*map(_length, inputs)]
+            lengths = [*map(length, inputs)]
             if len(set(lengths)) > 1:
                 raise ConfigurationError(
                     f"the samples have different lengths, such as {min(lengths)} and "
@@ -104,25 +105,25 @@ class CollatedInputs:
         samples. The first two samples of different lengths are such a pair, and the first eight
         from outside in. Cost: that of collating 60 samples, whatever their number.
         """
-        lengths = [*map(_length, inputs)] if self._same_length else []
+        lengths = [*map(length, inputs)] if self._same_length else []
         pairs = {(lengths.index(min(lengths)), lengths.index(max(lengths)))} if lengths else set()
         pairs |= {(k, len(inputs) - 1 - k) for k in range(min(self._pairs, len(inputs) // 2))}
         for i, j in pairs:
-            a, b = sorted((inputs[i], inputs[j]), key=_length)
+            a, b = sorted((inputs[i], inputs[j]), key=length)
             if i != j and self._moves(a, b):
                 raise _another_order()
-            self._same_length = self._same_length and _length(a) == _length(b)
+            self._same_length = self._same_length and length(a) == length(b)
         self._pairs = max(self._pairs - len(inputs) // 2, 0)
 
     def _moves(self, a: Any, b: Any) -> bool:
         """True if ``b``, the longer one, is not where it should be; False if one cannot tell."""
         try:
             ab, ba, bb = (self._batch([*pair]) for pair in ((a, b), (b, a), (b, b)))
-            if _equal(ab, ba) and not _equal(ab, bb):
-                return not _equal(ab, self._batch([a, a]))
+            if equal(ab, ba) and not equal(ab, bb):
+                return not equal(ab, self._batch([a, a]))
         except Exception:  # raised again for the whole batch, unless two samples are too few
             return False
-        return _moved(ab, bb, 1) or _moved(ba, bb, 0) or self._labels_move([a, b])
+        return moved(ab, bb, 1) or moved(ba, bb, 0) or self._labels_move([a, b])
 
     def _labels_move(self, inputs: list[Any]) -> bool:
         """True if labels that are the positions of their samples come in another order."""
@@ -211,43 +212,3 @@ def _has(batch: Any, place: str | int) -> bool:
     if isinstance(place, str):
         return isinstance(batch, Mapping) and batch.get(place) is not None
     return isinstance(batch, tuple | list) and place < len(batch) and batch[place] is not None
-
-
-def _length(x: Any) -> int:
-    """Length of a sequence: the largest first axis among its parts; words, if it is only text."""
-    parts = x.values() if isinstance(x, Mapping) else x if isinstance(x, tuple) else (x,)
-    arrays = [part for part in parts if isinstance(part, list) or getattr(part, "ndim", 0)]
-    texts = [part.split() for part in parts if isinstance(part, str)]
-    return max(map(len, arrays or texts), default=0)
-
-
-def _moved(batch: Any, twice: Any, place: int) -> bool:
-    """True if a part of a batch of two has a sample at the other place.
-
-    Args:
-        batch: batch of the sample and a shorter one.
-        twice: batch that has the sample twice; parts in which these differ are of the whole batch.
-        place: place of the sample.
-    """
-    if isinstance(batch, Mapping):
-        return any(_moved(batch[name], twice[name], place) for name in batch)
-    if not isinstance(batch, tuple | list) and not getattr(batch, "ndim", 0):
-        return False
-    if len(batch) == len(twice) == 2 and _equal(twice[0], twice[1]):
-        here, there = (_equal(batch[k], twice[0]) for k in (place, 1 - place))
-        return there and not here
-    parts = zip(batch, twice) if isinstance(batch, tuple | list) else ()
-    return any(_moved(part, other, place) for part, other in parts)
-
-
-def _equal(a: Any, b: Any) -> bool:
-    """True if two batches are equal, part by part."""
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, Mapping):
-        return a.keys() == b.keys() and all(_equal(a[name], b[name]) for name in a)
-    if isinstance(a, tuple | list):
-        return len(a) == len(b) and all(map(_equal, a, b))
-    return bool(np.all(a == b))

@@ -17,13 +17,13 @@ from alkit.prediction import KINDS, TASKS, OutputKind, Prediction, Task
 from alkit.querying.structures import (
     DECLARED,
     Structure,
-    check_counted,
     check_independent,
     check_samples,
     joined,
     structured,
     vectors,
 )
+from alkit.querying.tokens import check_counted
 from alkit.training.calls import read_by
 
 Outputs = OutputKind | Structure | Callable[..., Any] | None

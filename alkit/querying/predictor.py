@@ -17,7 +17,7 @@ from alkit.eval_mode import evaluating
 from alkit.model_outputs import features_of
 from alkit.prediction import Prediction
 from alkit.querying.meaning import Meaning
-from alkit.querying.structures import MASK, mask_of
+from alkit.querying.tokens import MASK, mask_of
 from alkit.training import Application
 from alkit.training.batches import INPUTS, Inputs, Places
 from alkit.training.calls import output_for, place_of

@@ -27,7 +27,8 @@ from alkit.querying.checks import (
 from alkit.querying.meaning import Outputs, check_label, labels_to_check, meaning_of
 from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
-from alkit.querying.structures import check_background, check_tags
+from alkit.querying.structures import check_background
+from alkit.querying.tokens import check_tags
 from alkit.seeds import fresh_seed
 from alkit.selectors import Selector
 from alkit.strategies.asking import Asks
