@@ -13,7 +13,7 @@ from alkit.evidence.records_csv import Row
 from alkit.experiment.meter import Meter, peak_memory_mb
 from alkit.loop import RoundRecord
 from alkit.pool import ActiveLearningDataset
-from alkit.pool.labels import class_numbers_of
+from alkit.pool.numerals import class_numbers_of
 from alkit.pool.query import Query
 
 

@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from alkit.errors import ConfigurationError, MissingPackageError
 from alkit.pool import ActiveLearningDataset
-from alkit.pool.labels import class_numbers_of
+from alkit.pool.numerals import class_numbers_of
 from alkit.pool.query import Query
 from alkit.prediction import Prediction
 from alkit.strategies.learner import ActiveLearner

@@ -13,6 +13,7 @@ from torch.utils.data import default_collate
 
 from alkit.errors import ConfigurationError, ShapeError
 from alkit.pool.labels import ABSENT
+from alkit.pool.order import equal, moved
 
 if TYPE_CHECKING:
     from alkit.pool.dataset import ActiveLearningDataset
@@ -170,11 +171,11 @@ class CollatedInputs:
         """True if ``b``, the longer one, is not where it should be; False if one cannot tell."""
         try:
             ab, ba, bb = (self._batch([*pair]) for pair in ((a, b), (b, a), (b, b)))
-            if _equal(ab, ba) and not _equal(ab, bb):
-                return not _equal(ab, self._batch([a, a]))
+            if equal(ab, ba) and not equal(ab, bb):
+                return not equal(ab, self._batch([a, a]))
         except Exception:  # raised again for the whole batch, unless two samples are too few
             return False
-        return _moved(ab, bb, 1) or _moved(ba, bb, 0)
+        return moved(ab, bb, 1) or moved(ba, bb, 0)
 
     def _alone(self, inputs: list[Any]) -> Any:
         try:
@@ -213,35 +214,3 @@ def _length(x: Any) -> int:
     arrays = [part for part in parts if isinstance(part, list) or getattr(part, "ndim", 0)]
     texts = [part.split() for part in parts if isinstance(part, str)]
     return max(map(len, arrays or texts), default=0)
-
-
-def _moved(batch: Any, twice: Any, place: int) -> bool:
-    """True if a part of a batch of two has a sample at the other place.
-
-    Args:
-        batch: batch of the sample and a shorter one.
-        twice: batch that has the sample twice; parts in which these differ are of the whole batch.
-        place: place of the sample.
-    """
-    if isinstance(batch, Mapping):
-        return any(_moved(batch[name], twice[name], place) for name in batch)
-    if not isinstance(batch, tuple | list) and not getattr(batch, "ndim", 0):
-        return False
-    if len(batch) == len(twice) == 2 and _equal(twice[0], twice[1]):
-        here, there = (_equal(batch[k], twice[0]) for k in (place, 1 - place))
-        return there and not here
-    parts = zip(batch, twice) if isinstance(batch, tuple | list) else ()
-    return any(_moved(part, other, place) for part, other in parts)
-
-
-def _equal(a: Any, b: Any) -> bool:
-    """True if two batches are equal, part by part."""
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, Mapping):
-        return a.keys() == b.keys() and all(_equal(a[name], b[name]) for name in a)
-    if isinstance(a, tuple | list):
-        return len(a) == len(b) and all(map(_equal, a, b))
-    return bool(np.all(a == b))

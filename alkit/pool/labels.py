@@ -226,16 +226,6 @@ def as_list(labels: object, n: int) -> list[Any]:
     return [plain(label) for label in given]
 
 
-def class_numbers_of(labels: object) -> np.ndarray | None:
-    """Labels as class numbers ``(n,)``; None if they are others, such as tags of each word."""
-    try:
-        numbers = np.asarray(labels)
-    except ValueError:  # arrays of different lengths
-        return None
-    fits = numbers.ndim == 1 and numbers.dtype.kind in "iub" and numbers.min(initial=0) >= 0
-    return numbers.astype(np.int64) if fits else None
-
-
 def kind_named(
     kind: Callable[[Any], str], label: object, index: int, describe: Describe, remedy: str = ""
 ) -> str:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)(\.0*)?")
 
 
@@ -35,3 +37,13 @@ def numbers_or_texts(texts: Sequence[str]) -> list[Any]:
     finite = all(repr(number)[-1].isdigit() for number in numbers)  # neither nan nor text
     exact = len(set(numbers)) == len(set(texts))  # no two texts are the same number
     return numbers if finite and exact else list(texts)
+
+
+def class_numbers_of(labels: object) -> np.ndarray | None:
+    """Labels as class numbers ``(n,)``; None if they are others, such as tags of each word."""
+    try:
+        numbers = np.asarray(labels)
+    except ValueError:  # arrays of different lengths
+        return None
+    fits = numbers.ndim == 1 and numbers.dtype.kind in "iub" and numbers.min(initial=0) >= 0
+    return numbers.astype(np.int64) if fits else None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from alkit.prediction.checks import are_finite, as_mask, look_like_probabilities, one_sample
+from alkit.prediction.checks import are_finite, look_like_probabilities, one_sample
+from alkit.prediction.masks import COUNTED, as_mask
 from alkit.prediction.prediction import Prediction, held_by, unchecked
 from alkit.prediction.probabilities import KINDS, STRUCTURES, TASKS, OutputKind, Task
 from alkit.prediction.rows import UNITS, needs_one_row
-from alkit.prediction.structures import COUNTED
 
 __all__ = [
     "COUNTED",

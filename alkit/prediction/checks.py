@@ -47,23 +47,6 @@ def numbers_of(value: object, name: str) -> Tensor:
     return numbers
 
 
-def as_mask(value: object, name: str = "mask") -> Tensor:
-    """A mask as booleans.
-
-    Raises:
-        PredictionError: its values are not True and False, or 1 and 0.
-    """
-    mask = numbers_of(value, name)
-    if mask.dtype != torch.bool and not ((mask == 0) | (mask == 1)).all():
-        wrong = mask[(mask != 0) & (mask != 1)][0]
-        raise PredictionError(
-            f"{name} must be True or 1 where a row counts, and False or 0 elsewhere, got "
-            f"{wrong.item():g}. A mask that is added to scores of attention has 0 where a token "
-            "counts: pass mask == 0."
-        )
-    return mask.bool()
-
-
 def one_sample(part: object) -> str:
     """Message for a part that measures disagreement and got one posterior sample."""
     return (

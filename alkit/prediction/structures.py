@@ -9,14 +9,13 @@ import torch
 from torch import Tensor
 
 from alkit.errors import PredictionError
-from alkit.prediction.checks import as_mask, numbers_of
+from alkit.prediction.checks import numbers_of
+from alkit.prediction.masks import COUNTED, mask_of_shape
 from alkit.prediction.matching import rows_of_images
 from alkit.prediction.probabilities import OutputKind
 
 if TYPE_CHECKING:
     from alkit.prediction.prediction import Prediction
-
-COUNTED = "counted"  # the mask (N, T) of a prediction of tokens, as a layer of features needs it
 
 
 class Structures:
@@ -53,7 +52,7 @@ class Structures:
         """
         maps = _with_samples("segmentation", outputs, "C, H, W", (3, 4), samples)
         rows = maps.flatten(3).permute(0, 3, 1, 2)  # (N, S, K, C)
-        kept = _mask(mask, (len(maps), *maps.shape[3:]), maps.device)
+        kept = mask_of_shape(mask, (len(maps), *maps.shape[3:]), maps.device)
         return _regular(cls, rows, kept, ids, kind, "segmentation", multilabel=multilabel)
 
     @classmethod
@@ -80,7 +79,7 @@ class Structures:
             PredictionError: the shapes are others, or do not fit.
         """
         steps = _with_samples("tokens", outputs, "T, C", (2,), samples)
-        kept = _mask(mask, (len(steps), steps.shape[2]), steps.device)
+        kept = mask_of_shape(mask, (len(steps), steps.shape[2]), steps.device)
         rows = steps.transpose(1, 2)
         return _regular(cls, rows, kept, ids, kind, "tokens", multilabel=multilabel)
 
@@ -108,7 +107,7 @@ class Structures:
         """
         maps = _with_samples("keypoints", outputs, "P, H, W", (1, 3), samples)
         rows = maps[..., None] if maps.ndim == 3 else maps.flatten(3)
-        kept = _mask(mask, (len(maps), maps.shape[2]), maps.device)
+        kept = mask_of_shape(mask, (len(maps), maps.shape[2]), maps.device)
         return _regular(cls, rows.transpose(1, 2), kept, ids, kind, "keypoints")
 
     @classmethod
@@ -206,20 +205,6 @@ def _with_samples(
             f'outputs of the task "{task}" have the shape (N, {k}{form}), got {tuple(got.shape)}.'
         )
     return x
-
-
-def _mask(mask: Any, shape: tuple[int, ...], device: torch.device) -> Tensor | None:
-    """A mask as booleans of a shape, or of that of one sample; None for none."""
-    if mask is None:
-        return None
-    kept = as_mask(mask).to(device)
-    if kept.ndim == len(shape) + 1 and kept.shape[1] == 1:
-        kept = kept[:, 0]  # a mask with a channel
-    if kept.shape not in (shape, shape[1:], (1, *shape[1:])):
-        raise PredictionError(
-            f"mask must be True where a row counts, of the shape {shape}, got {tuple(kept.shape)}."
-        )
-    return kept.expand(shape)
 
 
 def _regular(

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from alkit.errors import ConfigurationError, PicksError, SampleIndexError, likely
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.annotations import Indices
-from alkit.pool.labels import class_numbers_of
+from alkit.pool.numerals import class_numbers_of
 from alkit.pool.sources import check_dataset
 from alkit.prediction import Prediction
 from alkit.querying.apart import check_apart
