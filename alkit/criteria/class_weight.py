@@ -75,9 +75,10 @@ class ClassWeight(Criterion):
         return counted
 
     def _counts_in(self, label: Any) -> np.ndarray:
-        held: Any = label.get("labels") if isinstance(label, Mapping) else label
-        classes = np.asarray(held).reshape(-1)
-        if classes.dtype.kind == "i" and np.ndim(held) and held is label:
+        held = label.get("labels") if isinstance(label, Mapping) else label
+        values = np.asarray(held)
+        classes = values.reshape(-1)
+        if values.dtype.kind == "i" and values.ndim and held is label:
             classes = classes[classes >= 0]  # pixels and tokens that the loss ignores
         if not len(classes):
             return np.zeros(self.num_classes, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What a pool declares of its labels: names of classes, and values that mean "not annotated"."""
+"""Declarations of the labels of a pool: names of classes, and values that mean "not annotated"."""
 
 from __future__ import annotations
 
