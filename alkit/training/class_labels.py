@@ -49,7 +49,9 @@ def check_at_first_outputs(module: nn.Module, pool: ActiveLearningDataset) -> No
         )
     checks: list[Callable[..., None]] = [partial(check_targets, pool, module.loss)]
     if type(module).compute_loss is Application.compute_loss:
-        checks.append(once(partial(check_pairing, module.loss)))
+        meaning = getattr(module._predictor, "meaning", None)
+        values = "values" in (module.outputs, getattr(meaning, "kind", None))
+        checks.append(once(partial(check_pairing, module.loss, values=values)))
     module.first_targets = partial(all_of, checks)
     if isinstance(module.loss, CLASS_LOSSES):
         ignored = getattr(module.loss, "ignore_index", None)

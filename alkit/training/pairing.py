@@ -17,7 +17,7 @@ from alkit.errors import ShapeError
 FEWEST = 4  # samples in a batch that is checked
 
 
-def check_pairing(loss: object, targets: object, outputs: object) -> None:
+def check_pairing(loss: object, targets: object, outputs: object, *, values: bool = True) -> None:
     """Raise if a loss does not depend on which target belongs to which output.
 
     So it is where targets ``(B,)`` meet outputs ``(B, 1)`` and broadcast to ``(B, B)``: all outputs
@@ -28,6 +28,12 @@ def check_pairing(loss: object, targets: object, outputs: object) -> None:
 
     Cost: three evaluations of the loss.
 
+    Args:
+        loss: the loss.
+        targets, outputs: those of a batch.
+        values: True if the outputs are declared as values. Otherwise, whole numbers are classes,
+            which are not checked.
+
     Raises:
         ShapeError: it does not, although it depends on the targets.
     """
@@ -35,6 +41,8 @@ def check_pairing(loss: object, targets: object, outputs: object) -> None:
     if isinstance(loss, _Loss) or not callable(loss) or not isinstance(parts, list | tuple):
         return
     if not isinstance(targets, Tensor) or targets.ndim not in (1, 2) or len(targets) < FEWEST:
+        return
+    if not values and not targets.is_floating_point():
         return
     n = len(targets)
     if not all(isinstance(part, Tensor) and part.shape[:1] == (n,) for part in parts):
