@@ -46,14 +46,15 @@ def mask_of(mask: Any, shape: tuple[int, ...], device: torch.device) -> Tensor |
     fits = all(size in (1, full) for size, full in zip(kept.shape[::-1], shape[::-1]))
     if kept.ndim not in axes or not fits:
         raise PredictionError(
-            f"mask must be True where a row counts, of the shape {shape}, got {tuple(kept.shape)}."
+            f"mask must be True, or 1, where a row counts, of the shape {shape}, got "
+            f"{tuple(kept.shape)} of {kept.dtype}."
         )
     if kept.dtype != torch.bool:
         strange = kept[(kept != 0) & (kept != 1)]
         if len(strange):
             raise PredictionError(
-                f"mask must be True, or 1, where a row counts, and False, or 0, elsewhere, got "
-                f"{strange[0].item()!r}: of labels, compare, such as mask=labels != -100."
+                "mask must be True, or 1, where a row counts, and 0 elsewhere, got "
+                f"{strange[0].item()!r} of {kept.dtype}: compare, such as mask=labels != -100."
             )
     return kept.bool().expand(shape)
 

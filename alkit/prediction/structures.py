@@ -175,27 +175,20 @@ class Structures:
         Raises:
             PredictionError: the shapes do not fit, or a variance is negative.
         """
-        given = numbers_of(mean, "mean")
-        if given.ndim not in ((3,) if samples else (1, 2)):
-            expected = "(N, K, C)" if samples else "(N,) or (N, C)"
-            raise PredictionError(
-                f"mean must have the shape {expected}, got {tuple(given.shape)}. K posterior "
-                "samples of C numbers are (N, K, C), with samples=True."
-            )
-        values = given if samples else given.reshape(len(given), 1, *given.shape[1:] or (1,))
+        values = numbers_of(mean, "mean")
+        if values.ndim not in ((3,) if samples else (1, 2)):
+            form = "(N, K, C), with samples=True," if samples else "(N,) or (N, C)"
+            raise PredictionError(f"mean must be {form} got {tuple(values.shape)}.")
+        values = values if samples else values.reshape(len(values), 1, -1)
         if variance is not None:
-            spread = numbers_of(variance, "variance").to(values)
-            alike = [[size for size in x.shape if size > 1] for x in (spread, given)]
-            if alike[0] != alike[1]:
+            spread = numbers_of(variance, "variance").to(values.device)
+            long = [[n for n in x.shape if n != 1] for x in (spread, values)]
+            if long[0] != long[1] or (spread < 0).any():
                 raise PredictionError(
-                    f"variance must have the shape of the mean, {tuple(given.shape)}, got "
-                    f"{tuple(spread.shape)}."
+                    f"variance must be numbers of at least 0 in the shape of the mean, got "
+                    f"{tuple(spread.shape)}: exponentiate a logarithm of it first."
                 )
-            if (spread < 0).any():
-                raise PredictionError(
-                    f"variance must be at least 0, got {float(spread.min()):g}: exponentiate a "
-                    "logarithm of it first."
-                )
-            spread = spread.reshape(values.shape).sqrt()
-            values = torch.cat([values - spread, values + spread], 1)
+            exact = values.double()  # in float32, mean + sd may be equal to the mean
+            spread = spread.reshape(values.shape).double().sqrt()
+            values = torch.cat([exact - spread, exact + spread], 1)
         return cls(values, ids, "values", normal=variance is not None)

@@ -66,7 +66,7 @@ def test_there_is_one_id_per_sample(make, ids):
     [((5, 2), (2, 5)), ((6, 1), (2, 3)), ((4,), (2, 2)), ((2, 3, 4), (2, 4, 3)), ((2, 2), (4,))],
 )
 def test_a_variance_of_another_shape_is_refused(mean, variance):
-    with pytest.raises(PredictionError, match="have the shape of the mean"):
+    with pytest.raises(PredictionError, match="in the shape of the mean"):
         MAKE.regression(torch.ones(mean), torch.ones(variance), samples=len(mean) == 3)
 
 
@@ -76,16 +76,15 @@ def test_an_axis_of_length_one_may_be_left_out(mean, variance):
     prediction = MAKE.regression(torch.zeros(mean), values.view(variance))
     outputs = prediction.outputs
     assert outputs is not None
-    torch.testing.assert_close(outputs.var(1, correction=0).flatten(), values)
+    torch.testing.assert_close(outputs.var(1, correction=0).flatten(), values.double())
 
 
 @pytest.mark.parametrize(("shape", "samples"), [((5, 4), True), ((5,), True), ((5, 4, 2), False)])
 def test_posterior_samples_of_numbers_are_declared_and_have_three_axes(shape, samples):
-    with pytest.raises(PredictionError, match=r"mean must have the shape .* with samples=True"):
+    with pytest.raises(PredictionError, match=r"mean must be .* got"):
         MAKE.regression(torch.ones(shape), samples=samples)
 
 
 def test_no_rows_at_all_are_samples_without_rows():
     options: dict = {"ids": [4, 2], "owners": []}
     assert al.Margin()(MAKE(torch.empty(0, 1, 3), **options)).tolist() == [0, 0]
-    assert len(MAKE.regression(torch.empty(0))) == 0
