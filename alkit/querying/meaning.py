@@ -79,11 +79,11 @@ class Meaning:
             each = self.independent
             value = structured(value, self.task, self.kind, each, samples=samples, x=x)
         if isinstance(value, Prediction):
-            if samples:
-                check_samples(value, returned)
             if self.independent:
                 check_independent(value, self.by)
             _check_rows(value.outputs if value.owners is None else value.ids, ids)
+            if samples:
+                check_samples(value, returned)
             return joined(value, ids, features, x)
         outputs = logits_of(value)
         outputs = outputs[:, None] if outputs.ndim == 1 else outputs

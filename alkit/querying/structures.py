@@ -55,26 +55,6 @@ def check_independent(prediction: Prediction, by: str) -> None:
         )
 
 
-def check_samples(prediction: Prediction, returned: object) -> None:
-    """Raise if a function of the outputs read K posterior samples as columns.
-
-    An average over the samples has a K-th of the numbers that were returned.
-
-    Raises:
-        ConfigurationError: the columns are the posterior samples.
-    """
-    outputs = prediction.outputs
-    if outputs is None or not isinstance(returned, Tensor) or returned.ndim < 3:
-        return
-    K, sampled = returned.shape[1], outputs.shape[1] > (2 if prediction.normal else 1)
-    if not sampled and outputs.shape[-1] == K > 1 and outputs.numel() * K > returned.numel():
-        raise ConfigurationError(
-            f"the model returned {K} posterior samples, {tuple(returned.shape)}, and outputs= read "
-            f"them as {K} columns: pass samples=True to the constructor of the Prediction, or let "
-            "a word declare the task."
-        )
-
-
 def joined(prediction: Prediction, ids: Tensor, features: Tensor | None, x: object) -> Prediction:
     """A prediction with the ids of its samples, and with the features that were captured."""
     kept = prediction.features
@@ -119,3 +99,23 @@ def mask_of(x: object) -> Tensor | None:
     """Mask ``(N, T)`` of the tokens in the input of a model; None if it has none."""
     mask = x.get(MASK) if isinstance(x, Mapping) else None
     return mask if isinstance(mask, Tensor) and mask.ndim == 2 else None
+
+
+def check_samples(prediction: Prediction, returned: object) -> None:
+    """Raise if a function of the outputs read K posterior samples as columns.
+
+    An average over the samples has a K-th of the numbers that were returned.
+
+    Raises:
+        ConfigurationError: the columns are the posterior samples.
+    """
+    outputs = prediction.outputs
+    if outputs is None or not isinstance(returned, Tensor) or returned.ndim < 3:
+        return
+    K, sampled = returned.shape[1], outputs.shape[1] > (2 if prediction.normal else 1)
+    if not sampled and outputs.shape[-1] == K > 1 and outputs.numel() * K > returned.numel():
+        raise ConfigurationError(
+            f"the model returned {K} posterior samples, {tuple(returned.shape)}, and outputs= read "
+            f"them as {K} columns: pass samples=True to the constructor of the Prediction, or let "
+            "a word declare the task."
+        )

@@ -315,6 +315,19 @@ def test_one_column_is_of_two_classes_only_if_all_labels_are(y):
         strategy.query(3)
 
 
+def test_a_mean_and_a_variance_of_posterior_samples_are_never_read_as_several_numbers():
+    net = al.MCDropout(nn.Sequential(nn.Linear(3, 8), nn.Dropout(), nn.Linear(8, 2)), 4)
+    pool = al.ActiveLearningDataset(TensorDataset(torch.randn(12, 3), torch.randn(12)))
+    pool.annotate(range(4))
+
+    def normal(z):
+        return al.Prediction.regression(z[..., 0], z[..., 1].exp())
+
+    strategy = al.Strategy(net, pool, al.criteria.Variance(), outputs=normal, loss=nn.MSELoss())
+    with pytest.raises(ConfigurationError, match=r"4 posterior samples, .* as 4 columns"):
+        strategy.build().query(2)
+
+
 def test_a_sigmoid_before_a_loss_of_logits_is_said():
     net = nn.Sequential(nn.Linear(4, 5), nn.Sigmoid())
     strategy = al.Strategy(net, pool_of(LABELS), loss=nn.BCEWithLogitsLoss(), seed=0).build()
@@ -344,16 +357,3 @@ def test_sure_positives_and_negatives_score_alike():
     scores = al.Entropy()(al.Prediction(z))
     assert scores[:2].tolist() == pytest.approx([4.3e-8] * 2, rel=0.1)
     assert scores[2] == pytest.approx(float(scores[3]))
-
-
-def test_a_mean_and_a_variance_of_posterior_samples_are_never_read_as_several_numbers():
-    net = al.MCDropout(nn.Sequential(nn.Linear(3, 8), nn.Dropout(), nn.Linear(8, 2)), 4)
-    pool = al.ActiveLearningDataset(TensorDataset(torch.randn(12, 3), torch.randn(12)))
-    pool.annotate(range(4))
-
-    def normal(z):
-        return al.Prediction.regression(z[..., 0], z[..., 1].exp())
-
-    strategy = al.Strategy(net, pool, al.criteria.Variance(), outputs=normal, loss=nn.MSELoss())
-    with pytest.raises(ConfigurationError, match=r"4 posterior samples, .* as 4 columns"):
-        strategy.build().query(2)
