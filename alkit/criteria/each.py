@@ -25,7 +25,7 @@ class Each(Criterion):
     """Score of each sample from the scores of its rows: pixels, tokens, boxes, keypoints, labels.
 
         al.Each(al.Entropy(), al.TopShare(0.05))    # segmentation
-        al.Each(al.Margin(), "sum")                          # detection
+        al.Each(al.Margin(), "sum")                 # detection
 
     Where samples have several rows, a criterion without ``Each`` counts the mean. Of one row per
     sample, ``"mean"``, ``"max"`` and ``"sum"`` are the criterion itself. Range: that of the
