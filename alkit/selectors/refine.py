@@ -74,7 +74,6 @@ class Refine(Selector):
             raise ConfigurationError(
                 f"selectors must be a list, such as [TopK(), TypiClust()], got {selectors!r}."
             )
-        self._default = selectors is None
         self.selectors = ensemble() if selectors is None else [as_selector(s) for s in selectors]
         self.then = as_selector(UncertaintyHerding() if then is None else then)
         check_number("share", share, "a number in (0, 1]", lambda share: 0 < share <= 1)
@@ -107,7 +106,7 @@ class Refine(Selector):
         return torch.cat(found).unique()
 
     def __repr__(self) -> str:
-        parts = [] if self._default else [f"[{', '.join(map(repr, self.selectors))}]"]
+        parts = [] if repr(self.selectors) == repr(ensemble()) else [repr(self.selectors)]
         parts += [] if repr(self.then) == "UncertaintyHerding()" else [f"then={self.then!r}"]
         defaults = {"passes": 5, "batches": 100, "share": 0.4, "first": 5000, "most": 10_000}
         given = ((name, getattr(self, name), value) for name, value in defaults.items())
