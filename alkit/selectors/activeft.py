@@ -120,7 +120,7 @@ def _moved(
         norms = norms.where(norms > 0, 1)  # a row of zeros
         units = moving.detach() / norms
         slope = gradient(features, units, fixed, near, temperature)
-        # of the scaling to norm one
+        # without the part along the center, which the scaling to norm one cancels
         moving.grad = (slope - (slope * units).sum(1, keepdim=True) * units) / norms
         optimizer.step()
     return unit_rows(moving.detach())

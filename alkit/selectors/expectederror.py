@@ -32,9 +32,9 @@ class ExpectedErrorReduction(Selector):
     The update is a Newton step. With features e (and a 1 for the bias), logits z and probabilities
     p, the curvature is ``H = prior I + sum_a s_a e_a e_a'`` over the annotated samples, with
     ``s = max p (1 - max p)``, for all classes alike. With ``k(t, e) = t' H^-1 e``, the label y of e
-    changes the logits of t by ``k(t, e) / (1 + s k(e, e)) (onehot(y) - p)``; such updates are those
-    of Huseljic et al. 2025, "Fast Bayesian updates for deep learning with a use case in active
-    learning".
+    changes the logits of t by ``k(t, e) / (1 + s k(e, e)) (onehot(y) - p)``, a last-layer Laplace
+    approximation as in Herde et al. 2022, "Fast Bayesian updates for deep learning with a use case
+    in active learning".
 
     Each pick is the best on its own, so those of a batch may be alike: for batches,
     ``Prefilter(10, KCenter(), by=ExpectedErrorReduction())``. Candidates whose gains differ by
@@ -47,8 +47,8 @@ class ExpectedErrorReduction(Selector):
     Args:
         loss: ``"error"``, the expected error, or ``"log"``, the expected entropy.
         targets: number of candidates whose loss is estimated, drawn at random; None: all of them.
-        prior: weight of the identity, above 0: about the weight decay, in units of the sum of the
-            losses of the annotated samples.
+        prior: weight of the identity, above 0: the precision of the prior of the weights, in units
+            of the sum, not the mean, of the losses of the annotated samples.
 
     Raises:
         ConfigurationError: an argument is out of range, or the head is not linear.
@@ -64,7 +64,8 @@ class ExpectedErrorReduction(Selector):
             raise ConfigurationError(f'loss must be "error" or "log", got {loss!r}.')
         self.targets = None if targets is None else check_integer("targets", targets)
         check_number("prior", prior, "a number above 0", lambda value: value > 0)
-        self.loss, self.prior = loss, prior
+        self.loss: Loss = loss
+        self.prior = prior
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
         gains = self.gains(candidates, generator)

@@ -24,7 +24,6 @@ from alkit.selectors import (
     TypiClust,
     UncertaintyHerding,
 )
-from alkit.selectors.expectederror import Loss
 from alkit.selectors.refine import ensemble
 from alkit.strategies.strategy import Strategy, StrategyOptions
 
@@ -99,18 +98,14 @@ def dcom(
 
 
 def expected_error(
-    classifier: nn.Module,
-    train_pool: ActiveLearningDataset,
-    *,
-    loss: Loss = "error",
-    **options: Unpack[StrategyOptions],
+    classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
 ) -> Strategy:
     """Expected error reduction: labels after which a linear head errs the least, in closed form.
 
     Roy and McCallum 2001, "Toward optimal active learning through sampling estimation of error
     reduction". The network must end in a linear layer. Cost: see ``ExpectedErrorReduction``.
     """
-    return Strategy(classifier, train_pool, None, ExpectedErrorReduction(loss), **options)
+    return Strategy(classifier, train_pool, None, ExpectedErrorReduction(), **options)
 
 
 def bemps(

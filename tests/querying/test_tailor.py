@@ -1,7 +1,6 @@
 """Tailor: which selector drew a label is read from the records, and rare labels pay."""
 
 import re
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -81,16 +80,12 @@ def test_the_picks_are_those_of_the_selectors_that_were_drawn():
     assert list(query) == order[:few] + order[::-1][:many]
 
 
-def test_the_selector_that_finds_rare_classes_is_drawn_more_often():
-    pool = skewed()
-    strategy = strategy_of(pool, Tailor([lowest, highest, al.Random()]))
-    total = Counter()
+def test_the_selector_that_finds_rare_classes_is_drawn_most_often():
+    strategy = strategy_of(skewed(), Tailor([lowest, highest, al.Random()]))
     for _ in range(5):
-        query = strategy.query_and_update(5)
-        total.update(dict(enumerate(counts_of(query))))
+        strategy.query_and_update(5)
     drawn = strategy.acquisition.draws(strategy.context, 1000)
-    assert drawn[1] > 600
-    assert drawn[0] < 200
+    assert drawn[1] > 1.5 * max(drawn[0], drawn[2])
     assert sum(drawn) == 1000
 
 
