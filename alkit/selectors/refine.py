@@ -124,7 +124,7 @@ def ensemble(space: Space | None = None) -> list[Selector]:
         Random(),
         TopK(),
         KMeansPlusPlus(GradientEmbedding()),
-        BAIT(),
+        BAIT(pca=None, binary=True),
         TypiClust(space),
         ALFAMix(space),
         DropQuery(space),
