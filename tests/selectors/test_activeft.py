@@ -6,7 +6,7 @@ from torch.nn.functional import normalize
 
 import alkit as al
 from alkit.errors import ConfigurationError, NotEnoughMemoryError
-from alkit.selectors.activeft import ActiveFT, gradient
+from alkit.selectors.activeft import ActiveFT, _nearest, gradient
 
 GENERATOR = 7
 
@@ -58,6 +58,13 @@ def test_the_picks_are_those_of_gradient_descent_on_the_loss(seed, annotated):
     given = candidates(features, known if annotated else None)
     picks = selector(given, 6, generator(GENERATOR)).positions.tolist()
     assert picks == reference(features, known, start, 6, 60)
+
+
+def test_centers_that_share_their_nearest_candidate_get_the_next_ones():
+    rows = normalize(torch.randn(30, 3, generator=generator(8)), dim=1)
+    center = normalize(torch.ones(1, 3), dim=1)
+    picks = _nearest(rows, center.expand(5, -1), torch.rand(30))
+    assert picks.equal((rows @ center[0]).argsort(descending=True)[:5])
 
 
 @pytest.mark.parametrize("annotated", [0, 3])

@@ -40,9 +40,9 @@ def candidates(x, p, scores, known, q, labels):
     return al.Candidates(torch.tensor(scores), prediction, annotated, torch.tensor(labels))
 
 
-def radius_of(center, label, everyone, guesses, purity):
-    low, high = 0.0, RADIUS * 1.1 / 0.75
-    while high - low > RADIUS * 0.05 / 0.75:
+def radius_of(center, label, everyone, guesses, purity, first):
+    low, high = 0.0, first * 1.1 / 0.75
+    while high - low > first * 0.05 / 0.75:
         middle = (low + high) / 2
         ball = [
             g for row, g in zip(everyone, guesses, strict=True) if math.dist(row, center) < middle
@@ -54,16 +54,16 @@ def radius_of(center, label, everyone, guesses, purity):
     return (low + high) / 2
 
 
-def reference(x, p, scores, known, q, labels, n, k=30, a=0.9):
+def reference(x, p, scores, known, q, labels, n, k=30, a=0.9, radius=RADIUS):
     """Picks by the formula, sample by sample."""
     total = len(x) + len(known)
-    near, mean, coverage, covered = cdist(x, x), RADIUS, 0.0, [False] * len(x)
+    near, mean, coverage, covered = cdist(x, x), radius, 0.0, [False] * len(x)
     if len(known):
         apart = cdist(x, known)
-        first = ((apart < RADIUS).any(1).sum() + len(known)) / total
+        first = ((apart < radius).any(1).sum() + len(known)) / total
         everyone, guesses = np.concatenate([x, known]), np.concatenate([p, q]).argmax(1).tolist()
         radii = [
-            radius_of(row, label, everyone, guesses, 0.4 + 0.2 * first)
+            radius_of(row, label, everyone, guesses, 0.4 + 0.2 * first, radius)
             for row, label in zip(known, labels, strict=True)
         ]
         covered = [any(d < r for d, r in zip(row, radii, strict=True)) for row in apart]
@@ -71,11 +71,13 @@ def reference(x, p, scores, known, q, labels, n, k=30, a=0.9):
     competence = (1 + np.exp(-k * (1 - a))) / (1 + np.exp(-k * (coverage - a)))
     margins = (scores - scores.min()) / np.ptp(scores)
     picks, covered = [], np.array(covered)
+    closed = (x[:, None] == known).all(2).any(1)
     for _ in range(n):
         ranks = np.array([((near[i] < mean) & ~covered).sum() for i in range(len(x))])
         values = competence * margins + (1 - competence) * ranks / max(ranks.max(), 1)
-        values[picks] = -1
+        values[closed] = -1
         picks.append(int(values.argmax()))
+        closed |= (x == x[picks[-1]]).all(1)
         covered |= near[picks[-1]] < mean
     return picks
 
@@ -119,6 +121,17 @@ def test_a_covered_pool_is_picked_from_by_scores():
     )
     picks = Dcom(al.Features(), radius=1.0)(given, 5, generator()).positions
     assert picks.equal(scores.argsort(descending=True)[:5])
+
+
+def test_candidates_equal_to_an_annotated_sample_or_a_pick_come_last():
+    x, p, scores, known, q, labels = case(4, 6, 30)
+    x[:6], x[6:12] = known, x[12:18]
+    scores[:6] += 1  # they would be picked first
+    given = (x, p, scores, known, q, labels)
+    picks = Dcom(al.Features(), radius=0.2, center=0.1)(candidates(*given), 18, generator())
+    first = picks.positions.tolist()
+    assert first == reference(*given, 18, a=0.1, radius=0.2)
+    assert len({tuple(x[i]) for i in first}) == 18
 
 
 def test_with_nothing_annotated_the_picks_cover_as_those_of_probcover():
