@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
@@ -11,8 +12,10 @@ from alkit.arguments import check_integer, check_number
 from alkit.errors import ConfigurationError
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.dropquery import ROWS, logits_of
+from alkit.selectors.geometry.points import Points
+from alkit.selectors.kmeans import medoids
 from alkit.selectors.selector import Selector
-from alkit.selectors.spaces import as_float
+from alkit.selectors.spaces import as_float, unit_rows
 
 Loss = Literal["error", "log"]
 
@@ -36,19 +39,22 @@ class ExpectedErrorReduction(Selector):
     approximation as in Herde et al. 2022, "Fast Bayesian updates for deep learning with a use case
     in active learning".
 
-    Each pick is the best on its own, so those of a batch may be alike: for batches,
-    ``Prefilter(10, KCenter(), by=ExpectedErrorReduction())``. Candidates whose gains differ by
-    rounding only come in random order.
+    The best candidates are often alike. k-means therefore splits the ``shortlist * n`` best into n
+    clusters by their decreases of the loss of each target, scaled to norm one, and the nearest to
+    each mean is picked, as in Tan, Du & Buntine 2021, "Diversity enhanced active learning with
+    strictly proper scoring rules", section 3. Picks come in descending order of their gains.
 
     Cost: O(A D^2 + D^3) for the curvature of A annotated samples, O(N D (D + M)) multiply-adds and
-    O(N M C) exponentials for M targets; no model is trained, nor are N M values held. Memory:
-    O(D^2 + M (D + C) + N C).
+    O(N M C) exponentials for M targets; no model is trained, nor are N M values held. Then
+    ``KMeans`` on the shortlist of m in M dimensions, O(m n M). Memory: O(D^2 + M (D + C + m)).
 
     Args:
-        loss: ``"error"``, the expected error, or ``"log"``, the expected entropy.
+        loss: ``"log"``, the entropy, or ``"error"``, the expected error.
         targets: number of candidates whose loss is estimated, drawn at random; None: all of them.
         prior: weight of the identity, above 0: the precision of the prior of the weights, in units
             of the sum, not the mean, of the losses of the annotated samples.
+        shortlist: length of the shortlist as a multiple of n, at least 1; with 1, the n best are
+            picked.
 
     Raises:
         ConfigurationError: an argument is out of range, or the head is not linear.
@@ -58,44 +64,49 @@ class ExpectedErrorReduction(Selector):
     needs = frozenset({"features", "head", "annotated"})
 
     def __init__(
-        self, loss: Loss = "error", *, targets: int | None = 500, prior: float = 1.0
+        self,
+        loss: Loss = "log",
+        *,
+        targets: int | None = 500,
+        prior: float = 1.0,
+        shortlist: float = 10.0,
     ) -> None:
         if loss not in get_args(Loss):
-            raise ConfigurationError(f'loss must be "error" or "log", got {loss!r}.')
+            raise ConfigurationError(f'loss must be "log" or "error", got {loss!r}.')
         self.targets = None if targets is None else check_integer("targets", targets)
         check_number("prior", prior, "a number above 0", lambda value: value > 0)
+        check_number("shortlist", shortlist, "a number of at least 1", lambda value: value >= 1)
         self.loss: Loss = loss
-        self.prior = prior
+        self.prior, self.shortlist = prior, shortlist
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
-        gains = self.gains(candidates, generator)
+        updates, features = self._updates(candidates, generator), candidates.features
+        gains = torch.cat([part.mean(1, dtype=torch.float64) for part in updates.of(features)])
         luck = torch.rand(len(gains), generator=generator, dtype=torch.float64).to(gains.device)
-        slack = torch.finfo(as_float(candidates.features[:1]).dtype).eps
-        return (gains + slack * luck).argsort(descending=True)[:n]
+        gains += torch.finfo(updates.z.dtype).eps * luck  # what rounding alone tells apart
+        best = gains.argsort(descending=True)[: math.ceil(self.shortlist * n - 1e-9)]
+        if len(best) <= n or n == 1:
+            return best[:n]
+        decreases = Points((unit_rows(torch.cat([*updates.of(features[best])])),))
+        picks = best[medoids(decreases, None, n, generator).to(best.device)]
+        return picks[gains[picks].argsort(descending=True)]
 
-    @torch.no_grad()
     def gains(self, candidates: Candidates, generator: Generator) -> Tensor:
         """``(N,)`` float64 expected decrease of the mean loss of the targets by each label."""
+        updates = self._updates(candidates, generator)
+        parts = updates.of(candidates.features)
+        return torch.cat([part.mean(1, dtype=torch.float64) for part in parts])
+
+    @torch.no_grad()
+    def _updates(self, candidates: Candidates, generator: Generator) -> _Updates:
         head, features = needed(candidates.head, "head"), candidates.features
         _check_linear(head, features)
-        logits = _logits(head, features)
-        root = self._root(candidates, head)
         number = min(self.targets or len(features), len(features))
         chosen = torch.randperm(len(features), generator=generator)[:number].sort().values
-        chosen = chosen.to(features.device)
-        targets, z = _whitened(features[chosen], root), logits[chosen].log_softmax(1)
-        now = _losses(z[None], self.loss)[0]
-        most = MOST * math.log(torch.finfo(z.dtype).max)
-        size = max(1, CACHE // z.numel()) if features.device.type == "cpu" else 64
-        found = []
-        for block, own in zip(features.split(size), logits.split(size), strict=True):
-            p = own.softmax(1)
-            rows = _whitened(block, root)
-            spread = 1 + _curvature(p)[:, None] * rows.square().sum(1, keepdim=True)
-            steps = (rows @ targets.T / spread).clamp_(-most, most)
-            after = _expected_losses(z, p, steps, self.loss)
-            found.append((now - after).mean(1, dtype=torch.float64))
-        return torch.cat(found)
+        targets = features[chosen.to(features.device)]
+        root = self._root(candidates, head)
+        z = _logits(head, targets).log_softmax(1)
+        return _Updates(head, root, _whitened(targets, root), z, self.loss)
 
     def _root(self, candidates: Candidates, head: Callable[[Tensor], Tensor]) -> Tensor:
         """``(D + 1, D + 1)`` inverse of the lower factor of the curvature."""
@@ -113,10 +124,43 @@ class ExpectedErrorReduction(Selector):
         return torch.linalg.solve_triangular(factor, eye, upper=False)
 
     def __repr__(self) -> str:
-        parts = [] if self.loss == "error" else [repr(self.loss)]
+        parts = [] if self.loss == "log" else [repr(self.loss)]
         parts += [] if self.targets == 500 else [f"targets={self.targets}"]
         parts += [] if self.prior == 1 else [f"prior={self.prior}"]
+        parts += [] if self.shortlist == 10 else [f"shortlist={self.shortlist}"]
         return f"ExpectedErrorReduction({', '.join(parts)})"
+
+
+@dataclass(frozen=True, eq=False)
+class _Updates:
+    """Updates of the last layer by a label, and what they do to M targets.
+
+    Attributes:
+        head: the head.
+        root: ``(D + 1, D + 1)`` inverse of the lower factor of the curvature.
+        targets: ``(M, D + 1)`` features of the targets, whitened.
+        z: ``(M, C)`` log probabilities of the targets.
+        loss: the loss.
+    """
+
+    head: Callable[[Tensor], Tensor]
+    root: Tensor
+    targets: Tensor
+    z: Tensor
+    loss: Loss
+
+    @torch.no_grad()
+    def of(self, features: Tensor) -> Iterator[Tensor]:
+        """Decreases ``(B, M)`` of the loss of each target by a label, for blocks of candidates."""
+        now = _losses(self.z[None], self.loss)
+        most = MOST * math.log(torch.finfo(self.z.dtype).max)
+        size = max(1, CACHE // self.z.numel()) if features.device.type == "cpu" else 64
+        for block in features.split(max(size, ROWS)):
+            rows, every = _whitened(block, self.root), _logits(self.head, block).softmax(1)
+            for own, p in zip(rows.split(size), every.split(size), strict=True):
+                spread = 1 + _curvature(p)[:, None] * own.square().sum(1, keepdim=True)
+                steps = (own @ self.targets.T / spread).clamp_(-most, most)
+                yield now - _expected_losses(self.z, p, steps, self.loss)
 
 
 def _check_linear(head: Callable[[Tensor], Tensor], features: Tensor) -> None:

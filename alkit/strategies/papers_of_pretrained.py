@@ -100,10 +100,11 @@ def dcom(
 def expected_error(
     classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
 ) -> Strategy:
-    """Expected error reduction: labels after which a linear head errs the least, in closed form.
+    """Expected error reduction: labels after which a linear head is least uncertain of the pool.
 
     Roy and McCallum 2001, "Toward optimal active learning through sampling estimation of error
-    reduction". The network must end in a linear layer. Cost: see ``ExpectedErrorReduction``.
+    reduction", with the log loss, updates in closed form and the batches of Tan, Du and Buntine
+    2021. The network must end in a linear layer. Cost: see ``ExpectedErrorReduction``.
     """
     return Strategy(classifier, train_pool, None, ExpectedErrorReduction(), **options)
 

@@ -59,7 +59,7 @@ def expected(weights, x, loss):
 @pytest.mark.parametrize(("classes", "scale", "prior"), [(3, 1, 1.0), (2, 3, 0.5), (7, 0.2, 10.0)])
 def test_the_gains_are_those_of_updated_heads(loss, annotated, classes, scale, prior):
     given, x, known, weights = case(classes, annotated=annotated, classes=classes, scale=scale)
-    selector = ExpectedErrorReduction(loss, prior=prior)
+    selector = ExpectedErrorReduction(loss, prior=prior, shortlist=1)
     gains = selector.gains(given, generator())
     np.testing.assert_allclose(gains, reference(x, known, weights, prior, loss), atol=1e-12)
     picks = selector(given, 4, generator()).positions
@@ -84,7 +84,7 @@ def test_a_part_of_the_targets_estimates_the_gains():
 
 def test_float32_and_far_features_are_finite_and_near_the_truth():
     given, x, known, weights = case(3, dtype=torch.float32)
-    gains = ExpectedErrorReduction().gains(given, generator())
+    gains = ExpectedErrorReduction("error").gains(given, generator())
     np.testing.assert_allclose(gains, reference(x, known, weights, 1.0, "error"), atol=1e-6)
     for loss in ("error", "log"):
         far, *_ = case(3, scale=1e4, dtype=torch.float32)
@@ -98,8 +98,22 @@ def test_what_is_far_from_what_is_annotated_and_uncertain_is_picked_first():
     given = al.Candidates(
         prediction=al.Prediction(features=x), annotated=known, head=lambda z: z @ weight.T
     )
-    picks = ExpectedErrorReduction("log")(given, 2, generator()).positions.tolist()
+    picks = ExpectedErrorReduction(shortlist=1)(given, 2, generator()).positions.tolist()
     assert sorted(picks) == [1, 2]
+
+
+def test_the_picks_of_a_batch_change_different_targets():
+    group = torch.arange(40) // 10
+    x = 3 * torch.eye(4)[group] * (1 + 0.02 * torch.rand(40, 4, generator=generator(1)))
+    x[group == 0] *= 1.3  # whose labels decrease the loss the most
+    given = al.Candidates(prediction=al.Prediction(features=x), head=torch.nn.Linear(4, 3))
+    best = ExpectedErrorReduction(shortlist=1)(given, 4, generator()).positions
+    spread = ExpectedErrorReduction()(given, 4, generator()).positions
+    assert len(set(group[best].tolist())) < 4
+    assert sorted(group[spread].tolist()) == [0, 1, 2, 3]
+    gains = ExpectedErrorReduction().gains(given, generator())[spread]
+    assert gains.tolist() == sorted(gains.tolist(), reverse=True)
+    assert len(ExpectedErrorReduction()(given, 1, generator())) == 1
 
 
 def test_one_logit_is_that_of_two_classes():
@@ -128,7 +142,9 @@ def test_a_head_without_logits_is_an_error():
         ExpectedErrorReduction()(wrong, 2, generator())
 
 
-@pytest.mark.parametrize("wrong", [{"loss": "mse"}, {"targets": 0}, {"prior": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"loss": "mse"}, {"targets": 0}, {"prior": 0}, {"shortlist": 0.5}]
+)
 def test_wrong_arguments_raise(wrong):
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         ExpectedErrorReduction(**wrong)
