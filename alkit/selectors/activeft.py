@@ -152,10 +152,19 @@ def gradient(
     if near is not None:
         live = (similar > near).to(total)
         weights, share = weights * live, share * live
-    mass = centers.new_zeros(len(centers)).index_add_(0, nearest, share)
-    result = (pushes @ others) * mass[:, None]
-    result.index_add_(0, nearest, features * weights[:, None], alpha=-1)
-    return result / (temperature * len(features))
+    mass = _summed(share[:, None], nearest, len(centers))
+    pulled = _summed(features * weights[:, None], nearest, len(centers))
+    return ((pushes @ others) * mass - pulled) / (temperature * len(features))
+
+
+def _summed(rows: Tensor, group: Tensor, number: int) -> Tensor:
+    """Sums ``(number, D)`` of the rows of each group."""
+    if not rows.is_cuda:
+        return rows.new_zeros(number, rows.shape[1]).index_add_(0, group, rows)
+    # there, index_add_ adds in another order each time
+    member = rows.new_zeros(number, len(rows))
+    member[group, torch.arange(len(rows), device=rows.device)] = 1
+    return member @ rows
 
 
 def _best(features: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
