@@ -87,13 +87,9 @@ class Dcom(Selector):
             labels = needed(candidates.labels, "labels").to(theirs.device)
             guesses = torch.cat([p.argmax(1), theirs])
             first = torch.full((len(known),), radius, dtype=torch.float64, device=points.device)
-            share, everyone = (
-                _share(_covered(points, known, first)[0], len(known)),
-                joined(points, known),
-            )
-            radii = pure_radii(
-                known, labels, everyone, guesses, 0.4 + 0.2 * share, LARGEST * radius
-            )
+            share = _share(_covered(points, known, first)[0], len(known))
+            purity, everyone = 0.4 + 0.2 * share, joined(points, known)
+            radii = pure_radii(known, labels, everyone, guesses, purity, LARGEST * radius)
             covered, equal = _covered(points, known, radii)
             free, mean = ~equal, float(radii.mean())
             competence = self.competence(_share(covered, len(known)))
