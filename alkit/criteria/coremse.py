@@ -20,7 +20,7 @@ class CoreMSE(EPIG):
     PredictionError.
 
     Paper: Tan, Du & Buntine 2021, "Diversity enhanced active learning with strictly proper scoring
-    rules", section 3. Cost: a forward pass over the targets, then O((M + N) C K^2) multiply-adds;
+    rules". Cost: a forward pass over the targets, then O((M + N) C K^2) multiply-adds;
     memory: M K C, and O(1) beside the scores.
 
     Args:

@@ -28,7 +28,7 @@ class ActiveFT(Selector):
     minimizes the mean of ``-log(exp(s) / (exp(s) + R))``, from n candidates drawn at random. Only t
     gets a gradient, not the centers in R. Each center then gets its nearest candidate that no
     other one has. Xie et al. 2023, "Active finetuning: exploiting annotation budget in the
-    pretraining-finetuning paradigm", section 3 and the authors' code, whose defaults these are.
+    pretraining-finetuning paradigm"; formula and defaults are those of the authors' code.
 
     The paper picks once, with nothing annotated. Here, annotated samples are further centers, which
     do not move. Picks come in descending order of the number of features that are nearest to their

@@ -34,8 +34,8 @@ class Dcom(Selector):
     ``S = (1 + exp(-k (1 - a))) / (1 + exp(-k (C - a)))``, for the steepness k and the center a.
     Each pick has the highest ``S m + (1 - S) r``: m is its score, from 0 to 1 for the lowest and
     highest; r is the number of candidates that it covers first, divided by the largest, in balls of
-    the mean radius. Mishal & Weinshall 2024, "DCoM: active learning for all learners", sections 3
-    and 4, with the scores of ``Margin()``.
+    the mean radius. Mishal & Weinshall 2024, "DCoM: active learning for all learners", with the
+    scores of ``Margin()``.
 
     Radii are found anew for each query, with the current predictions; in the authors' code, a
     radius is kept from the round in which its sample was annotated, with the share of coverage at

@@ -42,7 +42,7 @@ class ExpectedErrorReduction(Selector):
     The best candidates are often alike. k-means therefore splits the ``shortlist * n`` best into n
     clusters by their decreases of the loss of each target, scaled to norm one, and the nearest to
     each mean is picked, as in Tan, Du & Buntine 2021, "Diversity enhanced active learning with
-    strictly proper scoring rules", section 3. Picks come in descending order of their gains.
+    strictly proper scoring rules". Picks come in descending order of their gains.
 
     Cost: O(A D^2 + D^3) for the curvature of A annotated samples, O(N D (D + M)) multiply-adds and
     O(N M C) exponentials for M targets; no model is trained, nor are N M values held. Then
