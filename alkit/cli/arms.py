@@ -18,6 +18,7 @@ from alkit.selectors import BatchBALD
 SAMPLED = (
     "bald",
     "batchbald",
+    "bemps",
     "epig",
     "power-bald",
 )  # these wrap the network in MCDropout

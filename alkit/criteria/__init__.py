@@ -5,6 +5,7 @@ from __future__ import annotations
 from alkit.criteria.algebra import Maximum, Minimum, Schedule
 from alkit.criteria.class_weight import ClassWeight
 from alkit.criteria.context import Context
+from alkit.criteria.coremse import CoreMSE
 from alkit.criteria.criterion import Composite, Criterion
 from alkit.criteria.each import Each
 from alkit.criteria.epig import EPIG
@@ -41,6 +42,7 @@ __all__ = [
     "Composite",
     "Constant",
     "Context",
+    "CoreMSE",
     "Count",
     "Criterion",
     "Each",

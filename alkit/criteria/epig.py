@@ -56,8 +56,9 @@ class EPIG(Criterion):
         known, default = isinstance(targets, Prediction), _is_default(targets)
         if not default and not (_is_dataset(targets) and len(targets)):
             got = "none" if hasattr(targets, "__len__") else type(targets).__name__
+            name = type(self).__name__
             raise ConfigurationError(
-                'EPIG needs target inputs: a dataset, a pool, "unannotated", or their '
+                f'{name} needs target inputs: a dataset, a pool, "unannotated", or their '
                 f'Prediction(p, kind="probabilities") of p (M, K, C); got {got}.'
             )
         self.num_targets = num_targets
@@ -71,27 +72,34 @@ class EPIG(Criterion):
     def at(self, context: Context) -> Criterion:
         if self.targets is not None:
             return self
-        return EPIG(as_context(context).draw(self.num_targets, "targets", self.samples))
+        return type(self)(as_context(context).draw(self.num_targets, "targets", self.samples))
 
     def score(self, prediction: Prediction) -> Tensor:
-        if self.targets is None:
-            raise ConfigurationError(
-                f"{self!r} has not predicted its targets: give it to a Strategy, which does so "
-                "before each query, or give EPIG a Prediction of the targets."
-            )
-        p = prediction.probabilities
-        if p.shape[1:] != self.targets.shape[1:]:
-            raise PredictionError(
-                f"the targets of EPIG are (M, K, C) = {tuple(self.targets.shape)}, the candidates "
-                f"(N, K, C) = {tuple(p.shape)}: both must be of the same samples of one model."
-            )
+        p, targets = self._samples(prediction)
         # float64 on an accelerator, whose float32 products may be rounded to ten bits
         dtype = p.dtype if p.device.type == "cpu" else torch.float64
-        known = self.targets.to(p.device)
+        known = targets.to(p.device)
         information = self._information(p, known, dtype).to(p.dtype)
         return small_in_float64(
             information, 1e-4, lambda rows: self._information(p[rows], known, torch.float64)
         )
+
+    def _samples(self, prediction: Prediction) -> tuple[Tensor, Tensor]:
+        """Probabilities of the candidates ``(N, K, C)`` and of the targets ``(M, K, C)``."""
+        name = type(self).__name__
+        if self.targets is None:
+            raise ConfigurationError(
+                f"{self!r} has not predicted its targets: give it to a Strategy, which does so "
+                f"before each query, or give {name} a Prediction of the targets."
+            )
+        p = prediction.probabilities
+        if p.shape[1:] != self.targets.shape[1:]:
+            raise PredictionError(
+                f"the targets of {name} are (M, K, C) = {tuple(self.targets.shape)}, the "
+                f"candidates (N, K, C) = {tuple(p.shape)}: both must be of the same samples of "
+                "one model."
+            )
+        return p, self.targets
 
     def _information(self, p: Tensor, known: Tensor, dtype: torch.dtype) -> Tensor:
         """``H[y] + mean_t H[y_t] - mean_t H[y, y_t]``, ``(N,)``; slightly negative by rounding."""
@@ -103,8 +111,9 @@ class EPIG(Criterion):
 
     def __repr__(self) -> str:
         if self.targets is not None:
-            return f"EPIG({len(self.targets)} targets)"
-        return f"EPIG({'' if self.samples is None else type(self.samples).__name__})"
+            return f"{type(self).__name__}({len(self.targets)} targets)"
+        samples = "" if self.samples is None else type(self.samples).__name__
+        return f"{type(self).__name__}({samples})"
 
 
 def _is_default(targets: object) -> bool:

@@ -4,7 +4,19 @@ from alkit.querying.acquisition import Acquisition
 from alkit.querying.automatic import Auto
 from alkit.querying.context import PoolContext
 from alkit.querying.monitor import Monitor
+from alkit.querying.phases import Phases
 from alkit.querying.risk import Risk, estimate_risk
 from alkit.querying.selection import select
+from alkit.querying.tailor import Tailor
 
-__all__ = ["Acquisition", "Auto", "Monitor", "PoolContext", "Risk", "estimate_risk", "select"]
+__all__ = [
+    "Acquisition",
+    "Auto",
+    "Monitor",
+    "Phases",
+    "PoolContext",
+    "Risk",
+    "Tailor",
+    "estimate_risk",
+    "select",
+]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from alkit.selectors.activeft import ActiveFT
 from alkit.selectors.alfamix import ALFAMix
 from alkit.selectors.bait import BAIT
 from alkit.selectors.batchbald import BatchBALD
 from alkit.selectors.candidates import Candidates, Picks
 from alkit.selectors.clustermargin import ClusterMargin
 from alkit.selectors.coral import Coral
+from alkit.selectors.dcom import Dcom
 from alkit.selectors.dropquery import DropQuery
+from alkit.selectors.expectederror import ExpectedErrorReduction
 from alkit.selectors.facility import FacilityLocation, FacilityLocationMutualInformation
 from alkit.selectors.falcun import Falcun
 from alkit.selectors.function import as_selector
@@ -24,6 +27,7 @@ from alkit.selectors.prefilter import Prefilter
 from alkit.selectors.probcover import ProbCover
 from alkit.selectors.quotas import Balanced, PerClass, PerGroup
 from alkit.selectors.random import Random
+from alkit.selectors.refine import Refine
 from alkit.selectors.selector import Selector
 from alkit.selectors.sketches import GradientSketch
 from alkit.selectors.spaces import Features, GradientEmbedding, Probabilities, Space
@@ -35,12 +39,15 @@ __all__ = [
     "BAIT",
     "LCMD",
     "ALFAMix",
+    "ActiveFT",
     "Balanced",
     "BatchBALD",
     "Candidates",
     "ClusterMargin",
     "Coral",
+    "Dcom",
     "DropQuery",
+    "ExpectedErrorReduction",
     "FacilityLocation",
     "FacilityLocationMutualInformation",
     "Falcun",
@@ -62,6 +69,7 @@ __all__ = [
     "ProbCover",
     "Probabilities",
     "Random",
+    "Refine",
     "RunningTopK",
     "Selector",
     "SoftRank",

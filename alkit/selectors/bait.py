@@ -34,16 +34,20 @@ class BAIT(Selector):
     Both matrices have one row per weight, so features are projected onto their ``pca`` principal
     directions. The information of a candidate may be limited to its most probable ``classes``, as
     in Huseljic, Hahn, Herde, Rauch & Sick 2024, "Fast fishing: approximating BAIT for efficient and
-    scalable deep active image classification".
+    scalable deep active image classification"; or be that of a binary problem, as there too: the
+    predicted class against all others, ``p (1 - p) e e'`` for the highest p. Matrices then have one
+    row per feature, whatever the number of classes.
 
-    Cost: with d directions and k of C classes, O(N D^2 + N C^2 d^2 + C^3 d^3) multiply-adds, and
-    O(N k (C d + C k)) for each of 2 n additions; O(N (d + C k) + C^2 d^2) memory, in float64.
+    Cost: with d directions and k of C classes (C = 1 for a binary problem), O(N D^2 + N C^2 d^2 +
+    C^3 d^3) multiply-adds, and O(N k (C d + C k)) for each of 2 n additions; O(N (d + C k) + C^2
+    d^2) memory, in float64.
 
     Args:
         pca: number of principal directions of the features about the origin; None: all D, as in
             the paper.
         classes: number of most probable classes whose information a candidate provides; None: all
             of them, as in the paper.
+        binary: whether the information is that of a binary problem; ``classes`` is then not used.
         regularization: weight of the identity in M, above 0; the larger it is, the less annotated
             samples count.
 
@@ -60,6 +64,7 @@ class BAIT(Selector):
         *,
         pca: int | None = 64,
         classes: int | None = None,
+        binary: bool = False,
         regularization: float = 1.0,
     ) -> None:
         for name, value in (("pca", pca), ("classes", classes)):
@@ -68,6 +73,7 @@ class BAIT(Selector):
                 check_number(name, value, whole, lambda k: k >= 1 and k == int(k))
         check_number("regularization", regularization, "a number above 0", lambda value: value > 0)
         self.pca, self.classes, self.regularization = pca, classes, regularization
+        self.binary = binary
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
         parts = [candidates.prediction, candidates.annotated]
@@ -75,13 +81,15 @@ class BAIT(Selector):
         points, *known = (Points((as_float(part.features),)) for part in parts)
         known = known[0] if known else None
         p = [part.mean_probabilities.double() for part in parts]
+        p = [part.amax(1, keepdim=True) for part in p] if self.binary else p
         self._check_memory(points, p[0].shape[1])
         rows = _projected(points, known, self.pca)
         fisher = [information(*pair) for pair in zip(rows, p, strict=True)]
         prior = self.regularization * torch.eye(len(fisher[0])).to(fisher[0])
         prior = sum(fisher[1:], start=prior)
         total = sum(fisher, start=fisher[0].new_zeros(()))
-        trace = Trace(rows[0], roots(p[0], self.classes), prior, total)
+        root = (p[0] * (1 - p[0])).sqrt()[:, None] if self.binary else roots(p[0], self.classes)
+        trace = Trace(rows[0], root, prior, total)
         luck = torch.randperm(len(points), generator=generator).to(points.device)
         picks = _added(trace, points, known, min(OVERSAMPLE * n, len(points)), luck)
         picks = _kept(trace, picks, n, luck)
@@ -99,6 +107,7 @@ class BAIT(Selector):
     def __repr__(self) -> str:
         parts = [] if self.pca == 64 else [f"pca={self.pca!r}"]
         parts += [] if self.classes is None else [f"classes={self.classes!r}"]
+        parts += ["binary=True"] if self.binary else []
         parts += [] if self.regularization == 1 else [f"regularization={self.regularization!r}"]
         return f"BAIT({', '.join(parts)})"
 

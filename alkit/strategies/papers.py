@@ -26,27 +26,23 @@ from alkit.selectors import (
     TypiClust,
     UncertaintyHerding,
 )
+from alkit.strategies.papers_of_pretrained import (
+    activeft,
+    bemps,
+    dcom,
+    expected_error,
+    refine,
+    tailor,
+    tcm,
+)
 from alkit.strategies.regression import greedy_sampling, lcmd
 from alkit.strategies.strategy import Strategy, StrategyOptions
 
 __all__ = [
-    "auto",
-    "badge",
-    "bald",
-    "batchbald",
-    "cluster_margin",
-    "committee",
-    "coral",
-    "coreset",
-    "epig",
-    "greedy_sampling",
-    "lcmd",
-    "power_bald",
-    "power_margin",
-    "probcover",
-    "typiclust",
-    "uherding",
-]
+    "activeft", "auto", "badge", "bald", "batchbald", "bemps", "cluster_margin", "committee",
+    "coral", "coreset", "dcom", "epig", "expected_error", "greedy_sampling", "lcmd", "power_bald",
+    "power_margin", "probcover", "refine", "tailor", "tcm", "typiclust", "uherding",
+]  # fmt: skip
 
 
 def badge(

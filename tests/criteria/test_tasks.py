@@ -61,7 +61,8 @@ def outcome(name: str, task: str) -> str:
     """How a criterion scores the samples of a task; "no" if an error refuses it."""
     prediction = TASKS[task]
     try:
-        arguments = (prediction,) if name == "EPIG" else ARGUMENTS.get(name, ())  # its targets
+        of_targets = name in ("CoreMSE", "EPIG")
+        arguments = (prediction,) if of_targets else ARGUMENTS.get(name, ())
         scores = LEAVES[name](*arguments)(prediction)
     except AlkitError as error:
         return "no" if len(str(error)) > 40 else f"refused without a reason: {error}"

@@ -41,13 +41,20 @@ def information(prediction, classes=None):
     return np.stack(found)
 
 
-def trace(candidates, classes=None, regularization=1.0):
+def of_binary(prediction):
+    """Information (N, D, D) of a logistic regression of the predicted class against the others."""
+    rows, p = prediction.features.double().numpy(), prediction.mean_probabilities.double().numpy()
+    return np.stack([max(q) * (1 - max(q)) * np.outer(e, e) for e, q in zip(rows, p)])
+
+
+def trace(candidates, classes=None, regularization=1.0, binary=False):
     """The objective of a batch."""
-    every = information(candidates.prediction).sum(0)
-    each = information(candidates.prediction, classes)
+    every = of_binary if binary else information
+    each = every(candidates.prediction) if binary else information(candidates.prediction, classes)
+    known = None if candidates.annotated is None else every(candidates.annotated).sum(0)
+    every = every(candidates.prediction).sum(0)
     start = regularization * np.eye(len(every))
-    if candidates.annotated is not None:
-        known = information(candidates.annotated).sum(0)
+    if known is not None:
         every, start = every + known, start + known
     return lambda batch: np.trace(np.linalg.inv(start + each[list(batch)].sum(0)) @ every)
 
@@ -67,7 +74,7 @@ def textbook(objective, number, n):
 @pytest.mark.parametrize("n", [1, 4, 9, 15])
 @pytest.mark.parametrize(
     "options",
-    [{}, {"regularization": 0.01}, {"classes": 2}, {"classes": 1}],
+    [{}, {"regularization": 0.01}, {"classes": 2}, {"classes": 1}, {"binary": True}],
     ids=str,
 )
 def test_the_picks_are_those_of_inverting_everything(options, n, known):
@@ -130,7 +137,7 @@ def test_rounding_does_not_gather_over_many_picks():
     assert picks == textbook(trace(candidates, regularization=1e-4), 120, 50)
 
 
-@pytest.mark.parametrize("selector", [BAIT(pca=1, classes=1)], ids=repr)
+@pytest.mark.parametrize("selector", [BAIT(pca=1, classes=1), BAIT(binary=True)], ids=repr)
 def test_it_keeps_the_laws(selector):
     check_selector(selector)
 
@@ -152,3 +159,4 @@ def test_wrong_arguments_raise(wrong):
 def test_its_repr_is_its_call():
     assert repr(BAIT()) == "BAIT()"
     assert repr(BAIT(pca=None, classes=2)) == "BAIT(pca=None, classes=2)"
+    assert repr(BAIT(binary=True)) == "BAIT(binary=True)"

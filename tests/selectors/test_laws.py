@@ -11,12 +11,14 @@ from alkit.testing import check_selector
 GROUPS = torch.arange(100) % 3  # groups of the ids in the kit
 # name -> instances, for classes that need arguments
 EXAMPLES = {
+    "ActiveFT": lambda kind: [kind(steps=20)],
     "FacilityLocation": lambda kind: [kind(), kind(avoided=[0])],
     "FacilityLocationMutualInformation": lambda kind: [kind([0])],
     "GreedySampling": lambda kind: [kind(), kind("GSx"), kind("GSy")],
     "Mix": lambda kind: [kind((0.3, al.Random()), (0.7, al.TopK()))],
     "PerGroup": lambda kind: [kind(GROUPS)],
     "Prefilter": lambda kind: [kind(2, al.Random())],
+    "Refine": lambda kind: [kind([al.TopK(), al.KCenter()], batches=4, passes=2, first=5)],
 }
 
 

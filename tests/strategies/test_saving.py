@@ -73,7 +73,9 @@ def held_out(**options):
 
 def paper(name):
     def make(pool, **options):
-        network = nn.Sequential(body(), head()) if "bald" in name or name == "epig" else net()
+        sampled = "bald" in name or name in ("bemps", "epig")
+        network = nn.Sequential(body(), head()) if sampled else net()
+        options |= {"passes": 1, "batches": 9} if name == "refine" else {}
         return getattr(papers, name)(network, pool, **options)
 
     return make

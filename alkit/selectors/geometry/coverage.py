@@ -81,7 +81,7 @@ class Coverage:
             if not len(rows):
                 return (self.fresh & (self.gains > limit)).nonzero().flatten()
             if 8 * len(rows) > len(stale):
-                self._settle()
+                self.settle()
             else:
                 self._refresh(rows)
             number *= 2
@@ -95,7 +95,7 @@ class Coverage:
         self.best = self.best.maximum(values[0])
         self.fresh.zero_()
         if table is None and int((self.best > self.settled[0]).sum()) > MANY:
-            self._settle()
+            self.settle()
 
     def drop(self, rows: Tensor) -> None:
         """Exclude these candidates from further picks."""
@@ -125,7 +125,7 @@ class Coverage:
         if self.bonus is not None:
             self.gains += self.bonus
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Make all gains exact."""
         self._refresh((self.gains > -torch.inf).nonzero().flatten())
         self.settled = self.best, self.gains.clone()

@@ -1,0 +1,77 @@
+"""Arguments of the papers on pretrained features; the laws are checked with the other papers."""
+
+import pytest
+from torch import nn
+
+import alkit as al
+from alkit.errors import ConfigurationError
+
+COSINE = al.Features("cosine")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("activeft", "ActiveFT(space=Features('cosine'))"),
+        ("dcom", "Dcom(space=Features('cosine')) of Margin()"),
+        ("tcm", "TypiClust(space=Features('cosine')): phase 1"),
+    ],
+)
+def test_the_space_is_that_of_the_selector(name, why, pool, net):
+    strategy = getattr(al.papers, name)(net(), pool, space=COSINE, seed=0).build()
+    assert strategy.query(3).why.startswith(why)
+
+
+def test_all_that_compare_features_share_the_space(pool, net):
+    refined = al.papers.refine(net(), pool, space=COSINE, passes=1, batches=9, seed=0)
+    assert repr(refined.selector).count("Features('cosine')") == 6
+    tailored = al.papers.tailor(net(), pool, space=COSINE, seed=0)
+    assert repr(tailored.acquisition).count("Features('cosine')") == 2
+
+
+def test_the_numbers_of_refine_are_those_of_the_paper(pool, net):
+    selector = al.papers.refine(net(), pool, seed=0).selector
+    numbers = {"passes": 5, "batches": 100, "share": 0.4, "first": 5000, "most": 10_000}
+    assert {name: getattr(selector, name) for name in numbers} == numbers
+    assert repr(selector) == "Refine()"
+
+
+def test_tcm_asks_by_typiclust_until_its_rounds_are_over(blobs, net):
+    pool = al.ActiveLearningDataset(blobs())
+    strategy = al.papers.tcm(net(), pool, rounds=1, seed=0, batch_size=8).build()
+    whys = []
+    for _ in range(3):
+        whys.append(strategy.query_and_update(4).why.partition(":")[0])
+        strategy.fit(max_steps=2, enable_progress_bar=False)
+    assert whys == ["TypiClust()", "TypiClust()", "TopK() of Margin()"]
+
+
+@pytest.mark.parametrize("name", ["dcom", "tailor", "expected_error", "refine"])
+def test_labels_of_a_single_class_are_enough(name, blobs, net):
+    pool = al.ActiveLearningDataset(blobs())
+    pool.annotate([0, 3, 6, 9])  # all of class 0
+    options = {"passes": 1, "batches": 9} if name == "refine" else {}
+    strategy = getattr(al.papers, name)(net(), pool, seed=0, **options).build()
+    assert len(set(strategy.query(56))) == 56
+
+
+@pytest.mark.parametrize("radius", [0.2, 1.5])
+def test_the_first_radius_of_dcom_may_be_given(radius, pool, net):
+    query = al.papers.dcom(net(), pool, radius=radius, seed=0).build().query(3)
+    assert f"radius={radius}" in query.why
+
+
+def test_a_last_part_that_is_not_linear_has_no_closed_form(pool):
+    net = nn.Sequential(nn.Linear(2, 8), nn.Sequential(nn.ReLU(), nn.Linear(8, 3)))
+    strategy = al.papers.expected_error(net, pool, seed=0).build()
+    with pytest.raises(ConfigurationError, match="not linear"):
+        strategy.query(3)
+    named = {"features": "model.1.0", "head": "model.1.1"}
+    assert len(al.papers.expected_error(net, pool, seed=0, **named).build().query(3)) == 3
+
+
+@pytest.mark.parametrize("name", ["tcm", "tailor"])
+def test_an_acquisition_of_ones_own_takes_its_place(name, pool, net):
+    own = al.Acquisition(al.Entropy())
+    strategy = getattr(al.papers, name)(net(), pool, acquisition=own, seed=0)
+    assert strategy.acquisition is own
