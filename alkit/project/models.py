@@ -11,9 +11,9 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from alkit.errors import ProjectError, likely
+from alkit.features.networks import network_names, of_torchvision, prepared
 from alkit.pool import ActiveLearningDataset
 from alkit.project.asking import Factory
-from alkit.project.features.networks import network_names, of_torchvision, prepared
 from alkit.project.samples import Source
 from alkit.project.settings import ModelSettings
 from alkit.strategies import Strategy

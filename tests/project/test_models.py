@@ -23,7 +23,7 @@ def test_the_options_of_a_model_are_those_of_project_toml(points):
 
 
 def test_a_network_of_torchvision_is_fine_tuned_by_name(photos, tmp_path, monkeypatch):
-    from alkit.project.features import networks
+    from alkit.features import networks
 
     def small(name):
         assert name == "resnet18"

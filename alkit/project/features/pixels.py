@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 from sklearn.decomposition import PCA
 
-from alkit.project.features.cache import ROWS, Cache
-from alkit.project.features.reading import read_ahead
-from alkit.project.features.vectors import Job, Made, Vectors, scaled, vectors
+from alkit.features.cache import ROWS, Cache
+from alkit.features.reading import read_ahead
+from alkit.features.vectors import Job, Made, Vectors, scaled, vectors
 
 SIDE = 32  # pixels
 COMPONENTS = 50

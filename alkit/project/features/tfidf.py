@@ -11,9 +11,9 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from alkit.errors import ProjectError
-from alkit.project.features.cache import ROWS, Cache, check_space
-from alkit.project.features.reading import Read, read_ahead
-from alkit.project.features.vectors import Job, Vectors, scaled
+from alkit.features.cache import ROWS, Cache, check_space
+from alkit.features.reading import Read, read_ahead
+from alkit.features.vectors import Job, Vectors, scaled
 
 COMPONENTS = 100
 

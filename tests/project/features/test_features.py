@@ -359,7 +359,8 @@ from pathlib import Path
 from threading import Timer
 import torch
 from alkit.project.catalog import Catalog
-from alkit.project.features import compute, networks
+from alkit.features import networks
+from alkit.project.features import compute
 from alkit.project.samples import Images
 
 networks.CHUNK = 1

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
-from alkit.errors import ModelOutputError, ProjectError, likely
+from alkit.errors import FeaturesError, ModelOutputError, likely
 from alkit.eval_mode import evaluating
-from alkit.project.features.cache import Cache
-from alkit.project.features.reading import read_ahead
-from alkit.project.features.vectors import Job, Made, Vectors, vectors
+from alkit.features.cache import Cache
+from alkit.features.reading import read_ahead
+from alkit.features.vectors import Job, Made, Vectors, vectors
 
 CHUNK = 32  # samples per forward pass
 
@@ -34,7 +34,7 @@ def download(name: str) -> str:
     """The download that the features of a network of torchvision need; empty if they are here.
 
     Raises:
-        ProjectError: torchvision has no such network.
+        FeaturesError: torchvision has no such network.
     """
     weights = _weights(name)
     if _file(weights).exists():
@@ -49,7 +49,7 @@ def _weights(name: str) -> Any:
 
     known = network_names()
     if name not in known:
-        raise ProjectError(
+        raise FeaturesError(
             f'unknown features {name!r}: expected "pixels", "tfidf", the path of a .npy file or a '
             f"network of torchvision{likely(name, ['pixels', 'tfidf', *known])}"
         )
@@ -67,7 +67,7 @@ def of_torchvision(name: str) -> tuple[nn.Module, Callable[[Any], Tensor], str]:
     error output announces it, with their size.
 
     Raises:
-        ProjectError: there is no such network, or its weights cannot be downloaded.
+        FeaturesError: there is no such network, or its weights cannot be downloaded.
     """
     from torchvision.models import get_model
 
@@ -82,7 +82,7 @@ def of_torchvision(name: str) -> tuple[nn.Module, Callable[[Any], Tensor], str]:
             if announced
             else f"Delete {_file(weights)}, if it is damaged"
         )
-        raise ProjectError(
+        raise FeaturesError(
             f'the weights of {name} cannot be loaded: {error}. {remedy}, or use features="pixels".'
         ) from error
     device = "cuda" if torch.cuda.is_available() else "cpu"
