@@ -11,6 +11,8 @@ from alkit.selectors.coral import Coral
 from alkit.selectors.dropquery import DropQuery
 from alkit.selectors.facility import FacilityLocation, FacilityLocationMutualInformation
 from alkit.selectors.falcun import Falcun
+from alkit.selectors.fixed import Fixed, Frozen, Given, Inputs
+from alkit.selectors.fixed_rows import FixedRows
 from alkit.selectors.function import as_selector
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.greedy import GreedySampling
@@ -30,6 +32,7 @@ from alkit.selectors.spaces import Features, GradientEmbedding, Probabilities, S
 from alkit.selectors.stochastic import Power, Softmax, SoftRank
 from alkit.selectors.topk import RunningTopK, TopK
 from alkit.selectors.typiclust import TypiClust
+from alkit.selectors.whitened import Whitened
 
 __all__ = [
     "BAIT",
@@ -45,9 +48,14 @@ __all__ = [
     "FacilityLocationMutualInformation",
     "Falcun",
     "Features",
+    "Fixed",
+    "FixedRows",
+    "Frozen",
+    "Given",
     "GradientEmbedding",
     "GradientSketch",
     "GreedySampling",
+    "Inputs",
     "KCenter",
     "KMeans",
     "KMeansPlusPlus",
@@ -70,5 +78,6 @@ __all__ = [
     "TopK",
     "TypiClust",
     "UncertaintyHerding",
+    "Whitened",
     "as_selector",
 ]
