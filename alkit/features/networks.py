@@ -60,7 +60,9 @@ def _file(weights: Any) -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
 
 
-def of_torchvision(name: str) -> tuple[nn.Module, Callable[[Any], Tensor], str]:
+def of_torchvision(
+    name: str, instead: str = 'use features="pixels"'
+) -> tuple[nn.Module, Callable[[Any], Tensor], str]:
     """A network of torchvision without its last layer, its transform, and the weights' name.
 
     Weights that are not on this machine are downloaded by torchvision; a line on the standard
@@ -75,7 +77,8 @@ def of_torchvision(name: str) -> tuple[nn.Module, Callable[[Any], Tensor], str]:
     if announced := download(name):
         print(f"alkit: {announced}", file=sys.stderr)
     try:
-        network = get_model(name, weights=weights)
+        with torch.random.fork_rng(devices=[]):  # it draws weights before it loads them
+            network = get_model(name, weights=weights)
     except Exception as error:  # urllib has many, and torch others for a damaged file
         remedy = (
             f"Download {weights.url} elsewhere and copy it to {_file(weights)}"
@@ -83,7 +86,7 @@ def of_torchvision(name: str) -> tuple[nn.Module, Callable[[Any], Tensor], str]:
             else f"Delete {_file(weights)}, if it is damaged"
         )
         raise FeaturesError(
-            f'the weights of {name} cannot be loaded: {error}. {remedy}, or use features="pixels".'
+            f"the weights of {name} cannot be loaded: {error}. {remedy}, or {instead}."
         ) from error
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return without_last_layer(network).to(device), weights.transforms(), str(weights)
@@ -149,7 +152,7 @@ def of_module(
                 batch = _moved(collate(items), device)
                 with torch.inference_mode():
                     output = network(batch)
-                yield done, finish(_checked(output, len(items)))
+                yield done, finish(checked(output, len(items)))
 
     return vectors(Cache(job.folder, name, recipe), job, make)
 
@@ -158,8 +161,16 @@ def _moved(batch: Any, device: torch.device | None) -> Any:
     return batch.to(device) if isinstance(batch, Tensor) and device is not None else batch
 
 
-def _checked(output: Any, count: int) -> np.ndarray:
+def checked(output: Any, count: int) -> np.ndarray:
     """The features of a batch, if they are ``(B, D)`` and finite."""
+    rows = shaped(output, count)
+    if not np.isfinite(rows).all():
+        raise ModelOutputError("the network of features= returned NaN or infinity.")
+    return rows
+
+
+def shaped(output: Any, count: int) -> np.ndarray:
+    """The features of a batch in float32, if they are ``(B, D)``."""
     if not isinstance(output, Tensor | np.ndarray):
         raise ModelOutputError(
             "features= must be a network that returns a tensor (B, D), got a "
@@ -173,8 +184,6 @@ def _checked(output: Any, count: int) -> np.ndarray:
             f"features= must be a network that returns ({count}, D) for {count} samples, got "
             f"{tuple(rows.shape)}. Append pooling and nn.Flatten() to it."
         )
-    if not np.isfinite(rows).all():
-        raise ModelOutputError("the network of features= returned NaN or infinity.")
     return rows.astype(np.float32)
 
 
