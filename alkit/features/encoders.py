@@ -70,7 +70,8 @@ def of_transformer(transformer: Any, source: Source) -> Rows:
         texts = isinstance(parts[0], list)
         whole = [text for part in parts for text in part] if texts else np.concatenate(parts)
         with fixed_draws():  # some draw from the global generator of NumPy
-            transformer = clone(transformer).fit(whole)
+            copy: Any = clone(transformer)
+            transformer = copy.fit(whole)
     except TypeError:  # not one of scikit-learn: it has no state to check
         pass
     for ids, batch in source.batches():

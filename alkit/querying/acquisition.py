@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from alkit.criteria import Constant, Context, Criterion, Margin, as_criterion
 from alkit.criteria.each import over
@@ -73,7 +73,8 @@ class Acquisition:
         seen = bound.look(context)
         candidates = bound.candidates(context, seen)
         scored = time.perf_counter()
-        picks = bound.selector(candidates, n, generator(context.seed, "select", context.round))
+        draws = generator(context.seed, "select", context.round)
+        picks = bound.pick(candidates, seen, n, draws)
         selected = time.perf_counter()
         ids = candidates.ids.cpu()[picks.positions]
         names = context.pool.names
@@ -119,6 +120,10 @@ class Acquisition:
         if "head" in needs:
             head = context.learner.predictor.head_of(context.learner.module)
         return Candidates(scores, seen.prediction, annotated, labels, head, seen.ids, fixed)
+
+    def pick(self, candidates: Candidates, seen: Gathered, n: int, draws: Generator) -> Picks:
+        """The choice of the selector; a subclass may look at ``seen`` and choose another one."""
+        return self.selector(candidates, n, draws)
 
     def combined(self, scores: Sequence[Tensor]) -> Tensor | None:
         """Final scores ``(N,)`` from those of each term; None where nothing was scored."""
