@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm.auto import tqdm
 
 from alkit.errors import ConfigurationError, FeaturesError
 from alkit.features.components import COMPONENTS, fitted_to, principal_components
@@ -15,6 +18,7 @@ from alkit.features.encoders import Rows, of_named, of_network, of_transformer
 from alkit.features.given import given
 from alkit.features.inputs import numbers_of, texts_of
 from alkit.features.networks import fingerprint
+from alkit.features.on_disk import on_disk
 from alkit.features.source import Source
 from alkit.features.texts import COMPONENTS as OF_TEXTS
 from alkit.features.texts import singular_vectors, vectorized
@@ -40,6 +44,7 @@ def make(space: Fixed, source: Source) -> Tensor:
     """
     rows: Tensor | None = None
     filled = 0
+    bar = tqdm(total=len(source.ids), desc=f"features, {space!r}", delay=5, leave=False)
     for part in _chunks(space, source):
         part[~np.isfinite(part).all(1)] = np.nan
         if rows is None:
@@ -49,6 +54,8 @@ def make(space: Fixed, source: Source) -> Tensor:
             rows = torch.empty(shape)
         rows[filled : filled + len(part)] = torch.from_numpy(np.ascontiguousarray(part))
         filled += len(part)
+        bar.update(len(part))
+    bar.close()
     if rows is None or filled != len(source.ids):
         raise FeaturesError(f"{space!r} has {filled:,} rows for {len(source.ids):,} samples.")
     good = ~rows[:, 0].isnan()
@@ -68,11 +75,13 @@ def _chunks(space: Fixed, source: Source) -> Rows:
         raise ConfigurationError(
             f"{space!r} declares no features: use Inputs(), Frozen(encoder) or Given(array)."
         )
-    if isinstance(space.encoder, str):
-        return of_named(space.encoder, source)
-    if isinstance(space.encoder, nn.Module):
-        return of_network(space.encoder, source)
-    return of_transformer(space.encoder, source)
+    encoder = space.encoder
+    if not isinstance(encoder, str | nn.Module):
+        return of_transformer(encoder, source)
+    made = partial(of_named if isinstance(encoder, str) else of_network, encoder)
+    if space.folder is None:
+        return made(source)
+    return on_disk(Path(space.folder), str(recipe(space)[:2]), source, made)
 
 
 def _of_inputs(space: Inputs, source: Source) -> Rows:
@@ -141,7 +150,7 @@ def _check_varied(rows: Tensor, space: Fixed) -> None:
         )
 
 
-def recipe(space: Fixed) -> Hashable:
+def recipe(space: Fixed) -> tuple[Hashable, ...]:
     """All that determines the rows of a space, but the samples.
 
     Cost: a hash of the weights of an encoder.

@@ -8,7 +8,7 @@ from small import compare
 
 import alkit as al
 from alkit.errors import FolderError
-from alkit.experiment.lock import locked
+from alkit.lock import locked
 
 ROOT = os.path.dirname(os.path.dirname(al.__file__))
 

@@ -16,12 +16,12 @@ from torch import nn
 from torch.utils.data import default_collate
 
 from alkit.errors import ConfigurationError, FolderError, ProjectError
-from alkit.experiment.lock import locked
 from alkit.features import networks
 from alkit.features.cache import ROWS, Cache
 from alkit.features.npy import rows_of
 from alkit.features.reading import read_ahead
 from alkit.features.vectors import Job, Made, Vectors, scaled, vectors
+from alkit.lock import locked
 from alkit.project.catalog import Catalog
 from alkit.project.features.pixels import NOTE, pixels
 from alkit.project.features.tfidf import tfidf

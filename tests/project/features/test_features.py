@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from alkit.errors import ConfigurationError, FolderError, ModelOutputError, ProjectError
-from alkit.experiment.lock import locked
+from alkit.lock import locked
 from alkit.project.catalog import Catalog
 from alkit.project.features import Features, compute
 from alkit.project.samples import Embeddings, Images, Items, Source, Texts
