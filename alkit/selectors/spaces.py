@@ -196,14 +196,21 @@ def _projected(parts: list[Tensor], components: int) -> list[Tensor]:
     return [torch.cat([block @ axes for block in centered(part, mean)]) for part in parts]
 
 
-def principal_axes(parts: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+def principal_axes(
+    parts: list[Tensor], dtype: torch.dtype | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """Mean ``(D,)`` of all rows, and their principal axes ``(D, D)``, the first one last.
 
     Second comes the sum of squares ``(D,)`` of the centered rows along each axis. All in float64.
+
+    Args:
+        parts: the rows, in several matrices.
+        dtype: precision of products of rows. Default: that of the rows.
     """
     sums = torch.stack([part.sum(0, dtype=torch.float64) for part in parts])
     mean = sums.sum(0) / sum(map(len, parts))
-    products = (block.T @ block for part in parts for block in centered(part, mean))
+    blocks = (block.to(dtype or block.dtype) for part in parts for block in centered(part, mean))
+    products = (block.T @ block for block in blocks)
     covariance = sum((product.double() for product in products), start=mean.new_zeros(()))
     if not torch.isfinite(covariance).all():
         raise NonFiniteError("The covariance of the features overflows: scale them down first.")

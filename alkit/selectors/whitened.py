@@ -39,7 +39,7 @@ class Whitened(Space):
 
     def parts(self, candidates: Candidates) -> list[tuple[Tensor, ...]]:
         parts = [factors[0] for factors in self.space._together(self.space.parts(candidates))]
-        mean, squares, axes = principal_axes(parts)
+        mean, squares, axes = principal_axes(parts, torch.float64)
         kept = squares > LEAST * squares.amax().clamp_min(torch.finfo(torch.float64).tiny)
         scale = (squares[kept] / sum(map(len, parts))).rsqrt()
         turned = (axes[:, kept] * scale).flip(1).to(parts[0].dtype)
