@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from alkit.errors import FeaturesError
 from alkit.features import Source, make, recipe
+from alkit.hardware import check_memory
 from alkit.pool.annotations import OUTSIDE
 from alkit.pool.kept import Same
 from alkit.selectors import Fixed, FixedRows, Given
@@ -96,9 +97,12 @@ def _taken(ids: np.ndarray, rows: Tensor, wanted: np.ndarray, space: Fixed, name
     Raises:
         FeaturesError: the features of one of these are NaN or infinite.
     """
-    places = torch.from_numpy(np.searchsorted(ids, wanted))
-    whole = len(places) == len(rows)
-    part = rows if whole else rows[places]
+    if np.array_equal(ids, wanted):
+        part = rows
+    else:
+        nbytes = len(wanted) * rows[:1].nbytes
+        check_memory(nbytes, "cpu", f"{space!r} of {len(wanted):,} samples")
+        part = rows[torch.from_numpy(np.searchsorted(ids, wanted))]
     bad = part[:, 0].isnan()
     if bool(bad.any()):
         index = int(wanted[int(bad.byte().argmax())])

@@ -283,3 +283,11 @@ def test_a_function_may_declare_a_space(data):
     spread.needs = {space}
     assert len(strategy(data, spread).query(4)) == 4
     assert seen[0].shape == (60, 2)
+
+
+def test_select_takes_the_rows_of_candidates_in_any_order():
+    rows = gaussian(12, 3).numpy()
+    among = [7, 2, 9, 11, 0, 1, 3, 4, 5, 6, 8, 10]
+    picks = al.select(4, among=among, selector=al.KCenter(Given(rows)), seed=0)
+    same = al.select(4, embeddings=normalize(rows), among=among, selector=al.KCenter(), seed=0)
+    assert picks.indices.tolist() == same.indices.tolist()
