@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from alkit.errors import FeaturesError
 from alkit.eval_mode import evaluating
 from alkit.features.components import fitted_to
-from alkit.features.inputs import numbers_of, texts_of
 from alkit.features.networks import of_torchvision, shaped
 from alkit.features.source import Source
 from alkit.model_outputs import features_of
@@ -66,7 +65,10 @@ def of_transformer(transformer: Any, source: Source) -> Rows:
         check_is_fitted(transformer)
     except NotFittedError:
         chosen = source.ids[fitted_to(len(source.ids))]
-        parts = [_as_read(batch, len(ids)) for ids, batch in source.batches(chosen)]
+        parts = [
+            _as_read(source.input_of(batch, None), len(ids))
+            for ids, batch in source.batches(chosen)
+        ]
         texts = isinstance(parts[0], list)
         whole = [text for part in parts for text in part] if texts else np.concatenate(parts)
         with fixed_draws():  # some draw from the global generator of NumPy
@@ -75,12 +77,9 @@ def of_transformer(transformer: Any, source: Source) -> Rows:
     except TypeError:  # not one of scikit-learn: it has no state to check
         pass
     for ids, batch in source.batches():
-        yield _dense(transformer.transform(_as_read(batch, len(ids))), len(ids))
-
-
-def _as_read(batch: Any, count: int) -> Any:
-    texts = texts_of(batch)
-    return numbers_of(batch, count) if texts is None else texts
+        yield _dense(
+            transformer.transform(_as_read(source.input_of(batch, None), len(ids))), len(ids)
+        )
 
 
 def _dense(rows: Any, count: int) -> np.ndarray:

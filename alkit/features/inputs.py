@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,17 @@ from torch.nn.functional import interpolate
 
 from alkit.errors import FeaturesError
 from alkit.features.components import SIDE
+from alkit.features.source import Source
 
 INSTEAD = "Use Given(array) with features of your own, or Frozen(encoder) with a network."
+
+
+def values_of(source: Source, ids: np.ndarray) -> Iterator[Any]:
+    """Batches of some samples: lists of texts, or rows of numbers ``(B, V)``."""
+    for chosen, inputs in source.batches(ids):
+        batch = source.input_of(inputs, None)
+        texts = texts_of(batch)
+        yield numbers_of(batch, len(chosen)) if texts is None else texts
 
 
 def texts_of(batch: Any) -> list[str] | None:

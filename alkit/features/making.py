@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from alkit.errors import ConfigurationError, FeaturesError
 from alkit.features.components import COMPONENTS, fitted_to, principal_components
 from alkit.features.encoders import Rows, of_named, of_network, of_transformer
 from alkit.features.given import given
-from alkit.features.inputs import numbers_of, texts_of
+from alkit.features.inputs import values_of
 from alkit.features.networks import fingerprint
 from alkit.features.on_disk import on_disk
 from alkit.features.source import Source
@@ -94,12 +94,12 @@ def _of_inputs(space: Inputs, source: Source) -> Rows:
         )
     chosen = source.ids[fitted_to(count)]
     parts: list[Any] = []
-    for part in _read(source, chosen):
+    for part in values_of(source, chosen):
         if not parts and not isinstance(part, list):
             nbytes = 3 * len(chosen) * part[:1].nbytes
             check_memory(nbytes, "cpu", f"fitting {space!r} to {len(chosen):,} samples")
         parts.append(part)
-    every = parts if len(chosen) == count else _read(source, source.ids)
+    every = parts if len(chosen) == count else values_of(source, source.ids)
     if isinstance(parts[0], list):
         texts = [text for part in parts for text in part]
         return _singular(texts, every, space.components or OF_TEXTS)
@@ -117,13 +117,6 @@ def _projected(pca: Any, rows: np.ndarray) -> np.ndarray:
     result = np.full((len(rows), len(pca.components_)), np.nan, np.float32)
     result[good] = pca.transform(rows[good]) if good.any() else 0
     return result
-
-
-def _read(source: Source, ids: np.ndarray) -> Iterator[Any]:
-    """Batches of texts, or of rows of numbers."""
-    for chosen, batch in source.batches(ids):
-        texts = texts_of(batch)
-        yield numbers_of(batch, len(chosen)) if texts is None else texts
 
 
 def _singular(texts: list[str], batches: Iterable[Any], most: int) -> Rows:

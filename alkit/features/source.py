@@ -22,14 +22,14 @@ class Source:
         read: function from some of the ids to batches of ids and inputs, in their order; None if
             there are row numbers alone, as for ``al.select``.
         names: ``(N,)`` names of the samples, or None.
-        input_of: function from a batch to the input of a network.
+        input_of: function from a batch to the input of a network, or of any use if it is None.
     """
 
     ids: np.ndarray
     total: int
     read: Callable[[np.ndarray], Iterable[tuple[Any, Any]]] | None = None
     names: Sequence[str] | None = None
-    input_of: Callable[[Any, nn.Module], Any] = lambda batch, network: batch
+    input_of: Callable[[Any, nn.Module | None], Any] = lambda batch, network: batch
 
     def batches(self, ids: np.ndarray | None = None) -> Iterable[tuple[Any, Any]]:
         """Batches of ids and inputs of some samples. Default: of all.

@@ -82,7 +82,7 @@ _OF_DATASETS: dict[int, Kept] = {}
 
 
 def kept_of(dataset: object) -> Kept:
-    """What is kept of a dataset: one object for all its pools.
+    """The features that are kept for a dataset: one object for all its pools.
 
     A dataset that cannot be referred to weakly, as a list, has a new one for each pool.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,9 +68,13 @@ def _kept(context: PoolContext, space: Fixed) -> tuple[np.ndarray, Tensor]:
     key = (recipe(space), named, pool._identity.among, len(pool))
     if not isinstance(space, Given):
         scoring = Same(pool._scoring_transform)
-        key += (pool._identity.inputs, scoring, places, Same(collate))
+        where = Same(places.inputs) if callable(places.inputs) else places.inputs
+        key += (pool._identity.inputs, scoring, where, places.input_key, Same(collate))
 
-    def input_of(batch: Any, network: nn.Module) -> Any:
+    def input_of(batch: Any, network: nn.Module | None) -> Any:
+        whole = (places.inputs, places.input_key, network) == (None, None, None)
+        if whole and isinstance(batch, Mapping) and not batch.keys() & set(INPUTS):
+            return batch  # nothing declares which part is the input
         return places.input_of(batch, network, INPUTS)
 
     def read(ids: np.ndarray) -> Any:
@@ -110,6 +114,6 @@ def _taken(ids: np.ndarray, rows: Tensor, wanted: np.ndarray, space: Fixed, name
         raise FeaturesError(
             f"{space!r} has NaN or infinity for {int(bad.sum()):,} of {len(part):,} samples, such "
             f"as sample {index}{named}: mend its input or its row, or leave it out, "
-            "pool.exclude(ids)."
+            'pool.exclude(ids, "broken").'
         )
     return part

@@ -291,3 +291,17 @@ def test_select_takes_the_rows_of_candidates_in_any_order():
     picks = al.select(4, among=among, selector=al.KCenter(Given(rows)), seed=0)
     same = al.select(4, embeddings=normalize(rows), among=among, selector=al.KCenter(), seed=0)
     assert picks.indices.tolist() == same.indices.tolist()
+
+
+def test_the_declared_input_of_a_dict_is_what_is_compared():
+    x = gaussian(40, 3)
+    items = [{"x": row, "id": torch.tensor(k), "label": k % 3} for k, row in enumerate(x)]
+    plain = al.ActiveLearningDataset(TensorDataset(x, torch.arange(40) % 3))
+    expected = strategy(plain, al.KCenter(Inputs()), Counted(3)).query(5).indices.tolist()
+    for options in ({"inputs": "x"}, {"inputs": lambda batch: batch["x"]}, {}):
+        pool = al.ActiveLearningDataset(items)
+        found = strategy(pool, al.KCenter(Inputs()), Counted(3), **options).query(5)
+        assert found.indices.tolist() == expected
+    renamed = [{"a": item["x"], "id": item["id"], "label": item["label"]} for item in items]
+    keyed = al.ActiveLearningDataset(renamed, input_key="a")
+    assert strategy(keyed, al.KCenter(Inputs()), Counted(3)).query(5).indices.tolist() == expected
