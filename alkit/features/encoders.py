@@ -65,10 +65,7 @@ def of_transformer(transformer: Any, source: Source) -> Rows:
         check_is_fitted(transformer)
     except NotFittedError:
         chosen = source.ids[fitted_to(len(source.ids))]
-        parts = [
-            _as_read(source.input_of(batch, None), len(ids))
-            for ids, batch in source.batches(chosen)
-        ]
+        parts = [*values_of(source, chosen)]
         texts = isinstance(parts[0], list)
         whole = [text for part in parts for text in part] if texts else np.concatenate(parts)
         with fixed_draws():  # some draw from the global generator of NumPy
@@ -76,10 +73,8 @@ def of_transformer(transformer: Any, source: Source) -> Rows:
             transformer = copy.fit(whole)
     except TypeError:  # not one of scikit-learn: it has no state to check
         pass
-    for ids, batch in source.batches():
-        yield _dense(
-            transformer.transform(_as_read(source.input_of(batch, None), len(ids))), len(ids)
-        )
+    for part in values_of(source, source.ids):
+        yield _dense(transformer.transform(part), len(part))
 
 
 def _dense(rows: Any, count: int) -> np.ndarray:
