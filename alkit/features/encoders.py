@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from alkit.errors import FeaturesError
 from alkit.eval_mode import evaluating
 from alkit.features.components import fitted_to
+from alkit.features.inputs import values_of
 from alkit.features.networks import of_torchvision, shaped
 from alkit.features.source import Source
 from alkit.model_outputs import features_of
