@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,12 +12,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from alkit.errors import FolderError
 from alkit.features.cache import HASH, ROWS, Cache
 from alkit.features.encoders import Rows
 from alkit.features.source import Source
 from alkit.features.vectors import Job, Made, vectors
-from alkit.lock import locked
+from alkit.lock import wait_for
 
 
 def on_disk(folder: Path, recipe: str, source: Source, make: Callable[[Source], Rows]) -> Rows:
@@ -45,23 +43,12 @@ def on_disk(folder: Path, recipe: str, source: Source, make: Callable[[Source], 
             first += len(rows)
 
     with ExitStack() as stack:
-        _wait_for(stack, folder)
+        wait_for(stack, folder)
         name = f"frozen-{blake2b(recipe.encode(), digest_size=8).hexdigest()}"
         job = Job(folder, [str(index) for index in source.ids.tolist()], contents)
         rows = vectors(Cache(folder, name, recipe), job, made).rows
     for start in range(0, len(rows), ROWS):
         yield np.array(rows[start : start + ROWS])
-
-
-def _wait_for(stack: ExitStack, folder: Path) -> None:
-    while True:
-        try:
-            stack.enter_context(locked(folder))
-            return
-        except FolderError as error:
-            if "is using" not in str(error):
-                raise
-            time.sleep(0.1)
 
 
 def _contents(batch: Any, count: int) -> Iterator[str]:

@@ -36,8 +36,9 @@ class Asked:
             candidates = query.trace.candidates or candidates
         chances = query.probabilities
         if chances is not None:
-            chances = chances[~np.isnan(chances)]  # picks that were not drawn come last
-            chances = chances if len(chances) or not len(query) else None
+            chances = np.asarray(chances, np.float64)
+            drawn = chances[~np.isnan(chances)]  # picks that were not drawn come last
+            chances = drawn if len(drawn) or not len(query) else None
         rows = (query.guesses, query.scores, chances)
         plain = (None if row is None else np.asarray(row).tolist() for row in rows)
         return cls(query.round, query.why, candidates, unreachable, query.indices.tolist(), *plain)
