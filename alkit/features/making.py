@@ -17,7 +17,7 @@ from alkit.features.components import COMPONENTS, fitted_to, principal_component
 from alkit.features.encoders import Rows, of_named, of_network, of_transformer
 from alkit.features.given import given
 from alkit.features.inputs import values_of
-from alkit.features.networks import fingerprint
+from alkit.features.networks import fingerprint, weights_name
 from alkit.features.on_disk import on_disk
 from alkit.features.source import Source
 from alkit.features.texts import COMPONENTS as OF_TEXTS
@@ -44,18 +44,13 @@ def make(space: Fixed, source: Source) -> Tensor:
     """
     rows: Tensor | None = None
     filled = 0
-    bar = tqdm(total=len(source.ids), desc=f"features, {space!r}", delay=5, leave=False)
-    for part in _chunks(space, source):
-        part[~np.isfinite(part).all(1)] = np.nan
-        if rows is None:
-            shape = len(source.ids), part.shape[1]
-            what = f"keeping {shape[0]:,} x {shape[1]:,} features, {space!r},"
-            check_memory(4 * shape[0] * shape[1], "cpu", what, "Use fewer features, Inputs(50).")
-            rows = torch.empty(shape)
-        rows[filled : filled + len(part)] = torch.from_numpy(np.ascontiguousarray(part))
-        filled += len(part)
-        bar.update(len(part))
-    bar.close()
+    with tqdm(total=len(source.ids), desc=repr(space), delay=5, leave=False) as bar:
+        for part in _chunks(space, source):
+            part[~np.isfinite(part).all(1)] = np.nan
+            rows = _room(len(source.ids), part.shape[1], space) if rows is None else rows
+            rows[filled : filled + len(part)] = torch.from_numpy(np.ascontiguousarray(part))
+            filled += len(part)
+            bar.update(len(part))
     if rows is None or filled != len(source.ids):
         raise FeaturesError(f"{space!r} has {filled:,} rows for {len(source.ids):,} samples.")
     good = ~rows[:, 0].isnan()
@@ -64,6 +59,12 @@ def make(space: Fixed, source: Source) -> Tensor:
         for part in rows.split(4096):
             part /= torch.linalg.vector_norm(part, dim=1, keepdim=True).clamp_min_(TINY)
     return rows
+
+
+def _room(count: int, width: int, space: Fixed) -> Tensor:
+    what = f"keeping {count:,} x {width:,} features, {space!r},"
+    check_memory(4 * count * width, "cpu", what, "Use fewer features, Inputs(50).")
+    return torch.empty(count, width)
 
 
 def _chunks(space: Fixed, source: Source) -> Rows:
@@ -81,7 +82,8 @@ def _chunks(space: Fixed, source: Source) -> Rows:
     made = partial(of_named if isinstance(encoder, str) else of_network, encoder)
     if space.folder is None:
         return made(source)
-    return on_disk(Path(space.folder), str(recipe(space)[:2]), source, made)
+    by = weights_name(encoder) if isinstance(encoder, str) else fingerprint(encoder)
+    return on_disk(Path(space.folder), by, source, made)
 
 
 def _of_inputs(space: Inputs, source: Source) -> Rows:
@@ -156,6 +158,6 @@ def recipe(space: Fixed) -> tuple[Hashable, ...]:
     if isinstance(space, Inputs):
         return "inputs", space.components, unit
     encoder = getattr(space, "encoder", space)
-    if isinstance(encoder, nn.Module):
-        return "module", fingerprint(encoder), unit
+    if isinstance(encoder, nn.Module):  # weights change, and networks that print alike may differ
+        return "module", Same(encoder), fingerprint(encoder), unit
     return "encoder", encoder if isinstance(encoder, str) else Same(encoder), unit

@@ -56,6 +56,11 @@ def _weights(name: str) -> Any:
     return get_model_weights(name).DEFAULT  # type: ignore[attr-defined]
 
 
+def weights_name(name: str) -> str:
+    """Name of the weights of a network of torchvision; a FeaturesError if there is none."""
+    return str(_weights(name))
+
+
 def _file(weights: Any) -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
 

@@ -27,16 +27,22 @@ class Kept:
         self._lock = threading.RLock()
 
     def rows(
-        self, key: Hashable, make: Callable[[], tuple[np.ndarray, Tensor]]
+        self,
+        key: Hashable,
+        make: Callable[[], tuple[np.ndarray, Tensor]],
+        wanted: np.ndarray | None = None,
     ) -> tuple[np.ndarray, Tensor]:
         """Ids ``(M,)`` of samples, ascending, and their rows ``(M, D)``; made if they are not here.
 
         Args:
             key: all that determines the rows.
             make: function that makes the ids and the rows.
+            wanted: ids that are wanted. If one is missing, all are made again.
         """
         with self._lock:
-            found = self._rows.pop(key, None) or make()
+            found = self._rows.pop(key, None)
+            if found is None or not (wanted is None or np.isin(wanted, found[0]).all()):
+                found = make()
             self._rows[key] = found
             for old in [*self._rows][:-MOST]:
                 del self._rows[old]

@@ -40,7 +40,7 @@ def of_pool(
     """
     ours, theirs = {}, {}
     for space in fixed_needs(needs):
-        held = _kept(context, space)
+        held = _kept(context, space, np.union1d(ids, known))
         ours[space] = _taken(*held, ids, space, context.pool.names).to(device)
         if len(known) and "annotated" in needs:
             theirs[space] = _taken(*held, known, space, context.pool.names).to(device)
@@ -60,7 +60,7 @@ def of_arrays(
     return FixedRows(ours, theirs) if ours else None
 
 
-def _kept(context: PoolContext, space: Fixed) -> tuple[np.ndarray, Tensor]:
+def _kept(context: PoolContext, space: Fixed, wanted: np.ndarray) -> tuple[np.ndarray, Tensor]:
     """Ids and rows of all samples of the pool, made at the first use."""
     pool, learner = context.pool, context.learner
     places, collate = learner.predictor.places, learner.loader.get("collate_fn")
@@ -92,7 +92,7 @@ def _kept(context: PoolContext, space: Fixed) -> tuple[np.ndarray, Tensor]:
                 raise
             return made(pool.indices)  # an excluded sample may be broken
 
-    return pool.features.rows(key, all_made)
+    return pool.features.rows(key, all_made, wanted)
 
 
 def _taken(ids: np.ndarray, rows: Tensor, wanted: np.ndarray, space: Fixed, names: Any) -> Tensor:

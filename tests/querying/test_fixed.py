@@ -161,6 +161,11 @@ def test_excluded_samples_may_be_broken(data):
         strategy(pool, al.KCenter(Inputs()), Counted(3)).query(3)
     pool.exclude([7], "broken")
     assert 7 not in strategy(pool, al.KCenter(Inputs()), Counted(3)).query(29)
+    dataset.broken.clear()  # mended, and taken in again
+    pool.undo()
+    mended = strategy(pool, al.KCenter(Inputs()), Counted(3)).query(30).indices.tolist()
+    pool.features.clear()
+    assert strategy(pool, al.KCenter(Inputs()), Counted(3)).query(30).indices.tolist() == mended
 
 
 def test_exclusions_do_not_change_the_features_of_others(data):
