@@ -310,3 +310,25 @@ def test_the_declared_input_of_a_dict_is_what_is_compared():
     renamed = [{"a": item["x"], "id": item["id"], "label": item["label"]} for item in items]
     keyed = al.ActiveLearningDataset(renamed, input_key="a")
     assert strategy(keyed, al.KCenter(Inputs()), Counted(3)).query(5).indices.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda space: al.selectors.Mix((0.5, al.KCenter(space)), (0.5, TypiClust(space=space))),
+        lambda space: al.Prefilter(3, al.KCenter(space), by=TypiClust(space=space)),
+        lambda space: al.selectors.PerGroup(np.arange(60) % 3, al.KCenter(space)),
+        lambda space: al.UncertaintyHerding(space),
+        lambda space: al.selectors.KMeans(space),
+        lambda space: al.selectors.FacilityLocation(space),
+        lambda space: al.selectors.LCMD(space),
+        lambda space: al.selectors.Coral(space),
+    ],
+)
+def test_compositions_choose_as_on_the_same_embeddings(make):
+    rows, scores = gaussian(60, 5).numpy(), np.random.default_rng(0).random(60)
+    given = make(Given(rows, normalize=False))
+    options = {"scores": scores, "annotated": [3, 5, 8], "seed": 1}
+    fixed = al.select(8, selector=given, **options).indices.tolist()
+    selector = make(al.Features())
+    assert fixed == al.select(8, embeddings=rows, selector=selector, **options).indices.tolist()
