@@ -187,6 +187,8 @@ class _Weighted(Acquisition):
 def targets(candidates: Candidates, space: Space, n: int) -> int:
     """Number of candidates on which coverage is measured, for a query of about 3 s of one core."""
     fixed = [*fixed_needs(space.needs)]
+    if not fixed and "features" not in space.needs:  # as few columns as classes
+        return SAMPLE
     rows = fixed[0].rows(candidates) if fixed else candidates.features
     affordable = int(WORK / max(1, rows.numel()))
     return min(SAMPLE, max(FEWEST, 10 * n, affordable))

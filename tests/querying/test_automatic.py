@@ -58,8 +58,10 @@ class Blind(nn.Module):
 # --- the rule -----------------------------------------------------------------------------------
 
 
-def test_it_keeps_the_laws(net):
-    check_strategy(lambda pool, test: al.auto(net(), pool, test=test, seed=3, batch_size=8).build())
+@pytest.mark.parametrize("options", [{}, {"drawn": 0.5}, {"features": Frozen(nn.Linear(2, 3))}])
+def test_it_keeps_the_laws(net, options):
+    options = {"seed": 3, "batch_size": 8, **options}
+    check_strategy(lambda pool, test: al.auto(net(), pool, test=test, **options).build())
 
 
 def test_an_untrained_network_and_an_empty_pool_are_covered(blobs, net, quiet):
@@ -178,6 +180,12 @@ def test_features_of_the_network_itself_may_be_wanted(pool, net, quiet):
     strategy.fit(max_steps=5, **quiet)
     assert "features: Features(normalize=True)" in strategy.query(3).why
     assert not len(pool.features)
+
+
+def test_probabilities_may_be_the_space(pool, net, quiet):
+    strategy = automatic(net, pool, features=al.selectors.Probabilities())
+    strategy.fit(max_steps=5, **quiet)
+    assert "features: Probabilities()" in strategy.query(3).why
 
 
 def test_a_repr_shows_what_is_not_the_default():
