@@ -14,6 +14,7 @@ from alkit.querying.automatic import Auto, as_fixed, targets
 from alkit.selectors import (
     Candidates,
     FixedRows,
+    Frozen,
     Given,
     Inputs,
     MaxHerding,
