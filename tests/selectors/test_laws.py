@@ -32,9 +32,7 @@ def _leaves():
 
 
 SPACES = [
-    selectors.Inputs(),
     selectors.Given(torch.zeros(9, 2), metric="cosine"),
-    selectors.Whitened(),
     selectors.Whitened(selectors.Frozen(torch.nn.Identity(), normalize=False)),
 ]
 
@@ -50,6 +48,8 @@ def _over_spaces():
         make = partial(kind, [0]) if name == "FacilityLocationMutualInformation" else kind
         for space in SPACES:
             yield pytest.param(make(space=space), id=f"{name} in {space!r}")
+    for space in (selectors.Whitened(), selectors.Inputs()):
+        yield pytest.param(al.KCenter(space), id=f"KCenter in {space!r}")
     fixed = selectors.Inputs()
     composed = selectors.Mix((0.5, al.KCenter(fixed)), (0.5, al.TypiClust(space=fixed)))
     yield pytest.param(composed, id="Mix")
