@@ -19,10 +19,30 @@ INSTEAD = "Use Given(array) with features of your own, or Frozen(encoder) with a
 
 def values_of(source: Source, ids: np.ndarray) -> Iterator[Any]:
     """Batches of some samples: lists of texts, or rows of numbers ``(B, V)``."""
+    width: int | None = None
     for chosen, inputs in source.batches(ids):
         batch = source.input_of(inputs, None)
         texts = texts_of(batch)
-        yield numbers_of(batch, len(chosen)) if texts is None else texts
+        if texts is not None:
+            yield texts
+            continue
+        rows = numbers_of(batch, len(chosen))
+        width = check_width(rows.shape[1], width, "inputs")
+        yield rows
+
+
+def check_width(width: int, known: int | None, what: str) -> int:
+    """The width of the rows of a batch, if it is that of earlier batches.
+
+    Raises:
+        FeaturesError: it is another one.
+    """
+    if known in (None, width):
+        return width
+    raise FeaturesError(
+        f"{what} have {known} values in one batch and {width} in another, as padded sequences do: "
+        f"they cannot be compared. {INSTEAD}"
+    )
 
 
 def texts_of(batch: Any) -> list[str] | None:

@@ -16,7 +16,7 @@ from alkit.errors import ConfigurationError, FeaturesError
 from alkit.features.components import COMPONENTS, fitted_to, principal_components
 from alkit.features.encoders import Rows, of_named, of_network, of_transformer
 from alkit.features.given import given
-from alkit.features.inputs import values_of
+from alkit.features.inputs import check_width, values_of
 from alkit.features.networks import fingerprint, weights_name
 from alkit.features.on_disk import on_disk
 from alkit.features.source import Source
@@ -48,6 +48,7 @@ def make(space: Fixed, source: Source) -> Tensor:
         for part in _chunks(space, source):
             part[~np.isfinite(part).all(1)] = np.nan
             rows = _room(len(source.ids), part.shape[1], space) if rows is None else rows
+            check_width(part.shape[1], rows.shape[1], repr(space))
             rows[filled : filled + len(part)] = torch.from_numpy(np.ascontiguousarray(part))
             filled += len(part)
             bar.update(len(part))

@@ -132,6 +132,17 @@ def test_inputs_that_tell_nothing_are_errors(inputs, words):
         make(Inputs(), Reads(inputs))
 
 
+def test_widths_that_differ_from_batch_to_batch_are_errors():
+    def read(ids):
+        for k in range(0, len(ids), 4):
+            yield ids[k : k + 4], gaussian(4, 5 + k, seed=k)
+
+    padded = Source(np.arange(12), 12, read)
+    for space in (Inputs(), Frozen(nn.Identity())):
+        with pytest.raises(FeaturesError, match=r"5 values in one batch and 9 in another.*padded"):
+            make(space, padded)
+
+
 def test_nan_inputs_are_left_out_of_the_fit_and_marked():
     x = gaussian(40, 5)
     broken = torch.cat([x, torch.full((1, 5), torch.inf)])
@@ -239,7 +250,11 @@ def test_torchvisions_networks_take_images_between_0_and_1(monkeypatch):
     from alkit.features import encoders
 
     def small(name, instead):
-        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), lambda x: x[..., :5, :5], "weights"
+        return (
+            nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+            lambda x: x[..., :5, :5],
+            "weights",
+        )
 
     monkeypatch.setattr(encoders, "of_torchvision", small)
     x = torch.rand(10, 1, 6, 6)
