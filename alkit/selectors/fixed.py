@@ -163,7 +163,7 @@ class Frozen(Fixed):
 
     @property
     def words(self) -> str:
-        return f"features of a frozen encoder, {self!r}"
+        return f"outputs of a frozen encoder, {self!r}"
 
     def __repr__(self) -> str:
         named = isinstance(self.encoder, str)
@@ -211,7 +211,7 @@ class Given(Fixed):
 
     @property
     def words(self) -> str:
-        return f"given features, {self!r}"
+        return f"as given, {self!r}"
 
     def __repr__(self) -> str:
         what = repr(str(self.path)) if self.path is not None else str(tuple(self.array.shape))
