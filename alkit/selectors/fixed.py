@@ -125,15 +125,16 @@ class Frozen(Fixed):
     on this machine, which a line on the standard error output announces. A transformer that is not
     fitted is cloned, and fitted to 10,000 samples, drawn by a fixed seed, if there are more.
 
-    Cost: one forward pass of the encoder over the pool, and 4 N D bytes to keep. They are computed
-    again if its weights change.
+    Cost: one forward pass of the encoder over the pool, 4 N D bytes to keep, and a hash of its
+    weights at each query. The features are computed again if the weights change.
 
     Args:
         encoder: a module, the name of a network of torchvision such as ``"resnet18"``, or an object
             with ``fit`` and ``transform``, such as ``make_pipeline(TfidfVectorizer(),
             TruncatedSVD(100))``.
-        folder: folder in which the outputs of a network are also kept on disk, by content of the
-            samples and by weights, for later runs. Default: none.
+        folder: folder in which the outputs of a network are also kept on disk for later runs, by
+            content of the samples, by weights and by how the network prints; one per dataset.
+            Default: none.
         metric, normalize: see ``Fixed``.
 
     Raises:
