@@ -17,7 +17,7 @@ from alkit.errors import FeaturesError
 from alkit.eval_mode import evaluating
 from alkit.features.components import fitted_to
 from alkit.features.inputs import values_of
-from alkit.features.networks import of_torchvision, shaped
+from alkit.features.networks import of_torchvision, shaped, weights_name
 from alkit.features.source import Source
 from alkit.model_outputs import features_of
 from alkit.pool.fingerprint import fixed_draws
@@ -38,6 +38,7 @@ def of_named(name: str, source: Source) -> Rows:
         FeaturesError: there is no such network, its weights cannot be downloaded, or the samples
             are not images with values in [0, 1].
     """
+    weights_name(name)  # its error names similar networks
     network, prepare, _ = of_torchvision(name, instead="use Inputs()")
 
     def input_of(batch: Any) -> Tensor:

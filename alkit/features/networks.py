@@ -57,7 +57,16 @@ def _weights(name: str) -> Any:
 
 
 def weights_name(name: str) -> str:
-    """Name of the weights of a network of torchvision; a FeaturesError if there is none."""
+    """Name of the weights of a network of torchvision.
+
+    Raises:
+        FeaturesError: there is no such network.
+    """
+    known = network_names()
+    if name not in known:
+        raise FeaturesError(
+            f"torchvision has no network {name!r} that classifies images{likely(name, known)}"
+        )
     return str(_weights(name))
 
 
