@@ -168,6 +168,10 @@ class ProjectError(AlkitError, ValueError):
     at: tuple[str | int, ...] = ()  # the setting that is wrong, such as ("classes", 2)
 
 
+class FeaturesError(ConfigurationError, ProjectError):
+    """Features that do not fit the samples: another number, order or names, NaN, no weights."""
+
+
 class UnreadableSampleError(AlkitError, ValueError):
     """A sample that cannot be read: a damaged image, an empty text, a row that is not finite."""
 

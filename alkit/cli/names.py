@@ -26,7 +26,7 @@ STRATEGIES = {
 }
 BASES = (  # no leaves, or parts that take more than the command line can give
     "ClassWeight Composite Context Count Criterion Each HeadScore Temperature TopShare Transform "
-    "Candidates Picks Points Quotas RunningTopK Selector Space Stochastic"
+    "Candidates Fixed FixedRows Picks Points Quotas RunningTopK Selector Space Stochastic"
 ).split()
 
 
@@ -58,7 +58,10 @@ ARMS = {
     **{spelled(name): f"alkit.strategies.papers.{name}" for name in PAPERS},
     **{name: f"alkit.strategies.{cls}" for name, cls in STRATEGIES.items()},
 }
-SPACES = ("features", "gradient-embedding", "probabilities")
+SPACES = (
+    "features", "frozen", "given", "gradient-embedding", "gradient-sketch", "inputs",
+    "probabilities", "whitened",
+)  # fmt: skip
 KINDS = {
     "strategies": list(STRATEGIES),
     "papers": list(map(spelled, PAPERS)),

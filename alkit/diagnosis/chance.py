@@ -8,6 +8,7 @@ from torch import Tensor
 from alkit.diagnosis.finding import Finding, not_seen
 from alkit.diagnosis.places import Distances
 from alkit.pool.query import Query
+from alkit.pool.spread import Spread
 from alkit.pool.trace import Trace
 
 BATCHES = 500  # number of random batches to compare a query with
@@ -42,6 +43,28 @@ def class_skew(query: Query, trace: Trace) -> Finding:
         "some classes get few labels or none, so the model cannot correct its errors on them.",
         "acceptable if a class is rare or confused with others; otherwise set quotas, "
         "selector=PerClass(...), or add random picks, Mix(...).",
+    )
+
+
+def class_spread(query: Query, trace: Trace) -> Finding:
+    """Compare the number of guessed classes of the picks with that of random candidates."""
+    name, sample = "class spread", trace.sample
+    if query.guesses is None or sample is None or sample.prediction.task != "multiclass":
+        return not_seen(name, "outputs of exclusive classes")
+    spread = Spread.of(np.asarray(query.guesses), sample.prediction.guesses.numpy())
+    if spread is None:
+        return not_seen(name, "outputs of exclusive classes")
+    if not spread.narrow:
+        return Finding(name, "ok", str(spread), float(spread.classes))
+    return Finding(
+        name,
+        "warning",
+        str(spread),
+        float(spread.classes),
+        "the picks are of few kinds, as when the features of a network that is trained on few "
+        "labels collapse; the other classes get no labels.",
+        "compare samples in features that training does not change, al.auto(net, pool) or "
+        "selector=MaxHerding(space=al.selectors.Inputs()).",
     )
 
 

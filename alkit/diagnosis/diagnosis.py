@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alkit.diagnosis.chance import agreement_with_random, class_skew
+from alkit.diagnosis.chance import agreement_with_random, class_skew, class_spread
 from alkit.diagnosis.finding import Finding
 from alkit.diagnosis.places import Distances, near_duplicates, outliers
 from alkit.diagnosis.scores import meaning, posterior, repeatability, ties
@@ -91,6 +91,9 @@ def doctor(query: Query) -> Diagnosis:
         A note if at most 1% of 500 simulated random batches differ as much. A warning if, in
         addition, a class with at least 5 expected picks is absent (less than 1% by chance), or
         one class fills more than half of the batch and more than twice its share.
+    ``class spread``
+        Number of classes among the guesses of the picks. A warning if it is at most half of that
+        among as many random candidates, and below 99% of 500 random batches.
     ``agreement with random``
         A warning if more than 5% (the usual level) of 500 random batches have an equal or higher
         mean rank of scores or, without scores, equally unusual distances to each other or to the
@@ -121,6 +124,7 @@ def doctor(query: Query) -> Diagnosis:
             posterior(trace, again),
             repeatability(trace, again),
             class_skew(query, trace),
+            class_spread(query, trace),
             agreement_with_random(query, trace, apart),
         ),
     )

@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 
 from alkit.errors import ConfigurationError
-from alkit.experiment.lock import locked
 from alkit.experiment.states import StateFiles
 from alkit.experiment.trial import State, Trial
+from alkit.lock import locked
 
 Key = tuple[str, int]
 LOOK = 0.2  # seconds between checks of the files that the workers write

@@ -15,9 +15,9 @@ from alkit.evidence.records_csv import Row
 from alkit.experiment.checks import check_plan
 from alkit.experiment.executors import Event, Failure, Key, go_on, in_executor, one_by_one
 from alkit.experiment.folder import Folder
-from alkit.experiment.lock import locked
 from alkit.experiment.progress import Progress
 from alkit.experiment.trial import Factory, Plan, State, Trial
+from alkit.lock import locked
 from alkit.reporting.result import Result
 
 CEILING = "ceiling"  # name of the trials on all labels; they are not part of the records

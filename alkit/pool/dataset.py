@@ -15,6 +15,7 @@ from alkit.pool.checks import check_round
 from alkit.pool.corrections import Corrections
 from alkit.pool.gate import Gate
 from alkit.pool.identity import Identity
+from alkit.pool.kept import kept_of
 from alkit.pool.labeling import Labeling
 from alkit.pool.labels import plain
 from alkit.pool.ledger import Ledger
@@ -87,6 +88,7 @@ class ActiveLearningDataset(Corrections, Dataset):
         self._transform = transform
         self._scoring_transform = transform if scoring_transform is None else scoring_transform
         self.classes = gate.classes
+        self.features = kept_of(self._samples.dataset)
 
     @property
     def names(self) -> list[str] | None:

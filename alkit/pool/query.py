@@ -36,7 +36,8 @@ class Query:
         why: the rule that chose them, as a formula.
         reasons: ``(n,)`` reason of each pick, or None if ``why`` is that of all.
         probabilities: ``(n,)`` probability of each pick among the candidates that were left at its
-            turn, or None if the selector has no known probabilities.
+            turn, or None if the selector has no known probabilities. NaN after the first picks
+            if only these were drawn.
         shares: contribution of each additive term of the criterion to the score of each pick,
             ``(n,)`` by the term's formula; they sum to ``scores``. Empty without scores.
         names: ``(n,)`` names of the samples, or None if the pool has no names.
@@ -119,7 +120,7 @@ class Query:
                     "" if self.guesses is None else self._guess(self.guesses[k]),
                     escaped(self.why if self.reasons is None else self.reasons[k]),
                     "",
-                    *(f"{float(values[k]):.6g}" for values in more.values()),
+                    *(_shown(float(values[k])) for values in more.values()),
                 )
             )
         try:
@@ -136,3 +137,7 @@ class Query:
         if self.classes is not None and type(value) is int and 0 <= value < len(self.classes):
             value = self.classes[value]
         return escaped(value) if isinstance(value, str) else value
+
+
+def _shown(value: float) -> str:
+    return "" if value != value else f"{value:.6g}"

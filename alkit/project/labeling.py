@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alkit.arguments import check_integer
-from alkit.experiment.lock import locked
+from alkit.lock import locked
 from alkit.oracles.answers import checked_oracle
 from alkit.page import Desk, serve, shown
 from alkit.page.address import check_host

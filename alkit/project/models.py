@@ -11,11 +11,13 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from alkit.errors import ProjectError, likely
+from alkit.features.networks import network_names, of_torchvision, prepared
 from alkit.pool import ActiveLearningDataset
 from alkit.project.asking import Factory
-from alkit.project.features.networks import network_names, of_torchvision, prepared
 from alkit.project.samples import Source
 from alkit.project.settings import ModelSettings
+from alkit.querying import Auto
+from alkit.selectors import Given
 from alkit.strategies import Strategy
 
 LOGISTIC = "logistic regression"
@@ -79,10 +81,13 @@ def is_network(settings: ModelSettings) -> bool:
     return settings.name != LOGISTIC
 
 
-def named(settings: ModelSettings, seed: int) -> tuple[Factory | None, dict[str, Any]]:
+def named(
+    settings: ModelSettings, seed: int, features: np.ndarray
+) -> tuple[Factory | None, dict[str, Any]]:
     """Function that returns the strategy of a model by name, and the arguments of its ``fit``.
 
-    None for the default strategy of ``Asking``, with its options.
+    None for the default strategy of ``Asking``, with its options. A network chooses by ``Auto`` in
+    the features ``(N, D)`` of the project, which training does not change.
     """
     if not is_network(settings):
         return None, {}
@@ -91,7 +96,8 @@ def named(settings: ModelSettings, seed: int) -> tuple[Factory | None, dict[str,
         body, _, _ = of_torchvision(settings.name)
         width = body.eval()(pool.view([0], labels=False)[0][None]).shape[1]
         network = nn.Sequential(body.train(), nn.Linear(width, len(pool.classes or ())))
-        return Strategy(network, pool, seed=seed, batch_size=16).build()
+        chosen = Auto(Given(features))
+        return Strategy(network, pool, acquisition=chosen, seed=seed, batch_size=16).build()
 
     return fine_tuned, {"max_epochs": EPOCHS, **settings.options}
 

@@ -14,9 +14,9 @@ from torch import nn
 
 from alkit.atomic import write_whole
 from alkit.errors import FolderError, ProjectError
+from alkit.features.networks import download
 from alkit.pool.ledger import Entry, Ledger
 from alkit.project.changes import Changes
-from alkit.project.features.networks import download
 from alkit.project.results import Results
 from alkit.project.samples.source import hash_of
 from alkit.project.settings import (

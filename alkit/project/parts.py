@@ -140,14 +140,13 @@ class Parts:
         given, settings, names = self._given, self.settings, self.features.names
         strategy, training, transform = given.strategy, given.training, given.transform
         options: Mapping[str, Any] = {}
-        seed = settings.asking.seed
+        seed, rows = settings.asking.seed, scaled(self.features.rows)
         if strategy is None:
             if settings.model.name == opening.IN_PYTHON:
                 raise ProjectError(f"{self.folder} has a strategy in Python: pass strategy= again.")
-            strategy, training = named(settings.model, seed)
+            strategy, training = named(settings.model, seed, rows)
             transform = transform_of(settings.model)
             options = {} if strategy else settings.model.options
-        rows = scaled(self.features.rows)
         data = Rows(rows) if transform is None else Inputs(self.samples, names, transform)
         pool = ActiveLearningDataset(data, names=names, classes=self.classes, ledger=self.ledger)
         asking = Asking(

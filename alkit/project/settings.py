@@ -13,9 +13,9 @@ from typing import Any
 
 from alkit.atomic import write_whole
 from alkit.errors import ProjectError, likely
-from alkit.project.reading import text_of
 from alkit.project.tables import built, wrong
 from alkit.project.toml import key_text, line_of, value_text
+from alkit.reading import text_of
 
 FILE = "project.toml"
 VERSION = 1

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from alkit.criteria import Constant, Context, Criterion, Margin, as_criterion
 from alkit.criteria.each import over
 from alkit.errors import ConfigurationError
 from alkit.pool import Query
 from alkit.pool.trace import Seen, Trace, drawn
-from alkit.prediction import Prediction
+from alkit.prediction import Prediction, held_by
 from alkit.querying.checks import check_features, numbers_of_labels
 from alkit.querying.context import PoolContext
 from alkit.querying.doubts import doubts, explained, is_constant, without_rows
+from alkit.querying.fixed import of_pool
 from alkit.querying.gathered import Gathered, gather
 from alkit.querying.second_look import LookAgain
 from alkit.seeds import derive, generator
@@ -72,7 +73,8 @@ class Acquisition:
         seen = bound.look(context)
         candidates = bound.candidates(context, seen)
         scored = time.perf_counter()
-        picks = bound.selector(candidates, n, generator(context.seed, "select", context.round))
+        draws = generator(context.seed, "select", context.round)
+        picks = bound.pick(candidates, seen, n, draws)
         selected = time.perf_counter()
         ids = candidates.ids.cpu()[picks.positions]
         names = context.pool.names
@@ -107,16 +109,22 @@ class Acquisition:
     def candidates(self, context: PoolContext, seen: Gathered) -> Candidates:
         """The candidates with their final scores, and what the selector needs of the others."""
         needs, annotated, labels, head = self.selector.needs, None, None, None
-        known = context.pool.annotated_indices
-        if len(known) and "annotated" in needs:
-            keep = needs & {"outputs", "features"} or {"outputs"}
-            annotated = context.predict(known, keep=keep)
+        known, scores = context.pool.annotated_indices, self.combined(seen.scores)
+        held = seen.ids if seen.prediction is None else held_by(seen.prediction)
+        device = held.device if scores is None else scores.device
+        fixed = of_pool(context, needs, seen.ids.numpy(), known, device)
+        keep = needs & {"outputs", "features"}
+        if len(known) and "annotated" in needs and (keep or fixed is None):
+            annotated = context.predict(known, keep=keep or {"outputs"})
         if len(known) and "labels" in needs:
             labels = numbers_of_labels(context.pool.labels_of(known), seen.prediction)
         if "head" in needs:
             head = context.learner.predictor.head_of(context.learner.module)
-        scores = self.combined(seen.scores)
-        return Candidates(scores, seen.prediction, annotated, labels, head, seen.ids)
+        return Candidates(scores, seen.prediction, annotated, labels, head, seen.ids, fixed)
+
+    def pick(self, candidates: Candidates, seen: Gathered, n: int, draws: Generator) -> Picks:
+        """The choice of the selector; a subclass may look at ``seen`` and choose another one."""
+        return self.selector(candidates, n, draws)
 
     def combined(self, scores: Sequence[Tensor]) -> Tensor | None:
         """Final scores ``(N,)`` from those of each term; None where nothing was scored."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from alkit.errors import ConfigurationError, PredictionError
 from alkit.prediction import Prediction, held_by
 from alkit.querying.row_numbers import RowNumbers
+from alkit.selectors.fixed import fixed_needs
 
 FORMS = {
     "probabilities": ("(N, C) or (N, K, C)", (2, 3)),
@@ -55,8 +57,13 @@ class Arrays:
         names: object,
         annotated: Any,
         among: Any,
+        more: Mapping[str, int] = MappingProxyType({}),
     ) -> Arrays:
-        """Check what a caller of ``al.select`` passes; see there."""
+        """Check what a caller of ``al.select`` passes; see there.
+
+        Args:
+            more: number of rows of each ``Given`` space of the selector.
+        """
         if prediction is not None:
             if not isinstance(prediction, Prediction):
                 raise ConfigurationError(
@@ -77,7 +84,7 @@ class Arrays:
             "scores": wanted,
         }
         lengths = {name: len(rows) for name, rows in given.items() if rows is not None}
-        rows = RowNumbers.of(lengths, names=names, annotated=annotated, among=among)
+        rows = RowNumbers.of({**lengths, **more}, names=names, annotated=annotated, among=among)
         return cls(outputs, features, _as_floats(wanted), prediction, rows)
 
     def of_candidates(self) -> Prediction | None:
@@ -100,19 +107,19 @@ class Arrays:
         ours = self.scores[self.rows.at(len(self.scores))]
         return ours if prediction is None else ours.to(held_by(prediction).device)
 
-    def of_annotated(self, needs: Set[str]) -> Prediction | None:
+    def of_annotated(self, needs: Set[Any]) -> Prediction | None:
         """Prediction of the annotated rows, with what a selector needs of them; None for none.
 
         Raises:
             PredictionError: an array that is needed has no rows for them.
         """
         known, total = self.rows.annotated, self.rows.total
-        if not len(known) or "annotated" not in needs:
+        wanted = needs & {"outputs", "features"}
+        if not len(known) or "annotated" not in needs or (fixed_needs(needs) and not wanted):
             return None
         if self.prediction is not None:
             _check_whole("prediction", self.prediction, total, needed=True)
             return replace(self.prediction[known], ids=known)
-        wanted = needs & {"outputs", "features"}
         arrays = {"outputs": self.outputs, "features": self.features}
         arguments = {"outputs": "probabilities", "features": "embeddings"}
         parts = {

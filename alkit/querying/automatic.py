@@ -1,191 +1,214 @@
-"""Auto: an acquisition that chooses its selector by what it measures."""
+"""Auto: an acquisition that covers the uncertain candidates in features that do not change."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Callable
+from typing import Any
 
-import numpy as np
 import torch
+from torch import Generator, Tensor
 
-from alkit.criteria import Context, Margin
-from alkit.errors import ConfigurationError
-from alkit.pool.trace import drawn
+from alkit.arguments import check_number
+from alkit.criteria import Context, Criterion, Margin, Rank, as_criterion
+from alkit.errors import ConfigurationError, NonFiniteError, PredictionError
+from alkit.pool.spread import Spread
+from alkit.prediction import Prediction
 from alkit.querying.acquisition import Acquisition
 from alkit.querying.context import PoolContext
 from alkit.querying.gathered import Gathered
-from alkit.querying.monitor import Answer
-from alkit.seeds import derive
-from alkit.selectors import Candidates, Features, MaxHerding, Power, Selector, UncertaintyHerding
+from alkit.selectors import (
+    Candidates,
+    Fixed,
+    Frozen,
+    Given,
+    Inputs,
+    MaxHerding,
+    Mix,
+    Picks,
+    Power,
+    Selector,
+    Space,
+    UncertaintyHerding,
+)
+from alkit.selectors.fixed import fixed_needs
+from alkit.selectors.geometry.coverage import SAMPLE
 
-PLATEAU = 0.05  # a smaller drop: a batch hardly brought the annotated samples nearer to the others
-PREDICTS = 0.7  # area under the ROC curve from which the margin is trusted,
-FAILS = 0.5  # and below which it is no longer trusted
-LABELS = 20  # labels to measure on: the last batches that hold that many
-
-
-@dataclass(frozen=True)
-class Signals:
-    """Measurements before a query; None for what cannot be measured yet.
-
-    Attributes:
-        trained: True if the weights differ from those that the network was built with.
-        drop: relative decrease, by the last batches, of the mean distance to the nearest annotated
-            sample, over at most 1,000 unannotated ones.
-        error: error of the models that asked for the last batches: weighted to all unannotated
-            samples where the probabilities of the picks are known, else on the picks.
-        chance: error on the picks of a majority-class predictor.
-        auroc: the probability, among the picks, that a wrong guess has a higher margin score than
-            a right one; weighted as the error is.
-        trusted: True if the last batch was drawn by the margin.
-    """
-
-    trained: bool = False
-    drop: float | None = None
-    error: float | None = None
-    chance: float | None = None
-    auroc: float | None = None
-    trusted: bool = False
-
-
-def choice(signals: Signals) -> tuple[Selector, str]:
-    """Choose the selector for some measurements, with the reason."""
-    s = signals
-    if not s.trained:
-        return MaxHerding(), "the network is not trained yet"
-    herding = UncertaintyHerding()
-    if s.error is None or s.chance is None:
-        return herding, "no labeled batch of this network yet"
-    error = f"the network errs on {s.error:.0%}, a majority-class predictor on {s.chance:.0%}"
-    if s.error >= s.chance:
-        return herding, error
-    margin = "the last batch cannot test the margin"
-    if s.auroc is not None:
-        margin = f"the margin predicts errors with an AUROC of {s.auroc:.2f}"
-    if s.trusted and (s.auroc is None or s.auroc >= FAILS):
-        return Power(2, uniform=0.1), f"{margin}; {error}"
-    if s.auroc is None or s.auroc < PREDICTS:
-        return herding, margin
-    nearer = "the coverage is unknown"
-    if s.drop is not None:
-        nearer = f"the last batch brought the annotated samples {s.drop:.0%} nearer to the others"
-    if s.drop is None or s.drop >= PLATEAU:
-        return herding, nearer
-    return Power(2, uniform=0.1), f"{nearer}; {margin}; {error}"
-
-
-class _Chosen(Acquisition):
-    """Choice of ``Auto`` for one query; it refuses outputs that it could not measure later."""
-
-    def look(self, context: PoolContext) -> Gathered:
-        seen = super().look(context)
-        watched = seen.watched
-        if watched is not None and (watched.unit or watched.prediction.task != "multiclass"):
-            raise ConfigurationError(
-                "Auto measures how often the model errs on exclusive classes, and these outputs "
-                f"are {watched.unit or 'those of a regression'}: choose an acquisition, such as "
-                "Acquisition(Entropy(), UncertaintyHerding())."
-            )
-        return seen
+WORK = 5e10  # multiply-adds of the distances in a query
+FEWEST = 1_000  # targets of coverage, at least; 10 for each pick
 
 
 class Auto(Acquisition):
-    """Acquisition that chooses its selector before each query, by what it measures.
+    """Acquisition for when it is not known which to take: herding in features that do not change.
 
-    ``query.why`` states the reason. ``MaxHerding`` while the network is untrained: it covers the
-    pool. ``UncertaintyHerding`` once it is trained: it covers the uncertain part. Power-margin,
-    ``Power(beta=2, uniform=0.1)``, which also feeds ``monitor``, once three signals agree: the
-    last batch hardly brought the annotated samples nearer to the others (less than 5 %), the
-    network errs less often than a majority-class predictor, and the margin predicts its errors
-    (AUROC of .7). It returns to herding when the margin no longer predicts errors (below .5) or
-    the network errs as often as that predictor. The number of labels never decides; the signals
-    are measured on the last batches that hold 20.
+        strategy = al.auto(net, pool)                                   # components of the inputs
+        strategy = al.auto(net, pool, features=al.selectors.Frozen("resnet18"))
 
-    When each of these is suitable: Hacohen et al. 2022, "Active learning on a budget: opposite
-    strategies suit high and low budgets"; Bae et al. 2025, "Uncertainty herding: one active
-    learning method for all label budgets". The signals are read from the pool, the model and the
-    queries that ``monitor`` remembers, as far as they are annotated; the same state gives the same
-    query. Labels may come later and in parts, and a new strategy begins with herding.
+    ``MaxHerding`` while the network is untrained or nothing is annotated: it covers the pool. Then
+    ``UncertaintyHerding`` with bandwidth 1, weighted by the rank of the criterion: it covers the
+    candidates that the network is uncertain about. Both compare samples in a space that training
+    does not change, since the features of a network that is trained on few labels collapse. If the
+    picks are guessed to be of far fewer classes than random candidates, ``MaxHerding`` picks
+    instead. ``query.why`` states the features and the classes.
 
-    Cost: that of the selector; one more forward pass over the annotated and at most 1,000
-    unannotated samples, and the distances between them.
+    On settings that no rule was chosen by, it was never below random order: area under the learning
+    curve +.029 on average, +.002 at worst, where BADGE had -.001 and -.021. Weights: Bae et al.
+    2025, "Uncertainty herding: one active learning method for all label budgets", with ranks, which
+    do not depend on the temperature of the network.
+
+    Cost: one forward pass over the candidates, none while the network is untrained; the features
+    once for the pool (see ``Fixed``); then that of ``UncertaintyHerding``. Coverage is measured on
+    10,000 candidates, or fewer if that would take more than 5e10 multiply-adds, but at least 1,000
+    and 10 per pick: 3 s of one core for 60,000 candidates of 512 features.
+
+    Args:
+        features: a space, such as ``Inputs()``, ``Frozen(encoder)``, ``Given(array)`` or, for a
+            network that is pretrained and fine-tuned, ``Features(normalize=True)``. An array or the
+            path of a ``.npy`` file is ``Given``, a network ``Frozen``. Default: ``Inputs()``.
+        criterion: score of each candidate, whose rank is its weight. Default: ``Margin()``.
+        drawn: share of each query, in [0, 1], that is drawn by ``Power(beta=2, uniform=0.1)``, with
+            known probabilities, which feeds ``monitor``; it costs about .01 of the gain at .5.
+
+    Raises:
+        ConfigurationError: an argument is none of these; or, at a query, the outputs have no
+            score by the criterion, as those of a regression by the margin.
     """
 
-    def __init__(self) -> None:
-        super().__init__(Margin(), MaxHerding())
+    def __init__(
+        self,
+        features: Space | Any = None,
+        *,
+        criterion: Criterion | Callable[[Prediction], Tensor] | None = None,
+        drawn: float = 0.0,
+    ) -> None:
+        check_number("drawn", drawn, "a number in [0, 1]", lambda share: 0 <= share <= 1)
+        self.features, self.drawn = as_fixed(features), drawn
+        self.by = as_criterion(Margin() if criterion is None else criterion)
+        super().__init__(Rank(self.by), UncertaintyHerding(self.features, bandwidth=1.0))
 
     def at(self, context: Context) -> Acquisition:
-        selector, reason = choice(self.signals(context))
-        return _Chosen(self.criterion, selector, reason)
-
-    def signals(self, context: Context) -> Signals:
-        """Measure a strategy: ``signals(strategy.context)``. Changes nothing."""
         if not isinstance(context, PoolContext):
-            raise ConfigurationError("Auto measures a strategy: give it to a Strategy.")
+            raise ConfigurationError("Auto asks for a strategy: give it to a Strategy.")
+        space, words = self.features, f"features: {_words(self.features)}"
         if not context.learner.trained:
-            return Signals()
-        batches = _last_batches(context)
-        if not batches:
-            return Signals(trained=True)
-        labels = np.concatenate([batch.labels for batch in batches])
-        wrong, weights = _wrong_and_weights(batches)
-        return Signals(
-            trained=True,
-            drop=_drop(context, batches[0].asked.round),
-            error=float(np.average(wrong, weights=weights)),
-            chance=1 - np.unique(labels, return_counts=True)[1].max() / len(labels),
-            auroc=_auroc(batches),
-            trusted=batches[-1].asked.probabilities is not None,
-        )
+            return _Covering(space, f"the network is not trained yet; {words}")
+        if not len(context.pool.annotated_indices):
+            return _Covering(space, f"nothing is annotated yet; {words}")
+        return _Weighted(self.criterion.at(context), space, words, self.drawn)
 
     def __repr__(self) -> str:
-        return "Auto()"
+        parts = [] if repr(self.features) == "Inputs()" else [repr(self.features)]
+        parts += [] if repr(self.by) == "Margin()" else [f"criterion={self.by!r}"]
+        parts += [f"drawn={self.drawn}"] if self.drawn else []
+        return f"Auto({', '.join(parts)})"
 
 
-def _last_batches(context: PoolContext) -> list[Answer]:
-    """The batches queried by a trained network, from the last one back."""
-    batches: list[Answer] = []
-    for rounds in range(1, context.round + 1):
-        answers = context.learner.monitor.answers(rounds)
-        if len(answers) < rounds or answers[0].asked.scores is None:
-            break
-        batches = answers
-        if sum(len(batch.labels) for batch in batches) >= LABELS:
-            break
-    return batches
+class _Covering(Acquisition):
+    """MaxHerding for one query."""
+
+    def __init__(self, space: Space, reason: str) -> None:
+        super().__init__(None, MaxHerding(space), reason)
+        self.space = space
+
+    def at(self, context: Context) -> Acquisition:
+        return self
+
+    def pick(self, candidates: Candidates, seen: Gathered, n: int, draws: Generator) -> Picks:
+        self.selector = MaxHerding(self.space, sample=targets(candidates, self.space, n))
+        return self.selector(candidates, n, draws)
 
 
-def _drop(context: PoolContext, round: int) -> float | None:
-    """Change in the mean distance to the annotated samples by the annotations since a round."""
-    pool = context.pool
-    known, left = pool.annotated_indices, pool.unannotated_indices
-    before = torch.from_numpy(pool.rounds[known] < round)
-    if not bool(before.any()) or not len(left):
-        return None
-    rows = drawn(len(left), derive(context.seed, "coverage", context.round)).sort().values
-    ours, theirs = (context.predict(ids, keep={"features"}) for ids in (left[rows.numpy()], known))
-    points, centers = Features(normalize=True)(Candidates(prediction=ours, annotated=theirs))
-    if centers is None:  # never: there are annotated samples
-        return None
-    former = points.nearest(centers[before.to(points.device)]).mean()
-    latter = points.nearest(centers).mean()
-    return float(1 - latter / former) if former > 0 else 0.0
+class _Weighted(Acquisition):
+    """Uncertainty herding for one query, with a share of random draws."""
+
+    def __init__(self, criterion: Criterion, space: Space, reason: str, drawn: float) -> None:
+        super().__init__(criterion, UncertaintyHerding(space, bandwidth=1.0), reason)
+        self.space, self.drawn = space, drawn
+
+    def at(self, context: Context) -> Acquisition:
+        return self
+
+    def look(self, context: PoolContext) -> Gathered:
+        try:
+            return super().look(context)
+        except NonFiniteError:
+            raise
+        except PredictionError as error:
+            raise ConfigurationError(
+                f"Auto weights candidates by {self.criterion!r}, and the outputs have no such "
+                f"score: {error} Pass a criterion that they have, Auto(criterion=...), such as "
+                "al.criteria.Variance() for the values of several posterior samples; or choose "
+                "without scores, Acquisition(selector=al.selectors.MaxHerding(al.selectors."
+                "Inputs()))."
+            ) from error
+
+    def pick(self, candidates: Candidates, seen: Gathered, n: int, draws: Generator) -> Picks:
+        state, sample = draws.get_state(), targets(candidates, self.space, n)
+        first = round(self.drawn * n)
+        herding = UncertaintyHerding(self.space, bandwidth=1.0, sample=sample)
+        self.selector: Selector = herding
+        if first == n:
+            self.selector = Power(2, uniform=0.1)
+        elif first:
+            share = first / n
+            self.selector = Mix((share, Power(2, uniform=0.1)), (1 - share, herding))
+        picks = self._with_chances(self.selector(candidates, n, draws), candidates, first, state)
+        spread = self._spread(candidates, seen, picks)
+        if spread is not None and spread.narrow and first < n:
+            self.selector = MaxHerding(self.space, sample=sample)
+            picks = self.selector(candidates, n, draws.set_state(state))
+            covered = self._spread(candidates, seen, picks)
+            self.reason += f"; by UncertaintyHerding {spread}, so MaxHerding picks: {covered}"
+        elif spread is not None:
+            self.reason += f"; {spread}"
+        return picks
+
+    def _with_chances(
+        self, picks: Picks, candidates: Candidates, first: int, state: Tensor
+    ) -> Picks:
+        """The picks with the probabilities of the drawn ones, which come first; NaN for others."""
+        if not first or picks.probabilities is not None:
+            return picks
+        again = Power(2, uniform=0.1)(candidates, first, torch.Generator().set_state(state))
+        if again.probabilities is None or not again.positions.equal(picks.positions[:first]):
+            return picks  # never: Mix draws them in the same way
+        others = torch.full((len(picks) - first,), torch.nan, dtype=torch.float64)
+        chances = torch.cat([again.probabilities.cpu().double(), others])
+        return Picks(picks.positions, chances, again.unreachable)
+
+    def _spread(self, candidates: Candidates, seen: Gathered, picks: Picks) -> Spread | None:
+        guesses = seen.guesses_of(candidates.ids.cpu()[picks.positions])
+        if guesses is None or seen.watched is None:
+            return None
+        exclusive = seen.watched.prediction.task == "multiclass"
+        return Spread.of(guesses, seen.guesses.numpy()) if exclusive else None
 
 
-def _wrong_and_weights(batches: list[Answer]) -> tuple[np.ndarray, np.ndarray]:
-    weights = [
-        batch.terms.weights if batch.asked.probabilities else np.ones(len(batch.wrong))
-        for batch in batches
-    ]
-    return np.concatenate([batch.wrong for batch in batches]), np.concatenate(weights)
+def targets(candidates: Candidates, space: Space, n: int) -> int:
+    """Number of candidates on which coverage is measured, for a query of about 3 s of one core."""
+    fixed = [*fixed_needs(space.needs)]
+    if not fixed and "features" not in space.needs:  # as few columns as classes
+        return SAMPLE
+    rows = fixed[0].rows(candidates) if fixed else candidates.features
+    affordable = int(WORK / max(1, rows.numel()))
+    return min(SAMPLE, max(FEWEST, 10 * n, affordable))
 
 
-def _auroc(batches: list[Answer]) -> float | None:
-    """Weighted share of pairs (wrong, right) in which the wrong guess has the higher score.
+def as_fixed(features: Any) -> Space:
+    """The space of an argument: ``Inputs()`` for None, ``Given`` for an array, else ``Frozen``.
 
-    Ties count half. None if either kind is missing.
+    Raises:
+        ConfigurationError: it is none of these.
     """
-    wrong, weights = _wrong_and_weights(batches)
-    scores = np.concatenate([(b.asked.scores or [])[: len(b.wrong)] for b in batches])
-    higher = np.sign(scores[wrong][:, None] - scores[~wrong]) / 2 + 0.5
-    pairs = np.outer(weights[wrong], weights[~wrong])
-    return float((higher * pairs).sum() / pairs.sum()) if pairs.sum() > 0 else None
+    if features is None or isinstance(features, Space):
+        return Inputs() if features is None else features
+    if isinstance(features, str | os.PathLike):
+        path = os.fspath(features)
+        return Given(path) if path.endswith(".npy") else Frozen(path)
+    if isinstance(features, torch.nn.Module) or hasattr(features, "transform"):
+        return Frozen(features)
+    return Given(features)
+
+
+def _words(space: Space) -> str:
+    return space.words if isinstance(space, Fixed) else repr(space)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence, Set
+from collections.abc import Generator, Iterable, Iterator, Sequence, Set
 from contextlib import closing, contextmanager
 from typing import Any, Protocol
 
@@ -31,6 +31,9 @@ class Learner(Protocol):
     def module(self) -> nn.Module: ...
 
     @property
+    def loader(self) -> dict[str, Any]: ...
+
+    @property
     def monitor(self) -> Monitor: ...
 
     @property
@@ -39,6 +42,8 @@ class Learner(Protocol):
     def predictions(
         self, pool: ActiveLearningDataset, indices: Indices
     ) -> Generator[Prediction, None, None]: ...
+
+    def scoring_batches(self, pool: ActiveLearningDataset, indices: Indices) -> Iterable[Any]: ...
 
 
 class PoolContext(Context):

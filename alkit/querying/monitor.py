@@ -34,7 +34,12 @@ class Asked:
         if query.trace is not None:
             unreachable = query.trace.unreachable
             candidates = query.trace.candidates or candidates
-        rows = (query.guesses, query.scores, query.probabilities)
+        chances = query.probabilities
+        if chances is not None:
+            chances = np.asarray(chances, np.float64)
+            drawn = chances[~np.isnan(chances)]  # picks that were not drawn come last
+            chances = drawn if len(drawn) or not len(query) else None
+        rows = (query.guesses, query.scores, chances)
         plain = (None if row is None else np.asarray(row).tolist() for row in rows)
         return cls(query.round, query.why, candidates, unreachable, query.indices.tolist(), *plain)
 
@@ -55,10 +60,15 @@ class Answer:
 
     @property
     def terms(self) -> Terms:
-        """Weighted errors of these picks."""
-        asked, m = self.asked, len(self.labels)
+        """Weighted errors of these picks, as far as their probabilities are known."""
+        asked, m = self.asked, self.drawn
         q = (asked.probabilities or [])[:m]
-        return Terms.of(self.wrong, q, asked.candidates, asked.unreachable)
+        return Terms.of(self.wrong[:m], q, asked.candidates, asked.unreachable)
+
+    @property
+    def drawn(self) -> int:
+        """Number of these picks whose probabilities are known; they come first."""
+        return min(len(self.labels), len(self.asked.probabilities or self.labels))
 
 
 class Monitor:
@@ -131,10 +141,10 @@ class Monitor:
         labels give wide intervals.
         """
         answers = self._last(rounds)
-        classes = np.unique(np.concatenate([answer.labels for answer in answers]))
+        labels = [answer.labels[: answer.drawn] for answer in answers]
         parts = {
-            int(c): [a.terms.among(a.labels == c) for a in answers if (a.labels == c).any()]
-            for c in classes
+            int(c): [a.terms.among(y == c) for a, y in zip(answers, labels) if (y == c).any()]
+            for c in np.unique(np.concatenate(labels))
         }
         return {c: mean_of(part, level) for c, part in parts.items()}
 

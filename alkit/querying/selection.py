@@ -6,19 +6,25 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any
 
+import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from alkit.criteria import Context, Criterion
 from alkit.errors import ConfigurationError, PredictionError
+from alkit.features import Source
+from alkit.features.given import rows_of
 from alkit.pool import Query
 from alkit.pool.checks import check_round
 from alkit.pool.trace import SecondLook, drawn, see
-from alkit.prediction import Prediction
+from alkit.prediction import Prediction, held_by
 from alkit.querying.acquisition import Acquisition
 from alkit.querying.arrays import Arrays, names_of, numbers_of_labels
+from alkit.querying.fixed import of_arrays
 from alkit.seeds import check_seed, derive, generator
-from alkit.selectors import Candidates, Selector
+from alkit.selectors import Candidates, Given, Selector, TopK, as_selector
+from alkit.selectors.fixed import fixed_needs
 from alkit.selectors.labels import gives_values
 
 Rows = ArrayLike | Tensor | Sequence[str] | str | PathLike[str]
@@ -104,7 +110,9 @@ def select(
     """
     if among is not None and candidates is not None:
         raise ConfigurationError("candidates= is the former name of among=: give among= alone.")
+    spaces = fixed_needs(as_selector(TopK() if selector is None else selector).needs)
     arrays = Arrays.of(
+        more={repr(each): len(rows_of(each)) for each in spaces if isinstance(each, Given)},
         probabilities=probabilities,
         embeddings=embeddings,
         scores=scores,
@@ -126,13 +134,22 @@ def select(
         columns = [arrays.scores_on(ours)]
     elif "scores" in needs:
         columns = acquisition.criterion.term_scores(_predicted(ours, acquisition))
+    final, ids = acquisition.combined(columns), arrays.rows.numbers if ours is None else ours.ids
+    held = final if ours is None else held_by(ours)
     rows = Candidates(
-        scores=acquisition.combined(columns),
+        scores=final,
         prediction=ours,
         annotated=arrays.of_annotated(needs),
         labels=known,
         head=head,
-        ids=arrays.rows.numbers if ours is None else ours.ids,
+        ids=ids,
+        fixed=of_arrays(
+            needs,
+            ids,
+            arrays.rows.annotated,
+            Source(np.arange(arrays.rows.total), arrays.rows.total, names=arrays.rows.names),
+            torch.device("cpu") if held is None else held.device,
+        ),
     )
     picks = acquisition.selector(rows, size, generator(context.seed, "select", round))
     watched = derive(context.seed, "doctor", round)

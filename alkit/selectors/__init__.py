@@ -14,6 +14,8 @@ from alkit.selectors.dropquery import DropQuery
 from alkit.selectors.expectederror import ExpectedErrorReduction
 from alkit.selectors.facility import FacilityLocation, FacilityLocationMutualInformation
 from alkit.selectors.falcun import Falcun
+from alkit.selectors.fixed import Fixed, Frozen, Given, Inputs
+from alkit.selectors.fixed_rows import FixedRows
 from alkit.selectors.function import as_selector
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.greedy import GreedySampling
@@ -34,6 +36,7 @@ from alkit.selectors.spaces import Features, GradientEmbedding, Probabilities, S
 from alkit.selectors.stochastic import Power, Softmax, SoftRank
 from alkit.selectors.topk import RunningTopK, TopK
 from alkit.selectors.typiclust import TypiClust
+from alkit.selectors.whitened import Whitened
 
 __all__ = [
     "BAIT",
@@ -52,9 +55,14 @@ __all__ = [
     "FacilityLocationMutualInformation",
     "Falcun",
     "Features",
+    "Fixed",
+    "FixedRows",
+    "Frozen",
+    "Given",
     "GradientEmbedding",
     "GradientSketch",
     "GreedySampling",
+    "Inputs",
     "KCenter",
     "KMeans",
     "KMeansPlusPlus",
@@ -78,5 +86,6 @@ __all__ = [
     "TopK",
     "TypiClust",
     "UncertaintyHerding",
+    "Whitened",
     "as_selector",
 ]

@@ -1,17 +1,19 @@
-"""Candidates, the input of a selector, and picks, its result."""
+"""Candidates, the input of a selector."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from alkit.errors import ConfigurationError, NonFiniteError, PredictionError, ScoreError
 from alkit.prediction import Prediction, are_finite
+from alkit.selectors.fixed_rows import FixedRows
 from alkit.selectors.labels import check_labels
+from alkit.selectors.picks import Picks as Picks
 
 T = TypeVar("T")
 
@@ -38,6 +40,7 @@ class Candidates:
         head: the last part of the model, from features ``(M, D)`` to logits ``(M, C)``, if it is
             needed.
         ids: ``(N,)`` dataset indices; default: those of the prediction, else ``0 .. N - 1``.
+        fixed: features that do not change with training, if they are needed; see ``Fixed``.
 
     Raises:
         ScoreError: scores have a wrong shape or type, or are on another device than the prediction.
@@ -53,6 +56,7 @@ class Candidates:
     labels: Tensor | None = None
     head: Callable[[Tensor], Tensor] | None = None
     ids: Tensor = None  # type: ignore[assignment]  # default: see above
+    fixed: FixedRows | None = None
 
     def __post_init__(self) -> None:
         for name in ("prediction", "annotated"):
@@ -67,6 +71,8 @@ class Candidates:
         if self.scores is not None:
             object.__setattr__(self, "scores", _checked(self.scores, self.prediction))
         object.__setattr__(self, "ids", self._checked_ids())
+        if self.fixed is not None:
+            self.fixed.check(len(self.ids))
         if self.annotated is not None and self.prediction is not None:
             _check_alike(self.prediction, self.annotated)
         if self.labels is not None:
@@ -84,9 +90,11 @@ class Candidates:
 
     @property
     def num_annotated(self) -> int:
-        """Number of annotated samples, by their prediction or their labels."""
+        """Number of annotated samples, by their prediction, their labels or their features."""
         known = self.labels if self.annotated is None else self.annotated
-        return 0 if known is None else len(known)
+        if known is None:
+            return 0 if self.fixed is None else self.fixed.num_annotated
+        return len(known)
 
     @property
     def device(self) -> torch.device:
@@ -94,7 +102,8 @@ class Candidates:
         for known in (self.scores, *self._rows(self.prediction)):
             if known is not None:
                 return known.device
-        return self.ids.device
+        device = None if self.fixed is None else self.fixed.device
+        return self.ids.device if device is None else device
 
     @property
     def probabilities(self) -> Tensor:
@@ -122,13 +131,19 @@ class Candidates:
         if prediction is not None:  # its ids may be on the CPU while its outputs are not
             prediction = prediction[positions.to(prediction.ids.device)]
         ids = self.ids[positions.to(self.ids.device)]
-        return replace(self, scores=scores, prediction=prediction, ids=ids)
+        fixed = None if self.fixed is None else self.fixed.at(positions)
+        return replace(self, scores=scores, prediction=prediction, ids=ids, fixed=fixed)
 
     def with_scores(self, scores: Tensor) -> Candidates:
         """The same candidates with other scores."""
         return replace(self, scores=scores)
 
-    def only(self, needs: Set[str]) -> Candidates:
+    def alone(self) -> Candidates:
+        """The same candidates as if nothing were annotated."""
+        fixed = None if self.fixed is None else FixedRows(self.fixed.candidates)
+        return replace(self, annotated=None, labels=None, fixed=fixed)
+
+    def only(self, needs: Set[Any]) -> Candidates:
         """The same candidates with only what ``needs`` names; see ``Selector.needs``.
 
         A selector that picks from a part of the candidates thus copies nothing that is not used.
@@ -140,6 +155,7 @@ class Candidates:
             self.labels if "labels" in needs else None,
             self.head if "head" in needs else None,
             self.ids,
+            None if self.fixed is None else self.fixed.only(needs),
         )
 
     def _checked_ids(self) -> Tensor:
@@ -161,26 +177,6 @@ class Candidates:
     @staticmethod
     def _rows(prediction: Prediction | None) -> tuple[Tensor | None, ...]:
         return () if prediction is None else (prediction.outputs, prediction.features)
-
-
-@dataclass(frozen=True, eq=False)
-class Picks:
-    """Result of a selector.
-
-    Attributes:
-        positions: ``(n,)`` distinct positions among the candidates, long, most wanted first.
-        probabilities: ``(n,)`` float64, the probability of each pick among the candidates that were
-            left at its turn; None if it is not known.
-        unreachable: number of candidates that had a probability of zero at some turn; estimates
-            from the probabilities do not cover these.
-    """
-
-    positions: Tensor
-    probabilities: Tensor | None = None
-    unreachable: int = 0
-
-    def __len__(self) -> int:
-        return len(self.positions)
 
 
 def _checked(scores: Tensor, prediction: Prediction | None) -> Tensor:
@@ -210,7 +206,7 @@ def check_finite(scores: Tensor) -> None:
         raise NonFiniteError("The scores contain NaN or infinity. Nothing was selected.")
 
 
-def _part(prediction: Prediction | None, needs: Set[str]) -> Prediction | None:
+def _part(prediction: Prediction | None, needs: Set[Any]) -> Prediction | None:
     if prediction is None or not needs & {"outputs", "features"}:
         return None
     outputs = prediction.outputs if "outputs" in needs else None

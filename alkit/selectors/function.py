@@ -60,7 +60,7 @@ class Declared(Candidates):
             fields = held.__dataclass_fields__
             return {k: v for k, v in fields.items() if not _undeclared(held, k, needs)}
         if missing := _undeclared(held, name, needs):
-            wanted = ", ".join(f'"{need}"' for need in sorted({*needs, missing[0]}))
+            wanted = ", ".join(f'"{need}"' for need in sorted({*map(str, needs), missing[0]}))
             instead = f' (or "{missing[1]}")' if len(missing) > 1 else ""
             raise PredictionError(
                 f"{function} reads candidates.{name}, which its needs do not name, so it was not "

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Generator, Tensor
 
@@ -57,7 +55,7 @@ class KMeans(Selector):
                 f"{self!r} weights distances by scores, which must not be negative: the lowest is "
                 f"{float(scores.min()):.3g}. Use al.Rank(criterion) or MinMax(criterion)."
             )
-        points, _ = self.space(replace(candidates, annotated=None, labels=None))
+        points, _ = self.space(candidates.alone())
         return medoids(points, None, n, generator, weights=scores)
 
     def __repr__(self) -> str:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Generator, Tensor
 
@@ -38,7 +36,7 @@ class KMeansPlusPlus(Selector):
         self.needs = self.space.needs
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
-        points, _ = self.space(replace(candidates, annotated=None, labels=None))
+        points, _ = self.space(candidates.alone())
         return d2_sampling(points, n, generator, origin=self.space.origin_is_known)
 
     def __repr__(self) -> str:

@@ -82,9 +82,14 @@ def _left(candidates: Candidates, left: Tensor, picked: Tensor, needs: Set[str])
     ours = candidates.only(needs)
     if not len(picked):
         return ours
-    rest, chosen, known = ours[left], ours[picked].prediction, ours.annotated
-    if chosen is None or "annotated" not in needs or "labels" in needs:
+    rest, taken, known = ours[left], ours[picked], ours.annotated
+    if "annotated" not in needs or "labels" in needs:
         return rest
+    if rest.fixed is not None and taken.fixed is not None:
+        rest = replace(rest, fixed=rest.fixed.joined(taken.fixed))
+    if taken.prediction is None:
+        return rest
+    chosen = taken.prediction
     return replace(rest, annotated=chosen if known is None else _joined(known, chosen))
 
 

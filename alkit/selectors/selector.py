@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -20,6 +21,7 @@ from alkit.errors import (
 )
 from alkit.prediction import needs_one_row, one_sample
 from alkit.selectors.candidates import Candidates, Picks
+from alkit.selectors.fixed import fixed_needs
 
 NEEDS = frozenset({"scores", "outputs", "features", "annotated", "labels", "head"})
 
@@ -31,10 +33,11 @@ class Selector:
     breaks ties with it, and states its cost in time and memory.
     """
 
-    needs: frozenset[str] = frozenset({"scores"})
+    needs: frozenset[Any] = frozenset({"scores"})
     """Inputs that the selector uses; nothing else is computed for it: ``"scores"``; ``"outputs"``
     or ``"features"`` of the candidates; the same of the ``"annotated"`` samples; their
-    ``"labels"``; the ``"head"`` of the model. A function has these as an attribute."""
+    ``"labels"``; the ``"head"`` of the model. A space that does not change with training, such as
+    ``Inputs()``, is a need itself. A function has these as an attribute."""
 
     disagreement: bool = False
     """True if the selector measures the disagreement of posterior samples: K = 1 is an error."""
@@ -90,6 +93,8 @@ class Selector:
             raise ScoreError(f"{self!r} needs scores (N,), one per candidate, got none.")
         if "features" in self.needs:
             _ = candidates.features  # its error explains how to get them
+        for space in fixed_needs(self.needs):
+            _ = space.rows(candidates)  # and this one
         known, annotated = candidates.prediction, candidates.annotated
         if "outputs" in self.needs and (known is None or known.outputs is None):
             _ = candidates.probabilities  # so does this one
@@ -136,13 +141,13 @@ def check_generator(generator: object) -> None:
         )
 
 
-def check_names(needs: Set[str]) -> None:
+def check_names(needs: Set[Any]) -> None:
     """Raise a ConfigurationError unless these are names of what a selector may need."""
     if isinstance(needs, str) or not isinstance(needs, Set):
         raise ConfigurationError(
             f'needs must be a set of names, such as {{"scores", "features"}}, got {needs!r}.'
         )
-    if unknown := sorted(map(str, needs - NEEDS)):
+    if unknown := sorted(map(str, needs - NEEDS - fixed_needs(needs))):
         raise ConfigurationError(
             f"needs must be among {', '.join(sorted(NEEDS))}, got {', '.join(unknown)}."
             + "".join(f" Did you mean {name!r}?" for name in close(unknown[0], NEEDS)[:1])

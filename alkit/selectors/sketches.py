@@ -13,7 +13,6 @@ from alkit.errors import ConfigurationError, PredictionError
 from alkit.eval_mode import evaluating
 from alkit.prediction import Prediction
 from alkit.selectors.candidates import Candidates, needed
-from alkit.selectors.geometry.points import Points
 from alkit.selectors.spaces import Space, as_float
 
 VALUES = 2**22  # values of gradients that are held at a time
@@ -54,12 +53,12 @@ class GradientSketch(Space):
     def factors(self, prediction: Prediction) -> tuple[Tensor, ...]:
         return (as_float(prediction.features),)
 
-    def __call__(self, candidates: Candidates) -> tuple[Points, Points | None]:
+    def parts(self, candidates: Candidates) -> list[tuple[Tensor, ...]]:
         _ = candidates.features  # its error explains how to get them
         module = self._module(candidates)
         parts = (candidates.prediction, candidates.annotated)
         ours, known = (part if part is None else self._sketched(part, module) for part in parts)
-        return super().__call__(replace(candidates, prediction=ours, annotated=known, labels=None))
+        return super().parts(replace(candidates, prediction=ours, annotated=known, labels=None))
 
     def _module(self, candidates: Candidates) -> nn.Module:
         head = needed(candidates.head, "head")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ class Space:
     is annotated.
     """
 
-    needs: frozenset[str] = frozenset()
+    needs: frozenset[Any] = frozenset()
     metric: Metric = "euclidean"
     origin_is_known: bool = False
     """True if a candidate at the origin carries no information."""
@@ -32,6 +32,14 @@ class Space:
         raise NotImplementedError(f"{type(self).__name__} must define factors(prediction).")
 
     def __call__(self, candidates: Candidates) -> tuple[Points, Points | None]:
+        parts = self._together(self.parts(candidates))
+        if self.metric == "cosine":
+            parts = [tuple(unit_rows(factor) for factor in factors) for factors in parts]
+        ours, *others = [Points(factors, self.metric) for factors in parts]
+        return ours, others[0] if others else None
+
+    def parts(self, candidates: Candidates) -> list[tuple[Tensor, ...]]:
+        """Factors of the candidates, then those of the annotated samples if there are any."""
         if "features" in self.needs:
             _ = candidates.features  # its error explains how to get them
         known = candidates.prediction
@@ -40,11 +48,7 @@ class Space:
         known = candidates.annotated
         predictions = [needed(candidates.prediction, "prediction")]
         predictions += [] if known is None or not len(known) else [known]
-        parts = self._together([self.factors(part) for part in predictions])
-        if self.metric == "cosine":
-            parts = [tuple(unit_rows(factor) for factor in factors) for factors in parts]
-        ours, *others = [Points(factors, self.metric) for factors in parts]
-        return ours, others[0] if others else None
+        return [self.factors(part) for part in predictions]
 
     def _together(self, parts: list[tuple[Tensor, ...]]) -> list[tuple[Tensor, ...]]:
         """Transform the factors of the candidates and the annotated samples jointly."""
@@ -72,10 +76,7 @@ class Features(Space):
     def __init__(
         self, metric: Metric = "euclidean", *, normalize: bool = False, pca: int | None = None
     ) -> None:
-        if metric not in get_args(Metric):
-            known, near = ", ".join(get_args(Metric)), close(str(metric), get_args(Metric))
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ConfigurationError(f"metric must be one of {known}, got {metric!r}.{hint}")
+        check_metric(metric)
         if pca is not None:
             pca = check_integer("pca", pca)
         self.metric = metric
@@ -140,6 +141,14 @@ def _mean_probabilities(prediction: Prediction) -> Tensor:
     return as_float(prediction.mean_probabilities)
 
 
+def check_metric(metric: object) -> None:
+    """Raise a ConfigurationError for an unknown metric."""
+    if metric not in get_args(Metric):
+        known, near = ", ".join(get_args(Metric)), close(str(metric), get_args(Metric))
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ConfigurationError(f"metric must be one of {known}, got {metric!r}.{hint}")
+
+
 def as_space(space: Space | None) -> Space:
     """Return a space unchanged, and ``Features()`` for None.
 
@@ -182,15 +191,32 @@ def unit_rows(rows: Tensor) -> Tensor:
 
 def _projected(parts: list[Tensor], components: int) -> list[Tensor]:
     """Project all rows onto their common principal components; the covariance is in float64."""
+    mean, _, axes = principal_axes(parts)
+    axes = axes[:, -components:].flip(1).to(parts[0].dtype)
+    return [torch.cat([block @ axes for block in centered(part, mean)]) for part in parts]
+
+
+def principal_axes(
+    parts: list[Tensor], dtype: torch.dtype | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean ``(D,)`` of all rows, and their principal axes ``(D, D)``, the first one last.
+
+    Second comes the sum of squares ``(D,)`` of the centered rows along each axis. All in float64.
+
+    Args:
+        parts: the rows, in several matrices.
+        dtype: precision of products of rows. Default: that of the rows.
+    """
     sums = torch.stack([part.sum(0, dtype=torch.float64) for part in parts])
     mean = sums.sum(0) / sum(map(len, parts))
-
-    def centered(part: Tensor) -> Iterator[Tensor]:
-        return ((block.double() - mean).to(part.dtype) for block in part.split(8192))
-
-    products = (block.T @ block for part in parts for block in centered(part))
+    blocks = (block.to(dtype or block.dtype) for part in parts for block in centered(part, mean))
+    products = (block.T @ block for block in blocks)
     covariance = sum((product.double() for product in products), start=mean.new_zeros(()))
     if not torch.isfinite(covariance).all():
         raise NonFiniteError("The covariance of the features overflows: scale them down first.")
-    axes = torch.linalg.eigh(covariance).eigenvectors[:, -components:].flip(1).to(parts[0].dtype)
-    return [torch.cat([block @ axes for block in centered(part)]) for part in parts]
+    return mean, *torch.linalg.eigh(covariance)
+
+
+def centered(part: Tensor, mean: Tensor) -> Iterator[Tensor]:
+    """Blocks of rows minus their mean ``(D,)``, which is in float64."""
+    return ((block.double() - mean).to(part.dtype) for block in part.split(8192))

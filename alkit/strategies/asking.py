@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from alkit.criteria import Criterion
 from alkit.errors import ConfigurationError
@@ -35,10 +36,13 @@ if TYPE_CHECKING:  # a Block that is trained on a pool
         val_share: float
         predictor: Predictor
         posterior: Any
+        loader: dict[str, Any]
 
         def predictions(
             self, pool: ActiveLearningDataset, indices: Indices
         ) -> Generator[Prediction, None, None]: ...
+
+        def scoring_batches(self, pool: ActiveLearningDataset, indices: Indices) -> DataLoader: ...
 else:
     _Base = object
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any
 
 import lightning as L
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from alkit.blocks import Block, Ensemble, MCDropout
 from alkit.criteria import Criterion
@@ -170,10 +170,7 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
 
         The model is in eval mode, without gradients, until the generator ends or is closed.
         """
-        view = pool.view(indices, labels=False, scoring=True)
-        known = pool if pool.get_num_annotated() else self.train_pool
-        options = for_inputs(self.loader, known, self.predictor.masks(self.module))
-        loader = scoring_loader(view, self.test_batch_size, **options)
+        loader = self.scoring_batches(pool, indices)
         device, sampled = self._fit_device or self.device, self.posterior.module(self)
         unchecked = True
         for prediction in self.predictor.predictions(self.module, loader, device, sampled):
@@ -182,6 +179,13 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
                 unchecked = False
             yield prediction
             del prediction  # freed before the next batch is predicted
+
+    def scoring_batches(self, pool: ActiveLearningDataset, indices: Indices) -> DataLoader:
+        """Batches of ids and inputs of some samples, without their labels, as they are scored."""
+        view = pool.view(indices, labels=False, scoring=True)
+        known = pool if pool.get_num_annotated() else self.train_pool
+        options = for_inputs(self.loader, known, self.predictor.masks(self.module))
+        return scoring_loader(view, self.test_batch_size, **options)
 
     def _check_labels(self, prediction: Prediction) -> None:
         """Compare labels with the meaning of the outputs."""

@@ -13,7 +13,6 @@ from typing_extensions import Unpack
 from alkit.blocks import Ensemble, MCDropout
 from alkit.criteria import BALD, EPIG, Criterion, Margin
 from alkit.pool import ActiveLearningDataset
-from alkit.querying import Auto
 from alkit.selectors import (
     BatchBALD,
     ClusterMargin,
@@ -26,6 +25,7 @@ from alkit.selectors import (
     TypiClust,
     UncertaintyHerding,
 )
+from alkit.strategies.automatic import auto
 from alkit.strategies.papers_of_pretrained import (
     activeft,
     bemps,
@@ -223,11 +223,3 @@ def power_bald(
     probability of each pick. Cost: see ``MCDropout``, which wraps the network, and ``Power``.
     """
     return Strategy(MCDropout(classifier, samples), train_pool, BALD(), Power(beta), **options)
-
-
-def auto(
-    classifier: nn.Module, train_pool: ActiveLearningDataset, **options: Unpack[StrategyOptions]
-) -> Strategy:
-    """Automatic choice of the selector before each query, with the reason; see ``Auto``."""
-    options.setdefault("acquisition", Auto())
-    return Strategy(classifier, train_pool, **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from alkit.prediction import Prediction
 from alkit.selectors import Candidates, Picks, Selector, as_selector
+from alkit.selectors.fixed import fixed_needs
+from alkit.testing.candidates import candidates_of, examples_for, with_enough_samples, with_fixed
 from alkit.testing.laws import broken, contents, global_random_state_kept, run
 from alkit.testing.order import check_by_score, check_not_reversed, check_order_of_equals
 
-WEIGHT = torch.tensor([[1.0, 0.0, -1.0], [0.5, -1.0, 0.0]])
 SEEDS = 200  # number of seeds for tests of probabilities
 
 
@@ -45,77 +45,22 @@ def check_selector(selector: Selector | Callable[..., Any]) -> None:
             consequence.
     """
     selector = as_selector(selector)
-    for on, candidates in _examples(selector):
+    for on, candidates in examples_for(selector):
         total = len(candidates)
         for n in sorted({1, 3, total - 1, total, total + 3} - {0}):
             _check_call(selector, f"n = {n} of {on}", candidates, n)
         _check_what_does_not_matter(selector, f"n = 3 of {on}", candidates)
     _check_ties(selector)
     _check_probabilities(selector)
-    examples = list(_examples(selector))
+    examples = list(examples_for(selector))
     if "scores" in selector.needs:
         check_by_score(selector, _pick, lambda scores: replace(examples[0][1], scores=scores))
     check_not_reversed(selector, _pick, examples[:2])
     _check_needs(selector, [candidates for _, candidates in examples])
 
 
-def _examples(selector: Selector) -> Iterator[tuple[str, Candidates]]:
-    """Candidates of many kinds; with at least two posterior samples where a selector needs them."""
-    for on, candidates in _all_examples():
-        yield on, _with_enough_samples(candidates) if selector.disagreement else candidates
-
-
-def _all_examples() -> Iterator[tuple[str, Candidates]]:
-    generator = Generator().manual_seed(5)
-    scores, rows = torch.rand(12, generator=generator), torch.randn(12, 2, generator=generator)
-    known, pairs = torch.randn(4, 2, generator=generator), torch.arange(6).repeat(2)
-    samples = _head(rows)[:, None] + torch.randn(12, 5, 3, generator=generator)
-    ones, zeros, equal = torch.ones(12), torch.zeros(12), torch.ones(12, 2)
-    gaps = torch.cat([rows, -rows], dim=1)[:, :2]
-    yield "12 candidates", _candidates(scores, rows, known)
-    yield "12 candidates, nothing annotated", _candidates(scores, rows)
-    yield "6 candidates that come twice each", _candidates(scores[pairs], rows[pairs], known)
-    yield "12 candidates, equal scores", _candidates(ones, rows, known)
-    yield "12 candidates, scores of zero", _candidates(zeros, rows, known)
-    yield "12 equal candidates", _candidates(ones, equal)
-    yield "12 candidates equal to what is annotated", _candidates(ones, equal, equal)
-    yield "one candidate", _candidates(scores[:1], rows[:1], known)
-    yield "12 candidates in float64", _candidates(scores.double(), rows.double(), known.double())
-    yield "features in float16", _candidates(scores, rows.half(), known.half())
-    yield "features with gaps in memory", _candidates(scores, gaps, known.T.contiguous().T)
-    yield "K = 5 posterior samples", _candidates(scores, rows, known, samples)
-
-
-def _head(features: Tensor) -> Tensor:
-    dtype = torch.promote_types(features.dtype, WEIGHT.dtype)
-    return features.to(dtype) @ WEIGHT.to(dtype)
-
-
-def _candidates(
-    scores: Tensor, features: Tensor, known: Tensor | None = None, outputs: Tensor | None = None
-) -> Candidates:
-    outputs = _head(features)[:, None] if outputs is None else outputs
-    prediction = Prediction(outputs, 3 + 7 * torch.arange(len(scores)), features=features)
-    if known is None:
-        return Candidates(scores, prediction, head=_head)
-    theirs = _head(known)[:, None].expand(-1, outputs.shape[1], -1)
-    annotated = Prediction(theirs, 99 - 7 * torch.arange(len(known)), features=known)
-    return Candidates(scores, prediction, annotated, torch.arange(len(known)) % 3, _head)
-
-
 def _pick(selector: Selector, on: str, candidates: Candidates, n: int, seed: int = 7) -> Picks:
     return run(selector, on, lambda: selector(candidates, n, Generator().manual_seed(seed)))
-
-
-def _with_enough_samples(candidates: Candidates) -> Candidates:
-    """The candidates, with two posterior samples that differ in place of one."""
-    prediction = candidates.prediction
-    outputs = None if prediction is None else prediction.outputs
-    if prediction is None or outputs is None or outputs.shape[1] > 1:
-        return candidates
-    two = torch.cat([outputs, 1.5 * outputs], 1)
-    prediction = replace(prediction, outputs=two)
-    return replace(candidates, prediction=prediction, annotated=None, labels=None)
 
 
 def _check_call(selector: Selector, on: str, candidates: Candidates, n: int) -> None:
@@ -164,7 +109,7 @@ def _same(a: Picks, b: Picks) -> bool:
 def _check_what_does_not_matter(selector: Selector, on: str, candidates: Candidates) -> None:
     picks = _pick(selector, on, candidates, 3)
     law, means = "it reads no more than its needs name", "a strategy computes only what these name."
-    limited = f"when limited to {', '.join(sorted(selector.needs)) or 'nothing'}"
+    limited = f"when limited to {', '.join(sorted(map(str, selector.needs))) or 'nothing'}"
     try:
         fewer = selector(candidates.only(selector.needs), 3, Generator().manual_seed(7))
     except Exception as error:
@@ -181,8 +126,9 @@ def _check_what_does_not_matter(selector: Selector, on: str, candidates: Candida
 
 def _check_ties(selector: Selector) -> None:
     """Check ties: each equal candidate is picked 100 times on average, with a deviation of 7."""
-    candidates, counts = _candidates(torch.ones(6), torch.ones(6, 2)), torch.zeros(6)
-    candidates = _with_enough_samples(candidates) if selector.disagreement else candidates
+    candidates, counts = candidates_of(torch.ones(6), torch.ones(6, 2)), torch.zeros(6)
+    candidates = with_fixed(candidates, selector)
+    candidates = with_enough_samples(candidates) if selector.disagreement else candidates
     on = f"n = 3 of {len(candidates)} equal candidates, {SEEDS} seeds"
     picked = [_pick(selector, on, candidates, 3, seed).positions for seed in range(SEEDS)]
     for positions in picked:
@@ -196,7 +142,7 @@ def _check_ties(selector: Selector) -> None:
 
 def _check_probabilities(selector: Selector) -> None:
     """Check the probability of the first pick, the same for every seed, and of the last pick."""
-    on, candidates = next(iter(_examples(selector)))
+    on, candidates = next(iter(examples_for(selector)))
     law, total = "probabilities are those with which it picks", len(candidates)
     last = _pick(selector, on, candidates, total).probabilities
     if last is None or _pick(selector, on, candidates, 1).probabilities is None:
@@ -228,13 +174,15 @@ READS = {
 
 def _check_needs(selector: Selector, examples: list[Candidates]) -> None:
     """Check that each need but the scores, which are the default, is read on some example."""
-    read: set[str] = set()
+    read: set[Any] = set()
+    fixed = fixed_needs(selector.needs)
+    reads = {**READS, "fixed": {*fixed, "annotated"} if fixed else set()}
 
     class Watched(Candidates):
         def __getattribute__(self, name: str) -> Any:
             if name == "__class__":
                 return Candidates  # so that dataclasses.replace makes one that is not watched
-            read.update(READS.get(name, ()))
+            read.update(reads.get(name, ()))
             return super().__getattribute__(name)
 
     names = [field.name for field in fields(Candidates)]
@@ -244,6 +192,9 @@ def _check_needs(selector: Selector, examples: list[Candidates]) -> None:
         n, generator = min(3, len(candidates)), Generator().manual_seed(7)
         run(selector, "candidates", partial(selector.select, candidates, n, generator))
     if unread := selector.needs - read - {"scores"}:
-        law, came = "it reads what its needs name", f"no read of {', '.join(sorted(unread))}"
+        law, came = (
+            "it reads what its needs name",
+            f"no read of {', '.join(sorted(map(str, unread)))}",
+        )
         means = "a strategy computes this before each query, in vain: use it, or do not name it."
         broken(law, selector, "all candidates of this check", came, means)

@@ -22,6 +22,7 @@ NAMES = [
     "posterior samples",
     "repeatable scores",
     "class skew",
+    "class spread",
     "agreement with random",
 ]
 

@@ -120,7 +120,7 @@ def test_what_cannot_be_compared_says_what_it_needs():
 
 def test_a_pool_of_few_or_of_equal_samples_is_looked_at_as_well():
     for n in range(1, 5):
-        assert len(list(al.doctor(ask(range(n), embeddings=cloud(n))))) == 8
+        assert len(list(al.doctor(ask(range(n), embeddings=cloud(n))))) == 9
     found = al.doctor(ask(range(5), embeddings=torch.ones(30, 2)))
     assert found["near-duplicates"].value == 1
     assert found["outliers"].verdict == "ok"

@@ -15,9 +15,9 @@ from small import DATA, compare, lasting, margin, uniform
 import alkit as al
 from alkit.errors import ConfigurationError, FolderError, TrialError
 from alkit.experiment.executors import threads, work
-from alkit.experiment.lock import locked
 from alkit.experiment.states import StateFiles
 from alkit.experiment.trial import Plan, Trial
+from alkit.lock import locked
 
 FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks warm workers")
 

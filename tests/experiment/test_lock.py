@@ -2,13 +2,15 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
+from threading import Timer
 
 import pytest
 from small import compare
 
 import alkit as al
 from alkit.errors import FolderError
-from alkit.experiment.lock import locked
+from alkit.lock import locked, wait_for
 
 ROOT = os.path.dirname(os.path.dirname(al.__file__))
 
@@ -61,4 +63,20 @@ def test_a_folder_is_made_and_free_again_after_an_error(tmp_path):
     with pytest.raises(ZeroDivisionError), locked(folder):
         raise ZeroDivisionError
     with locked(folder), pytest.raises(FolderError, match="another run"), locked(folder):
+        pass
+
+
+def test_a_lock_is_waited_for_as_long_as_patience_lasts(tmp_path):
+    with locked(tmp_path), ExitStack() as stack, pytest.raises(FolderError, match="is using"):
+        wait_for(stack, tmp_path, 0.1)
+    holder = ExitStack()
+    holder.enter_context(locked(tmp_path))
+    release = Timer(0.2, holder.close)
+    release.start()
+    with ExitStack() as stack:
+        wait_for(stack, tmp_path)
+        with pytest.raises(FolderError), locked(tmp_path):
+            pass
+    release.join()
+    with locked(tmp_path):
         pass

@@ -9,7 +9,7 @@ import pytest
 from pages import Caller, Served, wait_until
 
 from alkit.errors import ConfigurationError, FolderError, LabelError
-from alkit.experiment.lock import locked
+from alkit.lock import locked
 from alkit.oracles import Abstaining, Model, Noisy
 
 CLASSES = ["cat", "dog", "owl"]

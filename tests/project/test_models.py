@@ -23,7 +23,7 @@ def test_the_options_of_a_model_are_those_of_project_toml(points):
 
 
 def test_a_network_of_torchvision_is_fine_tuned_by_name(photos, tmp_path, monkeypatch):
-    from alkit.project.features import networks
+    from alkit.features import networks
 
     def small(name):
         assert name == "resnet18"
@@ -39,7 +39,9 @@ def test_a_network_of_torchvision_is_fine_tuned_by_name(photos, tmp_path, monkey
     project.label(8, oracle=lambda ids: [int(i) % 2 for i in ids])
     assert project.train().accuracy is not None
     assert len(project.predictions()) == 4
-    factory, training = named(ModelSettings("resnet18", {"max_epochs": 2}), 0)
+    why = project.query(2).reasons
+    assert "UncertaintyHerding(space=Given((12, 11)), bandwidth=1.0) of Rank(Margin())" in str(why)
+    factory, training = named(ModelSettings("resnet18", {"max_epochs": 2}), 0, np.eye(2))
     assert training == {"max_epochs": 2}
     assert callable(factory)
 

@@ -1,20 +1,27 @@
-"""A strategy that chooses by what it measures: the signals, the choice, and the reason."""
+"""Auto: herding in features that training does not change, its fallback, draws and reasons."""
 
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from scipy.spatial.distance import cdist
-from sklearn.metrics import roc_auc_score
 from torch import nn
+from torch.utils.data import TensorDataset
 
 import alkit as al
-from alkit.querying.automatic import Signals, choice
+from alkit.errors import ConfigurationError, FeaturesError, NonFiniteError
+from alkit.querying.automatic import Auto, as_fixed, targets
+from alkit.selectors import (
+    Candidates,
+    FixedRows,
+    Frozen,
+    Given,
+    Inputs,
+    MaxHerding,
+    UncertaintyHerding,
+    Whitened,
+)
 from alkit.testing import check_strategy
-
-GOOD = Signals(trained=True, drop=0.02, error=0.2, chance=0.6, auroc=0.9)
 
 
 def automatic(net, pool, **options):
@@ -22,83 +29,73 @@ def automatic(net, pool, **options):
     return al.auto(net(), pool, **options).build()
 
 
-def labels_of(pool, indices):
-    return np.array([int(pool._samples.dataset[i][1]) for i in indices])
+@pytest.fixture
+def classes():
+    """Samples of ten groups on a circle, in the plane."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 10, 300)
+    angles = 2 * np.pi * y / 10
+    x = np.stack([np.cos(angles), np.sin(angles)], 1) * 4 + rng.normal(0, 0.1, (300, 2))
+    return TensorDataset(torch.from_numpy(x.astype(np.float32)), torch.from_numpy(y))
 
 
-def features(strategy, pool, ids):
-    network = strategy.module.model.eval()
-    with torch.no_grad():
-        rows = network[:3](pool._samples.dataset.tensors[0][ids])
-    return nn.functional.normalize(rows).double().numpy()
+class Blind(nn.Module):
+    """A network that guesses one class for most samples, and is sure of the others."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        logits = torch.zeros(len(x), 10)
+        angle = torch.atan2(x[:, 1], x[:, 0]) % (2 * torch.pi)
+        group = (angle / (2 * torch.pi) * 10).round().long() % 10
+        logits[torch.arange(len(x)), group] = 9.0
+        close = group == 0  # unsure there alone
+        logits[close] = torch.tensor([0.1] + [0.0] * 9) + x[close, :1] * 1e-3
+        return logits * self.weight
 
 
-# --- the choice -------------------------------------------------------------------------------
+# --- the rule -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("signals", "selector", "reason"),
-    [
-        (Signals(), "MaxHerding()", "not trained"),
-        (replace(GOOD, trained=False), "MaxHerding()", "not trained"),
-        (Signals(trained=True), "UncertaintyHerding()", "no labeled batch"),
-        (GOOD, "Power(beta=2, uniform=0.1)", "2% nearer.*AUROC of 0.90.*errs on 20%.*60%"),
-        (replace(GOOD, drop=0.08), "UncertaintyHerding()", "8% nearer"),
-        (replace(GOOD, drop=None), "UncertaintyHerding()", "coverage is unknown"),
-        (replace(GOOD, auroc=0.65), "UncertaintyHerding()", "AUROC of 0.65"),
-        (replace(GOOD, auroc=None), "UncertaintyHerding()", "cannot test the margin"),
-        (replace(GOOD, error=0.6), "UncertaintyHerding()", "errs on 60%"),
-        # once drawn by the margin, it takes more to go back
-        (replace(GOOD, trusted=True, auroc=0.55, drop=0.08), "Power(beta=2, uniform=0.1)", "0.55"),
-        (
-            replace(GOOD, trusted=True, auroc=None),
-            "Power(beta=2, uniform=0.1)",
-            "cannot test the margin",
-        ),
-        (replace(GOOD, trusted=True, auroc=0.45), "UncertaintyHerding()", "AUROC of 0.45"),
-        (replace(GOOD, trusted=True, error=0.7), "UncertaintyHerding()", "errs on 70%"),
-    ],
-)
-def test_the_signals_decide(signals, selector, reason):
-    chosen, why = choice(signals)
-    assert repr(chosen) == selector
-    assert re.search(reason, why)
+@pytest.mark.parametrize("options", [{}, {"drawn": 0.5}, {"features": Frozen(nn.Linear(2, 3))}])
+def test_it_keeps_the_laws(net, options):
+    options = {"seed": 3, "batch_size": 8, **options}
+    check_strategy(lambda pool, test: al.auto(net(), pool, test=test, **options).build())
 
 
-# --- the strategy -----------------------------------------------------------------------------
-
-
-def test_it_keeps_the_laws(net):
-    check_strategy(lambda pool, test: al.auto(net(), pool, test=test, seed=3, batch_size=8).build())
-
-
-def test_from_no_label_to_power_margin_with_a_reason_each_round(blobs, net, quiet):
-    pool = al.ActiveLearningDataset(blobs(300))
+def test_an_untrained_network_and_an_empty_pool_are_covered(blobs, net, quiet):
+    pool = al.ActiveLearningDataset(blobs(120))
     strategy = automatic(net, pool)
-    reasons = []
-    for _ in range(9):
-        reasons.append(strategy.query_and_update(10).why)
-        strategy.reset_model()
-        strategy.fit(max_steps=60, **quiet)
-    rules = [why.split("(")[0] for why in reasons]
-    assert rules[:2] == ["MaxHerding", "UncertaintyHerding"]
-    assert reasons[0] == "MaxHerding(): the network is not trained yet"
-    assert reasons[1].startswith("UncertaintyHerding() of Margin(): ")
-    assert "Power" in rules
-    assert strategy.monitor.by_round()
-
-
-def test_an_untrained_network_is_asked_for_nothing_but_features(pool, net, quiet):
-    strategy = automatic(net, pool)
-    query = strategy.query(5)
-    assert query.why.startswith("MaxHerding()")
-    assert query.scores is None
-    same = al.Strategy(net(), pool, selector=al.selectors.MaxHerding(), seed=3).build().query(5)
-    assert query.indices.tolist() == same.indices.tolist()
+    first = strategy.query(5)
+    assert first.why.endswith(
+        "): the network is not trained yet; features: principal components of the inputs, Inputs()"
+    )
+    assert first.scores is None
+    covering = al.Strategy(net(), pool, selector=MaxHerding(Inputs()), seed=3).build().query(5)
+    assert first.indices.tolist() == covering.indices.tolist()
+    pool.annotate(first)
     strategy.fit(max_steps=1, **quiet)
-    assert strategy.query(5).why.startswith("UncertaintyHerding()")
+    assert strategy.query(5).why.startswith("UncertaintyHerding(")
     strategy.reset_model()
-    assert strategy.query(5).why.startswith("MaxHerding()")
+    assert strategy.query(5).why.startswith("MaxHerding(")
+
+
+def test_a_trained_network_is_asked_by_rank_weights_in_the_fixed_space(blobs, net, quiet):
+    pool = al.ActiveLearningDataset(blobs(200))
+    pool.annotate_random(12, seed=0)
+    strategy = automatic(net, pool)
+    strategy.fit(max_steps=30, **quiet)
+    query = strategy.query(8)
+    plain = al.Strategy(
+        net(), pool, al.Rank(al.Margin()), UncertaintyHerding(Inputs(), bandwidth=1.0), seed=3
+    ).build()
+    plain.load_state_dict(strategy.state_dict())
+    assert query.indices.tolist() == plain.query(8).indices.tolist()
+    words = r"components of the inputs, Inputs\(\); the picks are guessed to be of \d classes, 8 "
+    assert re.search(words + r"random candidates of \d", query.why)
+    assert query.scores is not None
 
 
 def test_weights_that_were_loaded_count_as_trained(pool, net, quiet):
@@ -109,75 +106,62 @@ def test_weights_that_were_loaded_count_as_trained(pool, net, quiet):
     assert strategy.query(5).indices.tolist() == trained.query(5).indices.tolist()
 
 
-def test_the_signals_are_those_of_other_libraries(pool, net, quiet):
-    strategy = automatic(net, pool)
-    strategy.fit(max_steps=30, **quiet)
-    query = strategy.query_and_update(24)
-    strategy.fit(max_steps=30, **quiet)
-    signals = strategy.acquisition.signals(strategy.context)
-    labels = labels_of(pool, query)
-    wrong = query.guesses != labels
-    assert 0 < wrong.sum() < 24
-    assert signals.trained
-    assert not signals.trusted
-    assert signals.error == pytest.approx(wrong.mean())
-    assert signals.auroc == pytest.approx(roc_auc_score(wrong, query.scores))
-    assert signals.chance == pytest.approx(1 - np.bincount(labels).max() / 24)
-    left, known = pool.unannotated_indices, pool.annotated_indices
-    distances = cdist(features(strategy, pool, left), features(strategy, pool, known))
-    before = distances[:, pool.rounds[known] < query.round].min(1).mean()
-    assert signals.drop == pytest.approx(1 - distances.min(1).mean() / before, rel=1e-3)
-    assert 0 < signals.drop < 1
+def test_picks_of_far_fewer_classes_than_random_ones_are_replaced(classes):
+    pool = al.ActiveLearningDataset(classes)
+    pool.annotate_random(10, seed=0)
+    selector = UncertaintyHerding(Inputs(), bandwidth=0.01)  # so narrow that weights alone decide
+    narrow = al.Strategy(Blind(), pool, al.Margin(), selector, seed=0).build()
+    narrow.module.model.weight.data.mul_(1.01)
+    query = narrow.query(12)
+    assert len(np.unique(query.guesses)) == 1
+    finding = al.doctor(query)["class spread"]
+    assert finding.verdict == "warning"
+    assert "of 1 classes, 12 random candidates of" in finding.says
+
+    features = np.zeros((300, 40), np.float32)  # one class far apart, all others at one place
+    features[:, 0] = 1
+    lone = classes.tensors[1].numpy() == 0
+    features[lone] = np.random.default_rng(0).normal(size=(lone.sum(), 40))
+    strategy = al.auto(Blind(), pool, features=features, seed=0).build()
+    strategy.module.model.weight.data.mul_(1.01)
+    query = strategy.query(12)
+    assert query.why.startswith("MaxHerding(space=Given((300, 40))")
+    assert "by UncertaintyHerding the picks are guessed to be of" in query.why
+    assert query.scores is None
+    covering = MaxHerding(strategy.acquisition.features)
+    same = al.Strategy(Blind(), pool, selector=covering, seed=0).build().query(12)
+    assert same.indices.tolist() == query.indices.tolist()
+    random = al.UniformStrategy(Blind(), pool, seed=0).build().query(12)
+    assert al.doctor(random)["class spread"].verdict in ("ok", "not seen")
 
 
-def test_picks_of_known_probabilities_are_weighted(blobs, net, quiet):
-    pool = al.ActiveLearningDataset(blobs(200))
-    pool.annotate_random(12, seed=0)
-    strategy = automatic(net, pool)
-    strategy.fit(max_steps=10, **quiet)
-    draws = al.Strategy(net(), pool, selector=al.Power(uniform=0.1), seed=0).build()
-    draws.load_state_dict(strategy.state_dict())
-    query = draws.query_and_update(40)
-    strategy.monitor.load_state_dict(draws.monitor.state_dict())
-    signals = strategy.acquisition.signals(strategy.context)
-    wrong = query.guesses != labels_of(pool, query)
-    q, m = query.probabilities, np.arange(1, 41)
-    v = 1 + (188 - 40) / (188 - m) * (1 / ((188 - m + 1) * q) - 1)
-    assert signals.trusted
-    assert signals.error == pytest.approx((v * wrong).sum() / v.sum())
-    expected = roc_auc_score(wrong, query.scores, sample_weight=v)
-    assert signals.auroc == pytest.approx(expected)
+# --- features -----------------------------------------------------------------------------------
 
 
-def test_small_batches_are_measured_together(blobs, net, quiet):
-    pool = al.ActiveLearningDataset(blobs(120))
-    pool.annotate_random(12, seed=0)
-    strategy = automatic(net, pool)
-    strategy.fit(max_steps=20, **quiet)
-    wrong = []
-    for _ in range(9):
-        query = strategy.query_and_update(3)
-        wrong.append(query.guesses != labels_of(pool, query))
-    assert not strategy.acquisition.signals(strategy.context).trusted  # so that all weigh the same
-    assert strategy.acquisition.signals(strategy.context).error == pytest.approx(
-        np.concatenate(wrong[-7:]).mean()
-    )
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        (None, "Inputs()"),
+        (Whitened(), "Whitened()"),
+        (np.zeros((4, 2)), "Given((4, 2))"),
+        ([[1.0, 2.0]], "Given((1, 2))"),
+        (nn.Linear(2, 2), "Frozen(Linear)"),
+        ("resnet18", "Frozen('resnet18')"),
+    ],
+)
+def test_features_are_given_in_many_forms(features, expected):
+    assert repr(as_fixed(features)) == expected
 
 
-def test_labels_that_come_later_decide_later(pool, net, quiet):
-    strategy = automatic(net, pool)
-    strategy.fit(max_steps=30, **quiet)
-    query = strategy.query(10)
-    assert "no labeled batch" in query.why
-    again = strategy.query(10)
-    assert (again.why, again.indices.tolist()) == (query.why, query.indices.tolist())
-    pool.annotate(query.indices[:6])
-    assert "no labeled batch" not in strategy.query(10).why
-    wrong = query.guesses[:6] != labels_of(pool, query.indices[:6])
-    assert strategy.acquisition.signals(strategy.context).error == pytest.approx(wrong.mean())
+def test_what_are_no_features_is_an_error():
+    for wrong in (3, [["a"]], object()):
+        with pytest.raises(ConfigurationError):
+            as_fixed(wrong)
+    with pytest.raises(FeaturesError, match=r"there is no file nowhere\.npy"):
+        Auto("nowhere.npy")
 
 
-def test_a_network_without_features_is_told_to_name_them(pool):
+def test_the_path_of_a_layer_is_that_of_the_network(pool):
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -186,15 +170,129 @@ def test_a_network_without_features_is_told_to_name_them(pool):
         def forward(self, x):
             return self.head(self.body(x).relu())
 
-    with pytest.raises(ValueError, match="features="):
-        al.auto(Net(), pool).build().query(3)
-    assert len(al.auto(Net(), pool, features="model.body").build().query(3)) == 3
+    assert len(al.auto(Net(), pool).build().query(3)) == 3
+    strategy = al.auto(Net(), pool, features="model.body").build()
+    assert strategy.predictor.features == "model.body"
+    assert "Inputs()" in strategy.query(3).why
+
+
+def test_features_of_the_network_itself_may_be_wanted(pool, net, quiet):
+    strategy = automatic(net, pool, features=al.Features(normalize=True))
+    strategy.fit(max_steps=5, **quiet)
+    assert "features: Features(normalize=True)" in strategy.query(3).why
+    assert not len(pool.features)
+
+
+def test_probabilities_may_be_the_space(pool, net, quiet):
+    strategy = automatic(net, pool, features=al.selectors.Probabilities())
+    strategy.fit(max_steps=5, **quiet)
+    assert "features: Probabilities()" in strategy.query(3).why
+
+
+def test_a_repr_shows_what_is_not_the_default():
+    assert repr(Auto()) == "Auto()"
+    assert repr(Auto(Given(np.ones((2, 2))), criterion=al.Entropy(), drawn=0.5)) == (
+        "Auto(Given((2, 2)), criterion=Entropy(), drawn=0.5)"
+    )
+    with pytest.raises(ConfigurationError, match="drawn"):
+        Auto(drawn=1.5)
+
+
+def test_targets_are_fewer_for_large_pools():
+    def count(total, width, n=10):
+        space, rows = Inputs(), torch.zeros(1, 1).expand(total, width)
+        fixed = FixedRows({space: rows})
+        return targets(Candidates(ids=torch.arange(total), fixed=fixed), space, n)
+
+    assert count(60_000, 50) == 10_000
+    assert 1_500 < count(60_000, 512) < 1_700
+    assert count(1_000_000, 512) == 1_000
+    assert count(1_000_000, 512, 500) == 5_000
+
+
+# --- tasks --------------------------------------------------------------------------------------
+
+
+def test_a_regression_needs_a_criterion(quiet):
+    x = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
+    pool = al.ActiveLearningDataset(TensorDataset(x, x.sum(1, keepdim=True)))
+    pool.annotate_random(10, seed=0)
+    net = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 1))
+    strategy = al.auto(net, pool, loss=nn.MSELoss(), seed=0).build()
+    strategy.fit(max_steps=2, **quiet)
+    with pytest.raises(ConfigurationError, match=r"Rank\(Margin\(\)\).*Auto\(criterion="):
+        strategy.query(3)
+    variance = Auto(criterion=al.criteria.Variance())
+    strategy = al.auto(net, pool, loss=nn.MSELoss(), samples=5, acquisition=variance, seed=0)
+    strategy.build().fit(max_steps=2, **quiet)
+    assert "of Rank(Variance())" in strategy.query(3).why
+
+
+def test_structured_outputs_are_weighted_by_their_mean(quiet):
+    x = torch.randn(40, 3, 6, 6, generator=torch.Generator().manual_seed(0))
+    pool = al.ActiveLearningDataset(TensorDataset(x, (x.sum(1) > 0).long()))
+    pool.annotate_random(6, seed=0)
+    strategy = al.auto(nn.Conv2d(3, 2, 3, padding=1), pool, task="segmentation", seed=0).build()
+    strategy.fit(max_steps=2, **quiet)
+    query = strategy.query(4)
+    assert "UncertaintyHerding(" in query.why
+    assert "guessed" not in query.why
+
+
+def test_outputs_that_are_nan_are_named_as_such(pool, net, quiet):
+    strategy = automatic(net, pool)
+    strategy.fit(max_steps=1, **quiet)
+    for weight in strategy.module.parameters():
+        weight.data.fill_(torch.nan)
+    with pytest.raises(NonFiniteError):
+        strategy.query(3)
+
+
+def test_arrays_have_no_state_to_ask_about():
+    with pytest.raises(ConfigurationError, match="give it to a Strategy"):
+        Auto().at(al.criteria.Context())
+
+
+# --- random draws -------------------------------------------------------------------------------
+
+
+def test_a_share_is_drawn_with_known_probabilities_and_feeds_the_monitor(blobs, net, quiet):
+    pool = al.ActiveLearningDataset(blobs(300))
+    pool.annotate_random(12, seed=0)
+    strategy = automatic(net, pool, drawn=0.5)
+    strategy.fit(max_steps=10, **quiet)
+    query = strategy.query_and_update(20)
+    assert (np.isfinite(query.probabilities[:10])).all()
+    assert np.isnan(query.probabilities[10:]).all()
+    risk = strategy.monitor.estimate()
+    assert risk.labels == 10
+    labels = np.array(pool.labels_of(query.indices))
+    expected = al.estimate_risk(
+        (query.guesses != labels)[:10], query.probabilities[:10], candidates=288
+    )
+    assert risk == expected
+    assert strategy.monitor.by_class()
+
+
+def test_all_picks_may_be_drawn(pool, net, quiet):
+    strategy = automatic(net, pool, drawn=1.0)
+    strategy.fit(max_steps=5, **quiet)
+    query = strategy.query(6)
+    assert np.isfinite(query.probabilities).all()
+    assert query.why.startswith("Power(beta=2, uniform=0.1) of Rank(Margin())")
+
+
+def test_a_saved_query_leaves_unknown_probabilities_out(pool, net, quiet, tmp_path):
+    strategy = automatic(net, pool, drawn=0.5)
+    strategy.fit(max_steps=5, **quiet)
+    strategy.query(4).save(tmp_path / "q.csv")
+    last = (tmp_path / "q.csv").read_text().splitlines()[-1]
+    assert "nan" not in last.lower()
 
 
 def test_everything_may_be_asked_for(pool, net, quiet):
-    strategy = automatic(net, pool)
+    strategy = automatic(net, pool, drawn=0.3)
     strategy.fit(max_steps=5, **quiet)
     strategy.query_and_update(30)
     assert len(strategy.query_and_update(6)) == 6
     assert len(pool.unannotated_indices) == 0
-    assert strategy.acquisition.signals(strategy.context).drop is None

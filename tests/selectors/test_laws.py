@@ -1,5 +1,8 @@
 """The laws of selectors, for every class in ``__all__``."""
 
+import inspect
+from functools import partial
+
 import pytest
 import torch
 
@@ -28,6 +31,36 @@ def _leaves():
         if isinstance(value, type) and issubclass(value, Selector) and value is not Selector:
             for example in EXAMPLES.get(name, lambda kind: [kind()])(value):
                 yield pytest.param(example, id=repr(example))
+
+
+SPACES = [
+    selectors.Given(torch.zeros(9, 2), metric="cosine"),
+    selectors.Whitened(selectors.Frozen(torch.nn.Identity(), normalize=False)),
+]
+
+
+def _over_spaces():
+    """Every selector with a space, in spaces that do not change with training and whitened ones."""
+    for name in selectors.__all__:
+        kind = getattr(selectors, name)
+        if not isinstance(kind, type) or not issubclass(kind, Selector):
+            continue
+        if "space" not in inspect.signature(kind).parameters or kind is selectors.ALFAMix:
+            continue  # ALFAMix reads its space for large batches only
+        make = partial(kind, [0]) if name == "FacilityLocationMutualInformation" else kind
+        for space in SPACES:
+            yield pytest.param(make(space=space), id=f"{name} in {space!r}")
+    for space in (selectors.Whitened(), selectors.Inputs()):
+        yield pytest.param(al.KCenter(space), id=f"KCenter in {space!r}")
+    fixed = selectors.Inputs()
+    composed = selectors.Mix((0.5, al.KCenter(fixed)), (0.5, al.TypiClust(space=fixed)))
+    yield pytest.param(composed, id="Mix")
+    yield pytest.param(al.Prefilter(2, al.KCenter(fixed), by=al.KCenter()), id="Prefilter")
+
+
+@pytest.mark.parametrize("selector", list(_over_spaces()))
+def test_selectors_keep_the_laws_in_spaces_that_do_not_change_with_training(selector):
+    check_selector(selector)
 
 
 @pytest.mark.parametrize("selector", list(_leaves()))

@@ -13,7 +13,7 @@ from alkit.strategies import papers
 from alkit.testing import check_strategy
 
 PAPERS = {
-    "auto": "MaxHerding(): the network is not trained yet",
+    "auto": "MaxHerding(space=Inputs()): the network is not trained yet",
     "badge": "KMeansPlusPlus(space=GradientEmbedding())",
     "bald": "TopK() of BALD()",
     "coreset": "KCenter()",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,16 +14,16 @@ import numpy as np
 from torch import nn
 from torch.utils.data import default_collate
 
-from alkit.errors import ConfigurationError, FolderError, ProjectError
-from alkit.experiment.lock import locked
+from alkit.errors import ConfigurationError, ProjectError
+from alkit.features import networks
+from alkit.features.cache import ROWS, Cache
+from alkit.features.npy import rows_of
+from alkit.features.reading import read_ahead
+from alkit.features.vectors import Job, Made, Vectors, scaled, vectors
+from alkit.lock import wait_for
 from alkit.project.catalog import Catalog
-from alkit.project.features import networks
-from alkit.project.features.cache import ROWS, Cache
 from alkit.project.features.pixels import NOTE, pixels
-from alkit.project.features.reading import read_ahead
 from alkit.project.features.tfidf import tfidf
-from alkit.project.features.vectors import Job, Made, Vectors, scaled, vectors
-from alkit.project.npy import rows_of
 from alkit.project.samples.images import Images
 from alkit.project.samples.source import ImageSource, Source
 
@@ -99,7 +98,7 @@ def compute(
         raise ProjectError(f"{source.where} has no samples that can be used.")
     job = Job(folder / FOLDER, known, catalog.hashes(known), seed, progress)
     with ExitStack() as stack:
-        _lock(stack, job.folder)
+        wait_for(stack, job.folder, PATIENCE)  # another process may open the project
         if isinstance(wanted, nn.Module):
             return _of_module(job, source, wanted, transform)
         name = DEFAULTS.get(source.kind, "") if wanted is None else os.fspath(wanted)
@@ -119,19 +118,6 @@ def compute(
                 "network as features=, or a .npy file."
             )
         return _of_torchvision(job, source, name)
-
-
-def _lock(stack: ExitStack, folder: Path) -> None:
-    """Lock a folder; wait a little, since another process that opens the project may hold it."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            stack.enter_context(locked(folder))
-            return
-        except FolderError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
 
 
 def _shared(name: str, job: Job, found: Vectors, note: str = "") -> Features:

@@ -6,15 +6,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from PIL import Image
-from sklearn.decomposition import PCA
 
-from alkit.project.features.cache import ROWS, Cache
-from alkit.project.features.reading import read_ahead
-from alkit.project.features.vectors import Job, Made, Vectors, scaled, vectors
+from alkit.features.cache import ROWS, Cache
+from alkit.features.components import COMPONENTS, SIDE, fitted_to, principal_components
+from alkit.features.reading import read_ahead
+from alkit.features.vectors import Job, Made, Vectors, scaled, vectors
 
-SIDE = 32  # pixels
-COMPONENTS = 50
-FITTED = 10_000  # images that the components are fitted to, at most
 CHUNK = 256
 NOTE = (
     "The features are pixels. Those of a pretrained network would choose better: "
@@ -57,11 +54,7 @@ def _components(raw: Vectors, seed: int) -> Iterator[np.ndarray]:
     """Chunks of the scaled components of all images."""
     contents = np.array(raw.contents)
     _, unique = np.unique(contents, return_index=True)  # by content: names and copies do not matter
-    if len(unique) > FITTED:
-        unique = np.sort(np.random.default_rng(seed).choice(unique, FITTED, replace=False))
-    fitted = raw.rows[unique].astype(np.float32)
-    count = max(1, min(COMPONENTS, len(fitted) - 1))
-    with np.errstate(all="ignore"):  # images that are all the same have no variance
-        pca = PCA(count, svd_solver="randomized", random_state=seed % 2**32).fit(fitted)
+    unique = unique[fitted_to(len(unique), seed)]
+    pca = principal_components(raw.rows[unique].astype(np.float32), seed=seed)
     for start in range(0, len(raw.rows), ROWS):
         yield scaled(pca.transform(raw.rows[start : start + ROWS].astype(np.float32)))

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from typing import Any
 
 import numpy as np
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from alkit.errors import ProjectError
-from alkit.project.features.cache import ROWS, Cache, check_space
-from alkit.project.features.reading import Read, read_ahead
-from alkit.project.features.vectors import Job, Vectors, scaled
-
-COMPONENTS = 100
+from alkit.features.cache import ROWS, Cache, check_space
+from alkit.features.reading import Read, read_ahead
+from alkit.features.texts import COMPONENTS, singular_vectors, vectorized
+from alkit.features.vectors import Job, Vectors, scaled
 
 
 def tfidf(job: Job, read: Read) -> Vectors:
@@ -44,20 +39,8 @@ def tfidf(job: Job, read: Read) -> Vectors:
 def _components(texts: dict[str, str], contents: Sequence[str], seed: int) -> Iterator[np.ndarray]:
     order = sorted(texts)  # by content: names and copies do not matter
     ordered = [texts[key] for key in order]
-    counts = _counts(ordered)
-    count = max(1, min(COMPONENTS, len(ordered) - 1, counts.shape[1] - 1))
-    if counts.shape[1] == 1:
-        rows = np.ones((len(ordered), 1), np.float32)
-    else:
-        rows = TruncatedSVD(count, random_state=seed % 2**32).fit_transform(counts)
+    _, counts = vectorized(ordered)
+    svd = singular_vectors(counts, seed=seed)
+    rows = np.ones((len(ordered), 1), np.float32) if svd is None else svd.fit_transform(counts)
     places = {key: place for place, key in enumerate(order)}
     yield scaled(rows)[[places[key] for key in contents]]
-
-
-def _counts(texts: Sequence[str]) -> Any:
-    """TF-IDF ``(N, V)`` of words, or of characters where spaces hardly separate words."""
-    first = "".join(texts[:1000])
-    if first.count(" ") + first.count("\n") >= len(first) / 20:
-        with suppress(ValueError):  # no word has two letters
-            return TfidfVectorizer().fit_transform(texts)
-    return TfidfVectorizer(analyzer="char", ngram_range=(1, 2)).fit_transform(texts)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from alkit.errors import UnreadableSampleError
-from alkit.project.npy import load_rows, read_names
+from alkit.features.npy import load_rows, read_names
 from alkit.project.samples.images import SUFFIXES
 from alkit.project.samples.pictures import shown_file
 from alkit.project.samples.source import Kind, Shown, Stamp, hash_of

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from alkit.errors import ProjectError, likely
-from alkit.project.reading import text_of
 from alkit.project.samples.source import Kind, Shown, Stamp, hash_of
+from alkit.reading import text_of
 
 TABLES = {".csv": ",", ".tsv": "\t"}
 COLUMN = "text"

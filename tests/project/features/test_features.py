@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from alkit.errors import ConfigurationError, FolderError, ModelOutputError, ProjectError
-from alkit.experiment.lock import locked
+from alkit.lock import locked
 from alkit.project.catalog import Catalog
 from alkit.project.features import Features, compute
 from alkit.project.samples import Embeddings, Images, Items, Source, Texts
@@ -359,7 +359,8 @@ from pathlib import Path
 from threading import Timer
 import torch
 from alkit.project.catalog import Catalog
-from alkit.project.features import compute, networks
+from alkit.features import networks
+from alkit.project.features import compute
 from alkit.project.samples import Images
 
 networks.CHUNK = 1

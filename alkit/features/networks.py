@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
-from alkit.errors import ModelOutputError, ProjectError, likely
+from alkit.errors import FeaturesError, ModelOutputError, likely
 from alkit.eval_mode import evaluating
-from alkit.project.features.cache import Cache
-from alkit.project.features.reading import read_ahead
-from alkit.project.features.vectors import Job, Made, Vectors, vectors
+from alkit.features.cache import Cache
+from alkit.features.reading import read_ahead
+from alkit.features.vectors import Job, Made, Vectors, vectors
 
 CHUNK = 32  # samples per forward pass
 
@@ -34,7 +34,7 @@ def download(name: str) -> str:
     """The download that the features of a network of torchvision need; empty if they are here.
 
     Raises:
-        ProjectError: torchvision has no such network.
+        FeaturesError: torchvision has no such network.
     """
     weights = _weights(name)
     if _file(weights).exists():
@@ -49,25 +49,41 @@ def _weights(name: str) -> Any:
 
     known = network_names()
     if name not in known:
-        raise ProjectError(
+        raise FeaturesError(
             f'unknown features {name!r}: expected "pixels", "tfidf", the path of a .npy file or a '
             f"network of torchvision{likely(name, ['pixels', 'tfidf', *known])}"
         )
     return get_model_weights(name).DEFAULT  # type: ignore[attr-defined]
 
 
+def weights_name(name: str) -> str:
+    """Name of the weights of a network of torchvision.
+
+    Raises:
+        FeaturesError: there is no such network.
+    """
+    known = network_names()
+    if name not in known:
+        raise FeaturesError(
+            f"torchvision has no network {name!r} that classifies images{likely(name, known)}"
+        )
+    return str(_weights(name))
+
+
 def _file(weights: Any) -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
 
 
-def of_torchvision(name: str) -> tuple[nn.Module, Callable[[Any], Tensor], str]:
+def of_torchvision(
+    name: str, instead: str = 'use features="pixels"'
+) -> tuple[nn.Module, Callable[[Any], Tensor], str]:
     """A network of torchvision without its last layer, its transform, and the weights' name.
 
     Weights that are not on this machine are downloaded by torchvision; a line on the standard
     error output announces it, with their size.
 
     Raises:
-        ProjectError: there is no such network, or its weights cannot be downloaded.
+        FeaturesError: there is no such network, or its weights cannot be downloaded.
     """
     from torchvision.models import get_model
 
@@ -75,15 +91,16 @@ def of_torchvision(name: str) -> tuple[nn.Module, Callable[[Any], Tensor], str]:
     if announced := download(name):
         print(f"alkit: {announced}", file=sys.stderr)
     try:
-        network = get_model(name, weights=weights)
+        with torch.random.fork_rng(devices=[]):  # it draws weights before it loads them
+            network = get_model(name, weights=weights)
     except Exception as error:  # urllib has many, and torch others for a damaged file
         remedy = (
             f"Download {weights.url} elsewhere and copy it to {_file(weights)}"
             if announced
             else f"Delete {_file(weights)}, if it is damaged"
         )
-        raise ProjectError(
-            f'the weights of {name} cannot be loaded: {error}. {remedy}, or use features="pixels".'
+        raise FeaturesError(
+            f"the weights of {name} cannot be loaded: {error}. {remedy}, or {instead}."
         ) from error
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return without_last_layer(network).to(device), weights.transforms(), str(weights)
@@ -149,7 +166,7 @@ def of_module(
                 batch = _moved(collate(items), device)
                 with torch.inference_mode():
                     output = network(batch)
-                yield done, finish(_checked(output, len(items)))
+                yield done, finish(checked(output, len(items)))
 
     return vectors(Cache(job.folder, name, recipe), job, make)
 
@@ -158,8 +175,16 @@ def _moved(batch: Any, device: torch.device | None) -> Any:
     return batch.to(device) if isinstance(batch, Tensor) and device is not None else batch
 
 
-def _checked(output: Any, count: int) -> np.ndarray:
+def checked(output: Any, count: int) -> np.ndarray:
     """The features of a batch, if they are ``(B, D)`` and finite."""
+    rows = shaped(output, count)
+    if not np.isfinite(rows).all():
+        raise ModelOutputError("the network of features= returned NaN or infinity.")
+    return rows
+
+
+def shaped(output: Any, count: int) -> np.ndarray:
+    """The features of a batch in float32, if they are ``(B, D)``."""
     if not isinstance(output, Tensor | np.ndarray):
         raise ModelOutputError(
             "features= must be a network that returns a tensor (B, D), got a "
@@ -173,8 +198,6 @@ def _checked(output: Any, count: int) -> np.ndarray:
             f"features= must be a network that returns ({count}, D) for {count} samples, got "
             f"{tuple(rows.shape)}. Append pooling and nn.Flatten() to it."
         )
-    if not np.isfinite(rows).all():
-        raise ModelOutputError("the network of features= returned NaN or infinity.")
     return rows.astype(np.float32)
 
 

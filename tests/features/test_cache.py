@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alkit.errors import FolderError
-from alkit.project.features import cache as caches
-from alkit.project.features.cache import Cache, Part
-from alkit.project.features.vectors import Job, vectors
+from alkit.features import cache as caches
+from alkit.features.cache import Cache, Part
+from alkit.features.vectors import Job, vectors
 from alkit.project.samples.source import hash_of
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from alkit.atomic import writing
@@ -41,6 +43,28 @@ def locked(folder: Path, what: str = "run") -> Iterator[None]:
     finally:
         _held.discard(handle)
         os.close(handle)
+
+
+def wait_for(stack: ExitStack, folder: Path, patience: float = math.inf) -> None:
+    """Lock a folder until a stack ends, as soon as its holder is done with it.
+
+    Args:
+        stack: the stack that is to hold the lock.
+        folder: the folder.
+        patience: number of seconds to wait at most.
+
+    Raises:
+        FolderError: the folder is in use for longer, or cannot be written.
+    """
+    end = time.monotonic() + patience
+    while True:
+        try:
+            stack.enter_context(locked(folder))
+            return
+        except FolderError as error:
+            if "is using" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 def _take(handle: int, folder: Path, what: str) -> None:

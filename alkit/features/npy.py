@@ -8,29 +8,29 @@ from pathlib import Path
 
 import numpy as np
 
-from alkit.errors import ProjectError
-from alkit.project.reading import text_of
+from alkit.errors import FeaturesError
+from alkit.reading import text_of
 
 
 def load_rows(path: Path) -> np.ndarray:
     """The array of a ``.npy`` file, ``(N, D)`` of numbers, mapped to the file.
 
     Raises:
-        ProjectError: there is no such file, or it holds something else.
+        FeaturesError: there is no such file, or it holds something else.
     """
     try:
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
-        raise ProjectError(f"there is no file {path}.") from None
+        raise FeaturesError(f"there is no file {path}.") from None
     except (OSError, ValueError, EOFError) as error:
-        raise ProjectError(
+        raise FeaturesError(
             f"{path} is not a .npy file of numbers: {error}. Write it with numpy.save."
         ) from error
     if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype.kind not in "fiu":
         found = f"{rows.dtype} {rows.shape}" if isinstance(rows, np.ndarray) else "several arrays"
-        raise ProjectError(f"{path} must hold numbers of shape (N, D), got {found}.")
+        raise FeaturesError(f"{path} must hold numbers of shape (N, D), got {found}.")
     if not rows.size:
-        raise ProjectError(f"{path} is empty: its shape is {rows.shape}.")
+        raise FeaturesError(f"{path} is empty: its shape is {rows.shape}.")
     return rows
 
 
@@ -43,7 +43,7 @@ def read_names(path: Path, count: int, rows: str) -> list[str]:
         rows: the file of the rows, for messages.
 
     Raises:
-        ProjectError: the file is missing, or does not have one name of its own for each row.
+        FeaturesError: the file is missing, or does not have one name of its own for each row.
     """
     lines = text_of(path, f", with the names of the rows of {rows}").split("\n")
     while lines and not lines[-1].strip():
@@ -51,12 +51,12 @@ def read_names(path: Path, count: int, rows: str) -> list[str]:
     names: dict[str, int] = {}
     for line, name in enumerate(map(str.strip, lines), start=1):
         if not name:
-            raise ProjectError(f"{path}, line {line}: this line is empty; expected a name.")
+            raise FeaturesError(f"{path}, line {line}: this line is empty; expected a name.")
         if name in names:
-            raise ProjectError(f"{path}, line {line}: {name!r} is in line {names[name]} already.")
+            raise FeaturesError(f"{path}, line {line}: {name!r} is in line {names[name]} already.")
         names[name] = line
     if len(names) != count:
-        raise ProjectError(f"{path} has {len(names):,} names, and {rows} has {count:,} rows.")
+        raise FeaturesError(f"{path} has {len(names):,} names, and {rows} has {count:,} rows.")
     return list(names)
 
 
@@ -76,7 +76,7 @@ def rows_of(
     rows = load_rows(path)
     names_file = names_file or path.with_suffix(".txt")
     if not names_file.exists():
-        raise ProjectError(
+        raise FeaturesError(
             f"{path} has {len(rows):,} rows, and nothing states which samples they are of: write "
             f"one name per line to {names_file} (the paths relative to the folder of the samples, "
             "with /), in the order of the rows."

@@ -10,7 +10,7 @@ import psutil
 from tqdm.auto import tqdm
 
 from alkit.errors import UnreadableSampleError
-from alkit.project.features.vectors import Job
+from alkit.features.vectors import Job
 
 Read = Callable[[str], Any]
 

@@ -1,7 +1,7 @@
 import pytest
 
 from alkit.errors import ProjectError
-from alkit.project.reading import text_of
+from alkit.reading import text_of
 
 
 def test_a_text_is_read_without_byte_order_mark_and_with_plain_line_ends(tmp_path):

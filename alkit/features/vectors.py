@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alkit.errors import ProjectError
-from alkit.project.features.cache import Cache, Part, check_space
+from alkit.errors import FeaturesError
+from alkit.features.cache import Cache, Part, check_space
 
 # Length of the rows of pixels, TF-IDF and torchvision's networks. Logistic regression with C=1 on
 # 50 to 200 random labels of CIFAR-10, MNIST, blood cells and TREC was about as accurate with it as
@@ -73,7 +73,7 @@ def vectors(cache: Cache, job: Job, make: Callable[[list[str]], Made]) -> Vector
             states it in ``job.problems``.
 
     Raises:
-        ProjectError: no sample can be read.
+        FeaturesError: no sample can be read.
         FolderError: the files cannot be written; what is computed is kept.
     """
     names, contents, problems = job.names, job.contents, job.problems
@@ -93,7 +93,7 @@ def vectors(cache: Cache, job: Job, make: Callable[[list[str]], Made]) -> Vector
     good = [(name, key) for name, key in zip(names, contents) if key not in broken]
     if not good:
         name, reason = next(iter(problems.items()))
-        raise ProjectError(f"none of the {len(names):,} samples can be read; {name!r}: {reason}")
+        raise FeaturesError(f"none of the {len(names):,} samples can be read; {name!r}: {reason}")
     names, contents = (list(parts) for parts in zip(*good))
     sources = [] if cache.rows is None else [(cache.contents, cache.rows)]
     if part.contents:

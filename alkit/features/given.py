@@ -1,0 +1,75 @@
+"""Given features: an array or file with one row per sample, compared by number and names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from alkit.errors import FeaturesError
+from alkit.features.npy import load_rows, read_names
+from alkit.features.source import Source
+from alkit.selectors import Given
+
+ROWS = 4096  # rows that are read at once
+
+
+def given(space: Given, source: Source) -> Iterator[np.ndarray]:
+    """Chunks of the given rows of some samples.
+
+    Raises:
+        FeaturesError: their number or names are not those of the samples.
+    """
+    array = rows_of(space)
+    if len(array) != source.total:
+        raise FeaturesError(
+            f"{space!r} has {len(array):,} rows, and there are {source.total:,} samples: give one "
+            "row per sample of the dataset, in its order, whether it is annotated or not."
+        )
+    _check_names(space, source, len(array))
+    for start in range(0, len(source.ids), ROWS):
+        ids = source.ids[start : start + ROWS]
+        rows = array[ids]
+        rows = rows.float().cpu().numpy() if isinstance(rows, Tensor) else rows.astype(np.float32)
+        yield rows
+
+
+def rows_of(space: Given) -> Any:
+    """The array or tensor ``(N, D)`` of given features; a file is mapped."""
+    return space.array if space.path is None else load_rows(space.path)
+
+
+def _check_names(space: Given, source: Source, count: int) -> None:
+    names = space.names
+    beside = None if space.path is None else space.path.with_suffix(".txt")
+    if names is None and beside is not None and beside.exists() and source.names is not None:
+        names = beside
+    if names is None:
+        return
+    ours: Sequence[str] = (
+        read_names(names, count, repr(space)) if isinstance(names, Path) else [*map(str, names)]
+    )
+    if source.names is None:
+        raise FeaturesError(
+            f"{space!r} has names, and the samples have none to compare: pass names= to the pool, "
+            "or leave them out."
+        )
+    theirs = [name.strip() for name in source.names]
+    if len(ours) != len(theirs):
+        raise FeaturesError(f"{space!r} has {len(ours):,} names for {len(theirs):,} rows.")
+    wrong = next((k for k, name in enumerate(theirs) if ours[k].strip() != name), None)
+    if wrong is None:
+        return
+    remedy = "these are other samples: compute the features again."
+    if sorted(map(str.strip, ours)) == sorted(theirs):
+        remedy = (
+            "the rows are in another order: sort them, rows[[names.index(name) for name in "
+            "pool.names]]."
+        )
+    raise FeaturesError(
+        f"row {wrong} of {space!r} is named {ours[wrong]!r}, and sample {wrong} "
+        f"{theirs[wrong]!r}; {remedy}"
+    )

@@ -1,0 +1,37 @@
+"""TF-IDF of texts, and its singular vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+COMPONENTS = 100
+
+
+def vectorized(texts: Sequence[str]) -> tuple[Any, Any]:
+    """A fitted vectorizer, and the TF-IDF ``(N, V)`` of the texts.
+
+    It counts words, or characters and pairs of these where spaces hardly separate words.
+    """
+    first = "".join(texts[:1000])
+    if first.count(" ") + first.count("\n") >= len(first) / 20:
+        with suppress(ValueError):  # no word has two letters
+            return _fitted(TfidfVectorizer(), texts)
+    return _fitted(TfidfVectorizer(analyzer="char", ngram_range=(1, 2)), texts)
+
+
+def _fitted(vectorizer: Any, texts: Sequence[str]) -> tuple[Any, Any]:
+    counts = vectorizer.fit_transform(texts)
+    return vectorizer, counts
+
+
+def singular_vectors(counts: Any, most: int = COMPONENTS, seed: int = 0) -> Any:
+    """Truncated SVD for ``(N, V)`` counts; None if there is one column, which is left as it is."""
+    if counts.shape[1] == 1:
+        return None
+    count = max(1, min(most, counts.shape[0] - 1, counts.shape[1] - 1))
+    return TruncatedSVD(count, random_state=seed % 2**32)

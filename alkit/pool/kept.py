@@ -1,0 +1,102 @@
+"""Features that do not change with training, kept for all pools of a dataset."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+MOST = 8  # spaces; the one that was not used for the longest time goes first
+
+
+class Kept:
+    """Rows of the spaces of a dataset that do not change with training; see ``Fixed``.
+
+    All pools of one dataset object in a process share them, as the strategies of a comparison do.
+    They are computed once, and kept in memory until the dataset is deleted or ``clear`` is called:
+    those of at most 8 spaces. A copy, or one in another process, starts empty.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[Hashable, tuple[np.ndarray, Tensor]] = {}
+        self._lock = threading.RLock()
+
+    def rows(
+        self,
+        key: Hashable,
+        make: Callable[[], tuple[np.ndarray, Tensor]],
+        wanted: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, Tensor]:
+        """Ids ``(M,)`` of samples, ascending, and their rows ``(M, D)``; made if they are not here.
+
+        Args:
+            key: all that determines the rows.
+            make: function that makes the ids and the rows.
+            wanted: ids that are wanted. If one is missing, all are made again.
+        """
+        with self._lock:
+            found = self._rows.pop(key, None)
+            if found is None or not (wanted is None or np.isin(wanted, found[0]).all()):
+                found = make()
+            self._rows[key] = found
+            for old in [*self._rows][:-MOST]:
+                del self._rows[old]
+            return found
+
+    def clear(self) -> None:
+        """Delete all rows; they are computed again when they are needed."""
+        with self._lock:
+            self._rows.clear()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all rows."""
+        return sum(rows.nbytes for _, rows in self._rows.values())
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __reduce__(self) -> Any:
+        return Kept, ()
+
+    def __repr__(self) -> str:
+        return f"Kept({len(self)} spaces, {self.nbytes / 1e6:.1f} MB)"
+
+
+class Same:
+    """An object as a part of a key: equal to itself alone, and alive as long as the key."""
+
+    def __init__(self, held: object) -> None:
+        self.held = held
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.held is self.held
+
+    def __hash__(self) -> int:
+        return hash(("same", id(self.held)))
+
+
+_OF_DATASETS: dict[int, Kept] = {}
+
+
+def kept_of(dataset: object) -> Kept:
+    """The features that are kept for a dataset: one object for all its pools.
+
+    A dataset that cannot be referred to weakly, as a list, has a new one for each pool.
+    """
+    known = _OF_DATASETS.get(id(dataset))
+    if known is not None:
+        return known
+    kept = Kept()
+    with suppress(TypeError):
+        weakref.finalize(dataset, _OF_DATASETS.pop, id(dataset), None).atexit = False
+        return _OF_DATASETS.setdefault(id(dataset), kept)
+    return kept

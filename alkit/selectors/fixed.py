@@ -1,0 +1,239 @@
+"""Spaces that do not change with training: features of the samples, not of the network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence, Set
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from alkit.arguments import check_integer
+from alkit.errors import ConfigurationError, FeaturesError, PredictionError
+from alkit.selectors.candidates import Candidates
+from alkit.selectors.geometry.points import Metric
+from alkit.selectors.spaces import Space, as_float, check_metric
+
+
+class Fixed(Space):
+    """Features of the samples that do not change with training; subclasses declare them.
+
+    For every selector with a space. A strategy computes them for the samples of its pool at the
+    first query that needs them. ``pool.features`` keeps them in memory for all strategies on the
+    same dataset, 4 N D bytes. No network is asked for them at later queries: a selector that needs
+    neither scores nor outputs makes no forward pass over the candidates.
+
+    Args:
+        metric: ``"euclidean"``, ``"cosine"`` or ``"manhattan"``.
+        normalize: whether to scale every row to norm one, as bandwidths of 1 expect.
+
+    Raises:
+        ConfigurationError: the metric is unknown.
+    """
+
+    def __init__(self, metric: Metric = "euclidean", normalize: bool = True) -> None:
+        check_metric(metric)
+        self.metric, self.normalize = metric, bool(normalize)
+
+    @property
+    def needs(self) -> frozenset[Any]:  # type: ignore[override]  # a space is its own need
+        return frozenset({self})
+
+    @property
+    def words(self) -> str:
+        """The features in words, for ``query.why``."""
+        return repr(self)
+
+    def rows(self, candidates: Candidates) -> Tensor:
+        """Rows ``(N, D)`` of the candidates.
+
+        Raises:
+            PredictionError: the candidates come without them.
+        """
+        fixed = candidates.fixed
+        if fixed is None or self not in fixed.candidates:
+            raise PredictionError(
+                f"{self!r} needs features of the samples, and the candidates have none: a strategy "
+                "computes them from its pool; for al.select, use Given(array), or pass embeddings= "
+                "and use Features(normalize=True, pca=50)."
+            )
+        return fixed.candidates[self]
+
+    def parts(self, candidates: Candidates) -> list[tuple[Tensor, ...]]:
+        ours, fixed = self.rows(candidates), candidates.fixed
+        known = None if fixed is None else fixed.annotated.get(self)
+        rows = [ours] if known is None or not len(known) else [ours, known]
+        return [(as_float(part),) for part in rows]
+
+    def _shown(self, *first: str) -> str:
+        shown = [*first, *([] if self.metric == "euclidean" else [f"metric={self.metric!r}"])]
+        shown += [] if self.normalize else ["normalize=False"]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __repr__(self) -> str:
+        return self._shown()
+
+
+class Inputs(Fixed):
+    """Principal components of the inputs, or of the TF-IDF of texts.
+
+    Inputs are numbers of any shape, flattened; images that are larger than 32 x 32 are scaled down
+    to that first. The components are fitted to 10,000 samples, drawn by a fixed seed, if there are
+    more; of texts, those of TF-IDF. No label is read.
+
+    Cost: two reads of the samples, O(n V d) for n of them with V values and d components; 4 n V
+    bytes while it is fitted, and 4 N d to keep.
+
+    Args:
+        components: number of components, at least 1. Default: 50, or 100 of texts; fewer if the
+            inputs have fewer values or the pool has fewer samples.
+        metric, normalize: see ``Fixed``.
+
+    Raises:
+        ConfigurationError: ``components`` is not an integer of at least 1.
+        FeaturesError: at a query, the inputs are not numbers or texts, are NaN or all the same, or
+            the pool has fewer samples than ``components``.
+    """
+
+    def __init__(
+        self,
+        components: int | None = None,
+        *,
+        metric: Metric = "euclidean",
+        normalize: bool = True,
+    ) -> None:
+        super().__init__(metric, normalize)
+        self.components = None if components is None else check_integer("components", components)
+
+    @property
+    def words(self) -> str:
+        return f"principal components of the inputs, {self!r}"
+
+    def __repr__(self) -> str:
+        return self._shown(*([] if self.components is None else [str(self.components)]))
+
+
+class Frozen(Fixed):
+    """Features of a frozen encoder: a network, or a transformer of scikit-learn.
+
+    A network is called in eval mode on what the strategy's own network gets, and returns ``(N,
+    D)``. A name is that of a network of torchvision, without its last layer; it gets RGB images
+    with values in [0, 1], or bytes, scaled to its size. Its weights are downloaded if they are not
+    on this machine, which a line on the standard error output announces. A transformer that is not
+    fitted is cloned, and fitted to 10,000 samples, drawn by a fixed seed, if there are more.
+
+    Cost: one forward pass of the encoder over the pool, 4 N D bytes to keep, and a hash of its
+    weights at each query. The features are computed again if the weights change.
+
+    Args:
+        encoder: a module, the name of a network of torchvision such as ``"resnet18"``, or an object
+            with ``fit`` and ``transform``, such as ``make_pipeline(TfidfVectorizer(),
+            TruncatedSVD(100))``.
+        folder: folder in which the outputs of a network are also kept on disk for later runs, by
+            content of the samples, by weights and by how the network prints; one per dataset.
+            Default: none.
+        metric, normalize: see ``Fixed``.
+
+    Raises:
+        ConfigurationError: the encoder is none of these.
+        FeaturesError: at a query, torchvision has no such network, or its weights are not on this
+            machine and cannot be downloaded; or the features are NaN or all the same.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module | str | Any,
+        *,
+        folder: str | os.PathLike[str] | None = None,
+        metric: Metric = "euclidean",
+        normalize: bool = True,
+    ) -> None:
+        super().__init__(metric, normalize)
+        transforms = callable(getattr(encoder, "transform", None)) and not isinstance(encoder, type)
+        if not isinstance(encoder, nn.Module | str) and not transforms:
+            raise ConfigurationError(
+                "Frozen takes a network, the name of one of torchvision, or an object with fit and "
+                f"transform, got {encoder!r:.80}. For an array, use Given(array)."
+            )
+        if folder is not None and not isinstance(encoder, nn.Module | str):
+            raise ConfigurationError("folder= keeps the outputs of a network.")
+        self.encoder, self.folder = encoder, folder
+
+    @property
+    def words(self) -> str:
+        return f"outputs of a frozen encoder, {self!r}"
+
+    def __repr__(self) -> str:
+        named = isinstance(self.encoder, str)
+        return self._shown(repr(self.encoder) if named else type(self.encoder).__name__)
+
+
+class Given(Fixed):
+    """Features that are given: one row of numbers per sample of the dataset, in its order.
+
+        al.selectors.KCenter(space=Given(embeddings))
+        al.selectors.KCenter(space=Given("embeddings.npy"))
+
+    Also for ``al.select``. Cost: a copy of 4 N D bytes; a ``.npy`` file is read by parts.
+
+    Args:
+        rows: ``(N, D)``: an array, a tensor, nested lists, or the path of a ``.npy`` file.
+        names: ``(N,)`` names of the rows, or the path of a text file with one per line, which are
+            compared with those of the samples. Default: the file beside a ``.npy`` file with the
+            suffix ``.txt``, if there is one.
+        metric, normalize: see ``Fixed``.
+
+    Raises:
+        FeaturesError: the rows are not numbers ``(N, D)``, or there is no such file; at a query,
+            their number or names are not those of the samples, a row of a sample is NaN or
+            infinite, or all rows are the same.
+    """
+
+    def __init__(
+        self,
+        rows: ArrayLike | Tensor | str | os.PathLike[str],
+        names: Sequence[str] | str | os.PathLike[str] | None = None,
+        *,
+        metric: Metric = "euclidean",
+        normalize: bool = True,
+    ) -> None:
+        super().__init__(metric, normalize)
+        self.array: Any = None
+        self.path = Path(rows) if isinstance(rows, str | os.PathLike) else None
+        if self.path is None:
+            self.array = _numbers(rows)
+        elif not self.path.exists():
+            raise FeaturesError(f"there is no file {self.path}: write it with numpy.save.")
+        paths = isinstance(names, str | os.PathLike)
+        self.names: Any = Path(names) if paths else names if names is None else list(names)  # type: ignore[arg-type]
+
+    @property
+    def words(self) -> str:
+        return f"as given, {self!r}"
+
+    def __repr__(self) -> str:
+        what = repr(str(self.path)) if self.path is not None else str(tuple(self.array.shape))
+        return self._shown(what)
+
+
+def fixed_needs(needs: Set[Any]) -> frozenset[Fixed]:
+    """The spaces among the needs of a selector that do not change with training."""
+    return frozenset(need for need in needs if isinstance(need, Fixed))
+
+
+def _numbers(rows: Any) -> Any:
+    """Rows as an array or tensor of numbers ``(N, D)``, not copied."""
+    try:
+        array = rows.detach() if isinstance(rows, Tensor) else np.asarray(rows)
+    except (TypeError, ValueError) as error:
+        raise FeaturesError(f"features must be numbers (N, D), got lists: {error}.") from error
+    real = array.dtype.kind in "fiu" if isinstance(array, np.ndarray) else not array.is_complex()
+    if not real or array.ndim != 2 or 0 in array.shape:
+        raise FeaturesError(
+            f"features must be numbers (N, D), one row per sample, got {array.dtype} of shape "
+            f"{tuple(array.shape)}."
+        )
+    return array

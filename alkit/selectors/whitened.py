@@ -1,0 +1,54 @@
+"""Whitened: a space whose directions all vary alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alkit.errors import ConfigurationError
+from alkit.selectors.candidates import Candidates
+from alkit.selectors.spaces import Space, as_space, centered, principal_axes, unit_rows
+
+LEAST = 1e-10  # share of the largest variance below which a direction is rounding
+
+
+class Whitened(Space):
+    """Another space, centered, with variance one in every direction, of candidates and annotated.
+
+    Features of a network that is trained on few labels collapse into few directions; whitening
+    undoes that. Directions that do not vary are left out. Cost: O(N D^2 + D^3) at each query.
+
+    Args:
+        space: space of one matrix ``(N, D)``, euclidean. Default: ``Features()``.
+        normalize: whether to scale every row to norm one afterwards, as bandwidths of 1 expect.
+
+    Raises:
+        ConfigurationError: the space has another metric, or is one of gradients.
+    """
+
+    def __init__(self, space: Space | None = None, *, normalize: bool = True) -> None:
+        self.space, self.normalize = as_space(space), bool(normalize)
+        if self.space.metric != "euclidean" or self.space.origin_is_known:
+            raise ConfigurationError(
+                f"Whitened needs a euclidean space of rows (N, D), got {space!r}: whitening "
+                "changes all other distances."
+            )
+        self.needs: frozenset[Any] = self.space.needs
+
+    def parts(self, candidates: Candidates) -> list[tuple[Tensor, ...]]:
+        parts = [factors[0] for factors in self.space._together(self.space.parts(candidates))]
+        mean, squares, axes = principal_axes(parts, torch.float64)
+        kept = squares > LEAST * squares.amax().clamp_min(torch.finfo(torch.float64).tiny)
+        scale = (squares[kept] / sum(map(len, parts))).rsqrt()
+        turned = (axes[:, kept] * scale).flip(1).to(parts[0].dtype)
+        if not turned.shape[1]:  # all rows are the same
+            turned = turned.new_zeros(len(turned), 1)
+        rows = [torch.cat([block @ turned for block in centered(part, mean)]) for part in parts]
+        return [(unit_rows(part) if self.normalize else part,) for part in rows]
+
+    def __repr__(self) -> str:
+        inner = "" if repr(self.space) == "Features()" else repr(self.space)
+        parts = [inner, *([] if self.normalize else ["normalize=False"])]
+        return f"Whitened({', '.join(filter(None, parts))})"

@@ -1,0 +1,38 @@
+"""Automatic choice, for when it is not known which method to take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from alkit.pool import ActiveLearningDataset
+from alkit.querying import Auto
+from alkit.strategies.strategy import Strategy
+
+
+def auto(
+    classifier: nn.Module,
+    train_pool: ActiveLearningDataset,
+    *,
+    features: Any = None,
+    drawn: float = 0.0,
+    **options: Any,
+) -> Strategy:
+    """Herding in features that training does not change: the default choice; see ``Auto``.
+
+    Args:
+        classifier, train_pool: see ``Strategy``.
+        features: the features in which samples are compared: a space, an array, the path of a
+            ``.npy`` file, a frozen network, or the name of one of torchvision; see ``Auto``.
+            ``"layer.path"`` of the network itself is passed to ``Strategy``.
+        drawn: share of each query that is drawn with known probabilities, for ``monitor``.
+        **options: the options of ``Strategy``.
+    """
+    if isinstance(features, str) and not features.endswith(".npy"):
+        parts = dict(classifier.named_modules()) if isinstance(classifier, nn.Module) else {}
+        if "." in features or features in parts:
+            options, features = {**options, "features": features}, None
+    if options.get("acquisition") is None:
+        options["acquisition"] = Auto(features, drawn=drawn)
+    return Strategy(classifier, train_pool, **options)

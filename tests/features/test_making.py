@@ -1,0 +1,374 @@
+"""Rows of spaces that do not change with training, against scikit-learn and by hand."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import cdist
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, normalize
+from torch import nn
+
+from alkit.errors import ConfigurationError, FeaturesError, NotEnoughMemoryError
+from alkit.features import Source, components, make, making, recipe
+from alkit.selectors import Fixed, Frozen, Given, Inputs
+
+
+class Reads(Source):
+    """Source of an array or list, in batches, that counts the samples that it reads."""
+
+    def __new__(cls, inputs, size=16, **options):
+        reads = []
+
+        def read(ids):
+            for start in range(0, len(ids), size):
+                chosen = ids[start : start + size]
+                reads.extend(chosen.tolist())
+                listed = isinstance(inputs, list)
+                yield chosen, [inputs[k] for k in chosen] if listed else inputs[chosen]
+
+        source = Source(np.arange(len(inputs)), len(inputs), read, **options)
+        object.__setattr__(source, "reads", reads)
+        return source
+
+
+def gaussian(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+# --- inputs -------------------------------------------------------------------------------------
+
+
+def test_inputs_are_principal_components_of_norm_one():
+    x = gaussian(200, 20) @ gaussian(20, 75, seed=1) + 0.01 * gaussian(200, 75, seed=2)
+    x = x.reshape(200, 3, 5, 5) + 20
+    rows = make(Inputs(20), Reads(x))
+    assert rows.dtype == torch.float32
+    exact = PCA(20, svd_solver="full").fit_transform(x.flatten(1).double().numpy())
+    np.testing.assert_allclose(cdist(rows, rows), cdist(*[normalize(exact)] * 2), atol=2e-2)
+    np.testing.assert_allclose(rows.norm(dim=1), 1, rtol=1e-5)
+    plain = make(Inputs(20, normalize=False), Reads(x))
+    np.testing.assert_allclose(cdist(plain, plain), cdist(exact, exact), rtol=0.05, atol=0.1)
+
+
+def test_all_components_keep_all_distances():
+    x = gaussian(60, 9)
+    rows = make(Inputs(normalize=False), Reads(x))
+    np.testing.assert_allclose(cdist(rows, rows), cdist(x, x), rtol=1e-4, atol=1e-4)
+
+
+def test_in_one_piece_and_streamed_are_the_same(monkeypatch):
+    x = gaussian(90, 12)
+    whole = make(Inputs(6), Reads(x, 90))
+    for size in (1, 7, 64):
+        np.testing.assert_allclose(make(Inputs(6), Reads(x, size)), whole, atol=1e-5)
+    assert torch.equal(make(Inputs(6), Reads(x)), make(Inputs(6), Reads(x)))
+    monkeypatch.setattr(components, "FITTED", 40)
+    source = Reads(x)
+    part = make(Inputs(6), source)
+    assert len(source.reads) == 40 + 90
+    assert torch.equal(make(Inputs(6), Reads(x)), part)
+    fitted = np.sort(np.random.default_rng(0).choice(90, 40, replace=False))
+    exact = normalize(PCA(6).fit(x[fitted].double().numpy()).transform(x.double().numpy()))
+    np.testing.assert_allclose(cdist(part, part), cdist(exact, exact), atol=2e-2)
+
+
+def test_few_samples_have_fewer_components_unless_a_number_is_wanted():
+    assert make(Inputs(), Reads(gaussian(12, 30))).shape == (12, 11)
+    assert make(Inputs(), Reads(gaussian(120, 3))).shape == (120, 3)
+    assert make(Inputs(), Reads(gaussian(120, 80))).shape == (120, 50)
+    assert make(Inputs(), Reads(gaussian(1, 30))).shape == (1, 1)
+    with pytest.raises(FeaturesError, match=r"12 samples have at most 11.*use Inputs\(\)"):
+        make(Inputs(12), Reads(gaussian(12, 30)))
+
+
+def test_images_of_any_size_are_small_ones():
+    big = gaussian(20, 3, 64, 96)
+    rows = make(Inputs(5), Reads(big))
+    small = torch.nn.functional.interpolate(big, (32, 32), mode="bilinear", antialias=True)
+    np.testing.assert_allclose(rows, make(Inputs(5), Reads(small)), atol=1e-4)
+    varied = [gaussian(3, 20 + k, 30, seed=k) for k in range(20)]
+    assert make(Inputs(5), Reads(varied)).shape == (20, 5)
+    grey = (255 * torch.rand(20, 8, 8)).byte()
+    assert make(Inputs(5), Reads(grey)).shape == (20, 5)
+
+
+def test_texts_are_components_of_their_tfidf():
+    words = [
+        f"the {a} sees a {b}" for a in ("cat", "dog", "cow", "owl") for b in "xyz tree".split()
+    ]
+    words += ["一二三", "!"]
+    rows = make(Inputs(6, normalize=False), Reads(words))
+    counts = TfidfVectorizer().fit_transform(words)
+    exact = TruncatedSVD(6, algorithm="arpack").fit_transform(counts)
+    np.testing.assert_allclose(rows @ rows.T, exact @ exact.T, atol=1e-3)
+    assert make(Inputs(), Reads(words)).shape[1] <= 10
+
+
+def test_several_inputs_are_joined():
+    a, b = gaussian(30, 3), gaussian(30, 2, 2, seed=1)
+
+    def read(ids):
+        yield ids, {"a": a[ids], "b": b[ids]}
+
+    rows = make(Inputs(normalize=False), Source(np.arange(30), 30, read))
+    both = torch.cat([a, b.flatten(1)], 1)
+    np.testing.assert_allclose(cdist(rows, rows), cdist(both, both), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        (torch.arange(40).reshape(20, 2), "numbers of tokens.*Frozen"),
+        (torch.ones(20, 4), "the same for all 20 samples"),
+        (torch.full((20, 4), torch.nan), "all samples have NaN"),
+        ([object()] * 20, "has a object"),
+        (gaussian(20, 3).to(torch.complex64), "principal components of numbers"),
+    ],
+)
+def test_inputs_that_tell_nothing_are_errors(inputs, words):
+    with pytest.raises(FeaturesError, match=words):
+        make(Inputs(), Reads(inputs))
+
+
+def test_widths_that_differ_from_batch_to_batch_are_errors():
+    def read(ids):
+        for k in range(0, len(ids), 4):
+            yield ids[k : k + 4], gaussian(4, 5 + k, seed=k)
+
+    padded = Source(np.arange(12), 12, read)
+    for space in (Inputs(), Frozen(nn.Identity())):
+        with pytest.raises(FeaturesError, match=r"5 values in one batch and 9 in another.*padded"):
+            make(space, padded)
+
+
+def test_nan_inputs_are_left_out_of_the_fit_and_marked():
+    x = gaussian(40, 5)
+    broken = torch.cat([x, torch.full((1, 5), torch.inf)])
+    rows = make(Inputs(3), Reads(broken))
+    assert rows[40].isnan().all()
+    np.testing.assert_allclose(rows[:40], make(Inputs(3), Reads(x)), atol=1e-5)
+
+
+def test_what_does_not_fit_is_an_error_before_it_is_begun(monkeypatch):
+    def full(nbytes, device, what, instead=""):
+        raise NotEnoughMemoryError(f"{what} {nbytes} bytes {instead}")
+
+    monkeypatch.setattr(making, "check_memory", full)
+    with pytest.raises(NotEnoughMemoryError, match=r"20 samples 1200 bytes"):
+        make(Inputs(), Reads(gaussian(20, 5)))
+    with pytest.raises(NotEnoughMemoryError, match=r"keeping 20 x 5 feat.* 400 bytes Use"):
+        make(Given(gaussian(20, 5)), Reads(gaussian(20, 5)))
+
+
+# --- frozen encoders ----------------------------------------------------------------------------
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.drop = nn.Linear(4, 3), nn.Dropout(0.9)
+        self.seen = 0
+
+    def forward(self, x):
+        self.seen += len(x)
+        return self.drop(self.layer(x))
+
+
+def test_a_network_is_called_in_eval_mode_once_per_sample_and_stays_as_it_was():
+    net, x = Net().train(), gaussian(50, 4)
+    rows = make(Frozen(net, normalize=False), Reads(x))
+    np.testing.assert_allclose(rows, net.layer(x).detach(), atol=1e-6)
+    assert net.seen == 50
+    assert net.training
+    assert net.drop.training
+    assert not rows.requires_grad
+
+
+def test_a_network_that_returns_no_rows_or_nan_is_an_error():
+    with pytest.raises(TypeError, match=r"returns \(16, D\) for 16 samples"):
+        make(Frozen(nn.Conv1d(2, 2, 1)), Reads(gaussian(20, 2, 5)))
+    nan = nn.Sequential(nn.Linear(4, 2), nn.Threshold(1e9, float("nan")))
+    assert make(Frozen(nan), Reads(gaussian(20, 4))).isnan().all()
+
+
+def test_a_recipe_differs_with_the_weights():
+    net = Net()
+    first = recipe(Frozen(net))
+    assert recipe(Frozen(net)) == first
+    net.layer.weight.data.add_(1)
+    assert recipe(Frozen(net)) != first
+    assert recipe(Inputs(5)) == recipe(Inputs(5))
+    assert recipe(Inputs(5)) != recipe(Inputs(6))
+    assert recipe(Inputs(5)) != recipe(Inputs(5, normalize=False))
+    x = np.ones((2, 2))
+    assert recipe(Given(x)) == recipe(Given(x))
+    assert recipe(Given(x)) != recipe(Given(x.copy()))
+
+
+def test_transformers_are_fitted_to_a_copy_or_used_as_they_are():
+    x = gaussian(40, 4).numpy()
+    scaler = StandardScaler()
+    rows = make(Frozen(scaler, normalize=False), Reads(torch.from_numpy(x)))
+    np.testing.assert_allclose(rows, StandardScaler().fit_transform(x), atol=1e-5)
+    assert not hasattr(scaler, "mean_")
+    scaler.fit(x[:5])
+    rows = make(Frozen(scaler, normalize=False), Reads(torch.from_numpy(x)))
+    np.testing.assert_allclose(rows, scaler.transform(x), atol=1e-5)
+
+
+def test_a_pipeline_takes_texts():
+    words = [f"{a} {b}" for a in ("cat", "dog", "cow") for b in ("one", "two", "three")]
+    state = np.random.get_state()[1].tolist()  # noqa: NPY002
+    rows = make(Frozen(make_pipeline(TfidfVectorizer(), TruncatedSVD(3))), Reads(words))
+    assert rows.shape == (9, 3)
+    assert np.random.get_state()[1].tolist() == state  # noqa: NPY002
+    again = make(Frozen(make_pipeline(TfidfVectorizer(), TruncatedSVD(3))), Reads(words, 4))
+    np.testing.assert_allclose(again, rows, atol=1e-5)
+    with pytest.raises(FeaturesError, match=r"sparse matrix with 6 columns.*TruncatedSVD"):
+        make(Frozen(TfidfVectorizer()), Reads(words))
+
+
+@pytest.fixture
+def offline(tmp_path, monkeypatch):
+    def fails(*_, **__):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr("torch.hub.urlopen", fails)
+
+
+def test_a_backbone_without_a_network_names_the_remedy(offline):
+    with pytest.raises(FeaturesError, match=r"not known.*Download https.*copy it to.*Inputs\(\)"):
+        make(Frozen("resnet18"), Reads(torch.rand(3, 3, 8, 8)))
+    with pytest.raises(FeaturesError, match=r"resnet81.*resnet18"):
+        make(Frozen("resnet81"), Reads(torch.rand(3, 3, 8, 8)))
+
+
+def test_torchvisions_networks_take_images_between_0_and_1(monkeypatch):
+    from alkit.features import encoders
+
+    def small(name, instead):
+        return (
+            nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+            lambda x: x[..., :5, :5],
+            "weights",
+        )
+
+    monkeypatch.setattr(encoders, "of_torchvision", small)
+    x = torch.rand(10, 1, 6, 6)
+    rows = make(Frozen("resnet18", normalize=False), Reads(x))
+    np.testing.assert_allclose(rows, x[..., :5, :5].mean((2, 3)).expand(10, 3), atol=1e-6)
+    assert make(Frozen("resnet18"), Reads([torch.rand(3, 5 + k, 5) for k in range(4)])).shape == (
+        4,
+        3,
+    )
+    for wrong, words in ((x - 0.5, "values in"), (torch.rand(10, 4), r"takes images \(3, H, W\)")):
+        with pytest.raises(FeaturesError, match=words):
+            make(Frozen("resnet18"), Reads(wrong))
+
+
+# --- on disk ------------------------------------------------------------------------------------
+
+
+def test_outputs_on_disk_are_read_again_and_new_samples_alone_are_made(tmp_path):
+    net, x = Net(), gaussian(30, 4)
+    first = make(Frozen(net, folder=tmp_path), Reads(x))
+    assert torch.equal(make(Frozen(net, folder=tmp_path), Reads(x)), first)
+    assert net.seen == 30
+    more = torch.cat([x.flip(0), gaussian(5, 4, seed=1)])
+    rows = make(Frozen(net, folder=tmp_path), Reads(more))
+    assert net.seen == 35
+    assert torch.equal(rows[:30], first.flip(0))
+    np.testing.assert_allclose(rows, make(Frozen(net), Reads(more)), atol=1e-6)
+    net.layer.weight.data.add_(1)
+    seen = net.seen
+    assert not torch.equal(make(Frozen(net, folder=tmp_path), Reads(x)), first)
+    assert net.seen == seen + 30
+
+
+def test_contents_of_all_forms_are_told_apart(tmp_path):
+    from alkit.features.on_disk import _contents
+
+    a, b = gaussian(4, 2), gaussian(4, 3, seed=1)
+    changed = b.clone()
+    changed[2, 0] = 9
+    forms = [{"a": a, "b": b}, {"a": a, "b": changed}]
+    first, second = ([*_contents(form, 4)] for form in forms)
+    assert [x == y for x, y in zip(first, second)] == [True, True, False, True]
+    first, second = ([*_contents([a, part], 4)] for part in (b, changed))
+    assert [x == y for x, y in zip(first, second)] == [True, True, False, True]
+    images = [gaussian(3, 5, 4 + k) for k in range(4)]
+    assert len(set(_contents(images, 4))) == 4
+    assert [*_contents(["x", "y", "x"], 3)][::2] == [next(_contents(["x"], 1))] * 2
+
+
+# --- given --------------------------------------------------------------------------------------
+
+
+def test_given_rows_may_be_of_any_kind(tmp_path):
+    x = np.random.default_rng(0).normal(size=(30, 4))
+    np.save(tmp_path / "x.npy", x)
+    source = Source(np.arange(5, 30), 30)
+    kinds = [x, torch.from_numpy(x), x.tolist(), x.astype(np.float16), tmp_path / "x.npy"]
+    for rows in kinds:
+        found = make(Given(rows, normalize=False), source)
+        np.testing.assert_allclose(found, x[5:], atol=1e-2)
+        assert found.dtype == torch.float32
+    np.testing.assert_allclose(make(Given(x), source), normalize(x[5:]), rtol=1e-5)
+    whole = make(Given((10 * x).astype(int), normalize=False), source)
+    np.testing.assert_array_equal(whole, (10 * x[5:]).astype(int))
+
+
+def test_another_length_is_an_error():
+    with pytest.raises(FeaturesError, match=r"has 9 rows, and there are 10 samples"):
+        make(Given(np.ones((9, 2))), Source(np.arange(10), 10))
+
+
+NAMES = ["a.png", "b.png", "c.png"]
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["b.png", "a.png", "c.png"], r"row 0 .*'b\.png'.*'a\.png'.*another order.*names\.index"),
+        (["a.png", "b.png", "d.png"], r"row 2 .*'d\.png'.*'c\.png'.*other samples"),
+        (["a.png", "b.png"], "2 names for 3 rows"),
+    ],
+)
+def test_names_are_compared(names, words, tmp_path):
+    source, x = Source(np.arange(3), 3, names=NAMES), np.eye(3)
+    assert make(Given(x, NAMES), source).shape == (3, 3)
+    with pytest.raises(FeaturesError, match=words):
+        make(Given(x, names), source)
+    if len(names) == 3:
+        np.save(tmp_path / "x.npy", x)
+        (tmp_path / "x.txt").write_text("\n".join(names))
+        with pytest.raises(FeaturesError, match=words):
+            make(Given(tmp_path / "x.npy"), source)
+        assert make(Given(tmp_path / "x.npy"), Source(np.arange(3), 3)).shape == (3, 3)
+    with pytest.raises(FeaturesError, match="the samples have none to compare"):
+        make(Given(x, names), Source(np.arange(3), 3))
+
+
+def test_constant_rows_are_an_error_and_a_nan_row_is_marked():
+    x = np.ones((4, 3))
+    with pytest.raises(FeaturesError, match="the same for all 4 samples"):
+        make(Given(x), Source(np.arange(4), 4))
+    x[1], x[2] = 2, [1, np.nan, 0]
+    rows = make(Given(x, normalize=False), Source(np.arange(4), 4))
+    assert rows[:, 0].isnan().tolist() == [False, False, True, False]
+
+
+# --- others -------------------------------------------------------------------------------------
+
+
+def test_a_space_that_declares_nothing_is_an_error():
+    with pytest.raises(ConfigurationError, match="declares no features"):
+        make(Fixed(), Reads(gaussian(4, 2)))
+
+
+def test_arrays_alone_have_no_inputs():
+    with pytest.raises(FeaturesError, match=r"Given\(array\)"):
+        make(Inputs(), Source(np.arange(4), 4))

@@ -1,0 +1,97 @@
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+
+import alkit as al
+from alkit.errors import ConfigurationError, FeaturesError, PredictionError
+from alkit.selectors import Candidates, FixedRows, Frozen, Given, Inputs
+from alkit.selectors.fixed import fixed_needs
+
+
+@pytest.mark.parametrize(
+    ("space", "text"),
+    [
+        (Inputs(), "Inputs()"),
+        (Inputs(20, normalize=False), "Inputs(20, normalize=False)"),
+        (Frozen("resnet18"), "Frozen('resnet18')"),
+        (Frozen(nn.Identity(), metric="cosine"), "Frozen(Identity, metric='cosine')"),
+        (Frozen(StandardScaler()), "Frozen(StandardScaler)"),
+        (Given([[1.0, 2.0]]), "Given((1, 2))"),
+    ],
+)
+def test_a_space_prints_as_it_is_made_and_is_its_own_need(space, text):
+    assert repr(space) == text
+    assert repr(al.KCenter(space)) == f"KCenter(space={text})"
+    assert space.needs == {space}
+    assert al.KCenter(space).needs == {space, "annotated"}
+    assert fixed_needs(al.UncertaintyHerding(space).needs) == {space}
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Inputs(0), "components"),
+        (lambda: Inputs(metric="cosin"), "Did you mean 'cosine'"),
+        (lambda: Frozen(3), r"Frozen takes a network.*Given\(array\)"),
+        (lambda: Frozen(StandardScaler), "Frozen takes a network"),
+        (lambda: Frozen(StandardScaler(), folder="x"), "folder= keeps the outputs of a network"),
+        (lambda: Given(np.zeros(3)), r"numbers \(N, D\)"),
+        (lambda: Given([["a"]]), r"numbers \(N, D\)"),
+        (lambda: Given([[1], [1, 2]]), r"numbers \(N, D\)"),
+        (lambda: Given(np.zeros((0, 3))), r"numbers \(N, D\)"),
+        (lambda: Given(torch.zeros(2, 2, dtype=torch.complex64)), r"numbers \(N, D\)"),
+        (lambda: Given("no.npy"), r"no file no\.npy: write it with numpy\.save"),
+    ],
+)
+def test_wrong_arguments_are_errors(make, words):
+    with pytest.raises(ConfigurationError, match=words):
+        make()
+
+
+def test_a_copied_selector_needs_the_copied_space():
+    selector = al.KCenter(Inputs(3))
+    for other in (copy.deepcopy(selector), pickle.loads(pickle.dumps(selector))):
+        assert other.space in other.needs
+        assert other.space is not selector.space
+
+
+def candidates(space, ours, theirs=None):
+    known = {} if theirs is None else {space: theirs}
+    return Candidates(ids=torch.arange(len(ours)), fixed=FixedRows({space: ours}, known))
+
+
+def test_points_are_the_rows_of_candidates_and_annotated_samples():
+    space = Inputs(metric="manhattan")
+    ours, theirs = torch.rand(5, 3), torch.rand(2, 3)
+    points, known = space(candidates(space, ours, theirs))
+    torch.testing.assert_close(points.distances(known), torch.cdist(ours, theirs, p=1))
+    assert space(candidates(space, ours))[1] is None
+    assert candidates(space, ours, theirs).num_annotated == 2
+    assert candidates(space, ours, theirs).alone().num_annotated == 0
+
+
+def test_parts_of_candidates_have_the_parts_of_their_rows():
+    one, other = Inputs(), Inputs()
+    rows = torch.arange(8.0).reshape(4, 2)
+    both = Candidates(
+        ids=torch.arange(4), fixed=FixedRows({one: rows, other: -rows}, {one: rows[:1]})
+    )
+    assert both[torch.tensor([2, 0])].fixed.candidates[other].tolist() == [[-4, -5], [0, -1]]
+    assert both.only({one}).fixed.candidates.keys() == {one}
+    assert both.only({one}).fixed.annotated == {}
+    assert both.only({one, "annotated"}).fixed.annotated.keys() == {one}
+    assert both.only({"scores"}).fixed is None
+    joined = both.fixed.joined(both[torch.tensor([3])].fixed)
+    assert joined.annotated[one].tolist() == [[0, 1], [6, 7]]
+    assert joined.annotated[other].tolist() == [[-6, -7]]
+
+
+def test_rows_of_another_number_are_an_error():
+    with pytest.raises(PredictionError, match=r"must be a tensor \(3, D\), got \(2, 2\)"):
+        Candidates(ids=torch.arange(3), fixed=FixedRows({Inputs(): torch.zeros(2, 2)}))
+    assert issubclass(FeaturesError, ConfigurationError)
