@@ -32,9 +32,10 @@ class Predictor:
             function of the batch; None if the batch is the input. Or ``Places``, which also hold
             what the pool declares.
         meaning: kind and task of the model's outputs.
-        features: path of the submodule whose output is the features. Default: the input of the
-            last part of the module's ``model``, if that is a Sequential or MultiLayerPerceptron,
-            inside an MCDropout or not. Within an MCDropout, features are the mean over its samples.
+        features: path of the submodule whose output is the features, in the module or in the
+            network that it was made of. Default: the input of the last part of the module's
+            ``model``, if that is a Sequential or MultiLayerPerceptron, inside an MCDropout or not.
+            Within an MCDropout, features are the mean over its samples.
         head: path of the submodule from features to logits. Default: that last part.
     """
 
@@ -142,13 +143,14 @@ class Head:
 
 
 def _part(module: nn.Module, argument: str, path: str) -> nn.Module:
-    try:
-        return module.get_submodule(path)
-    except AttributeError as error:
-        names = ", ".join(name for name, _ in module.named_modules() if name)
-        raise ConfigurationError(
-            f"{argument}={path!r} is not a layer of the model; it has {names}."
-        ) from error
+    """A part of a module, by its path in the module or in the network that it was made of."""
+    for start in ("", "model.", "model.model."):  # a classifier, and an MCDropout in it
+        try:
+            return module.get_submodule(start + path)
+        except AttributeError:
+            continue
+    names = ", ".join(name for name, _ in module.named_modules() if name)
+    raise ConfigurationError(f"{argument}={path!r} is not a layer of the model; it has {names}.")
 
 
 def _last_parts(module: nn.Module) -> tuple[str, str] | tuple[None, None]:

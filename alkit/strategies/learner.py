@@ -85,10 +85,11 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         task: ``"multiclass"``, exclusive classes; ``"binary"``, one column; ``"multilabel"``,
             independent labels; ``"regression"``; or one of several rows, as for ``outputs``.
             Default: that of the loss or of the kind.
-        features: path of the layer whose output is the candidates' features, as in
-            ``module.get_submodule``; only for criteria and selectors that use features. Of samples
-            with several rows, maps ``(N, D, H, W)`` are averaged over their places. Default:
-            the input of the last part of a Sequential or MultiLayerPerceptron.
+        features: path of the layer whose output is the candidates' features, such as
+            ``"backbone"``, as in ``get_submodule`` of the network or of the module; only for
+            criteria and selectors that use features. Of samples with several rows, maps
+            ``(N, D, H, W)`` are averaged over their places. Default: the input of the last part of
+            a Sequential or MultiLayerPerceptron.
         head: path of the part from features to logits; only for selectors that use it. Default:
             that last part.
         samples: number of posterior samples by MC dropout at scoring, from the module's dropout

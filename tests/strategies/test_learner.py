@@ -172,14 +172,15 @@ def test_values_are_scored_by_a_criterion_for_values(blobs):
     np.testing.assert_allclose(query.guesses.ravel(), module(x[best]).detach().numpy(), rtol=1e-5)
 
 
-def test_features_are_the_output_of_the_named_layer(pool, net):
+@pytest.mark.parametrize("path", ["model.2", "2"])
+def test_features_are_the_output_of_the_named_layer(pool, net, path):
     seen = {}
 
     def keep(prediction):
         seen.update(zip(prediction.ids.tolist(), prediction.features))
         return prediction.features.sum(1)
 
-    strategy = al.Strategy(net(), pool, keep, features="model.2", batch_size=7, seed=0).build()
+    strategy = al.Strategy(net(), pool, keep, features=path, batch_size=7, seed=0).build()
     strategy.query(1)
     part = copy.deepcopy(strategy.module.model[:3]).eval()
     for index in pool.unannotated_indices.tolist():
