@@ -1,6 +1,6 @@
 """Measures and tests of learning curves, on plain arrays of T trials, R rounds, S strategies."""
 
-from alkit.evidence.statistics.curves import areas, monotone
+from alkit.evidence.statistics.curves import areas, improves, monotone
 from alkit.evidence.statistics.intervals import bootstrap_interval, t_interval
 from alkit.evidence.statistics.levels import (
     Bounds,
@@ -19,6 +19,7 @@ __all__ = [
     "bootstrap_interval",
     "checkpoints",
     "holm",
+    "improves",
     "in_words",
     "labels_needed",
     "labels_saved",
