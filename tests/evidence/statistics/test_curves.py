@@ -50,7 +50,7 @@ def test_flat_curves_are_rarely_said_to_improve_however_rounds_hang_together(tri
         steps = draws.normal(size=(trials, 12))
         values = (
             steps if len(found) % 2 else steps.cumsum(1)
-        )  # a walk: each round leans on the last
+        )  # or walks
         found.append(improves(values))
     assert np.mean(found) == pytest.approx(0.05, abs=0.03)
 

@@ -1,0 +1,46 @@
+"""Intervals of differences that were measured by resampling the same labels again and again."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import stats
+
+from alkit.evidence.statistics.intervals import LEVEL
+
+
+def crossed_interval(differences: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:
+    """Mean difference over resamples and tested samples, with its 95 % interval.
+
+    Each resample trains on some of A labels and tests on others, so differences hang together by
+    resample and by label. The squared error of the mean is taken as the sum of what resamples and
+    labels give on their own, the squared standard error over the means of resamples plus that over
+    the means of labels: at least the variance in a model of both effects, as the rest is counted
+    twice (Owen and Eckles 2012, "Bootstrapping data arrays of arbitrary order"). The corrected
+    resampled t-test of Nadeau and Bengio (2003) takes the resamples to be correlated by their
+    share of test samples. That is far too much for differences of two trainings in the same
+    resample: for half of the labels tested, its interval was about four times as wide, and
+    contained the truth in 100 % of cases.
+
+    Args:
+        differences: ``(B, A)``; NaN where a resample did not test a label.
+        weights: ``(A,)`` weight of each label.
+
+    Returns:
+        The mean, and the lower and upper end; the ends are NaN for one resample.
+    """
+    tested = ~np.isnan(differences)
+    filled = np.where(tested, differences, 0.0)
+    by_resample = (filled @ weights) / (tested @ weights)
+    mean, resamples = float(by_resample.mean()), len(differences)
+    if resamples < 2:
+        return mean, math.nan, math.nan
+    seen = tested.any(0)
+    by_label = filled[:, seen].sum(0) / tested[:, seen].sum(0)
+    share = weights[seen] / weights[seen].sum()
+    labels = int(seen.sum())
+    of_labels = float((share**2) @ (by_label - share @ by_label) ** 2) * labels / max(labels - 1, 1)
+    error = math.sqrt(float(by_resample.var(ddof=1)) / resamples + of_labels)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, resamples - 1)) * error
+    return mean, mean - half, mean + half
