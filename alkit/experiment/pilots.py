@@ -138,9 +138,8 @@ def pilot(
     known: dict[str, Any] = {"labels": len(labeled.ids), "left_out": left_out, "by": by}
     if reason := too_few(labeled):
         return Pilot("unknown", why=reason, **known)
-    found = replayed(
-        strategy, labeled, resamples, {"max_steps": max_steps, "max_epochs": max_epochs}
-    )
+    budget = {"max_steps": max_steps, "max_epochs": max_epochs}
+    found = replayed(strategy, labeled, resamples, budget)
     gain, low, high = crossed_interval(found.differences, labeled.weights)
     sizes = np.array(labeled.sizes)
     at = float(sizes[1:3].mean())
@@ -162,9 +161,9 @@ def pilot(
 def labels_of(strategy: ActiveLearner, labels: Indices | None) -> tuple[Labeled, int]:
     """The labels that represent the pool, with their weights, and the number of the others."""
     pool = strategy.train_pool
-    ids = (
-        pool.annotated_indices if labels is None else np.sort(pool._checked(labels, annotated=True))
-    )
+    ids = pool.annotated_indices
+    if labels is not None:
+        ids = np.sort(pool._checked(labels, annotated=True))
     weights = weights_of(strategy)[ids]
     kept = ids[weights > 0]
     values = pool.labels_of(kept)
@@ -193,10 +192,9 @@ def weights_of(strategy: ActiveLearner) -> np.ndarray:
         weights[there] = 0
         chances = (asked["probabilities"] or [])[:first]
         if chances:
-            of = Terms.of(
-                np.zeros(len(chances)), chances, asked["candidates"], asked["unreachable"]
-            )
-            weights[picks[: len(chances)]] = of.weights
+            losses, size = np.zeros(len(chances)), asked["candidates"]
+            terms = Terms.of(losses, chances, size, asked["unreachable"])
+            weights[picks[: len(chances)]] = terms.weights
     return weights
 
 
@@ -205,11 +203,8 @@ def too_few(labeled: Labeled) -> str:
     if not len(labeled.ids):
         return "no label was drawn uniformly or with known probabilities"
     if labeled.effective < FEWEST:
-        alike = (
-            "" if labeled.effective > len(labeled.ids) - 1 else ", by the weights of their draws"
-        )
         return (
-            f"{len(labeled.ids)} labels count as {labeled.effective:.0f}{alike}, and at least "
+            f"the labels count as {labeled.effective:.0f} that were drawn uniformly, and at least "
             f"{FEWEST} are needed"
         )
     counts = np.sort(np.unique(labeled.y, return_counts=True)[1])[::-1]

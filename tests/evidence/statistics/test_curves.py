@@ -48,9 +48,7 @@ def test_flat_curves_are_rarely_said_to_improve_however_rounds_hang_together(tri
     found = []
     for _ in range(400):
         steps = draws.normal(size=(trials, 12))
-        values = (
-            steps if len(found) % 2 else steps.cumsum(1)
-        )  # or walks
+        values = steps if len(found) % 2 else steps.cumsum(1)  # or walks
         found.append(improves(values))
     assert np.mean(found) == pytest.approx(0.05, abs=0.03)
 
