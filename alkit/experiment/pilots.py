@@ -19,6 +19,7 @@ from alkit.evidence.statistics import (
 )
 from alkit.experiment.small_replays import FITS, Labeled, replayed
 from alkit.pool.annotations import Indices
+from alkit.querying import Acquisition
 from alkit.querying.risk import Terms
 from alkit.strategies.identity import asking
 from alkit.strategies.learner import ActiveLearner
@@ -69,20 +70,19 @@ class Pilot:
         low, high = sorted((sign * self.low, sign * self.high))
         return (
             f"{self.by} is estimated to {raises} accuracy by {sign * self.gain:.3f} ({low:.3f} to "
-            f"{high:.3f}) against random labels{self._saved(sign)}; this is measured on pools of "
+            f"{high:.3f}) against random labels{self._worth()}; this is measured on pools of "
             f"{self.labels // 2} labels, and a larger pool leaves more to choose from."
         )
 
-    def _saved(self, sign: int) -> str:
+    def _worth(self) -> str:
         if math.isnan(self.saved):
             return ""
-        ends = sorted(sign * value for value in (self.saved_low, self.saved_high))
-        number = in_words(sign * self.saved, sign * self.saved)
+        least, most = self.at + self.saved_low, self.at + self.saved_high
+        number = in_words(self.at + self.saved, self.at + self.saved)
         if math.isinf(self.saved):
-            number = "more than were measured"
-        interval = in_words(*ends) if ends[0] < ends[1] else ""
-        word = "saves" if sign > 0 else "costs"
-        return f", which {word} {number} labels{interval and f' ({interval})'} at {self.at:.0f}"
+            number = f"more than {self.labels // 2}" if self.saved > 0 else "few"
+        interval = f" ({in_words(least, most)})" if math.isfinite(self.saved) else ""
+        return f", so {self.at:.0f} chosen labels are worth {number} random ones{interval}"
 
 
 def pilot(
@@ -132,10 +132,11 @@ def pilot(
     check_integer("resamples", resamples, 2)
     limits_of(strategy.module, max_steps, max_epochs)
     labeled, left_out = labels_of(strategy, labels)
-    by = asking(strategy.acquisition)
-    if not strategy.asks_by_acquisition:
-        by = type(strategy).__name__
-    known: dict[str, Any] = {"labels": len(labeled.ids), "left_out": left_out, "by": by}
+    known: dict[str, Any] = {
+        "labels": len(labeled.ids),
+        "left_out": left_out,
+        "by": _query(strategy),
+    }
     if reason := too_few(labeled):
         return Pilot("unknown", why=reason, **known)
     budget = {"max_steps": max_steps, "max_epochs": max_epochs}
@@ -216,6 +217,15 @@ def too_few(labeled: Labeled) -> str:
             f"{PER_CLASS * len(counts)} are needed"
         )
     return ""
+
+
+def _query(strategy: ActiveLearner) -> str:
+    """The query of a strategy in words."""
+    if not strategy.asks_by_acquisition:
+        return type(strategy).__name__
+    acquisition = strategy.acquisition
+    scored = type(acquisition) is not Acquisition or "scores" in acquisition.selector.needs
+    return asking(acquisition) if scored else repr(acquisition.selector)
 
 
 def _more_labels(sizes: np.ndarray, curve: np.ndarray, at: float, gain: float) -> float:

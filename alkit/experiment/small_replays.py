@@ -16,8 +16,8 @@ from alkit.pool.as_if import as_if
 from alkit.seeds import derive
 from alkit.strategies.learner import ActiveLearner
 
-SHARES = (0.2, 0.4, 0.6, 1.0)  # of a replay's pool: its labels at each point
-FITS = 6  # of a replay: the start, twice two points, and the whole pool
+SHARES = (0.2, 0.4, 0.6, 1.0)  # labels at each point, of those of a replay's pool
+FITS = 6  # per replay: the start, two points twice, and the whole pool
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, TensorDataset
 import alkit as al
 from alkit.errors import AnnotationError, ConfigurationError
 from alkit.experiment import Pilot, pilot
-from alkit.experiment.pilots import weights_of
+from alkit.experiment.pilots import _more_labels, weights_of
 from alkit.experiment.small_replays import Labeled
 from alkit.querying.risk import Terms
 from alkit.selectors import Inputs, Power
@@ -44,7 +44,8 @@ def test_choosing_is_found_to_save_where_the_pool_repeats_itself():
     assert (found.labels, found.left_out, found.fits, found.at) == (100, 0, 60, 25)
     said = str(found)
     assert "is estimated to raise accuracy by 0." in said
-    assert "which saves" in said
+    assert said.startswith("KCenter(space=Inputs()) is estimated")
+    assert "so 25 chosen labels are worth " in said
     assert "pools of 50 labels" in said
     assert "nan" not in said
     assert "inf" not in said
@@ -69,7 +70,8 @@ def test_choosing_that_harms_is_found_to_cost():
     assert found.outcome == "costs"
     assert found.high < 0
     assert "is estimated to lower accuracy by 0." in str(found)
-    assert "which costs" in str(found)
+    assert "so 25 chosen labels are worth " in str(found)
+    assert found.saved < 0
 
 
 def test_a_network_is_trained_within_its_budget_and_nothing_changes():
@@ -238,6 +240,23 @@ def test_wrong_arguments_are_named():
         pilot(values)
 
 
-def test_savings_beyond_the_measured_curve_are_said_so():
-    found = Pilot("saves", 0.1, 0.05, 0.15, 25, math.inf, 3.0, math.inf, labels=100, by="Margin()")
-    assert "which saves more than were measured labels (at least 3) at 25" in str(found)
+@pytest.mark.parametrize(
+    ("saved", "worth"),
+    [
+        ((10.0, 5.0, math.inf), "worth 35 random ones (at least 30)"),
+        ((math.inf, 5.0, math.inf), "worth more than 50 random ones;"),
+        ((-8.0, -math.inf, -3.0), "worth 17 random ones (at most 22)"),
+        ((10.0, 5.0, 15.0), "worth 35 random ones (30 to 40)"),
+    ],
+)
+def test_the_sentence_goes_no_further_than_the_curve_that_was_measured(saved, worth):
+    outcome = "saves" if saved[0] > 0 else "costs"
+    found = Pilot(outcome, 0.1, 0.05, 0.15, 25, *saved, labels=100, by="Margin()")
+    assert f"so 25 chosen labels are {worth}" in str(found)
+
+
+def test_savings_are_read_from_the_curve_of_random_labels():
+    sizes, curve = np.array([10, 20, 30, 50]), np.array([0.2, 0.4, 0.6, 0.8])
+    found = [_more_labels(sizes, curve, 25, gain) for gain in (0.1, 0.2, -0.1, 0.31, -0.4)]
+    assert found[:3] == pytest.approx([5, 15, -5])
+    assert found[3:] == [math.inf, -math.inf]
