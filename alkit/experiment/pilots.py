@@ -135,7 +135,7 @@ def pilot(
     known: dict[str, Any] = {
         "labels": len(labeled.ids),
         "left_out": left_out,
-        "by": _query(strategy),
+        "by": query_of(strategy),
     }
     if reason := too_few(labeled):
         return Pilot("unknown", why=reason, **known)
@@ -147,7 +147,7 @@ def pilot(
     curves = found.curves(labeled.weights)
     saved = [math.nan] * 3
     if improves(curves):
-        saved = [_more_labels(sizes, curves.mean(0), at, value) for value in (gain, low, high)]
+        saved = [more_labels(sizes, curves.mean(0), at, value) for value in (gain, low, high)]
     known.update(zip(("saved", "saved_low", "saved_high"), saved))
     known.update(gain=gain, low=low, high=high, at=at, fits=FITS * resamples)
     if low > 0 or high < 0:
@@ -219,7 +219,7 @@ def too_few(labeled: Labeled) -> str:
     return ""
 
 
-def _query(strategy: ActiveLearner) -> str:
+def query_of(strategy: ActiveLearner) -> str:
     """The query of a strategy in words."""
     if not strategy.asks_by_acquisition:
         return type(strategy).__name__
@@ -228,7 +228,7 @@ def _query(strategy: ActiveLearner) -> str:
     return asking(acquisition) if scored else repr(acquisition.selector)
 
 
-def _more_labels(sizes: np.ndarray, curve: np.ndarray, at: float, gain: float) -> float:
+def more_labels(sizes: np.ndarray, curve: np.ndarray, at: float, gain: float) -> float:
     """Labels by which a gain moves along the curve of random labels, from ``at`` labels on.
 
     Infinite beyond the ends of the curve.

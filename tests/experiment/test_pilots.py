@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, TensorDataset
 import alkit as al
 from alkit.errors import AnnotationError, ConfigurationError
 from alkit.experiment import Pilot, pilot
-from alkit.experiment.pilots import _more_labels, weights_of
+from alkit.experiment.pilots import more_labels, weights_of
 from alkit.experiment.small_replays import Labeled
 from alkit.querying.risk import Terms
 from alkit.selectors import Inputs, Power
@@ -257,6 +257,6 @@ def test_the_sentence_goes_no_further_than_the_curve_that_was_measured(saved, wo
 
 def test_savings_are_read_from_the_curve_of_random_labels():
     sizes, curve = np.array([10, 20, 30, 50]), np.array([0.2, 0.4, 0.6, 0.8])
-    found = [_more_labels(sizes, curve, 25, gain) for gain in (0.1, 0.2, -0.1, 0.31, -0.4)]
+    found = [more_labels(sizes, curve, 25, gain) for gain in (0.1, 0.2, -0.1, 0.31, -0.4)]
     assert found[:3] == pytest.approx([5, 15, -5])
     assert found[3:] == [math.inf, -math.inf]

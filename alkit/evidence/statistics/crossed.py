@@ -14,14 +14,17 @@ def crossed_interval(differences: np.ndarray, weights: np.ndarray) -> tuple[floa
     """Mean difference over resamples and tested samples, with its 95 % interval.
 
     Each resample trains on some of A labels and tests on others, so differences hang together by
-    resample and by label. The squared error of the mean is taken as the sum of what resamples and
-    labels give on their own, the squared standard error over the means of resamples plus that over
-    the means of labels: at least the variance in a model of both effects, as the rest is counted
-    twice (Owen and Eckles 2012, "Bootstrapping data arrays of arbitrary order"). The corrected
-    resampled t-test of Nadeau and Bengio (2003) takes the resamples to be correlated by their
-    share of test samples. That is far too much for differences of two trainings in the same
-    resample: for half of the labels tested, its interval was about four times as wide, and
-    contained the truth in 100 % of cases.
+    resample and by label. The variance of the mean is taken as the sum of two, of the means of
+    resamples and of the means of labels. In a model with an effect of each, that is too much by the
+    noise, which is counted twice (Owen and Eckles 2012, "Bootstrapping data arrays of arbitrary
+    order"). What resamples share otherwise, as they train on the same labels, is left out.
+
+    Measured with half of 50 or 100 labels tested in 20 resamples, in 12 settings of 60 repeats (a
+    linear model; digits, random labels, and a pool that repeats itself): it contained the truth in
+    98 % of cases (median; 87 % at worst, in the pool that repeats itself). The corrected resampled
+    t-test of Nadeau and Bengio (2003) contained it in 97 to 100 %, with intervals about three times
+    as wide: it takes resamples to be correlated by their share of test samples, and differences of
+    two models in one resample are hardly so.
 
     Args:
         differences: ``(B, A)``; NaN where a resample did not test a label.
