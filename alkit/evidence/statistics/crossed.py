@@ -21,7 +21,7 @@ def crossed_interval(differences: np.ndarray, weights: np.ndarray) -> tuple[floa
 
     Measured with half of 50 or 100 labels tested in 20 resamples, in 12 settings of 60 repeats (a
     linear model; digits, random labels, and a pool that repeats itself): it contained the truth in
-    98 % of cases (median; 87 % at worst, in the pool that repeats itself). The corrected resampled
+    97 % of cases (median; 87 % at worst, in the pool that repeats itself). The corrected resampled
     t-test of Nadeau and Bengio (2003) contained it in 97 to 100 %, with intervals about three times
     as wide: it takes resamples to be correlated by their share of test samples, and differences of
     two models in one resample are hardly so.
