@@ -17,7 +17,7 @@ from alkit.evidence.statistics import (
     labels_needed,
     monotone,
 )
-from alkit.experiment.small_replays import FITS, Labeled, replayed
+from alkit.experiment.small_replays import FITS, Labeled, replayed, sizes_of
 from alkit.pool.annotations import Indices
 from alkit.querying import Acquisition
 from alkit.querying.risk import Terms
@@ -80,7 +80,8 @@ class Pilot:
         least, most = self.at + self.saved_low, self.at + self.saved_high
         number = in_words(self.at + self.saved, self.at + self.saved)
         if math.isinf(self.saved):
-            number = f"more than {self.labels // 2}" if self.saved > 0 else "few"
+            first, *_, last = sizes_of(self.labels)
+            number = f"more than {last}" if self.saved > 0 else f"fewer than {first}"
         interval = f" ({in_words(least, most)})" if math.isfinite(self.saved) else ""
         return f", so {self.at:.0f} chosen labels are worth {number} random ones{interval}"
 

@@ -42,7 +42,7 @@ class Labeled:
     @property
     def sizes(self) -> list[int]:
         """Labels at each point of a replay; the last is the size of its pool."""
-        return [round(share * (len(self.ids) // 2)) for share in SHARES]
+        return sizes_of(len(self.ids))
 
     def split(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Positions of a replay's pool, half of the labels in random order, and of its test.
@@ -85,6 +85,11 @@ class Replayed:
         """Accuracy ``(B, 4)`` of random labels at each point."""
         tested = ~np.isnan(self.random)
         return (np.where(tested, self.random, 0) @ weights) / (tested @ weights)
+
+
+def sizes_of(labels: int) -> list[int]:
+    """Labels at each point of a replay, by the number of labels."""
+    return [round(share * (labels // 2)) for share in SHARES]
 
 
 def replayed(

@@ -245,6 +245,7 @@ def test_wrong_arguments_are_named():
     [
         ((10.0, 5.0, math.inf), "worth 35 random ones (at least 30)"),
         ((math.inf, 5.0, math.inf), "worth more than 50 random ones;"),
+        ((-math.inf, -math.inf, -3.0), "worth fewer than 10 random ones;"),
         ((-8.0, -math.inf, -3.0), "worth 17 random ones (at most 22)"),
         ((10.0, 5.0, 15.0), "worth 35 random ones (30 to 40)"),
     ],
