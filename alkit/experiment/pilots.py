@@ -110,9 +110,11 @@ def pilot(
     the labels that it has. Where the interval contains zero, the outcome is ``"unknown"``.
 
     Only labels that were drawn uniformly or with known probabilities represent the pool; the latter
-    count by the weights of ``estimate_risk``, in the draws and in the tests. Labels that a query of
-    the strategy chose otherwise are left out. Labels that no query of the strategy asked for count
-    as drawn uniformly. Nothing is annotated, and the strategy does not change: a copy is trained.
+    count by the weights of ``estimate_risk``, in the draws and in the tests. This is approximate:
+    with 60 of 100 labels drawn by the rank of their margin, the mean gain was wrong by .007 to .015
+    in four settings. Labels that a query of the strategy chose otherwise are left out. Labels that
+    no query of the strategy asked for count as drawn uniformly. Nothing is annotated, and the
+    strategy does not change: a copy is trained.
 
     Args:
         strategy: the strategy, of a classifier.
