@@ -89,6 +89,11 @@ def findings(records: Records) -> list[str]:
         row = rows[test["strategy"]]
         parts = [_difference(found, test), _labels(found, test, row), _cost(reference, row)]
         said.append(f"{test['strategy']}: {'; '.join(part for part in parts if part)}.")
+    if any(math.isnan(rows[test["strategy"]]["saved_least"]) for test in tested if test["trials"]):
+        said.append(
+            f"Labels saved are not stated: {found.reference}'s own results do not improve by more "
+            f"than their noise from {found.annotated[0]:,} to {found.spent:,} labels."
+        )
     ceiling = (records.protocol.get("ceiling") or {}).get(records.metric)
     if ceiling:
         said.append(f"Trained on all labels, the model reaches {np.mean(ceiling):.3f}.")
@@ -173,7 +178,7 @@ def _labels(found: Trials, test: Row, row: Row) -> str:
     """Labels saved at the final level of the reference."""
     least, most, low, high = (row[f"saved_{end}"] for end in ("least", "most", "low", "high"))
     level = f"{found.reference}'s final level, {row['level']:.3f},"
-    if not test["trials"]:
+    if not test["trials"] or math.isnan(least):
         return ""
     if math.isinf(least):
         return f"it did not reach {level} with {found.spent:,} labels"

@@ -133,6 +133,17 @@ def test_a_level_that_was_not_reached_is_never_a_number_of_labels(make_records):
     assert "inf" not in said
 
 
+def test_no_labels_are_saved_on_a_flat_curve(make_records):
+    draws = np.random.default_rng(0)
+    flat = {name: draws.normal(0.9, 0.01, size=(5, 8)) for name in ("uniform", "margin", "badge")}
+    said = verdict(make_records(flat))
+    assert "fewer labels" not in said
+    assert "more labels" not in said
+    assert "nan" not in said
+    assert said.count("Labels saved are not stated") == 1
+    assert "uniform's own results do not improve by more than their noise from 10 to 80" in said
+
+
 def test_more_labels_are_said_to_be_more(make_records):
     slow = curves(seed=1)
     slow[:, 1:3] -= 0.1

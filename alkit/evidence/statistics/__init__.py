@@ -1,6 +1,7 @@
 """Measures and tests of learning curves, on plain arrays of T trials, R rounds, S strategies."""
 
-from alkit.evidence.statistics.curves import areas, monotone
+from alkit.evidence.statistics.crossed import crossed_interval
+from alkit.evidence.statistics.curves import areas, improves, monotone
 from alkit.evidence.statistics.intervals import bootstrap_interval, t_interval
 from alkit.evidence.statistics.levels import (
     Bounds,
@@ -18,7 +19,9 @@ __all__ = [
     "areas",
     "bootstrap_interval",
     "checkpoints",
+    "crossed_interval",
     "holm",
+    "improves",
     "in_words",
     "labels_needed",
     "labels_saved",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy import stats
 from scipy.optimize import isotonic_regression
 
 
@@ -43,3 +44,26 @@ def monotone(values: np.ndarray, *, rising: bool = True) -> np.ndarray:
     """
     fitted = [isotonic_regression(row, increasing=rising).x for row in values]
     return np.array(fitted, dtype=float).reshape(np.shape(values))
+
+
+def improves(values: np.ndarray, *, rising: bool = True) -> bool:
+    """True if the curves of a strategy improve by more than their noise.
+
+    The slope of a straight line through each trial's curve, over its rounds, is tested against
+    zero: Student's t over trials, one-sided at 0.05. A single trial shows its noise only where its
+    curve gets worse: its monotone curve must improve by more than two standard errors of a
+    difference of two results, with the residuals of that curve as the noise.
+
+    Args:
+        values: ``(T, R)``.
+        rising: True if higher is better.
+    """
+    trials, rounds = np.shape(values)
+    values = np.asarray(values, dtype=float) * (1 if rising else -1)
+    if trials == 1:
+        fitted = monotone(values)
+        noise = math.sqrt(float(np.mean((values - fitted) ** 2)))
+        return bool(fitted[0, -1] - fitted[0, 0] > max(2 * math.sqrt(2) * noise, 1e-12))
+    slopes = values @ (np.arange(rounds) - (rounds - 1) / 2)
+    error = float(slopes.std(ddof=1)) / math.sqrt(trials)
+    return bool(slopes.mean() > max(stats.t.ppf(0.95, trials - 1) * error, 1e-12))

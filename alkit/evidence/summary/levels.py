@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Real
 
 import numpy as np
 
 from alkit.errors import ConfigurationError
 from alkit.evidence.records import Records, Row
-from alkit.evidence.statistics import Bounds, in_words, labels_needed, median_needed, monotone
+from alkit.evidence.statistics import (
+    Bounds,
+    improves,
+    in_words,
+    labels_needed,
+    median_needed,
+    monotone,
+)
 from alkit.evidence.statistics import labels_saved as saved
 from alkit.evidence.summary.table import Table
 from alkit.evidence.summary.trials import Trials, trials
+
+UNKNOWN = Bounds(math.nan, math.nan, math.nan, math.nan)
 
 
 def labels_to(records: Records, level: float) -> Table:
@@ -65,6 +75,10 @@ def labels_saved(records: Records, level: float | None = None) -> Table:
     ``trials``, ``saved_least`` and ``saved_most`` (the same number if it is known; open if a level
     was not reached), ``saved_low`` and ``saved_high`` (95 %, bootstrap over trials, possibly open).
 
+    All four are NaN, and print as "not stated", if the results of the reference do not improve by
+    more than their noise (``alkit.evidence.statistics.improves``): on a flat curve, chance decides
+    which budget reaches a level first.
+
     Args:
         records: records of a comparison.
         level: the result to reach. Default: the final result that half or more of the reference's
@@ -72,6 +86,7 @@ def labels_saved(records: Records, level: float | None = None) -> Table:
     """
     found = trials(records)
     level = final_level(found) if level is None else float(level)
+    stated = improves(found.curves(found.reference), rising=found.rising)
     rows = []
     for name in found.others:
         needed = [
@@ -80,7 +95,7 @@ def labels_saved(records: Records, level: float | None = None) -> Table:
         ]
         if not len(needed[0]):
             continue
-        bounds = saved(needed[0], found.spent, needed[1], found.spent)
+        bounds = saved(needed[0], found.spent, needed[1], found.spent) if stated else UNKNOWN
         rows.append(
             {
                 "strategy": name,
@@ -94,7 +109,7 @@ def labels_saved(records: Records, level: float | None = None) -> Table:
         rows,
         {
             "strategy": lambda row: row["strategy"],
-            f"labels saved at {level:.3g}": lambda row: words_of(row, "saved"),
+            f"labels saved at {level:.3g}": saved_words,
             "95 % interval": lambda row: words_of(row, "saved", "low", "high"),
         },
     )
@@ -109,6 +124,11 @@ def final_level(found: Trials) -> float:
 
 def _columns(what: str, bounds: Bounds) -> Row:
     return {f"{what}_{end}": getattr(bounds, end) for end in ("least", "most", "low", "high")}
+
+
+def saved_words(row: Row) -> str:
+    """Labels saved as text; "not stated" where the reference's curve is flat."""
+    return "not stated" if math.isnan(row["saved_least"]) else words_of(row, "saved")
 
 
 def words_of(row: Row, what: str, low: str = "least", high: str = "most") -> str:

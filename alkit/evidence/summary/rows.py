@@ -6,7 +6,7 @@ import numpy as np
 
 from alkit.evidence.records import Records, Row
 from alkit.evidence.statistics import areas, bootstrap_interval
-from alkit.evidence.summary.levels import labels_saved, words_of
+from alkit.evidence.summary.levels import labels_saved, saved_words
 from alkit.evidence.summary.measures import tests
 from alkit.evidence.summary.table import Table, text
 from alkit.evidence.summary.trials import trials
@@ -28,8 +28,8 @@ def summary(records: Records) -> Table:
     that level, see ``labels_saved``); ``steps`` (gradient steps of the last round),
     ``steps_a_trial`` (per trial); ``seconds_a_trial`` and ``seconds_a_round`` (per trial and per
     round), with the parts per round ``seconds_train``, ``seconds_test``, ``seconds_score``,
-    ``seconds_select``. NaN if undefined: the reference against itself, a test of one trial, seconds
-    that were not recorded.
+    ``seconds_select``. NaN if undefined: the reference against itself, a test of one trial, labels
+    saved where the reference's own curve is flat, seconds that were not recorded.
     """
     found = trials(records)
     tested = {row["strategy"]: row for row in tests(records)}
@@ -100,7 +100,7 @@ SHOWN = {
     "area (95 %)": lambda row: _between(row, "area"),
     "gain (95 %)": lambda row: _compared(row, _between(row, "gain")),
     "p": lambda row: text(row["p"]),
-    "labels saved": lambda row: _compared(row, words_of(row, "saved")),
+    "labels saved": lambda row: _compared(row, saved_words(row)),
     "steps per trial": lambda row: f"{row['steps_a_trial']:,.0f}",
     "s per round": lambda row: text(row["seconds_a_round"]),
 }

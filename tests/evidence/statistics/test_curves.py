@@ -7,7 +7,7 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import auc
 
-from alkit.evidence.statistics import areas, monotone
+from alkit.evidence.statistics import areas, improves, monotone
 
 LABELS = np.array([10, 20, 60])
 VALUES = np.array([[0.2, 0.4, 0.9], [0.1, 0.5, 0.5]])
@@ -40,3 +40,36 @@ def test_monotone_curves_are_those_of_isotonic_regression(rising):
         IsotonicRegression(increasing=rising).fit_transform(np.arange(12), row) for row in values
     ]
     assert monotone(values, rising=rising) == pytest.approx(np.array(expected))
+
+
+@pytest.mark.parametrize("trials", [2, 5, 10])
+def test_flat_curves_are_rarely_said_to_improve_however_rounds_hang_together(trials):
+    draws = np.random.default_rng(0)
+    found = []
+    for _ in range(400):
+        steps = draws.normal(size=(trials, 12))
+        values = steps if len(found) % 2 else steps.cumsum(1)  # or walks
+        found.append(improves(values))
+    assert np.mean(found) == pytest.approx(0.05, abs=0.03)
+
+
+def test_a_single_flat_curve_seldom_improves_and_a_rising_one_does():
+    draws = np.random.default_rng(1)
+    assert np.mean([improves(draws.normal(size=(1, 12))) for _ in range(400)]) < 0.2
+    assert improves(np.array([[0.3, 0.5, 0.6]]))
+    assert not improves(np.array([[0.5, 0.5, 0.5]]))
+    assert not improves(np.array([[0.5]]))
+
+
+@pytest.mark.parametrize("trials", [1, 2, 5])
+def test_curves_that_rise_beyond_their_noise_improve_and_losses_that_fall(trials):
+    noise = np.random.default_rng(2).normal(0, 0.01, size=(trials, 8))
+    values = np.linspace(0.5, 0.8, 8) + noise
+    assert improves(values)
+    assert not improves(-values)
+    assert improves(-values, rising=False)
+
+
+def test_trials_that_are_equal_improve_if_their_curve_does():
+    assert improves(np.array([[0.2, 0.4, 0.6]] * 2))
+    assert not improves(np.array([[0.6, 0.6, 0.6]] * 2))

@@ -2,9 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from alkit.evidence.summary import labels_saved, labels_to
+from alkit.evidence.summary import labels_saved, labels_to, summary
 
 CURVES = {
     "uniform": [[0.2, 0.4, 0.6], [0.2, 0.5, 0.7], [0.2, 0.4, 0.5]],
@@ -61,3 +62,24 @@ def test_half_of_the_reference_trials_reach_its_level_also_when_their_number_is_
     row = labels_saved(make_records(losses, metric="test_loss_epoch"))[0]
     assert row["level"] == pytest.approx(0.4)
     assert row["saved_least"] == pytest.approx(margin["saved_least"])
+
+
+def test_labels_saved_are_not_stated_where_the_curve_of_the_reference_is_flat(make_records):
+    draws = np.random.default_rng(0)
+    flat = {name: draws.normal(0.9, 0.01, size=(5, 8)) for name in ("uniform", "margin")}
+    for level in (None, 0.9):
+        table = labels_saved(make_records(flat), level)
+        ends = ("least", "most", "low", "high")
+        assert all(math.isnan(table[0][f"saved_{end}"]) for end in ends)
+        assert math.isfinite(table[0]["level"])
+        assert "not stated" in repr(table)
+    assert "not stated" in repr(summary(make_records(flat)))
+    rising = {name: values + np.linspace(0, 0.2, 8) for name, values in flat.items()}
+    assert math.isfinite(labels_saved(make_records(rising))[0]["saved_least"])
+
+
+def test_a_strategy_that_rises_saves_nothing_stated_if_the_reference_does_not(make_records):
+    draws = np.random.default_rng(3)
+    curves = {"uniform": 0.9 + draws.normal(0, 0.01, size=(5, 8))}
+    curves["margin"] = curves["uniform"] + np.linspace(0, 0.1, 8)
+    assert math.isnan(labels_saved(make_records(curves))[0]["saved_least"])
