@@ -61,7 +61,7 @@ class Context:
         """Labels of the annotated samples of the pool.
 
         Raises:
-            ConfigurationError: there is no pool.
+            ConfigurationError: the context has no pool.
         """
         self._refuse("the labels of the annotated samples")
 

@@ -58,7 +58,7 @@ class RegressionBALD(Criterion):
 
     Raises:
         ConfigurationError: ``noise`` is not above 0.
-        PredictionError: there is one normal distribution per sample.
+        PredictionError: a single normal distribution per sample, without posterior samples.
     """
 
     disagreement = True

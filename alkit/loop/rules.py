@@ -20,7 +20,7 @@ class Rule:
     """Base class of rules. Its random numbers depend on the seed and the place in the stream."""
 
     needs_scores: bool = True
-    """False if no sample is scored, so that there is no forward pass."""
+    """False for a rule that needs no scores; no forward pass is made for it."""
 
     def check(self, scores: np.ndarray) -> None:
         """Raise a ScoreError if a rule cannot use the scores; called before anything changes."""

@@ -39,8 +39,8 @@ class Stream:
     memory. The pool that the strategy was made with is not changed, and the new one has no ledger.
 
     Args:
-        strategy: a built strategy, trained or not. Its selector is not used, since there is nothing
-            to choose from: it must be ``TopK()`` if the rule needs scores.
+        strategy: a built strategy, trained or not. Samples are decided on one by one, so its
+            selector is not used: it must be ``TopK()`` if the rule needs scores.
         budget: share of the samples to ask for, in (0, 1].
         rule: see ``alkit.loop.rules``. Default: ``Quantile()``.
         window: number of the last samples that the budget, and a rule, are about; see ``Decider``.

@@ -157,6 +157,6 @@ def _arrival(number: int) -> str:
 
 
 def _form_of_labels(pool: ActiveLearningDataset) -> Any:
-    """Label of an annotated sample, whose form others must have; None if there is none."""
+    """Label of an annotated sample, whose form others must have; None without one."""
     first = pool._known.annotated[:1].tolist()
     return pool._labels.of(first[0], pool._samples[first[0]][1]) if first else None

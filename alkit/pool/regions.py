@@ -117,7 +117,7 @@ class Tiles(Dataset):
         """The place of a tile: its image, ``top`` and ``left``, ``height`` and ``width``.
 
         Raises:
-            SampleIndexError: there is no such tile.
+            SampleIndexError: no tile has this index.
         """
         if not 0 <= index < len(self):
             raise SampleIndexError(f"tiles have the indices 0 to {len(self) - 1}, got {index}.")
@@ -143,7 +143,7 @@ class Tiles(Dataset):
             fill: value elsewhere. The default is what ``CrossEntropyLoss`` ignores.
 
         Raises:
-            SampleIndexError: there is no such image, or a tile is not of it.
+            SampleIndexError: no image has this number, or a tile belongs to another image.
             ConfigurationError: the values of a tile do not have its size.
         """
         if not 0 <= image < len(self._sizes):

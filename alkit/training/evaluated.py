@@ -22,7 +22,7 @@ def samples_of(module: Application, y_hat: Any) -> list[Any]:
 
     Samples of which the kind is known were averaged before.
     """
-    if _read(module) is None or module.training or not isinstance(y_hat, Tensor):
+    if module.training or not isinstance(y_hat, Tensor) or _read(module) is None:
         return [y_hat]
     return list(y_hat.unbind(1)) if y_hat.ndim > 2 and gives_samples(module.model) else [y_hat]
 

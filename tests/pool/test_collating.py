@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch.utils.data import Dataset
 
 import alkit as al
 from alkit.errors import ShapeError
@@ -22,15 +21,8 @@ def boxes(k):
     return {"boxes": torch.tensor([[0.0, 0, 2, 2]] * (k % 3)), "labels": torch.ones(k % 3).long()}
 
 
-class Labeled(Dataset):
-    def __init__(self, labels, form=pairs):
-        self.labels, self.form = labels, form
-
-    def __len__(self):
-        return len(self.labels)
-
-    def __getitem__(self, index):
-        return self.form(torch.full((3, 4, 4), index + 0.0), self.labels[index])
+def labeled(labels, form=pairs):
+    return [form(torch.full((3, 4, 4), k + 0.0), label) for k, label in enumerate(labels)]
 
 
 def first_batch(dataset, given=None, size=6):
@@ -45,7 +37,7 @@ def first_batch(dataset, given=None, size=6):
 @pytest.mark.parametrize("form", [pairs, dicts])
 def test_boxes_stay_a_list_even_if_all_images_have_as_many(form, counts, given):
     labels = [boxes(k) for k in counts]
-    batch, _ = first_batch(Labeled(labels, form), labels if given else None)
+    batch, _ = first_batch(labeled(labels, form), labels if given else None)
     x, y = batch if form is pairs else (batch["x"], batch["label"])
     assert x[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]
     assert [len(target["boxes"]) for target in y] == [k % 3 for k in counts]
@@ -55,7 +47,7 @@ def test_boxes_stay_a_list_even_if_all_images_have_as_many(form, counts, given):
 @pytest.mark.parametrize("form", [pairs, dicts])
 def test_lists_of_numbers_are_one_array_and_not_one_per_column(form):
     labels = [[k % 2, 1, 0] for k in range(6)]
-    batch, pool = first_batch(Labeled(labels, form))
+    batch, pool = first_batch(labeled(labels, form))
     y = batch[1] if form is pairs else batch["label"]
     assert y.tolist() == labels
     pool.relabel([2], [[1, 1, 1]])
@@ -67,4 +59,4 @@ def test_lists_of_numbers_are_one_array_and_not_one_per_column(form):
 def test_arrays_of_different_shapes_are_an_error_that_names_the_remedy():
     rows = [torch.zeros(k % 3, 5) for k in range(6)]
     with pytest.raises(ShapeError, match="collate_fn"):
-        first_batch(Labeled(rows))
+        first_batch(labeled(rows))

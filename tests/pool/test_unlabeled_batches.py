@@ -200,15 +200,8 @@ def boxes(k):
     return {"boxes": torch.tensor([[0.0, 0, 2, 2]] * (k % 3)), "labels": torch.ones(k % 3).long()}
 
 
-class Labeled(Dataset):
-    def __init__(self, labels, form=pairs):
-        self.labels, self.form = labels, form
-
-    def __len__(self):
-        return len(self.labels)
-
-    def __getitem__(self, index):
-        return self.form(torch.full((3, 4, 4), index + 0.0), self.labels[index])
+def labeled(labels, form=pairs):
+    return [form(torch.full((3, 4, 4), k + 0.0), label) for k, label in enumerate(labels)]
 
 
 class Brightness(nn.Module):
@@ -266,7 +259,7 @@ def by_brightness_with_areas(items):
     ("collate", "known"), [(by_brightness, 0), (by_brightness, 1), (by_brightness_with_areas, 1)]
 )
 def test_boxes_show_an_order_that_changes(collate, known):
-    pool = al.ActiveLearningDataset(Labeled([boxes(k) for k in range(8)]))
+    pool = al.ActiveLearningDataset(labeled([boxes(k) for k in range(8)]))
     pool.annotate([known])  # sample 0 has no boxes
     function = for_inputs({"collate_fn": collate}, pool)["collate_fn"]
     with pytest.raises(ConfigurationError, match="changes the order"):
@@ -277,7 +270,7 @@ def test_dicts_without_their_labels_show_an_order_that_changes():
     def sorted_images(items):
         return {"x": sorted((item["x"] for item in items), key=lambda x: -x.mean())}
 
-    pool = al.ActiveLearningDataset(Labeled([boxes(k) for k in range(8)], dicts))
+    pool = al.ActiveLearningDataset(labeled([boxes(k) for k in range(8)], dicts))
     pool.annotate([1])
     collate = for_inputs({"collate_fn": sorted_images}, pool)["collate_fn"]
     with pytest.raises(ConfigurationError, match="changes the order"):
@@ -285,7 +278,7 @@ def test_dicts_without_their_labels_show_an_order_that_changes():
 
 
 def test_dicts_are_collated_where_nothing_is_annotated_though_their_label_is_read():
-    pool = al.ActiveLearningDataset(Labeled([boxes(k) for k in range(8)], dicts))
+    pool = al.ActiveLearningDataset(labeled([boxes(k) for k in range(8)], dicts))
 
     def listed(items):
         return {name: [item[name] for item in items] for name in ("x", "label")}
@@ -302,7 +295,7 @@ def test_labels_of_tokens_show_an_order_that_changes():
         xs, ys = zip(*items, strict=True)
         return torch.stack(xs), pad_sequence(list(ys), batch_first=True, padding_value=-100)
 
-    pool = al.ActiveLearningDataset(Labeled(labels))
+    pool = al.ActiveLearningDataset(labeled(labels))
     pool.annotate(range(5))
     inputs = [torch.full((3, 4, 4), k + 0.0) for k in range(4)]
     options = for_inputs({"collate_fn": ragged}, pool)
