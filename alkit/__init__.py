@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "alkit.blocks": (
-        "ConvolutionalNeuralNetwork DeeplayModule Discriminator Ensemble Layer LayerList "
+        "ConvolutionalNeuralNetwork DeeplayModule Discriminator Ensemble Layer "
         "MCDropout MultiLayerPerceptron Sequential"
     ),
     "alkit.criteria": (
@@ -23,7 +23,7 @@ _NAMES = {
         "Minimum Rank Ratio Schedule TopShare fit_temperature"
     ),
     "alkit.diagnosis": "doctor",
-    "alkit.experiment": "compare replay",
+    "alkit.experiment": "compare pilot replay",
     "alkit.loop": "ActiveLearningLoop Stream",
     "alkit.pool": "ActiveLearningDataset Query Regions",
     "alkit.prediction": "Prediction",
@@ -31,13 +31,13 @@ _NAMES = {
     "alkit.querying": "Acquisition estimate_risk select",
     "alkit.reporting": "Result load",
     "alkit.selectors": (
-        "Candidates Features GradientEmbedding KCenter KMeansPlusPlus "
-        "Power Prefilter Random Selector TopK TypiClust UncertaintyHerding"
+        "Candidates Features Frozen Given GradientEmbedding Inputs KCenter KMeansPlusPlus "
+        "Power Prefilter Random Selector TopK UncertaintyHerding Whitened"
     ),
     "alkit.strategies": (
-        "ActiveLearner AdversarialStrategy LearningLossStrategy SemiSupervisedStrategy Strategy "
+        "ActiveLearner AdversarialStrategy SemiSupervisedStrategy Strategy "
         "UncertaintyStrategy UniformStrategy "
-        "auto badge bald batchbald committee coreset epig typiclust"
+        "auto badge bald committee epig typiclust"
     ),
     "alkit.training": (
         "Adam BinaryClassifier CategoricalClassifier Classifier Estimator MultiLabelClassifier "

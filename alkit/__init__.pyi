@@ -5,7 +5,6 @@ from alkit.blocks import DeeplayModule as DeeplayModule
 from alkit.blocks import Discriminator as Discriminator
 from alkit.blocks import Ensemble as Ensemble
 from alkit.blocks import Layer as Layer
-from alkit.blocks import LayerList as LayerList
 from alkit.blocks import MCDropout as MCDropout
 from alkit.blocks import MultiLayerPerceptron as MultiLayerPerceptron
 from alkit.blocks import Sequential as Sequential
@@ -26,6 +25,7 @@ from alkit.criteria import TopShare as TopShare
 from alkit.criteria import fit_temperature as fit_temperature
 from alkit.diagnosis import doctor as doctor
 from alkit.experiment import compare as compare
+from alkit.experiment import pilot as pilot
 from alkit.experiment import replay as replay
 from alkit.loop import ActiveLearningLoop as ActiveLearningLoop
 from alkit.loop import Stream as Stream
@@ -41,7 +41,10 @@ from alkit.reporting import Result as Result
 from alkit.reporting import load as load
 from alkit.selectors import Candidates as Candidates
 from alkit.selectors import Features as Features
+from alkit.selectors import Frozen as Frozen
+from alkit.selectors import Given as Given
 from alkit.selectors import GradientEmbedding as GradientEmbedding
+from alkit.selectors import Inputs as Inputs
 from alkit.selectors import KCenter as KCenter
 from alkit.selectors import KMeansPlusPlus as KMeansPlusPlus
 from alkit.selectors import Power as Power
@@ -49,11 +52,10 @@ from alkit.selectors import Prefilter as Prefilter
 from alkit.selectors import Random as Random
 from alkit.selectors import Selector as Selector
 from alkit.selectors import TopK as TopK
-from alkit.selectors import TypiClust as TypiClust
 from alkit.selectors import UncertaintyHerding as UncertaintyHerding
+from alkit.selectors import Whitened as Whitened
 from alkit.strategies import ActiveLearner as ActiveLearner
 from alkit.strategies import AdversarialStrategy as AdversarialStrategy
-from alkit.strategies import LearningLossStrategy as LearningLossStrategy
 from alkit.strategies import SemiSupervisedStrategy as SemiSupervisedStrategy
 from alkit.strategies import Strategy as Strategy
 from alkit.strategies import UncertaintyStrategy as UncertaintyStrategy
@@ -61,9 +63,7 @@ from alkit.strategies import UniformStrategy as UniformStrategy
 from alkit.strategies import auto as auto
 from alkit.strategies import badge as badge
 from alkit.strategies import bald as bald
-from alkit.strategies import batchbald as batchbald
 from alkit.strategies import committee as committee
-from alkit.strategies import coreset as coreset
 from alkit.strategies import epig as epig
 from alkit.strategies import typiclust as typiclust
 from alkit.training import Adam as Adam
@@ -95,6 +95,7 @@ from alkit import cli as cli
 from alkit import diagnosis as diagnosis
 from alkit import evidence as evidence
 from alkit import experiment as experiment
+from alkit import features as features
 from alkit import loop as loop
 from alkit import page as page
 from alkit import pool as pool

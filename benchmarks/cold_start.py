@@ -31,7 +31,7 @@ BUDGETS = (10, 20, 50)
 METHODS: dict[str, Callable[[], al.Selector]] = {
     "random": al.Random,
     "k-means medoids": lambda: al.selectors.KMeans(),
-    "typiclust": lambda: al.TypiClust(),
+    "typiclust": lambda: al.selectors.TypiClust(),
     "max-herding": lambda: al.selectors.MaxHerding(),
     "probcover": lambda: al.selectors.ProbCover(classes=10),
     "uncertainty herding": lambda: al.UncertaintyHerding(),

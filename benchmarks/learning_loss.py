@@ -31,8 +31,8 @@ import alkit as al
 STRATEGIES = {
     "uniform": al.UniformStrategy,
     "margin": al.Strategy,
-    "learning loss": al.LearningLossStrategy,
-    "..., drawn": partial(al.LearningLossStrategy, selector=al.selectors.SoftRank()),
+    "learning loss": al.strategies.LearningLossStrategy,
+    "..., drawn": partial(al.strategies.LearningLossStrategy, selector=al.selectors.SoftRank()),
 }
 
 

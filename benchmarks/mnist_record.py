@@ -144,7 +144,9 @@ def run(
         total += recipe.rounds * recipe.explore
     else:
         space = principal_components(train.tensors[0], 30)
-        pool.annotate(al.select(recipe.start, embeddings=space, selector=al.TypiClust(), seed=seed))
+        pool.annotate(
+            al.select(recipe.start, embeddings=space, selector=al.selectors.TypiClust(), seed=seed)
+        )
         for left in range(recipe.rounds, 0, -1):
             train_for(recipe.explore)
             strategy.query_and_update((recipe.labels - pool.get_num_annotated()) // left)

@@ -58,7 +58,7 @@ METHODS = {
     "BADGE": {"alkit": badge},
     "BatchBALD": {"alkit": batchbald},
     "k-means medoids": {"alkit": on_features(lambda: al.selectors.KMeans())},
-    "TypiClust": {"alkit": on_features(lambda: al.TypiClust())},
+    "TypiClust": {"alkit": on_features(lambda: al.selectors.TypiClust())},
     "ProbCover": {"alkit": on_features(lambda: al.selectors.ProbCover(radius=RADIUS))},
     "MaxHerding": {"alkit": on_features(lambda: al.selectors.MaxHerding(bandwidth=WIDTH))},
     "facility location": {"alkit": on_features(lambda: al.selectors.FacilityLocation())},

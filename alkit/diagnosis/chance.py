@@ -64,7 +64,7 @@ def class_spread(query: Query, trace: Trace) -> Finding:
         "the picks are of few kinds, as when the features of a network that is trained on few "
         "labels collapse; the other classes get no labels.",
         "compare samples in features that training does not change, al.auto(net, pool) or "
-        "selector=MaxHerding(space=al.selectors.Inputs()).",
+        "selector=MaxHerding(space=al.Inputs()).",
     )
 
 

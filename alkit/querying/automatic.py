@@ -42,7 +42,7 @@ class Auto(Acquisition):
     """Acquisition for when it is not known which to take: herding in features that do not change.
 
         strategy = al.auto(net, pool)                                   # components of the inputs
-        strategy = al.auto(net, pool, features=al.selectors.Frozen("resnet18"))
+        strategy = al.auto(net, pool, features=al.Frozen("resnet18"))
 
     ``MaxHerding`` while the network is untrained or nothing is annotated: it covers the pool. Then
     ``UncertaintyHerding`` with bandwidth 1, weighted by the rank of the criterion: it covers the

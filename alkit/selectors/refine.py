@@ -25,8 +25,8 @@ from alkit.selectors.typiclust import TypiClust
 class Refine(Selector):
     """Progressive filtering by several selectors; another one picks from what remains.
 
-        al.selectors.Refine()                                          # the nine of the paper
-        al.selectors.Refine([al.TopK(), al.TypiClust()], batches=10)   # a cheaper ensemble
+        al.selectors.Refine()                                  # the nine of the paper
+        al.selectors.Refine([al.TopK(), al.KCenter()], batches=10)    # a cheaper ensemble
 
     In each of ``passes`` passes, the selectors pick ``batches`` batches of n in equal numbers, each
     batch from another random subset of the candidates that are left. Those that are in no batch are

@@ -93,7 +93,7 @@ plt.show()
 covering = {
     "random": al.Random,
     "k-means": al.selectors.KMeans,
-    "TypiClust": al.TypiClust,
+    "TypiClust": al.selectors.TypiClust,
     "herding": al.selectors.MaxHerding,
 }
 classes = {
@@ -313,7 +313,7 @@ if mnist is not None and not smoke:
 # %% [markdown]
 # ## What to do
 #
-# - Choose the first labels to cover the pool: use `al.selectors.KMeans()`, `al.TypiClust()` or
+# - Choose the first labels to cover the pool: use `al.selectors.KMeans()`, `al.selectors.TypiClust()` or
 #   `al.selectors.MaxHerding()` on the best features you have. Features of a pretrained network are better
 #   than pixels.
 # - Switch to uncertainty, such as margin, once the model has seen every class. Or use

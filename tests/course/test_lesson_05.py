@@ -40,7 +40,7 @@ def apart(scores, points, n, distance):
 
 
 def short_list():
-    return al.Prefilter(3, al.TopK(), by=al.TypiClust(al.Features()))
+    return al.Prefilter(3, al.TopK(), by=al.selectors.TypiClust(al.Features()))
 
 
 @pytest.mark.parametrize(
@@ -121,13 +121,16 @@ def test_too_few_picks_are_an_error_with_both_numbers():
     ("answer", "hint"),
     [
         (al.TopK(), "the short list is missing"),
-        (al.TypiClust(al.Features()), "not used"),
-        (al.Prefilter(3, al.TypiClust(al.Features())), "other way around"),
-        (al.Prefilter(3, al.TypiClust(al.Features()), by=al.TopK()), "other way around"),
+        (al.selectors.TypiClust(al.Features()), "not used"),
+        (al.Prefilter(3, al.selectors.TypiClust(al.Features())), "other way around"),
+        (al.Prefilter(3, al.selectors.TypiClust(al.Features()), by=al.TopK()), "other way around"),
         (al.Prefilter(3, al.KCenter()), "set `by`"),
-        (al.Prefilter(3, al.TopK(), by=al.TypiClust()), "only by direction"),
+        (al.Prefilter(3, al.TopK(), by=al.selectors.TypiClust()), "only by direction"),
         (al.Prefilter(3, al.TopK(), by=al.KCenter()), "picks strays"),
-        (al.Prefilter(5, al.TopK(), by=al.TypiClust(al.Features())), "three times as long"),
+        (
+            al.Prefilter(5, al.TopK(), by=al.selectors.TypiClust(al.Features())),
+            "three times as long",
+        ),
         (al.selectors.FacilityLocation(), "are not the highest scores"),
         (al.TopK, "the short list is missing"),
         ("typical", "expected a selector"),

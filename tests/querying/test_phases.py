@@ -7,7 +7,7 @@ from alkit.criteria import Context
 from alkit.errors import ConfigurationError
 from alkit.querying import Phases
 
-FIRST, THEN = al.Acquisition(None, al.TypiClust()), al.Acquisition(al.Margin())
+FIRST, THEN = al.Acquisition(None, al.selectors.TypiClust()), al.Acquisition(al.Margin())
 
 
 def test_the_first_acquisition_asks_in_the_initial_round_and_in_as_many_after_it():

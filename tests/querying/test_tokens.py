@@ -282,7 +282,7 @@ def test_a_learning_loss_scores_the_tokens_and_not_their_classes(quiet):
     pool = al.ActiveLearningDataset(data)
     pool.annotate(range(8))
     options = {"outputs": "tokens", "seed": 0, "inputs": "input_ids"}
-    strategy = al.LearningLossStrategy(
+    strategy = al.strategies.LearningLossStrategy(
         Tagger(), pool, layers=["words"], criterion=Each(al.Entropy(), "sum"), **options
     ).build()
     strategy.fit(max_steps=3, **quiet)

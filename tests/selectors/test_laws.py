@@ -53,7 +53,7 @@ def _over_spaces():
     for space in (selectors.Whitened(), selectors.Inputs()):
         yield pytest.param(al.KCenter(space), id=f"KCenter in {space!r}")
     fixed = selectors.Inputs()
-    composed = selectors.Mix((0.5, al.KCenter(fixed)), (0.5, al.TypiClust(space=fixed)))
+    composed = selectors.Mix((0.5, al.KCenter(fixed)), (0.5, al.selectors.TypiClust(space=fixed)))
     yield pytest.param(composed, id="Mix")
     yield pytest.param(al.Prefilter(2, al.KCenter(fixed), by=al.KCenter()), id="Prefilter")
 

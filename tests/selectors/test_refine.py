@@ -114,7 +114,7 @@ def test_the_space_is_that_of_all_that_compare_features():
 
 def test_without_labels_the_laws_hold():
     check_selector(
-        Refine([al.TypiClust()], al.selectors.MaxHerding(), passes=1, batches=1, first=8)
+        Refine([al.selectors.TypiClust()], al.selectors.MaxHerding(), passes=1, batches=1, first=8)
     )
 
 

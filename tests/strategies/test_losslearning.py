@@ -20,7 +20,9 @@ def classifier(model, loss_head=None, layers=None, **options):
 
 
 def learner(net, pool, **options):
-    return al.LearningLossStrategy(net, pool, **{"batch_size": 8, "seed": 0, **options}).build()
+    return al.strategies.LearningLossStrategy(
+        net, pool, **{"batch_size": 8, "seed": 0, **options}
+    ).build()
 
 
 # --- the objective ----------------------------------------------------------------------------
@@ -117,7 +119,7 @@ def test_the_head_learns_where_losses_are_high_and_the_query_goes_there(quiet):
 def test_blocks_and_their_copies_may_be_trained(pool, quiet):
     net = al.Sequential(al.MultiLayerPerceptron(2, [8], 6, out_activation=nn.ReLU))
     net.append(al.MultiLayerPerceptron(6, [], 3))
-    strategy = al.LearningLossStrategy(net, pool, seed=0)
+    strategy = al.strategies.LearningLossStrategy(net, pool, seed=0)
     twin = strategy.new().build()
     strategy.build()
     for each in strategy, twin:

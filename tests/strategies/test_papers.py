@@ -155,6 +155,6 @@ def test_features_may_be_named(pool):
             return self.head(self.body(x).relu())
 
     with pytest.raises(ValueError, match="features="):
-        al.coreset(Net(), pool).build().query(3)
-    query = al.coreset(Net(), pool, features="model.body").build().query(3)
+        al.papers.coreset(Net(), pool).build().query(3)
+    query = al.papers.coreset(Net(), pool, features="model.body").build().query(3)
     assert np.isin(query, pool.unannotated_indices).all()

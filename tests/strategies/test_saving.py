@@ -91,7 +91,9 @@ STRATEGIES = {
     "FixMatch": lambda pool, **o: al.SemiSupervisedStrategy(
         net(), pool, weak=shifted, strong=shifted, threshold=0.4, **o
     ),
-    "learning loss": lambda pool, **o: al.LearningLossStrategy(net(), pool, layers=["3"], **o),
+    "learning loss": lambda pool, **o: al.strategies.LearningLossStrategy(
+        net(), pool, layers=["3"], **o
+    ),
     "tempered": lambda pool, **o: al.Strategy(
         net(), pool, al.criteria.Tempered(al.Entropy()), **held_out(**o)
     ),

@@ -164,7 +164,7 @@ def test_what_is_no_network_is_refused_at_construction(wrong, message, pool):
     for make in (
         lambda: al.Strategy(wrong, pool),
         lambda: al.UncertaintyStrategy(wrong, al.Margin(), pool),
-        lambda: al.LearningLossStrategy(wrong, pool),
+        lambda: al.strategies.LearningLossStrategy(wrong, pool),
         lambda: al.SemiSupervisedStrategy(wrong, pool),
         lambda: al.Classifier(wrong),
         lambda: al.Regressor(wrong),

@@ -168,7 +168,7 @@ def test_a_bert_with_the_collator_of_transformers_learns_and_is_asked(tokenized,
 
 
 @on_trec
-@pytest.mark.parametrize("selector", [al.KCenter(), al.TypiClust()], ids=repr)
+@pytest.mark.parametrize("selector", [al.KCenter(), al.selectors.TypiClust()], ids=repr)
 def test_texts_are_compared_by_the_mean_of_their_tokens(tokenized, selector):
     strategy = transformer(tokenized, None, selector, features="model.bert.encoder")
     kept = strategy.context.predict(np.arange(150), keep={"features"}).features

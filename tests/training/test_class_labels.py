@@ -103,7 +103,7 @@ def test_trainings_with_steps_of_their_own_check_too(kind, quiet):
         )
     else:
         net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
-        made = al.LearningLossStrategy(net, pool, seed=0)
+        made = al.strategies.LearningLossStrategy(net, pool, seed=0)
     refused(made.build(), "sample 9 has the class 5", quiet)
 
 

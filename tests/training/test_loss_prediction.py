@@ -38,7 +38,9 @@ def test_the_head_has_the_dtype_of_the_network(dtype, blobs, quiet):
     pool = al.ActiveLearningDataset(TensorDataset(x.to(dtype), y))
     pool.annotate(range(20))
     network = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 3)).to(dtype)
-    strategy = al.LearningLossStrategy(network, pool, optimizer=al.SGD(lr=0.01), seed=0).build()
+    strategy = al.strategies.LearningLossStrategy(
+        network, pool, optimizer=al.SGD(lr=0.01), seed=0
+    ).build()
     assert {p.dtype for p in strategy.module.parameters()} == {dtype}
     strategy.fit(max_steps=2, **quiet)
     assert len(strategy.query(5)) == 5

@@ -144,7 +144,7 @@ selectors = {
     "KCenter": al.KCenter(),
     "KMeansPlusPlus": al.KMeansPlusPlus(),
     "BADGE": al.KMeansPlusPlus(al.GradientEmbedding()),
-    "TypiClust": al.TypiClust(al.Features()),
+    "TypiClust": al.selectors.TypiClust(al.Features()),
     "Prefilter (see below)": al.Prefilter(5, al.KCenter()),
 }
 figure, axes = plt.subplots(2, 3, figsize=(6.4, 4), layout="constrained")
@@ -360,7 +360,7 @@ al.course.check("05-b", apart)
 def typical_then_uncertain():
     """Return a selector that combines others."""
     ### BEGIN SOLUTION
-    return al.Prefilter(3, al.TopK(), by=al.TypiClust(al.Features()))
+    return al.Prefilter(3, al.TopK(), by=al.selectors.TypiClust(al.Features()))
     ### END SOLUTION
 
 

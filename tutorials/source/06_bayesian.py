@@ -379,7 +379,7 @@ assert top_alone > batch_alone
 
 # %%
 print(al.bald(network(0.2), pool, samples=20, seed=0).build().query(3))
-print(al.batchbald(network(0.2), pool, samples=20, seed=0).build().query(3))
+print(al.papers.batchbald(network(0.2), pool, samples=20, seed=0).build().query(3))
 
 # %% tags=["hidden"]
 assert round(np.log(50), 1) == 3.9
