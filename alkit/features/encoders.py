@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from alkit.errors import FeaturesError
+from alkit.errors import AlkitError, FeaturesError
 from alkit.eval_mode import evaluating
 from alkit.features.components import fitted_to
 from alkit.features.inputs import values_of
 from alkit.features.networks import of_torchvision, shaped, weights_name
+from alkit.features.saved import check_mode, load
 from alkit.features.source import Source
 from alkit.model_outputs import features_of
 from alkit.pool.fingerprint import fixed_draws
@@ -29,6 +31,24 @@ Rows = Iterator[np.ndarray]  # (B, D) of batches of samples
 def of_network(network: nn.Module, source: Source) -> Rows:
     """Outputs of a network in eval mode for what ``source.input_of`` finds in each batch."""
     return _of_network(network, source, lambda batch: source.input_of(batch, network))
+
+
+def of_file(path: Path, source: Source) -> Rows:
+    """Outputs of a network that is saved in a file.
+
+    Raises:
+        FeaturesError: the file has no such network, or the network does not take the samples.
+    """
+    try:
+        yield from of_network(load(path), source)
+    except AlkitError:
+        raise
+    except (RuntimeError, AssertionError) as error:
+        raise FeaturesError(
+            f"the network of {path} does not take the samples: {error!s:.500}. It gets what the "
+            "network of the strategy gets, in batches of any length: export it with "
+            'dynamic_shapes=({0: torch.export.Dim("batch")},).'
+        ) from error
 
 
 def of_named(name: str, source: Source) -> Rows:
@@ -51,6 +71,7 @@ def of_named(name: str, source: Source) -> Rows:
 
 
 def _of_network(network: nn.Module, source: Source, input_of: Callable[[Any], Any]) -> Rows:
+    check_mode(network)
     device = next((t.device for t in [*network.parameters(), *network.buffers()]), None)
     with evaluating(network):
         for ids, batch in source.batches():

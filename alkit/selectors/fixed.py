@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from alkit.arguments import check_integer
 from alkit.errors import ConfigurationError, FeaturesError, PredictionError
 from alkit.selectors.candidates import Candidates
+from alkit.selectors.encoder import as_encoder
 from alkit.selectors.geometry.points import Metric
 from alkit.selectors.spaces import Space, as_float, check_metric
 
@@ -119,8 +120,13 @@ class Inputs(Fixed):
 class Frozen(Fixed):
     """Features of a frozen encoder: a network, or a transformer of scikit-learn.
 
+        al.KCenter(al.Frozen(network))
+        al.KCenter(al.Frozen("encoder.pt2"))
+
     A network is called in eval mode on what the strategy's own network gets, and returns ``(N,
-    D)``. A name is that of a network of torchvision, without its last layer; it gets RGB images
+    D)``. A path is that of a network that is saved by ``torch.jit.save`` or ``torch.export.save``.
+    Pickled code in the file never runs, but the network is a program: take files that you trust. A
+    name is that of a network of torchvision, without its last layer; it gets RGB images
     with values in [0, 1], or bytes, scaled to its size. Its weights are downloaded if they are not
     on this machine, which a line on the standard error output announces. A transformer that is not
     fitted is cloned, and fitted to 10,000 samples, drawn by a fixed seed, if there are more.
@@ -129,9 +135,9 @@ class Frozen(Fixed):
     weights at each query. The features are computed again if the weights change.
 
     Args:
-        encoder: a module, the name of a network of torchvision such as ``"resnet18"``, or an object
-            with ``fit`` and ``transform``, such as ``make_pipeline(TfidfVectorizer(),
-            TruncatedSVD(100))``.
+        encoder: a module, the path of a saved one, the name of a network of torchvision such as
+            ``"resnet18"``, or an object with ``fit`` and ``transform``, such as
+            ``make_pipeline(TfidfVectorizer(), TruncatedSVD(100))``.
         folder: folder in which the outputs of a network are also kept on disk for later runs, by
             content of the samples, by weights and by how the network prints; one per dataset.
             Default: none.
@@ -139,36 +145,32 @@ class Frozen(Fixed):
 
     Raises:
         ConfigurationError: the encoder is none of these.
-        FeaturesError: at a query, torchvision has no such network, or its weights are not on this
-            machine and cannot be downloaded; or the features are NaN or all the same.
+        FeaturesError: there is no such file; at a query, it is damaged, or has weights alone or a
+            pickled network; torchvision has no such network, or its weights are not on this machine
+            and cannot be downloaded; the network is in training mode for good, as one that was
+            traced in it; or the features are NaN or all the same.
     """
 
     def __init__(
         self,
-        encoder: nn.Module | str | Any,
+        encoder: nn.Module | str | os.PathLike[str] | Any,
         *,
         folder: str | os.PathLike[str] | None = None,
         metric: Metric = "euclidean",
         normalize: bool = True,
     ) -> None:
         super().__init__(metric, normalize)
-        transforms = callable(getattr(encoder, "transform", None)) and not isinstance(encoder, type)
-        if not isinstance(encoder, nn.Module | str) and not transforms:
-            raise ConfigurationError(
-                "Frozen takes a network, the name of one of torchvision, or an object with fit and "
-                f"transform, got {encoder!r:.80}. For an array, use Given(array)."
-            )
-        if folder is not None and not isinstance(encoder, nn.Module | str):
+        self.encoder, self.folder = as_encoder(encoder), folder
+        if folder is not None and not isinstance(self.encoder, nn.Module | str | Path):
             raise ConfigurationError("folder= keeps the outputs of a network.")
-        self.encoder, self.folder = encoder, folder
 
     @property
     def words(self) -> str:
         return f"outputs of a frozen encoder, {self!r}"
 
     def __repr__(self) -> str:
-        named = isinstance(self.encoder, str)
-        return self._shown(repr(self.encoder) if named else type(self.encoder).__name__)
+        named = isinstance(self.encoder, str | Path)
+        return self._shown(repr(str(self.encoder)) if named else type(self.encoder).__name__)
 
 
 class Given(Fixed):
