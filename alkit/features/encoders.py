@@ -24,6 +24,7 @@ from alkit.features.source import Source
 from alkit.model_outputs import features_of
 from alkit.pool.fingerprint import fixed_draws
 from alkit.training.calls import output_for
+from alkit.training.precision import as_weights
 
 Rows = Iterator[np.ndarray]  # (B, D) of batches of samples
 
@@ -72,12 +73,13 @@ def of_named(name: str, source: Source) -> Rows:
 
 def _of_network(network: nn.Module, source: Source, input_of: Callable[[Any], Any]) -> Rows:
     check_mode(network)
+    cast = as_weights(network)
     device = next((t.device for t in [*network.parameters(), *network.buffers()]), None)
     with evaluating(network):
         for ids, batch in source.batches():
             x = input_of(batch)
             with torch.inference_mode():
-                moved = x if device is None else move_data_to_device(x, device)
+                moved = cast(x if device is None else move_data_to_device(x, device))
                 output = features_of(output_for(network, moved))
             yield shaped(output, len(ids))
 

@@ -34,7 +34,9 @@ def load(path: Path) -> nn.Module:
         with ZipFile(path) as file:
             entries = file.namelist()
     except BadZipFile as error:
-        raise FeaturesError(f"{path} is damaged, or not a saved network: {error}. {REMEDY}") from error
+        raise FeaturesError(
+            f"{path} is damaged, or not a saved network: {error}. {REMEDY}"
+        ) from error
     except OSError as error:
         raise FeaturesError(f"{path} cannot be read: {error}.") from error
     scripted = any(entry.endswith("/constants.pkl") for entry in entries)

@@ -23,9 +23,10 @@ class Fixed(Space):
     """Features of the samples that do not change with training; subclasses declare them.
 
     For every selector with a space. A strategy computes them for the samples of its pool at the
-    first query that needs them. ``pool.features`` keeps them in memory for all strategies on the
-    same dataset, 4 N D bytes. No network is asked for them at later queries: a selector that needs
-    neither scores nor outputs makes no forward pass over the candidates.
+    first query that needs them, and ``al.select`` for those of ``inputs=``. ``pool.features`` keeps
+    them in memory for all strategies on the same dataset, 4 N D bytes. No network is asked for them
+    at later queries: a selector that needs neither scores nor outputs makes no forward pass over
+    the candidates.
 
     Args:
         metric: ``"euclidean"``, ``"cosine"`` or ``"manhattan"``.
@@ -58,8 +59,7 @@ class Fixed(Space):
         if fixed is None or self not in fixed.candidates:
             raise PredictionError(
                 f"{self!r} needs features of the samples, and the candidates have none: a strategy "
-                "computes them from its pool; for al.select, use Given(array), or pass embeddings= "
-                "and use Features(normalize=True, pca=50)."
+                "computes them from its pool, and al.select from inputs=, or use Given(array)."
             )
         return fixed.candidates[self]
 
