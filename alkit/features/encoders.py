@@ -90,7 +90,7 @@ def of_transformer(transformer: Any, source: Source) -> Rows:
         check_is_fitted(transformer)
     except NotFittedError:
         chosen = source.ids[fitted_to(len(source.ids))]
-        parts = [*values_of(source, chosen)]
+        parts = [*values_of(source, chosen, quantities=False)]
         texts = isinstance(parts[0], list)
         whole = [text for part in parts for text in part] if texts else np.concatenate(parts)
         with fixed_draws():  # some draw from the global generator of NumPy
@@ -98,7 +98,7 @@ def of_transformer(transformer: Any, source: Source) -> Rows:
             transformer = copy.fit(whole)
     except TypeError:  # not one of scikit-learn: it has no state to check
         pass
-    for part in values_of(source, source.ids):
+    for part in values_of(source, source.ids, quantities=False):
         yield _dense(transformer.transform(part), len(part))
 
 

@@ -85,6 +85,10 @@ class Inputs(Fixed):
     to that first. The components are fitted to 10,000 samples, drawn by a fixed seed, if there are
     more; of texts, those of TF-IDF. No label is read.
 
+    Ids of tokens or categories are refused, since their components mean nothing: dicts with
+    ``input_ids`` and the like, and integers of 16 bits or more, except 0 and 1, and pixels, which
+    are 0 to 255 with two axes per sample or more. Bytes are pixels.
+
     Cost: two reads of the samples, O(n V d) for n of them with V values and d components; 4 n V
     bytes while it is fitted, and 4 N d to keep.
 
@@ -95,8 +99,8 @@ class Inputs(Fixed):
 
     Raises:
         ConfigurationError: ``components`` is not an integer of at least 1.
-        FeaturesError: at a query, the inputs are not numbers or texts, are NaN or all the same, or
-            the pool has fewer samples than ``components``.
+        FeaturesError: at a query, the inputs are not numbers or texts, are ids, are NaN or all the
+            same, or the pool has fewer samples than ``components``.
     """
 
     def __init__(
@@ -129,7 +133,8 @@ class Frozen(Fixed):
     name is that of a network of torchvision, without its last layer; it gets RGB images
     with values in [0, 1], or bytes, scaled to its size. Its weights are downloaded if they are not
     on this machine, which a line on the standard error output announces. A transformer that is not
-    fitted is cloned, and fitted to 10,000 samples, drawn by a fixed seed, if there are more.
+    fitted is cloned, and fitted to 10,000 samples, drawn by a fixed seed, if there are more. It
+    gets texts, or numbers as ``Inputs`` does, ids of categories too.
 
     Cost: one forward pass of the encoder over the pool, 4 N D bytes to keep, and a hash of its
     weights at each query. The features are computed again if the weights change.

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import alkit as al
 from alkit.errors import ConfigurationError, PredictionError, QuerySizeError, SampleIndexError
+from alkit.querying.row_numbers import RowNumbers
 
 NAMES = [f"img_{row}.jpg" for row in range(12)]
 E = np.random.default_rng(0).normal(size=(12, 2))
