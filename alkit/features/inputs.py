@@ -26,7 +26,7 @@ def values_of(source: Source, ids: np.ndarray) -> Iterator[Any]:
         if texts is not None:
             yield texts
             continue
-        rows = numbers_of(batch, len(chosen))
+        rows = numbers_of(batch, len(chosen), source.is_list(batch, len(chosen)))
         width = check_width(rows.shape[1], width, "inputs")
         yield rows
 
@@ -51,13 +51,14 @@ def texts_of(batch: Any) -> list[str] | None:
     return list(batch) if listed and all(isinstance(text, str) for text in batch) else None
 
 
-def numbers_of(batch: Any, count: int) -> np.ndarray:
+def numbers_of(batch: Any, count: int, listed: bool = False) -> np.ndarray:
     """A batch of inputs as rows ``(count, V)`` in float32; large images are scaled down first.
 
     Args:
         batch: a tensor or array of ``count`` rows, several of these in a tuple or dict, or a list
             of images of any size.
         count: number of samples.
+        listed: whether it is a list of one input per sample.
 
     Raises:
         FeaturesError: it holds anything else, or integers that may be numbers of tokens.
@@ -66,9 +67,9 @@ def numbers_of(batch: Any, count: int) -> np.ndarray:
         batch = [batch[key] for key in sorted(batch, key=str)]
     if isinstance(batch, list | tuple):
         parts = [_tensor(part) for part in batch]
-        if all(part.ndim and len(part) == count for part in parts):
+        if not listed and all(part.ndim and len(part) == count for part in parts):
             return np.concatenate([_rows(part) for part in parts], 1)
-        if len(parts) == count and all(part.ndim >= 2 for part in parts):
+        if listed and all(part.ndim >= 2 for part in parts):
             sized = [_images(part.reshape(1, -1, *part.shape[-2:]), always=True) for part in parts]
             return np.concatenate([_rows(part) for part in sized])
     else:

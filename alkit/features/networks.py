@@ -199,14 +199,3 @@ def shaped(output: Any, count: int) -> np.ndarray:
             f"{tuple(rows.shape)}. Append pooling and nn.Flatten() to it."
         )
     return rows.astype(np.float32)
-
-
-def fingerprint(network: nn.Module) -> str:
-    """Text that differs for another network: other layers, other weights."""
-    digest = blake2b(f"{type(network).__qualname__} {network!r}".encode(), digest_size=8)
-    for name, value in network.state_dict().items():
-        digest.update(name.encode())
-        if isinstance(value, Tensor):
-            flat = value.detach().cpu().contiguous().reshape(-1)
-            digest.update(flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b"")
-    return digest.hexdigest()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Hashable, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alkit.errors import FeaturesError
+from alkit.errors import FeaturesError, warn
 from alkit.features import Source, make, recipe
 from alkit.hardware import check_memory
 from alkit.pool.annotations import OUTSIDE
+from alkit.pool.fingerprint import content_of_some, fixed_draws
 from alkit.pool.kept import Same
 from alkit.selectors import Fixed, FixedRows, Given
 from alkit.selectors.fixed import fixed_needs
@@ -38,12 +39,17 @@ def of_pool(
     Raises:
         FeaturesError: features do not fit the samples; see ``alkit.features.make``.
     """
-    ours, theirs = {}, {}
+    ours, theirs, pool = {}, {}, context.pool
     for space in fixed_needs(needs):
-        held = _kept(context, space, np.union1d(ids, known))
-        ours[space] = _taken(*held, ids, space, context.pool.names).to(device)
-        if len(known) and "annotated" in needs:
-            theirs[space] = _taken(*held, known, space, context.pool.names).to(device)
+        key = _key(context, space)
+        held = _kept(context, space, key, np.union1d(ids, known))
+        try:
+            ours[space] = _taken(*held, ids, space, pool.names).to(device)
+            if len(known) and "annotated" in needs:
+                theirs[space] = _taken(*held, known, space, pool.names).to(device)
+        except FeaturesError:
+            pool.features.forget(key)  # the input or row of a sample may be mended
+            raise
     return FixedRows(ours, theirs) if ours else None
 
 
@@ -60,16 +66,27 @@ def of_arrays(
     return FixedRows(ours, theirs) if ours else None
 
 
-def _kept(context: PoolContext, space: Fixed, wanted: np.ndarray) -> tuple[np.ndarray, Tensor]:
-    """Ids and rows of all samples of the pool, made at the first use."""
+def _key(context: PoolContext, space: Fixed) -> tuple[Hashable, ...]:
+    """All that determines the rows of a space but the content of the samples."""
     pool, learner = context.pool, context.learner
     places, collate = learner.predictor.places, learner.loader.get("collate_fn")
     named = None if pool.names is None else pool._identity.fingerprint
     key = (recipe(space), named, pool._identity.among, len(pool))
-    if not isinstance(space, Given):
-        scoring = Same(pool._scoring_transform)
-        where = Same(places.inputs) if callable(places.inputs) else places.inputs
-        key += (pool._identity.inputs, scoring, where, places.input_key, Same(collate))
+    if isinstance(space, Given):
+        return key
+    where = Same(places.inputs) if callable(places.inputs) else places.inputs
+    keys = places.input_key, places.label_key, pool.label_key
+    return (*key, Same(pool._scoring_transform), where, keys, Same(collate))
+
+
+def _kept(
+    context: PoolContext, space: Fixed, key: tuple[Hashable, ...], wanted: np.ndarray
+) -> tuple[np.ndarray, Tensor]:
+    """Ids and rows of all samples of the pool, made at the first use."""
+    pool, learner = context.pool, context.learner
+    places = learner.predictor.places
+    every = np.flatnonzero(pool.rounds != OUTSIDE)
+    view = pool.view(every, labels=False, scoring=True)
 
     def input_of(batch: Any, network: nn.Module | None) -> Any:
         whole = (places.inputs, places.input_key, network) == (None, None, None)
@@ -80,11 +97,22 @@ def _kept(context: PoolContext, space: Fixed, wanted: np.ndarray) -> tuple[np.nd
     def read(ids: np.ndarray) -> Any:
         return learner.scoring_batches(pool, ids)
 
+    def content(seed: int = 0) -> str:
+        if isinstance(space, Given):
+            return ""
+        return content_of_some(view.__getitem__, np.arange(len(every)), seed)
+
     def made(ids: np.ndarray) -> tuple[np.ndarray, Tensor]:
-        return ids, make(space, Source(ids, len(pool), read, pool.names, input_of))
+        with fixed_draws():  # augmentation at random has no effect on the features
+            return ids, make(space, Source(ids, len(pool), read, pool.names, input_of))
 
     def all_made() -> tuple[np.ndarray, Tensor]:
-        every = np.flatnonzero(pool.rounds != OUTSIDE)
+        if content(0) != content(1):
+            warn(
+                f"the samples are read differently each time, as by random augmentation, and "
+                f"{space!r} is of one reading: give the pool a dataset without it, and the "
+                "augmentation as transform=, with scoring_transform=lambda x: x."
+            )
         try:
             return made(every)  # excluded ones as well, so that features do not depend on these
         except Exception:
@@ -92,7 +120,7 @@ def _kept(context: PoolContext, space: Fixed, wanted: np.ndarray) -> tuple[np.nd
                 raise
             return made(pool.indices)  # an excluded sample may be broken
 
-    return pool.features.rows(key, all_made, wanted)
+    return pool.features.rows(key, all_made, wanted, content)
 
 
 def _taken(ids: np.ndarray, rows: Tensor, wanted: np.ndarray, space: Fixed, names: Any) -> Tensor:

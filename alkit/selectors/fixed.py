@@ -28,7 +28,8 @@ class Fixed(Space):
 
     Args:
         metric: ``"euclidean"``, ``"cosine"`` or ``"manhattan"``.
-        normalize: whether to scale every row to norm one, as bandwidths of 1 expect.
+        normalize: whether to scale every row to norm one, as bandwidths of 1 expect. Rows of one
+            number, of which only the sign would be left, are divided by the largest one.
 
     Raises:
         ConfigurationError: the metric is unknown.
@@ -84,8 +85,8 @@ class Inputs(Fixed):
     to that first. The components are fitted to 10,000 samples, drawn by a fixed seed, if there are
     more; of texts, those of TF-IDF. No label is read.
 
-    Cost: two reads of the samples, O(n V d) for n of them with V values and d components; 4 n V
-    bytes while it is fitted, and 4 N d to keep.
+    Cost: two reads of the samples, O(n V d) for the n that are fitted to, with V values and d
+    components; 8 n V bytes while it is fitted, and 4 N d to keep.
 
     Args:
         components: number of components, at least 1. Default: 50, or 100 of texts; fewer if the
