@@ -65,7 +65,7 @@ def _checksum(array: Any) -> int:
         part = array[start : start + ROWS]
         if isinstance(part, Tensor):
             part = part.cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-        checksum = crc32(np.ascontiguousarray(part), checksum)
+        checksum = crc32(np.ascontiguousarray(part).data, checksum)
     return checksum
 
 

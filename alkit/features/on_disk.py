@@ -32,8 +32,8 @@ def on_disk(
 ) -> Rows:
     """Rows of the samples, of which only those that are not on disk are made.
 
-    The samples are read once more, for a hash of the input of each. Interrupted at any moment, it continues
-    where it was. Another process that makes rows in the same folder is waited for.
+    The samples are read once more, for a hash of the input of each. Interrupted at any moment, it
+    continues where it was. Another process that makes rows in the same folder is waited for.
 
     Args:
         folder: folder of the files.

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from alkit.errors import FeaturesError
 
@@ -22,7 +22,7 @@ OF_BASES = {*vars(nn.Module()), *vars(LightningModule())}  # attributes of every
 def fingerprint(network: nn.Module) -> str:
     """Text that differs for another network: other layers, weights, buffers or settings.
 
-    Settings are the arrays, texts, floats and truth values among the attributes of modules. Integers
+    Settings are arrays, texts, floats and truth values among the attributes of modules. Integers
     are left out, since they may count calls, and so are settings of torch's modules, which print
     them.
 
@@ -63,7 +63,7 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 def _pieces(value: Any) -> Iterator[bytes]:
     for leaf in _leaves(value):
-        if isinstance(leaf, UninitializedTensorMixin):
+        if is_lazy(leaf):
             raise FeaturesError(
                 "the frozen network has a lazy layer without weights: call it once on a batch, or "
                 "load its weights, first."

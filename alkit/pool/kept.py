@@ -20,7 +20,8 @@ class Kept:
     All pools of one dataset object in a process share them, as the strategies of a comparison do.
     They are computed once, and kept in memory until the dataset is deleted or ``clear`` is called:
     those of at most 8 spaces. Each use reads 16 samples; if one has changed, all rows are computed
-    again. After a change of other samples alone, call ``clear``. A copy, or one in another process, starts empty.
+    again. After a change of other samples alone, call ``clear``. A copy, or one in another process,
+    starts empty.
     """
 
     def __init__(self) -> None:
