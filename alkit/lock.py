@@ -21,7 +21,7 @@ _held: set[int] = set()
 
 
 @contextmanager
-def locked(folder: Path, what: str = "run") -> Iterator[None]:
+def locked(folder: Path, what: str = "run", file: str = ".lock") -> Iterator[None]:
     """Lock a folder until the block or this process ends, even if the process is killed.
 
     Without ``fcntl`` (on Windows) the folder is not locked.
@@ -29,13 +29,14 @@ def locked(folder: Path, what: str = "run") -> Iterator[None]:
     Args:
         folder: the folder.
         what: what uses it, for the message.
+        file: name of the file that is locked; another name is another lock.
 
     Raises:
         FolderError: the folder is in use by another process, or by another run of this one.
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        handle = os.open(folder / file, os.O_RDWR | os.O_CREAT, 0o644)
     _held.add(handle)
     try:
         _take(handle, folder, what)
@@ -45,13 +46,16 @@ def locked(folder: Path, what: str = "run") -> Iterator[None]:
         os.close(handle)
 
 
-def wait_for(stack: ExitStack, folder: Path, patience: float = math.inf) -> None:
+def wait_for(
+    stack: ExitStack, folder: Path, patience: float = math.inf, file: str = ".lock"
+) -> None:
     """Lock a folder until a stack ends, as soon as its holder is done with it.
 
     Args:
         stack: the stack that is to hold the lock.
         folder: the folder.
         patience: number of seconds to wait at most.
+        file: see ``locked``.
 
     Raises:
         FolderError: the folder is in use for longer, or cannot be written.
@@ -59,7 +63,7 @@ def wait_for(stack: ExitStack, folder: Path, patience: float = math.inf) -> None
     end = time.monotonic() + patience
     while True:
         try:
-            stack.enter_context(locked(folder))
+            stack.enter_context(locked(folder, file=file))
             return
         except FolderError as error:
             if "is using" not in str(error) or time.monotonic() > end:

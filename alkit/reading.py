@@ -26,6 +26,6 @@ def text_of(path: Path, missing: str = "") -> str:
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line = error.object.count(b"\n", 0, error.start) + 1  # without a byte order mark
         reason = "this is not UTF-8 text; save the file as UTF-8."
         raise ProjectError(f"{path}, line {line}: {reason}") from None

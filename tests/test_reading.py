@@ -14,6 +14,7 @@ def test_what_cannot_be_read_is_reported(tmp_path):
         text_of(tmp_path / "t", ", which is needed")
     with pytest.raises(ProjectError, match="cannot be read: Is a directory"):
         text_of(tmp_path)
-    (tmp_path / "t").write_bytes(b"a\nb\xff\n")
-    with pytest.raises(ProjectError, match="line 2: this is not UTF-8"):
-        text_of(tmp_path / "t")
+    for content in (b"a\nb\xff\n", b"\xef\xbb\xbfa\n\xff\n"):
+        (tmp_path / "t").write_bytes(content)
+        with pytest.raises(ProjectError, match="line 2: this is not UTF-8"):
+            text_of(tmp_path / "t")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from alkit.errors import FeaturesError
@@ -42,12 +44,51 @@ def rows_of(space: Given) -> Any:
     return space.array if space.path is None else load_rows(space.path)
 
 
+def contents(space: Given) -> tuple[Hashable, ...]:
+    """All that differs once the rows or names of a space differ.
+
+    Cost: a checksum of rows in memory, about 0.02 s for 100 MB.
+
+    Raises:
+        FeaturesError: there is no such file any longer.
+    """
+    rows = _checksum(space.array) if space.path is None else _facts(space.path)
+    names = _names_of(space)
+    known = _facts(names) if isinstance(names, Path) else None if names is None else tuple(names)
+    return str(space.path), rows, known
+
+
+def _checksum(array: Any) -> int:
+    """Checksum of all values, in their order."""
+    checksum = 0
+    for start in range(0, len(array), ROWS):
+        part = array[start : start + ROWS]
+        if isinstance(part, Tensor):
+            part = part.cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        checksum = crc32(np.ascontiguousarray(part).data, checksum)
+    return checksum
+
+
+def _facts(path: Path) -> tuple[int, ...]:
+    """What differs once a file is written."""
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise FeaturesError(f"there is no file {path} any longer: {error.strerror}.") from error
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def _names_of(space: Given) -> Any:
+    """Names of the rows, or the file with these, if it exists."""
+    if space.names is None and space.path is not None:
+        beside = space.path.with_suffix(".txt")
+        return beside if beside.exists() else None
+    return space.names
+
+
 def _check_names(space: Given, source: Source, count: int) -> None:
-    names = space.names
-    beside = None if space.path is None else space.path.with_suffix(".txt")
-    if names is None and beside is not None and beside.exists() and source.names is not None:
-        names = beside
-    if names is None:
+    names = _names_of(space)
+    if names is None or (space.names is None and source.names is None):
         return
     ours: Sequence[str] = (
         read_names(names, count, repr(space)) if isinstance(names, Path) else [*map(str, names)]

@@ -40,7 +40,7 @@ def values_of(source: Source, ids: np.ndarray, quantities: bool = True) -> Itera
         if texts is not None:
             yield texts
             continue
-        rows = numbers_of(batch, len(chosen), quantities)
+        rows = numbers_of(batch, len(chosen), quantities, source.is_list(batch, len(chosen)))
         width = check_width(rows.shape[1], width, "inputs")
         yield rows
 
@@ -65,7 +65,7 @@ def texts_of(batch: Any) -> list[str] | None:
     return list(batch) if listed and all(isinstance(text, str) for text in batch) else None
 
 
-def numbers_of(batch: Any, count: int, quantities: bool = True) -> np.ndarray:
+def numbers_of(batch: Any, count: int, quantities: bool = True, listed: bool = False) -> np.ndarray:
     """A batch of inputs as rows ``(count, V)``; large images are scaled down first.
 
     Args:
@@ -73,6 +73,7 @@ def numbers_of(batch: Any, count: int, quantities: bool = True) -> np.ndarray:
             of images of any size.
         count: number of samples.
         quantities: see ``values_of``; the rows are float32 then, and integers stay integers if not.
+        listed: whether it is a list of one input per sample.
 
     Raises:
         FeaturesError: it holds anything else.
@@ -81,9 +82,9 @@ def numbers_of(batch: Any, count: int, quantities: bool = True) -> np.ndarray:
         batch = [batch[key] for key in sorted(batch, key=str)]
     if isinstance(batch, list | tuple):
         parts = [_tensor(part) for part in batch]
-        if all(part.ndim and len(part) == count for part in parts):
+        if not listed and all(part.ndim and len(part) == count for part in parts):
             return np.concatenate([_rows(part, quantities) for part in parts], 1)
-        if len(parts) == count and all(part.ndim >= 2 for part in parts):
+        if listed and all(part.ndim >= 2 for part in parts):
             sized = [_images(part.reshape(1, -1, *part.shape[-2:]), always=True) for part in parts]
             return np.concatenate([_rows(part, quantities) for part in sized])
     else:

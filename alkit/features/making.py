@@ -14,15 +14,23 @@ from tqdm.auto import tqdm
 
 from alkit.errors import ConfigurationError, FeaturesError
 from alkit.features.components import COMPONENTS, fitted_to, principal_components
-from alkit.features.encoders import Rows, of_file, of_named, of_network, of_transformer
-from alkit.features.given import given
+from alkit.features.encoders import (
+    Rows,
+    of_file,
+    of_named,
+    of_network,
+    of_transformer,
+    state_of,
+)
+from alkit.features.given import contents, given
 from alkit.features.inputs import check_width, values_of
-from alkit.features.networks import fingerprint, weights_name
+from alkit.features.networks import weights_name
 from alkit.features.on_disk import on_disk
 from alkit.features.saved import content
 from alkit.features.source import Source
 from alkit.features.texts import COMPONENTS as OF_TEXTS
 from alkit.features.texts import singular_vectors, vectorized
+from alkit.features.weights import fingerprint
 from alkit.hardware import check_memory
 from alkit.pool.kept import Same
 from alkit.selectors import Fixed, Frozen, Given, Inputs
@@ -56,11 +64,21 @@ def make(space: Fixed, source: Source) -> Tensor:
     if rows is None or filled != len(source.ids):
         raise FeaturesError(f"{space!r} has {filled:,} rows for {len(source.ids):,} samples.")
     good = ~rows[:, 0].isnan()
-    _check_varied(rows if bool(good.all()) else rows[good], space)
-    if space.normalize or space.metric == "cosine":
+    unit = space.normalize or space.metric == "cosine"
+    if unit and rows.shape[1] == 1 and space.metric != "cosine":  # else only their sign is left
+        rows /= rows[good].abs().amax().clamp_min_(TINY) if good.any() else 1
+    elif unit:
         for part in rows.split(4096):
-            part /= torch.linalg.vector_norm(part, dim=1, keepdim=True).clamp_min_(TINY)
+            _to_norm_one(part)
+    _check_varied(rows if bool(good.all()) else rows[good], space, unit)
     return rows
+
+
+def _to_norm_one(rows: Tensor) -> None:
+    """Scale rows in place, first by powers of two so that no square overflows or underflows."""
+    _, exponents = torch.frexp(rows.abs().amax(1, keepdim=True))
+    rows *= torch.exp2(-exponents.clamp_(-126, 126).float())
+    rows /= torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min_(TINY)
 
 
 def _room(count: int, width: int, space: Fixed) -> Tensor:
@@ -87,7 +105,8 @@ def _chunks(space: Fixed, source: Source) -> Rows:
         return of_transformer(encoder, source)
     if space.folder is None:
         return made(source)
-    return on_disk(Path(space.folder), _weights(encoder), source, made)
+    network = encoder if isinstance(encoder, nn.Module) else None
+    return on_disk(Path(space.folder), _weights(encoder), source, made, network)
 
 
 def _weights(encoder: nn.Module | Path | str) -> str:
@@ -106,22 +125,38 @@ def _of_inputs(space: Inputs, source: Source) -> Rows:
             f"{space.components}: use Inputs(), which takes fewer where there are fewer."
         )
     chosen = source.ids[fitted_to(count)]
-    parts: list[Any] = []
-    for part in values_of(source, chosen):
-        if not parts and not isinstance(part, list):
-            nbytes = 3 * len(chosen) * part[:1].nbytes
-            check_memory(nbytes, "cpu", f"fitting {space!r} to {len(chosen):,} samples")
-        parts.append(part)
+    parts, whole = _values(space, source, chosen)
     every = parts if len(chosen) == count else values_of(source, source.ids)
-    if isinstance(parts[0], list):
+    if whole is None:
         texts = [text for part in parts for text in part]
         return _singular(texts, every, space.components or OF_TEXTS)
-    fitted = np.concatenate(parts)
-    good = np.isfinite(fitted).all(1)
+    good = np.concatenate([np.isfinite(part).all(1) for part in parts])
     if not good.any():
         raise FeaturesError(f"{space!r}: the inputs of all samples have NaN or infinity.")
-    pca = principal_components(fitted[good], space.components or COMPONENTS)
+    try:
+        fitted = whole if good.all() else whole[good]
+        pca = principal_components(fitted, space.components or COMPONENTS)
+    except ValueError as error:  # sums of squares
+        raise FeaturesError(f"{space!r}: the inputs overflow float32: scale them down.") from error
     return (_projected(pca, part) for part in every)
+
+
+def _values(
+    space: Inputs, source: Source, chosen: np.ndarray
+) -> tuple[list[Any], np.ndarray | None]:
+    """Batches of texts, or of the rows of a matrix ``(n, V)``, which comes second."""
+    parts: list[Any] = []
+    whole, filled = None, 0
+    for part in values_of(source, chosen):
+        if not isinstance(part, list):
+            if whole is None:
+                nbytes = 2 * len(chosen) * part[:1].nbytes  # they are centered in a copy
+                check_memory(nbytes, "cpu", f"fitting {space!r} to {len(chosen):,} samples")
+                whole = np.empty((len(chosen), part.shape[1]), np.float32)
+            whole[filled : filled + len(part)] = part  # held once
+            part, filled = whole[filled : filled + len(part)], filled + len(part)
+        parts.append(part)
+    return parts, whole
 
 
 def _projected(pca: Any, rows: np.ndarray) -> np.ndarray:
@@ -143,29 +178,30 @@ def _singular(texts: list[str], batches: Iterable[Any], most: int) -> Rows:
         yield dense.astype(np.float32)
 
 
-def _check_varied(rows: Tensor, space: Fixed) -> None:
-    """Raise a FeaturesError if all rows are the same, up to rounding."""
+def _check_varied(rows: Tensor, space: Fixed, unit: bool) -> None:
+    """Raise a FeaturesError if all rows are the same, up to rounding; also once of norm one."""
     if len(rows) < 2:
         return
     low, high = torch.aminmax(rows, dim=0)
     scale = torch.maximum(low.abs(), high.abs())
     if bool((high - low <= 1e-6 * scale).all()):
+        scaled, remedy = (
+            (" once its rows have norm one", "normalize=False, or ") if unit else ("", "")
+        )
         raise FeaturesError(
-            f"{space!r} is the same for all {len(rows):,} samples, so it cannot tell them apart: "
-            "use other features, such as Given(array) or Frozen(encoder)."
+            f"{space!r} is the same for all {len(rows):,} samples{scaled}, so it cannot tell them "
+            f"apart: use {remedy}other features, such as Given(array) or Frozen(encoder)."
         )
 
 
 def recipe(space: Fixed) -> tuple[Hashable, ...]:
     """All that determines the rows of a space, but the samples.
 
-    Cost: a hash of the weights of an encoder.
+    Cost: a hash of the weights of an encoder, or of given rows in memory.
     """
     unit = space.normalize or space.metric == "cosine"
     if isinstance(space, Given):
-        facts = None if space.path is None else space.path.stat()
-        file = None if facts is None else (facts.st_size, facts.st_mtime_ns)
-        return "given", Same(space.array), str(space.path), file, str(space.names), unit
+        return "given", Same(space.array), *contents(space), unit
     if isinstance(space, Inputs):
         return "inputs", space.components, unit
     encoder = getattr(space, "encoder", space)
@@ -173,4 +209,6 @@ def recipe(space: Fixed) -> tuple[Hashable, ...]:
         return "module", Same(encoder), fingerprint(encoder), unit
     if isinstance(encoder, Path):
         return "file", content(encoder), unit
-    return "encoder", encoder if isinstance(encoder, str) else Same(encoder), unit
+    if isinstance(encoder, str):
+        return "encoder", encoder, unit
+    return "encoder", Same(encoder), state_of(encoder), unit

@@ -10,31 +10,46 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from alkit.errors import FeaturesError
 from alkit.features.cache import HASH, ROWS, Cache
 from alkit.features.encoders import Rows
 from alkit.features.source import Source
 from alkit.features.vectors import Job, Made, vectors
 from alkit.lock import wait_for
 
+LOCK = ".frozen.lock"  # a folder of records is locked by the run that asks for the features
 
-def on_disk(folder: Path, recipe: str, source: Source, make: Callable[[Source], Rows]) -> Rows:
+
+def on_disk(
+    folder: Path,
+    recipe: str,
+    source: Source,
+    make: Callable[[Source], Rows],
+    network: nn.Module | None = None,
+) -> Rows:
     """Rows of the samples, of which only those that are not on disk are made.
 
-    The samples are read once more, for a hash of each. Interrupted at any moment, it continues
-    where it was. Another process that makes rows in the same folder is waited for.
+    The samples are read once more, for a hash of the input of each. Interrupted at any moment, it
+    continues where it was. Another process that makes rows in the same folder is waited for.
 
     Args:
         folder: folder of the files.
         recipe: description of all that determines the rows but the samples.
         source: the samples.
         make: function that makes the rows of some samples.
+        network: network whose inputs they are, if it is at hand.
 
     Raises:
+        FeaturesError: an input has a content that cannot be told.
         FolderError: the folder cannot be written.
     """
-    contents = [key for ids, batch in source.batches() for key in _contents(batch, len(ids))]
+    contents: list[str] = []
+    for ids, batch in source.batches():
+        x = source.input_of(batch, network)
+        contents += _contents(x, len(ids), source.is_list(x, len(ids), network))
 
     def made(todo: list[str]) -> Made:
         first = 0
@@ -43,7 +58,7 @@ def on_disk(folder: Path, recipe: str, source: Source, make: Callable[[Source], 
             first += len(rows)
 
     with ExitStack() as stack:
-        wait_for(stack, folder)
+        wait_for(stack, folder, file=LOCK)
         name = f"frozen-{blake2b(recipe.encode(), digest_size=8).hexdigest()}"
         job = Job(folder, [str(index) for index in source.ids.tolist()], contents)
         rows = vectors(Cache(folder, name, recipe), job, made).rows
@@ -51,11 +66,12 @@ def on_disk(folder: Path, recipe: str, source: Source, make: Callable[[Source], 
         yield np.array(rows[start : start + ROWS])
 
 
-def _contents(batch: Any, count: int) -> Iterator[str]:
-    """Hash of the content of each sample of a batch."""
+def _contents(batch: Any, count: int, listed: bool = False) -> Iterator[str]:
+    """Hash of the content of each sample of a batch, which may be a list of one per sample."""
     for position in range(count):
         digest = blake2b(digest_size=HASH // 2)
-        for part in _parts(batch, position, count):
+        parts = _content(batch[position]) if listed else _parts(batch, position, count)
+        for part in parts:
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)
         yield digest.hexdigest()
@@ -66,15 +82,29 @@ def _parts(batch: Any, position: int, count: int) -> Iterator[bytes]:
         for key in sorted(batch, key=str):
             yield str(key).encode()
             yield from _parts(batch[key], position, count)
-    elif isinstance(batch, Tensor | np.ndarray):
-        row = batch[position]
-        row = row.detach().cpu().contiguous().numpy() if isinstance(row, Tensor) else row
-        yield f"{row.dtype} {row.shape}".encode()
-        yield np.ascontiguousarray(row).tobytes()
-    elif batch and all(isinstance(part, str) for part in batch):
-        yield batch[position].encode("utf-8", "surrogatepass")
-    elif batch and all(getattr(part, "shape", ())[:1] == (count,) for part in batch):
+    elif isinstance(batch, Tensor | np.ndarray) or (
+        batch and all(isinstance(part, str) for part in batch)
+    ):
+        yield from _content(batch[position])
+    else:
         for part in batch:  # several inputs
             yield from _parts(part, position, count)
-    else:  # a list of inputs of different shapes
-        yield from _parts(batch[position][None], 0, 1)
+
+
+def _content(x: Any) -> Iterator[bytes]:
+    """The content of one input.
+
+    Raises:
+        FeaturesError: it cannot be told.
+    """
+    if isinstance(x, str):
+        yield x.encode("utf-8", "surrogatepass")
+    elif isinstance(x, Tensor | np.ndarray | np.generic):
+        row = torch.as_tensor(x).detach().cpu().contiguous()
+        yield f"{str(row.dtype).removeprefix('torch.')} {tuple(row.shape)}".encode()
+        yield row.reshape(-1).view(torch.uint8).numpy().tobytes()
+    else:
+        raise FeaturesError(
+            f"folder= keeps outputs by the content of the inputs, and that of a {type(x).__name__} "
+            "cannot be told: leave out folder=, or let collate_fn return tensors."
+        )

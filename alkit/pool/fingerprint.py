@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any
@@ -65,15 +65,33 @@ def _inputs(samples: Samples, places: list[int]) -> str:
         return _hash([part for index in places for part in _parts(samples[index][0])])
 
 
+def content_of_some(read: Callable[[int], Any], ids: np.ndarray, seed: int = 0) -> str:
+    """Hash of the inputs of 16 of some samples, evenly spread, with generators at a fixed state.
+
+    Args:
+        read: function from an index to an input; one that raises counts as empty.
+        ids: indices of the samples.
+        seed: state of the global generators, which is restored afterwards.
+    """
+    hashes = []
+    with fixed_draws(seed):
+        for place in np.unique(np.linspace(0, len(ids) - 1, ITEMS).round().astype(int)).tolist():
+            try:
+                hashes.append(_hash(list(_parts(read(ids.item(place))))))
+            except Exception:  # a broken sample is an error once it is used
+                hashes.append("")
+    return _hash(hashes)
+
+
 @contextmanager
-def fixed_draws() -> Iterator[None]:
+def fixed_draws(seed: int = 0) -> Iterator[None]:
     """Global generators at a fixed state; on exit, they are as before."""
     before = random.getstate(), np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng(devices=[]):
         try:
-            random.seed(0)
-            np.random.seed(0)  # noqa: NPY002
-            torch.default_generator.manual_seed(0)
+            random.seed(seed)
+            np.random.seed(seed)  # noqa: NPY002
+            torch.default_generator.manual_seed(seed)
             yield
         finally:
             random.setstate(before[0])

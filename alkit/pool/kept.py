@@ -19,11 +19,13 @@ class Kept:
 
     All pools of one dataset object in a process share them, as the strategies of a comparison do.
     They are computed once, and kept in memory until the dataset is deleted or ``clear`` is called:
-    those of at most 8 spaces. A copy, or one in another process, starts empty.
+    those of at most 8 spaces. Each use reads 16 samples; if one has changed, all rows are computed
+    again. After a change of other samples alone, call ``clear``. A copy, or one in another process,
+    starts empty.
     """
 
     def __init__(self) -> None:
-        self._rows: dict[Hashable, tuple[np.ndarray, Tensor]] = {}
+        self._rows: dict[Hashable, tuple[np.ndarray, Tensor, Hashable]] = {}
         self._lock = threading.RLock()
 
     def rows(
@@ -31,6 +33,7 @@ class Kept:
         key: Hashable,
         make: Callable[[], tuple[np.ndarray, Tensor]],
         wanted: np.ndarray | None = None,
+        content: Callable[[], Hashable] = lambda: None,
     ) -> tuple[np.ndarray, Tensor]:
         """Ids ``(M,)`` of samples, ascending, and their rows ``(M, D)``; made if they are not here.
 
@@ -38,25 +41,37 @@ class Kept:
             key: all that determines the rows.
             make: function that makes the ids and the rows.
             wanted: ids that are wanted. If one is missing, all are made again.
+            content: function that reads some samples. If what it returns has changed, all rows are
+                made again, unless it returns something else each time.
         """
         with self._lock:
-            found = self._rows.pop(key, None)
-            if found is None or not (wanted is None or np.isin(wanted, found[0]).all()):
-                found = make()
+            found, now = self._rows.pop(key, None), content()
+            if found is not None and (
+                (wanted is not None and not np.isin(wanted, found[0]).all())
+                or (found[2] != now and now == content())
+            ):
+                found = None
+            if found is None:
+                found = (*make(), now)
             self._rows[key] = found
             for old in [*self._rows][:-MOST]:
                 del self._rows[old]
-            return found
+            return found[:2]
 
     def clear(self) -> None:
         """Delete all rows; they are computed again when they are needed."""
         with self._lock:
             self._rows.clear()
 
+    def forget(self, key: Hashable) -> None:
+        """Delete the rows of one key, if there are any."""
+        with self._lock:
+            self._rows.pop(key, None)
+
     @property
     def nbytes(self) -> int:
         """Bytes of all rows."""
-        return sum(rows.nbytes for _, rows in self._rows.values())
+        return sum(rows.nbytes for _, rows, _ in self._rows.values())
 
     def __len__(self) -> int:
         return len(self._rows)

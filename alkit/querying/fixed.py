@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alkit.errors import FeaturesError
+from alkit.errors import FeaturesError, warn
 from alkit.features import Source, make, recipe
 from alkit.hardware import check_memory
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.annotations import OUTSIDE
+from alkit.pool.fingerprint import content_of_some, fixed_draws
 from alkit.pool.kept import Same
 from alkit.pool.loaders import scoring_loader
 from alkit.querying.arrays import check_whole
@@ -126,16 +127,23 @@ class _Samples(NamedTuple):
     places: Places
     collate: object = None
 
+    def key(self, space: Fixed) -> tuple[Hashable, ...]:
+        """All that determines the rows of a space but the content of the samples."""
+        pool, places = self.pool, self.places
+        named = None if pool.names is None else pool._identity.fingerprint
+        key = (recipe(space), named, pool._identity.among, len(pool))
+        if isinstance(space, Given):
+            return key
+        where = Same(places.inputs) if callable(places.inputs) else places.inputs
+        keys = places.input_key, places.label_key, pool.label_key
+        return (*key, Same(pool._scoring_transform), where, keys, Same(self.collate))
+
 
 def _kept(samples: _Samples, space: Fixed, wanted: np.ndarray) -> tuple[np.ndarray, Tensor]:
     """Ids and rows of all samples of the pool, made at the first use."""
-    pool, places = samples.pool, samples.places
-    named = None if pool.names is None else pool._identity.fingerprint
-    key = (recipe(space), named, pool._identity.among, len(pool))
-    if not isinstance(space, Given):
-        scoring = Same(pool._scoring_transform)
-        where = Same(places.inputs) if callable(places.inputs) else places.inputs
-        key += (pool._identity.inputs, scoring, where, places.input_key, Same(samples.collate))
+    pool, places, key = samples.pool, samples.places, samples.key(space)
+    every = np.flatnonzero(pool.rounds != OUTSIDE)
+    view = pool.view(every, labels=False, scoring=True)
 
     def input_of(batch: Any, network: nn.Module | None) -> Any:
         whole = (places.inputs, places.input_key, network) == (None, None, None)
@@ -143,11 +151,23 @@ def _kept(samples: _Samples, space: Fixed, wanted: np.ndarray) -> tuple[np.ndarr
             return batch  # nothing declares which part is the input
         return places.input_of(batch, network, INPUTS)
 
+    def content(seed: int = 0) -> str:
+        if isinstance(space, Given):
+            return ""
+        return content_of_some(view.__getitem__, np.arange(len(every)), seed)
+
     def made(ids: np.ndarray) -> tuple[np.ndarray, Tensor]:
-        return ids, make(space, Source(ids, len(pool), samples.batches, pool.names, input_of))
+        source = Source(ids, len(pool), samples.batches, pool.names, input_of)
+        with fixed_draws():  # augmentation at random has no effect on the features
+            return ids, make(space, source)
 
     def all_made() -> tuple[np.ndarray, Tensor]:
-        every = np.flatnonzero(pool.rounds != OUTSIDE)
+        if content(0) != content(1):
+            warn(
+                f"the samples are read differently each time, as by random augmentation, and "
+                f"{space!r} is of one reading: give the pool a dataset without it, and the "
+                "augmentation as transform=, with scoring_transform=lambda x: x."
+            )
         try:
             return made(every)  # excluded ones as well, so that features do not depend on these
         except Exception:
@@ -155,7 +175,10 @@ def _kept(samples: _Samples, space: Fixed, wanted: np.ndarray) -> tuple[np.ndarr
                 raise
             return made(pool.indices)  # an excluded sample may be broken
 
-    return pool.features.rows(key, all_made, wanted)
+    found, rows = pool.features.rows(key, all_made, wanted, content)
+    if bool(rows[torch.from_numpy(np.searchsorted(found, wanted)), 0].isnan().any()):
+        pool.features.forget(key)  # it is an error now, and the sample may be mended
+    return found, rows
 
 
 def _taken(ids: np.ndarray, rows: Tensor, wanted: np.ndarray, space: Fixed, names: Any) -> Tensor:

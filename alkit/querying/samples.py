@@ -33,8 +33,10 @@ def pool_of(inputs: Any) -> ActiveLearningDataset:
         return ActiveLearningDataset(TensorDataset(inputs))
     check_dataset(inputs, "inputs=")
     first = inputs[0]
-    labels = [key for key in LABELS if isinstance(first, Mapping) and key in first]
-    return ActiveLearningDataset(inputs, label_key=labels[0] if labels else None)
+    if not isinstance(first, Mapping):
+        return ActiveLearningDataset(inputs)
+    label = next((key for key in LABELS if key in first), None)
+    return ActiveLearningDataset(inputs, label_key=label)
 
 
 def check_pool(pool: ActiveLearningDataset, rows: RowNumbers) -> None:

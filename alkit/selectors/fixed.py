@@ -30,7 +30,8 @@ class Fixed(Space):
 
     Args:
         metric: ``"euclidean"``, ``"cosine"`` or ``"manhattan"``.
-        normalize: whether to scale every row to norm one, as bandwidths of 1 expect.
+        normalize: whether to scale every row to norm one, as bandwidths of 1 expect. Rows of one
+            number, of which only the sign would be left, are divided by the largest one.
 
     Raises:
         ConfigurationError: the metric is unknown.
@@ -89,8 +90,8 @@ class Inputs(Fixed):
     ``input_ids`` and the like, and integers of 16 bits or more, except 0 and 1, and pixels, which
     are 0 to 255 with two axes per sample or more. Bytes are pixels.
 
-    Cost: two reads of the samples, O(n V d) for n of them with V values and d components; 4 n V
-    bytes while it is fitted, and 4 N d to keep.
+    Cost: two reads of the samples, O(n V d) for the n that are fitted to, with V values and d
+    components; 8 n V bytes while it is fitted, and 4 N d to keep.
 
     Args:
         components: number of components, at least 1. Default: 50, or 100 of texts; fewer if the

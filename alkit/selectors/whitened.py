@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alkit.errors import ConfigurationError
+from alkit.errors import ConfigurationError, SelectionWarning, warn
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.spaces import Space, as_space, centered, principal_axes, unit_rows
 
@@ -45,6 +45,13 @@ class Whitened(Space):
         turned = (axes[:, kept] * scale).flip(1).to(parts[0].dtype)
         if not turned.shape[1]:  # all rows are the same
             turned = turned.new_zeros(len(turned), 1)
+        elif turned.shape[1] >= max(sum(map(len, parts)) - 1, 2):
+            warn(
+                f"{self!r} has {turned.shape[1]} directions for {sum(map(len, parts)):,} samples, "
+                "so all distances between these are the same, and chance chose: whiten fewer "
+                "directions, such as Whitened(Features(pca=10)) or Whitened(Inputs(10)).",
+                SelectionWarning,
+            )
         rows = [torch.cat([block @ turned for block in centered(part, mean)]) for part in parts]
         return [(unit_rows(part) if self.normalize else part,) for part in rows]
 

@@ -1,5 +1,7 @@
 """Rows of spaces that do not change with training, against scikit-learn and by hand."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from torch import nn
 
 from alkit.errors import ConfigurationError, FeaturesError, NotEnoughMemoryError
 from alkit.features import Source, components, make, making, recipe
+from alkit.lock import locked
 from alkit.selectors import Fixed, Frozen, Given, Inputs
 
 
@@ -230,10 +233,89 @@ def test_what_does_not_fit_is_an_error_before_it_is_begun(monkeypatch):
         raise NotEnoughMemoryError(f"{what} {nbytes} bytes {instead}")
 
     monkeypatch.setattr(making, "check_memory", full)
-    with pytest.raises(NotEnoughMemoryError, match=r"20 samples 1200 bytes"):
+    with pytest.raises(NotEnoughMemoryError, match=r"20 samples 800 bytes"):
         make(Inputs(), Reads(gaussian(20, 5)))
     with pytest.raises(NotEnoughMemoryError, match=r"keeping 20 x 5 feat.* 400 bytes Use"):
         make(Given(gaussian(20, 5)), Reads(gaussian(20, 5)))
+
+
+def test_rows_belong_to_their_samples_whatever_the_order_of_the_batches():
+    x = gaussian(50, 4)
+
+    def late(ids):  # as a loader with in_order=False
+        batches = [(ids[k : k + 8], x[ids[k : k + 8]]) for k in range(0, len(ids), 8)]
+        yield from [*batches[2:5], *batches[:2], *batches[:4:-1]]
+
+    for space in (Inputs(3), Frozen(Net()), Frozen(StandardScaler())):
+        found = make(space, Source(np.arange(50), 50, late))
+        np.testing.assert_allclose(found, make(space, Reads(x, 8)), atol=1e-6)
+
+    def others(ids):
+        yield ids + 1, x[ids]
+
+    for read in (others, lambda ids: iter([(ids[:20], x[:20])])):
+        with pytest.raises(FeaturesError, match="other samples than those that were asked for"):
+            make(Frozen(Net()), Source(np.arange(49), 49, read))
+
+
+@pytest.mark.parametrize("size", [1e-40, 1e-30, 1e30])
+def test_rows_of_any_size_have_norm_one(size):
+    x = gaussian(20, 4)
+    for space, rows in ((Given(size * x), Given(x)), (Inputs(), Inputs())):
+        found, expected = make(space, Reads(size * x)), make(rows, Reads(x))
+        np.testing.assert_allclose(cdist(found, found), cdist(expected, expected), atol=1e-4)
+    zero = Given(torch.cat([x, torch.zeros(1, 4)]))
+    np.testing.assert_allclose(make(zero, Source(np.arange(21), 21))[20], 0)
+
+
+def test_inputs_that_overflow_are_an_error():
+    with pytest.raises(FeaturesError, match="overflow float32: scale them down"):
+        make(Inputs(), Reads(1e38 * gaussian(20, 4)))
+
+
+def test_rows_of_one_number_keep_their_distances():
+    x = gaussian(30, 1).abs() + 1
+    source = Source(np.arange(30), 30)
+    np.testing.assert_allclose(make(Given(x), source), x / x.max(), rtol=1e-6)
+    one = make(Inputs(), Reads(x))
+    assert len(one.unique()) == 30
+    with pytest.raises(FeaturesError, match=r"once its rows have norm one.*normalize=False"):
+        make(Given(x, metric="cosine"), source)
+
+
+def test_rows_that_differ_in_length_alone_are_an_error_once_of_norm_one():
+    x = (gaussian(30, 1).abs() + 1) * torch.tensor([1.0, 2.0, 3.0])
+    with pytest.raises(FeaturesError, match=r"once its rows have norm one.*normalize=False"):
+        make(Given(x), Source(np.arange(30), 30))
+    assert make(Given(x, normalize=False), Source(np.arange(30), 30)).shape == (30, 3)
+
+
+@pytest.mark.parametrize(("channels", "size"), [(3, 3), (3, 4), (1, 1), (1, 4), (2, 2)])
+def test_as_many_images_as_channels_are_still_images(channels, size):
+    images = [gaussian(channels, 34 + k, 40, seed=k) for k in range(17)]
+    rows = make(Inputs(5), Reads(images, size))
+    np.testing.assert_allclose(rows, make(Inputs(5), Reads(images, 17)), atol=1e-5)
+
+
+def test_as_many_inputs_as_samples_are_still_inputs():
+    parts = [gaussian(9, 4, seed=k) for k in range(3)]
+
+    def read(ids):
+        for k in range(0, 9, 3):
+            yield ids[k : k + 3], [part[ids[k : k + 3]] for part in parts]
+
+    rows = make(Inputs(), Source(np.arange(9), 9, read))
+    np.testing.assert_allclose(rows, make(Inputs(), Reads(torch.cat(parts, 1))), atol=1e-5)
+
+
+def test_inputs_are_held_twice_while_they_are_fitted():
+    x = gaussian(1500, 2000)
+    make(Inputs(2), Reads(x[:50]))  # imports
+    tracemalloc.start()
+    make(Inputs(2), Reads(x, 32))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.25 * 8 * x.numel()  # and what is not finite, by byte
 
 
 # --- frozen encoders ----------------------------------------------------------------------------
@@ -279,6 +361,47 @@ def test_a_recipe_differs_with_the_weights():
     x = np.ones((2, 2))
     assert recipe(Given(x)) == recipe(Given(x))
     assert recipe(Given(x)) != recipe(Given(x.copy()))
+
+
+def test_a_recipe_differs_with_what_is_given(tmp_path):
+    x, path, names = np.ones((5, 2)), tmp_path / "x.npy", tmp_path / "x.txt"
+    for rows in (x, torch.ones(5, 2), torch.ones(5, 2).bfloat16(), np.asfortranarray(x)):
+        space = Given(rows)
+        first = recipe(space)
+        rows[3] = 2
+        assert recipe(space) != first
+    np.save(path, x)
+    space = Given(path)
+    found = [recipe(space)]
+    names.write_text("a\nb")
+    found.append(recipe(space))
+    names.write_text("a\nc")
+    found.append(recipe(space))
+    np.save(path, x)
+    found.append(recipe(space))
+    assert len(set(found)) == 4
+    path.unlink()
+    with pytest.raises(FeaturesError, match=r"no file .*x\.npy any longer"):
+        recipe(space)
+
+
+def test_a_recipe_differs_once_a_transformer_is_fitted_or_set():
+    x = gaussian(20, 4).numpy()
+    for kind in (StandardScaler(), make_pipeline(StandardScaler(), PCA(2))):
+        space = Frozen(kind)
+        found = [recipe(space), recipe(space)]
+        kind.fit(x)
+        found += [recipe(space), recipe(space)]
+        kind.fit(2 * x)
+        found += [recipe(space), recipe(space)]
+        assert len(set(found)) == 3
+
+    class Foreign:
+        def transform(self, rows):
+            return rows
+
+    space = Frozen(Foreign())
+    assert recipe(space) == recipe(space)
 
 
 def test_transformers_are_fitted_to_a_copy_or_used_as_they_are():
@@ -374,8 +497,40 @@ def test_contents_of_all_forms_are_told_apart(tmp_path):
     first, second = ([*_contents([a, part], 4)] for part in (b, changed))
     assert [x == y for x, y in zip(first, second)] == [True, True, False, True]
     images = [gaussian(3, 5, 4 + k) for k in range(4)]
-    assert len(set(_contents(images, 4))) == 4
+    assert len(set(_contents(images, 4, listed=True))) == 4
     assert [*_contents(["x", "y", "x"], 3)][::2] == [next(_contents(["x"], 1))] * 2
+
+
+def test_other_inputs_of_the_same_samples_are_other_contents(tmp_path):
+    batch, net = {"a": gaussian(6, 4), "b": gaussian(6, 4, seed=1)}, Net()
+
+    def of(key):
+        def read(ids):
+            yield ids, batch
+
+        source = Source(np.arange(6), 6, read, input_of=lambda batch, network: batch[key])
+        return make(Frozen(net, folder=tmp_path), source)
+
+    for key in "aba":
+        np.testing.assert_allclose(of(key), make(Frozen(net), Reads(batch[key])), atol=1e-6)
+
+
+def test_as_many_grey_images_as_channels_are_told_apart(tmp_path):
+    class Brightness(nn.Module):
+        def forward(self, images):
+            return torch.stack([image.std((1, 2)) for image in images])
+
+    images = [k * gaussian(1, 5 + k, 5, seed=k).expand(3, -1, -1) for k in range(1, 7)]
+    rows = make(Frozen(Brightness(), folder=tmp_path, normalize=False), Reads(images, 3))
+    expected = make(Frozen(Brightness(), normalize=False), Reads(images, 3))
+    np.testing.assert_allclose(rows, expected)
+    with pytest.raises(FeaturesError, match="that of a object cannot be told"):
+        make(Frozen(Brightness(), folder=tmp_path), Reads([object()] * 4))
+
+
+def test_the_folder_of_a_run_may_hold_its_features(tmp_path):
+    with locked(tmp_path):  # by the run that asks for them; it would wait for itself
+        assert make(Frozen(Net(), folder=tmp_path), Reads(gaussian(9, 4))).shape == (9, 3)
 
 
 # --- given --------------------------------------------------------------------------------------

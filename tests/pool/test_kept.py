@@ -33,6 +33,29 @@ def test_rows_are_made_once_per_key():
     assert len(kept) == kept.nbytes == 0
 
 
+def test_rows_are_made_again_once_the_content_has_changed():
+    kept, calls, content = Kept(), [], [1]
+    for now in (1, 1, 2, 2):
+        content[0] = now
+        kept.rows("a", made(calls), None, lambda: content[0])
+    assert len(calls) == 2
+    reads = iter(range(100))
+    for _ in range(3):  # another one each time is chance, not a change
+        kept.rows("b", made(calls), None, lambda: next(reads))
+    assert len(calls) == 3
+
+
+def test_rows_of_one_key_may_be_forgotten():
+    kept, calls = Kept(), []
+    for key in "ab":
+        kept.rows(key, made(calls))
+    kept.forget("a")
+    kept.forget("c")
+    for key in "ba":
+        kept.rows(key, made(calls))
+    assert len(calls) == 3
+
+
 def test_the_space_that_was_not_used_for_the_longest_time_goes_first():
     kept, calls = Kept(), []
     for key in [*range(MOST), 0, MOST]:

@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 
 import alkit as al
-from alkit.errors import ConfigurationError
+from alkit.errors import ConfigurationError, SelectionWarning
 from alkit.selectors import Candidates, GradientEmbedding, GradientSketch, Probabilities, Whitened
 
 
@@ -38,10 +38,26 @@ def test_directions_that_do_not_vary_are_left_out():
     points, known = Whitened(normalize=False)(candidates(x))
     assert known is None
     assert points.factors[0].shape == (40, 3)
-    few = gaussian(4, 9)
-    assert Whitened()(candidates(few))[0].factors[0].shape == (4, 3)
     same, _ = Whitened()(candidates(torch.ones(5, 3)))
     assert (same.factors[0] == 0).all()
+
+
+def test_as_many_directions_as_samples_allow_make_all_distances_equal_which_is_announced():
+    few = gaussian(6, 9)
+    with pytest.warns(SelectionWarning, match=r"5 directions for 6 samples.*Whitened\(Inputs"):
+        points, _ = Whitened()(candidates(few))
+    assert points.factors[0].shape == (6, 5)
+    distances = torch.pdist(points.factors[0])
+    torch.testing.assert_close(distances, distances[:1].expand(15))
+    with pytest.warns(SelectionWarning, match="8 directions for 9 samples"):
+        Whitened()(candidates(few, gaussian(3, 9, seed=1)))
+
+
+@pytest.mark.filterwarnings("error")
+def test_fewer_directions_than_samples_are_no_reason_to_warn():
+    Whitened()(candidates(gaussian(11, 9)))
+    Whitened(al.Features(pca=3))(candidates(gaussian(6, 9)))
+    Whitened()(candidates(gaussian(2, 9)))
 
 
 def test_any_space_of_one_matrix_may_be_whitened():
