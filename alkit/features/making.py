@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from alkit.errors import ConfigurationError, FeaturesError
 from alkit.features.components import COMPONENTS, fitted_to, principal_components
 from alkit.features.encoders import Rows, of_named, of_network, of_transformer
-from alkit.features.given import given
+from alkit.features.given import digest, given
 from alkit.features.inputs import check_width, values_of
 from alkit.features.networks import fingerprint, weights_name
 from alkit.features.on_disk import on_disk
@@ -23,7 +23,7 @@ from alkit.features.source import Source
 from alkit.features.texts import COMPONENTS as OF_TEXTS
 from alkit.features.texts import singular_vectors, vectorized
 from alkit.hardware import check_memory
-from alkit.pool.kept import Same
+from alkit.pool.kept import Same, pickled
 from alkit.selectors import Fixed, Frozen, Given, Inputs
 
 TINY = torch.finfo(torch.float32).tiny
@@ -149,16 +149,19 @@ def _check_varied(rows: Tensor, space: Fixed) -> None:
 def recipe(space: Fixed) -> tuple[Hashable, ...]:
     """All that determines the rows of a space, but the samples.
 
-    Cost: a hash of the weights of an encoder.
+    Cost: a hash of the weights of an encoder, or a checksum of given rows.
     """
     unit = space.normalize or space.metric == "cosine"
     if isinstance(space, Given):
-        facts = None if space.path is None else space.path.stat()
-        file = None if facts is None else (facts.st_size, facts.st_mtime_ns)
-        return "given", Same(space.array), str(space.path), file, str(space.names), unit
+        if space.path is None:
+            return "given", digest(space.array), str(space.names), unit
+        facts = space.path.stat()
+        return "file", str(space.path), facts.st_size, facts.st_mtime_ns, str(space.names), unit
     if isinstance(space, Inputs):
         return "inputs", space.components, unit
     encoder = getattr(space, "encoder", space)
     if isinstance(encoder, nn.Module):  # weights change, and networks that print alike may differ
         return "module", Same(encoder), fingerprint(encoder), unit
-    return "encoder", encoder if isinstance(encoder, str) else Same(encoder), unit
+    if isinstance(encoder, str):
+        return "encoder", encoder, unit
+    return "encoder", Same(encoder), pickled(encoder), unit
