@@ -10,6 +10,7 @@ from torch.utils.data import Dataset, TensorDataset
 
 import alkit as al
 from alkit.errors import FeaturesError, PredictionError
+from alkit.querying import fixed
 from alkit.selectors import Frozen, Given, Inputs, MaxHerding, TypiClust, Whitened
 
 
@@ -135,11 +136,8 @@ class Noted(nn.Linear):
 
 @pytest.mark.parametrize("space", ["frozen", "inputs", "given"])
 def test_what_a_factory_makes_anew_for_each_trial_is_computed_once(data, quiet, space, monkeypatch):
-    from alkit.querying import fixed
-
-    made = []
+    made, make, rows = [], fixed.make, gaussian(60, 4, seed=3).numpy()
     monkeypatch.setattr(fixed, "make", lambda *args: made.append(1) or make(*args))
-    make, rows = fixed.make, gaussian(60, 4, seed=3).numpy()
 
     def factory(pool, seed):
         with torch.random.fork_rng():
