@@ -17,6 +17,7 @@ from alkit.features.source import Source
 from alkit.selectors import Given
 
 ROWS = 4096  # rows that are read at once
+BYTES = 2**24  # of rows whose checksum is computed at once
 
 
 def given(space: Given, source: Source) -> Iterator[np.ndarray]:
@@ -45,10 +46,10 @@ def rows_of(space: Given) -> Any:
 
 
 def digest(array: Any) -> str:
-    """Text that differs for other rows. Cost: a pass over them, about 0.3 s per GB."""
-    checksum = 0
-    for start in range(0, len(array), ROWS):
-        rows = array[start : start + ROWS]
+    """Text that differs for another array or tensor. Cost: a pass over it, about 0.3 s per GB."""
+    checksum, step = 0, max(1, BYTES * len(array) // max(1, array.nbytes))
+    for start in range(0, len(array), step):
+        rows = array[start : start + step]
         if isinstance(rows, Tensor):
             rows = rows.detach().cpu().contiguous().view(torch.uint8).numpy()
         checksum = crc32(np.ascontiguousarray(rows).data, checksum)
