@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import torch
 from lightning.pytorch.utilities import move_data_to_device
@@ -101,14 +100,6 @@ def of_transformer(transformer: Any, source: Source) -> Rows:
         pass
     for part in values_of(source, source.ids, quantities=False):
         yield _dense(transformer.transform(part), len(part))
-
-
-def state_of(transformer: Any) -> str | None:
-    """Text that differs once a transformer is fitted or set otherwise; None if it has no pickle."""
-    try:
-        return joblib.hash(transformer)
-    except Exception:  # a pickle of a foreign object may raise anything
-        return None
 
 
 def _dense(rows: Any, count: int) -> np.ndarray:

@@ -14,14 +14,7 @@ from tqdm.auto import tqdm
 
 from alkit.errors import ConfigurationError, FeaturesError
 from alkit.features.components import COMPONENTS, fitted_to, principal_components
-from alkit.features.encoders import (
-    Rows,
-    of_file,
-    of_named,
-    of_network,
-    of_transformer,
-    state_of,
-)
+from alkit.features.encoders import Rows, of_file, of_named, of_network, of_transformer
 from alkit.features.given import contents, given
 from alkit.features.inputs import check_width, values_of
 from alkit.features.networks import weights_name
@@ -32,7 +25,7 @@ from alkit.features.texts import COMPONENTS as OF_TEXTS
 from alkit.features.texts import singular_vectors, vectorized
 from alkit.features.weights import fingerprint
 from alkit.hardware import check_memory
-from alkit.pool.kept import Same
+from alkit.pool.kept import Same, pickled
 from alkit.selectors import Fixed, Frozen, Given, Inputs
 
 TINY = torch.finfo(torch.float32).tiny
@@ -197,11 +190,11 @@ def _check_varied(rows: Tensor, space: Fixed, unit: bool) -> None:
 def recipe(space: Fixed) -> tuple[Hashable, ...]:
     """All that determines the rows of a space, but the samples.
 
-    Cost: a hash of the weights of an encoder, or of given rows in memory.
+    Cost: a hash of the weights of an encoder, or a checksum of given rows in memory.
     """
     unit = space.normalize or space.metric == "cosine"
     if isinstance(space, Given):
-        return "given", Same(space.array), *contents(space), unit
+        return "given", *contents(space), unit
     if isinstance(space, Inputs):
         return "inputs", space.components, unit
     encoder = getattr(space, "encoder", space)
@@ -211,4 +204,4 @@ def recipe(space: Fixed) -> tuple[Hashable, ...]:
         return "file", content(encoder), unit
     if isinstance(encoder, str):
         return "encoder", encoder, unit
-    return "encoder", Same(encoder), state_of(encoder), unit
+    return "encoder", Same(encoder), pickled(encoder), unit

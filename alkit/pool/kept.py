@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 import weakref
 from collections.abc import Callable, Hashable
 from contextlib import suppress
+from hashlib import blake2b
+from types import FunctionType
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 MOST = 8  # spaces; the one that was not used for the longest time goes first
@@ -87,16 +91,60 @@ class Kept:
 
 
 class Same:
-    """An object as a part of a key: equal to itself alone, and alive as long as the key."""
+    """An object as a part of a key, alive as long as the key.
+
+    Equal to itself, and to an object that is pickled alike: one that a factory makes for each
+    trial, or a copy in a worker.
+    """
 
     def __init__(self, held: object) -> None:
         self.held = held
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and other.held is self.held
+        if not isinstance(other, Same) or type(other.held) is not type(self.held):
+            return False
+        if other.held is self.held:
+            return True
+        ours = pickled(self.held)
+        return ours is not None and ours == pickled(other.held)
 
     def __hash__(self) -> int:
-        return hash(("same", id(self.held)))
+        return hash((Same, type(self.held)))
+
+
+def pickled(held: object) -> bytes | None:
+    """Hash of all that pickling keeps of an object; None if it cannot be pickled.
+
+    A function within a function counts by its code and the variables around it.
+    """
+    stream = _Hashed()
+    try:
+        _Pickler(stream, pickle.HIGHEST_PROTOCOL).dump(held)
+    except Exception:  # locks, and all that the user's classes raise
+        return None
+    return stream.digest.digest()
+
+
+class _Pickler(pickle.Pickler):
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, Tensor) and value.layout == torch.strided:  # torch adds addresses
+            flat = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+            return bytes, (f"{type(value)} {value.dtype} {value.shape}", flat.numpy())
+        if isinstance(value, FunctionType) and "<" in value.__qualname__:
+            cells = [cell.cell_contents for cell in value.__closure__ or ()]
+            own = id(value.__code__), id(value.__globals__), value.__defaults__, vars(value)
+            return bytes, (*own, value.__kwdefaults__, cells)
+        return NotImplemented
+
+
+class _Hashed:
+    """File that keeps a hash of what is written alone."""
+
+    def __init__(self) -> None:
+        self.digest = blake2b(digest_size=16)
+
+    def write(self, content: Any) -> None:
+        self.digest.update(content)
 
 
 _OF_DATASETS: dict[int, Kept] = {}

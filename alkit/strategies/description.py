@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Set
 from enum import Enum
 from hashlib import blake2b
+from pathlib import Path, PurePath
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -19,8 +20,12 @@ from torch.utils.data import Dataset
 from torchmetrics import Metric
 
 from alkit.blocks import Block
+from alkit.features import weights
+from alkit.features.given import digest, rows_of
+from alkit.features.saved import content
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.fingerprint import fingerprint
+from alkit.selectors import Fixed, Given
 from alkit.strategies.sources import is_installed
 from alkit.strategies.variables import PLAIN, named, of_class, variables, written_by
 
@@ -28,7 +33,8 @@ MOST = 2_000  # values that are looked at
 DEPTH = 12
 ENTRIES = 200  # entries of one list or dict that are looked at
 LONG = 80  # characters of a text that is kept as it is
-NUMBERS = 2**18  # values of an array that are hashed; of more, as many, evenly spread
+NUMBERS = 2**18  # values of an array that are hashed; of more, a checksum is computed
+OF_SPACES = ("folder", "array", "path", "names")  # where features are kept, and what is checked
 PLACE = ("n_jobs",)  # attributes that depend on the machine, not on the comparison
 HPARAMS = ("_hparams", "_hparams_initial", "_hparams_name")
 CHANGES = "changes by use"
@@ -40,9 +46,11 @@ def described(value: object) -> Any:
     Numbers and short texts stay as they are; long texts and arrays become short hashes. Of a
     function: its defaults, the variables around it, and the global ones of its module that its code
     names. Of an object: its class and its attributes. Of a dataset: a fingerprint of 16 inputs. Of
-    networks: the class and plain attributes. Source text is left to ``sources``.
+    networks: the class and plain attributes; of the encoder of a fixed space, its weights too.
+    Source text is left to ``sources``.
 
-    Cost: at most 2,000 values, to a depth of 12, each object once.
+    Cost: at most 2,000 values, to a depth of 12, each object once; a pass over arrays, and over the
+    features of ``Given``.
     """
     return _Describer().of(value, 0)
 
@@ -107,6 +115,10 @@ class _Describer:
             return named(type(value))  # state and place of a trial
         if isinstance(value, Metric | nn.Module):
             return {"class": named(type(value)), **attributes(value)}
+        if isinstance(value, Fixed):
+            return {"class": named(type(value)), **_of_space(value)}
+        if isinstance(value, PurePath):
+            return _short(str(value))
         if isinstance(value, Dataset):
             return f"#{fingerprint(value)}" if hasattr(value, "__len__") else named(type(value))
         if hasattr(value, "__wrapped__"):  # as of functools.lru_cache
@@ -135,6 +147,19 @@ def attributes(part: nn.Module) -> dict[str, Any]:
     return {name: value for name, value in own.items() if not isinstance(value, nn.Module | Tensor)}
 
 
+def _of_space(space: Fixed) -> dict[str, Any]:
+    """All that determines the features of a space: rows and weights, wherever they are kept."""
+    held = {name: value for name, value in vars(space).items() if name not in OF_SPACES}
+    if isinstance(space, Given):
+        return {**held, "rows": f"#{digest(rows_of(space))}"}
+    encoder = held.get("encoder")
+    if isinstance(encoder, Path):
+        return {**held, "encoder": f"#{content(encoder)}"}
+    if isinstance(encoder, nn.Module):
+        return {**held, "weights": f"#{weights.fingerprint(encoder)}"}
+    return held
+
+
 @functools.cache
 def _of_torch() -> frozenset[str]:
     """Attributes of every module of torch, Lightning and alkit."""
@@ -160,11 +185,11 @@ def _array(values: Any) -> str:
         values = values.float().numpy() if values.dtype == torch.bfloat16 else values.numpy()
     if values.dtype.hasobject:
         return _short(repr(values.tolist()[:ENTRIES])) if values.ndim else _text(values)
-    flat = np.asarray(values).reshape(-1)
-    flat = flat[:: max(1, -(-len(flat) // NUMBERS))]
-    if len(flat) <= 5:
+    if values.size <= 5:
         return f"{values.dtype} {values.tolist()}"
-    return f"#{values.dtype} {values.shape} {short_hash(flat.tobytes())}"
+    if values.size > NUMBERS:
+        return f"#{digest(values)}"
+    return f"#{values.dtype} {values.shape} {short_hash(np.asarray(values).tobytes())}"
 
 
 def _short(value: Any) -> Any:

@@ -358,9 +358,27 @@ def test_a_recipe_differs_with_the_weights():
     assert recipe(Inputs(5)) == recipe(Inputs(5))
     assert recipe(Inputs(5)) != recipe(Inputs(6))
     assert recipe(Inputs(5)) != recipe(Inputs(5, normalize=False))
-    x = np.ones((2, 2))
-    assert recipe(Given(x)) == recipe(Given(x))
-    assert recipe(Given(x)) != recipe(Given(x.copy()))
+
+
+def rows_that_differ():
+    x = np.arange(12.0).reshape(4, 3)
+    yield from (x, x[::-1], x * 2, x.astype(np.float32), x.astype(int), x.reshape(3, 4))
+    yield from (np.asfortranarray(x)[:, ::-1], torch.from_numpy(x).bfloat16(), x[:3])
+
+
+def test_a_recipe_differs_with_the_rows():
+    every = [recipe(Given(rows)) for rows in rows_that_differ()]
+    assert len(set(every)) == len(every)
+    x = np.arange(12.0).reshape(4, 3)
+    assert recipe(Given(x)) == recipe(Given(x.copy())) == recipe(Given(np.asfortranarray(x)))
+
+
+@pytest.mark.parametrize("place", [0, 12_345, 2**21 - 1])
+def test_one_value_of_many_rows_changes_the_recipe(place):
+    x = np.zeros((2**12, 2**9), np.float32)
+    first = recipe(Given(x))
+    x.reshape(-1)[place] = 1e-9
+    assert recipe(Given(x)) != first
 
 
 def test_a_recipe_differs_with_what_is_given(tmp_path):

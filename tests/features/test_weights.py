@@ -81,7 +81,7 @@ def test_constants_of_a_scripted_network_are_part_of_a_fingerprint():
             return torch.jit.freeze(torch.jit.script(nn.Linear(3, 3).eval()))
 
     nets = [frozen(0), frozen(1)]
-    nets += map(nn.Sequential, nets)
+    nets = [*nets, *map(nn.Sequential, nets)]
     assert len({fingerprint(each) for each in nets}) == 4
     assert fingerprint(nets[0]) == fingerprint(nets[0])
 

@@ -4,9 +4,12 @@ import copy
 import gc
 import pickle
 import threading
+from functools import partial
 
 import numpy as np
+import pytest
 import torch
+from torch import nn
 from torch.utils.data import TensorDataset
 
 import alkit as al
@@ -104,8 +107,54 @@ def test_a_copy_in_another_process_starts_empty():
         other.features.rows("a", made([]))
 
 
-def test_an_object_in_a_key_is_equal_to_itself_alone():
-    one, other = [1], [1]
+class Scale:
+    def __init__(self, by):
+        self.by = by
+
+
+def scaling(by, of=1.0):
+    return lambda x: x * by / of
+
+
+def network(seed, layer=nn.ReLU):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Linear(2, 3), layer())
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (scaling(2.0), scaling(3.0)),
+        (scaling(2.0), scaling(2.0, of=2.0)),
+        (scaling(torch.ones(2)), scaling(torch.zeros(2))),
+        (Scale(2.0), Scale(3.0)),
+        (Scale(torch.ones(3)), Scale(torch.ones(3, dtype=torch.float64))),
+        (Scale(torch.ones(3)), Scale(torch.ones(3, dtype=torch.bfloat16))),
+        (network(0), network(1)),
+        (network(0), network(0, nn.GELU)),
+        (partial(max, 1), partial(max, 2)),
+        ("ab".upper, "ac".upper),
+        (threading.Lock(), threading.Lock()),  # cannot be pickled
+    ],
+)
+def test_an_object_in_a_key_is_another_one_if_anything_in_it_differs(one, other):
     assert Same(one) == Same(one)
     assert Same(one) != Same(other)
     assert len({Same(one), Same(one), Same(other)}) == 2
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: scaling(2.0),
+        lambda: Scale(torch.ones(3)),
+        lambda: network(0),
+        lambda: partial(max, 1),
+        lambda: Scale(2.0).__init__,
+        lambda: pickle.loads(pickle.dumps(network(0))),
+    ],
+)
+def test_what_a_factory_makes_anew_for_each_trial_is_the_same_in_a_key(make):
+    assert Same(make()) == Same(make())
+    assert len({Same(make()), Same(make())}) == 1

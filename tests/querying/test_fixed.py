@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 from torch import nn
 from torch.utils.data import Dataset, TensorDataset
 
 import alkit as al
 from alkit.errors import FeaturesError, PredictionError
+from alkit.querying import fixed
 from alkit.selectors import Frozen, Given, Inputs, MaxHerding, TypiClust, Whitened
 
 
@@ -119,6 +121,59 @@ def test_all_strategies_of_a_comparison_share_the_features(data, quiet):
     )  # fmt: skip
     assert result is not None
     assert encoder.seen == 60
+
+
+SEEN = []
+
+
+class Noted(nn.Linear):
+    """A layer that notes the samples it was called on, and is the same after that."""
+
+    def forward(self, x):
+        SEEN.append(len(x))
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("space", ["frozen", "inputs", "given"])
+def test_what_a_factory_makes_anew_for_each_trial_is_computed_once(data, quiet, space, monkeypatch):
+    made, make, rows = [], fixed.make, gaussian(60, 4, seed=3).numpy()
+    monkeypatch.setattr(fixed, "make", lambda *args: made.append(1) or make(*args))
+
+    def factory(pool, seed):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            encoder = Noted(2, 3)
+        spaces = {"frozen": Frozen(encoder), "inputs": Inputs(), "given": Given(rows.copy())}
+        selector = MaxHerding(spaces[space])
+        net = nn.Sequential(nn.Linear(2, 3))
+        read = {"inputs": lambda batch: batch[0] if isinstance(batch, list) else batch}
+        return al.Strategy(net, pool, selector=selector, test=data, seed=seed, **read)
+
+    SEEN.clear()
+    al.compare(
+        {"one": factory, "other": factory}, data, seeds=range(2), rounds=2, query_size=3,
+        initial=6, max_steps=1, progress=False,
+    )  # fmt: skip
+    assert len(made) == 1
+    assert sum(SEEN) == (60 if space == "frozen" else 0)
+
+
+def test_rows_that_are_changed_in_place_are_noticed(data):
+    rows = gaussian(60, 4, seed=3).numpy()
+    asked = strategy(data, MaxHerding(Given(rows)))
+    asked.query(5)
+    rows[:] = gaussian(60, 4, seed=4).numpy()
+    changed = strategy(TensorDataset(*data.tensors), MaxHerding(Given(rows.copy())))
+    assert asked.query(5).indices.tolist() == changed.query(5).indices.tolist()
+
+
+def test_a_transformer_that_is_fitted_again_is_noticed(data):
+    fitted = PCA(1).fit(data.tensors[0].numpy())
+    asked = strategy(data, MaxHerding(Frozen(fitted, normalize=False)))
+    asked.query(5)
+    fitted.fit(data.tensors[0].numpy() * [1, 9])
+    changed = strategy(TensorDataset(*data.tensors), MaxHerding(Frozen(fitted, normalize=False)))
+    assert asked.query(5).indices.tolist() == changed.query(5).indices.tolist()
 
 
 def test_inputs_are_read_once_and_no_label_is_looked_at():

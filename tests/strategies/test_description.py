@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import PCA
 from torch import nn
 
+from alkit.querying import Auto
+from alkit.selectors import Frozen, Given, Inputs, Whitened
 from alkit.strategies.description import MOST, described, unchanged
 from alkit.strategies.sources import is_installed
 
@@ -74,7 +77,27 @@ KINDS = {
     "a short tensor": lambda value: torch.tensor(value),
     "a long list": lambda value: [value] * 500,
     "objects in a tuple": lambda value: (Sign(0), Sign(value)),
+    "a path": lambda value: Path(f"folder-{value}"),
+    "one value of a large array": lambda value: one_of_many(value),
+    "given rows": lambda value: Given(one_of_many(value).reshape(-1, 64)),
+    "a whitened space": lambda value: Whitened(Given(one_of_many(value).reshape(-1, 64))),
+    "an encoder": lambda value: Auto(Frozen(encoder(value))),
+    "a transformer": lambda value: Frozen(PCA(3, tol=value)),
+    "components": lambda value: Inputs(50 + value),
 }
+
+
+def one_of_many(value):
+    array = np.zeros(2**19, np.float32)
+    array[12_345] = value
+    return array
+
+
+def encoder(value):
+    layer = nn.Linear(2, 3)
+    for weights in layer.parameters():
+        nn.init.constant_(weights, value)
+    return layer
 
 
 @pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
@@ -151,3 +174,19 @@ def test_what_is_installed_is_named_only():
     assert described(torch.nn.functional.relu) == "torch.nn.functional.relu"
     assert is_installed(nn.Linear)
     assert not is_installed(Sign)
+
+
+def test_features_in_a_file_are_described_by_their_rows(tmp_path):
+    rows = np.arange(12.0).reshape(4, 3)
+    path, other = tmp_path / "rows.npy", tmp_path / "moved.npy"
+    np.save(path, rows)
+    before = described(Given(path))
+    np.save(other, rows)
+    assert described(Given(other)) == before == described(Given(rows))
+    np.save(path, rows[::-1])
+    assert described(Given(path)) != before
+
+
+def test_where_the_features_of_an_encoder_are_kept_does_not_count(tmp_path):
+    described_in = [described(Frozen(encoder(1), folder=folder)) for folder in (None, tmp_path)]
+    assert described_in[0] == described_in[1]
