@@ -1,10 +1,14 @@
 """Arguments of the papers on pretrained features; the laws are checked with the other papers."""
 
+from functools import partial
+
 import pytest
+import torch
 from torch import nn
+from torch.utils.data import TensorDataset
 
 import alkit as al
-from alkit.errors import ConfigurationError
+from alkit.errors import ConfigurationError, PredictionError
 
 COSINE = al.Features("cosine")
 
@@ -53,6 +57,37 @@ def test_labels_of_a_single_class_are_enough(name, blobs, net):
     options = {"passes": 1, "batches": 9} if name == "refine" else {}
     strategy = getattr(al.papers, name)(net(), pool, seed=0, **options).build()
     assert len(set(strategy.query(56))) == 56
+
+
+@pytest.mark.parametrize("name", ["refine", "dcom", "expected_error", "tailor"])
+@pytest.mark.parametrize(
+    "wrap", [al.training.Regressor, partial(al.MultiLabelClassifier, num_labels=3)]
+)
+def test_what_reads_classes_refuses_values_and_independent_labels(name, wrap, blobs, net):
+    pool = al.ActiveLearningDataset(blobs())
+    strategy = getattr(al.papers, name)(wrap(net()), pool, seed=0).build()
+    with pytest.raises((ConfigurationError, PredictionError), match=r"labels|regression|classes"):
+        strategy.query(3)
+
+
+@pytest.mark.parametrize("name", ["refine", "dcom", "tailor"])
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float32])
+def test_labels_of_one_logit_are_class_numbers_in_each_of_their_forms(name, shape, dtype, blobs):
+    x, y = blobs().tensors
+    y = (y == 0).long()
+    picks = []
+    for labels in (y, y.to(dtype).reshape(shape)):
+        pool = al.ActiveLearningDataset(TensorDataset(x, labels))
+        pool.annotate(range(12))
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1))
+        binary = al.training.BinaryClassifier(net, nn.BCEWithLogitsLoss())
+        options = {"passes": 1, "batches": 9} if name == "refine" else {}
+        strategy = getattr(al.papers, name)(binary, pool, seed=0, **options).build()
+        strategy.query_and_update(4)
+        picks.append(list(strategy.query(5)))
+    assert picks[0] == picks[1]
 
 
 @pytest.mark.parametrize("radius", [0.2, 1.5])
