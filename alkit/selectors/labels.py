@@ -34,12 +34,15 @@ def check_labels(
         raise PredictionError(f"{expected}, got NaN or infinity.")
     if annotated is not None and len(labels) != len(annotated):
         raise PredictionError(f"{len(annotated)} annotated samples came with {len(labels)} labels.")
-    outputs = None if candidates is None else candidates.outputs
-    if outputs is not None and candidates.task == "multiclass" and len(labels):
-        _check_classes(labels, max(outputs.shape[-1], 2))
+    if candidates is None or candidates.outputs is None or candidates.task != "multiclass":
+        return
+    check_classes_of(labels, max(candidates.outputs.shape[-1], 2))
 
 
-def _check_classes(labels: Tensor, classes: int) -> None:
+def check_classes_of(labels: Tensor, classes: int) -> None:
+    """Raise a PredictionError unless all labels are among the classes of a model."""
+    if not len(labels):
+        return
     low, high = (int(bound) for bound in labels.aminmax())
     if low < 0 or high >= classes:
         wrong = low if low < 0 else high
