@@ -110,3 +110,46 @@ def test_an_acquisition_of_ones_own_takes_its_place(name, pool, net):
     own = al.Acquisition(al.Entropy())
     strategy = getattr(al.papers, name)(net(), pool, acquisition=own, seed=0)
     assert strategy.acquisition is own
+
+
+@pytest.mark.parametrize("name", ["tailor", "tcm"])
+def test_a_saved_strategy_and_a_comparison_that_crashed_go_on_as_if_nothing_had_happened(
+    name, blobs, net, quiet, tmp_path, monkeypatch
+):
+    def make(pool, seed):
+        return getattr(al.papers, name)(
+            net(), pool, seed=seed, batch_size=8, test=blobs(12, seed=1), **options
+        )
+
+    options = {"rounds": 2} if name == "tcm" else {}
+    strategy = make(al.ActiveLearningDataset(blobs()), 1).build()
+    for _ in range(2):
+        strategy.query_and_update(6)
+        strategy.fit(max_steps=2, **quiet)
+    strategy.save(tmp_path / "state.pt")
+    again = make(al.ActiveLearningDataset(blobs()), 2).build().load(tmp_path / "state.pt")
+    for _ in range(2):
+        picks = [list(each.query_and_update(6)) for each in (strategy, again)]
+        assert picks[0] == picks[1]
+        strategy.fit(max_steps=2, **quiet)
+        again.fit(max_steps=2, **quiet)
+
+    def compared(**folder):
+        settings = {"seeds": [0], "rounds": 5, "query_size": 6, "max_steps": 2, "progress": False}
+        rows = al.compare({name: make}, blobs(), **settings, **folder).rows
+        return [[row[key] for key in ("strategy", "round", "picked", "why")] for row in rows]
+
+    kind, calls = type(strategy.acquisition), []
+    ask = kind.ask
+
+    def crash(self, context, n):
+        calls.append(n)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return ask(self, context, n)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "ask", crash)
+        with pytest.raises(KeyboardInterrupt):
+            compared(folder=tmp_path / "run")
+    assert compared(folder=tmp_path / "run") == compared()
