@@ -19,6 +19,7 @@ from alkit.prediction import Prediction
 from alkit.querying.acquisition import Acquisition
 from alkit.querying.answering import part_of
 from alkit.querying.context import PoolContext
+from alkit.querying.phases import Phases
 from alkit.selectors import TopK
 
 Cost = ArrayLike | Callable[[np.ndarray], ArrayLike]
@@ -44,17 +45,12 @@ class Within:
             the number that it predicts.
 
     Raises:
-        ConfigurationError: the budget or a cost is not a number above 0, or the acquisition asks in
-            its own way.
+        ConfigurationError: the budget or a cost is not a number above 0; in a query, the
+            acquisition asks in its own way.
     """
 
     def __init__(self, acquisition: Acquisition, budget: float, cost: Cost) -> None:
         check_number("budget", budget, "a number above 0", lambda number: number > 0)
-        if type(acquisition).ask is not Acquisition.ask:
-            raise ConfigurationError(
-                f"budget= divides the scores of a criterion by the costs, and {acquisition!r} asks "
-                "without them: query(n) instead."
-            )
         self.acquisition, self.budget, self.cost = acquisition, float(budget), cost
 
     def ask(self, context: PoolContext, n: int | None = None) -> Query:
@@ -63,6 +59,13 @@ class Within:
         Raises:
             QuerySizeError: the budget does not suffice for one sample.
         """
+        asked = self.acquisition
+        asked = asked.now(context)[0] if isinstance(asked, Phases) else asked
+        if type(asked).ask is not Acquisition.ask:
+            raise ConfigurationError(
+                f"budget= divides the scores of a criterion by the costs, and {asked!r} asks "
+                "without them: query(n) instead."
+            )
         ids = context.pool.unannotated_indices
         costs = self.of(ids, len(context.pool))
         limit = self.budget * (1 + 1e-9)

@@ -194,8 +194,13 @@ def numbers_of_labels(labels: list[Any], outputs: Prediction | None) -> torch.Te
 
 
 def class_numbers(labels: list[Any]) -> torch.Tensor:
-    """Labels as class numbers ``(A,)``, for selectors that use the annotated classes."""
+    """Labels as class numbers ``(A,)``, for selectors that use the annotated classes.
+
+    Those of two classes may also be 0.0 and 1.0, or lists of one number, as some losses need them.
+    """
     numbers = class_numbers_of(labels)
+    if numbers is None:
+        numbers = _on_or_off(labels)
     if numbers is None:
         raise ConfigurationError(
             "the selector uses the labels of the annotated samples as class numbers, and the "
@@ -203,3 +208,13 @@ def class_numbers(labels: list[Any]) -> torch.Tensor:
             "pool if they are names of classes."
         )
     return torch.from_numpy(numbers)
+
+
+def _on_or_off(labels: list[Any]) -> np.ndarray | None:
+    """Labels of a network with one output, ``(A,)`` of 0 and 1; None if they are others."""
+    try:
+        column = np.asarray(labels).reshape(len(labels))
+    except ValueError:  # several numbers per label
+        return None
+    fits = column.dtype.kind in "iubf" and np.isin(column, (0, 1)).all()
+    return column.astype(np.int64) if fits else None

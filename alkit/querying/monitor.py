@@ -51,7 +51,8 @@ class Answer:
     Attributes:
         asked: the query.
         labels: ``(m,)`` class numbers of its first m picks.
-        wrong: ``(m,)`` True where the model had guessed another class at the time of the query.
+        wrong: ``(m,)`` True where the model had guessed another class at the time of the query;
+            empty if the query has no guesses.
     """
 
     asked: Asked
@@ -186,7 +187,9 @@ class Monitor:
     def _read(self, pair: tuple[Asked, int]) -> Answer:
         asked, m = pair
         labels = _classes("labels", self._pool.labels_of(asked.indices[:m]))
-        return Answer(asked, labels, _classes("guesses", (asked.guesses or [])[:m]) != labels)
+        if not asked.guesses:
+            return Answer(asked, labels, np.zeros(0, dtype=bool))
+        return Answer(asked, labels, _classes("guesses", asked.guesses[:m]) != labels)
 
     # --- state --------------------------------------------------------------------------------
 

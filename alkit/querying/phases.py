@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 from alkit.arguments import check_integer
 from alkit.criteria import Context
 from alkit.errors import ConfigurationError
+from alkit.pool import Query
 from alkit.querying.acquisition import Acquisition
+from alkit.querying.context import PoolContext
 
 
 class Phases(Acquisition):
@@ -38,13 +41,29 @@ class Phases(Acquisition):
         super().__init__(then.criterion, then.selector)
         self.first, self.then, self.rounds = first, then, check_integer("rounds", rounds, 0)
 
+    def ask(self, context: PoolContext, n: int) -> Query:
+        phase, words = self.now(context)
+        if type(phase).ask is Acquisition.ask:
+            return super().ask(context, n)
+        query = phase.ask(context, n)
+        return replace(query, why=f"{query.why}; {words}")
+
     def at(self, context: Context) -> Acquisition:
-        early = context.round <= self.rounds
-        bound = copy.copy((self.first if early else self.then).at(context))
-        until = f"phase 1, up to round {self.rounds}"
-        phase = until if early else f"phase 2, after round {self.rounds}"
-        bound.reason = f"{bound.reason}; {phase}" if bound.reason else phase
+        phase, words = self.now(context)
+        bound = copy.copy(phase.at(context))
+        bound.reason = f"{bound.reason}; {words}" if bound.reason else words
         return bound
+
+    def now(self, context: Context) -> tuple[Acquisition, str]:
+        """The acquisition of this round, which is not ``Phases``, and its phase in words."""
+        early = context.round <= self.rounds
+        until = f"phase 1, up to round {self.rounds}"
+        words = until if early else f"phase 2, after round {self.rounds}"
+        phase = self.first if early else self.then
+        if not isinstance(phase, Phases):
+            return phase, words
+        phase, inner = phase.now(context)
+        return phase, f"{inner}; {words}"
 
     def __repr__(self) -> str:
         return f"Phases({self.first!r}, {self.then!r}, rounds={self.rounds})"

@@ -29,6 +29,7 @@ from alkit.selectors import (
     UncertaintyHerding,
     as_selector,
 )
+from alkit.selectors.labels import check_classes_of
 
 DREW = "Thompson sampling drew "
 TIED = 1e-9
@@ -51,8 +52,9 @@ class Tailor(Acquisition):
 
     All is read from the pool and from the queries that ``monitor`` remembers: a label counts once
     it is in the pool, and no other label is read. Of a partly annotated query, the picks before the
-    first one without a label count. ``query.why`` states how many picks were drawn for each
-    selector.
+    first one without a label count; of several queries in one round, the one with the most such
+    labels; of a query whose picks are others than those drawn, none. ``query.why`` states how many
+    picks were drawn for each selector.
 
     Cost: that of the selectors that were drawn, a forward pass over one sample, and n random
     distributions per selector.
@@ -65,6 +67,7 @@ class Tailor(Acquisition):
     Raises:
         ConfigurationError: there are fewer than two selectors, an element is not a selector, the
             discount is out of range; in a query, the outputs are not of exclusive classes.
+        PredictionError: in a query, a label is not one of the model's classes.
     """
 
     def __init__(
@@ -126,10 +129,12 @@ class Tailor(Acquisition):
         for answer in context.learner.monitor.answers(max(context.round, 1)):
             found = COUNTS.search(answer.asked.why)
             counts = [int(count) for count in found[1].split(",")] if found else []
-            if len(counts) == len(weights):
+            drawn = np.repeat(np.arange(len(counts)), counts)
+            if len(drawn) == 1:  # by ``at``
+                drawn = drawn.repeat(len(answer.asked.indices))
+            if len(counts) == len(weights) and len(drawn) == len(answer.asked.indices):
                 fresh = np.zeros_like(weights)
-                drawn = np.repeat(np.arange(len(counts)), counts)[: len(answer.labels)]
-                np.add.at(fresh, (drawn, answer.labels), 1)
+                np.add.at(fresh, (drawn[: len(answer.labels)], answer.labels), 1)
                 weights = weights * self.discount + fresh
         return weights + 1
 
@@ -139,12 +144,14 @@ class Tailor(Acquisition):
         counts = np.zeros(classes)
         if len(known):
             labels = numbers_of_labels(context.pool.labels_of(known), prediction)
-            counts = np.bincount(labels.cpu().numpy(), minlength=classes)[:classes]
+            check_classes_of(labels, classes)
+            counts = np.bincount(labels.cpu().numpy(), minlength=classes)
         rewards = 1 / np.maximum(counts, 1)
         return np.where(2 * counts > max(len(known), 1), -rewards, rewards)
 
     def __repr__(self) -> str:
-        return f"Tailor({self.selectors!r}, {self.criterion!r})"
+        discount = "" if self.discount == 0.9 else f", discount={self.discount}"
+        return f"Tailor({self.selectors!r}, {self.criterion!r}{discount})"
 
 
 class _Drawn(Mix):

@@ -37,7 +37,7 @@ class Dcom(Selector):
     the mean radius. Mishal & Weinshall 2024, "DCoM: active learning for all learners", with the
     scores of ``Margin()``.
 
-    Radii are found anew for each query, with the current predictions; in the authors' code, a
+    Defaults are those of the authors' code. Radii are found anew for each query, with the current predictions; in the authors' code, a
     radius is kept from the round in which its sample was annotated, with the share of coverage at
     that time. With nothing annotated the first picks are those of ``ProbCover``. Candidates equal
     to an annotated sample or a pick come last.
@@ -63,8 +63,8 @@ class Dcom(Selector):
         space: Space | None = None,
         *,
         radius: float | None = None,
-        steepness: float = 30.0,
-        center: float = 0.9,
+        steepness: float = 50.0,
+        center: float = 0.8,
     ) -> None:
         if radius is not None:
             check_number("radius", radius, "a number above 0", lambda value: value > 0)
@@ -104,7 +104,7 @@ class Dcom(Selector):
 
     def __repr__(self) -> str:
         parts = ["" if repr(self.space) == repr(DEFAULT) else f"space={self.space!r}"]
-        defaults = {"radius": None, "steepness": 30.0, "center": 0.9}
+        defaults = {"radius": None, "steepness": 50.0, "center": 0.8}
         given = ((name, getattr(self, name), value) for name, value in defaults.items())
         parts += [f"{name}={value!r}" for name, value, default in given if value != default]
         return f"Dcom({', '.join(filter(None, parts))})"

@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from alkit.arguments import check_integer, check_number
 from alkit.errors import ConfigurationError
 from alkit.selectors.candidates import Candidates, needed
-from alkit.selectors.dropquery import ROWS, logits_of
+from alkit.selectors.dropquery import ROWS, check_classes, logits_of
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import medoids
 from alkit.selectors.selector import Selector
@@ -58,7 +58,7 @@ class ExpectedErrorReduction(Selector):
 
     Raises:
         ConfigurationError: an argument is out of range, or the head is not linear.
-        PredictionError: the head does not return logits (N, C).
+        PredictionError: the head does not return logits (N, C), or those of exclusive classes.
     """
 
     needs = frozenset({"features", "head", "annotated"})
@@ -100,6 +100,7 @@ class ExpectedErrorReduction(Selector):
     @torch.no_grad()
     def _updates(self, candidates: Candidates, generator: Generator) -> _Updates:
         head, features = needed(candidates.head, "head"), candidates.features
+        check_classes(self, candidates)
         _check_linear(head, features)
         number = min(self.targets or len(features), len(features))
         chosen = torch.randperm(len(features), generator=generator)[:number].sort().values

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 def check_labels(
     labels: Tensor, annotated: Prediction | None, candidates: Prediction | None
 ) -> None:
-    """Raise a PredictionError unless there is one class number or value per annotated sample."""
+    """Raise a PredictionError unless there is one class number or value per annotated sample.
+
+    Of a model with C exclusive classes, a class number is below C.
+    """
     values = gives_values(candidates)
     expected = "values (A,) or (A, C)" if values else "class numbers (A,)"
     expected = f"labels must be a tensor of {expected}, one per annotated sample"
@@ -31,6 +34,19 @@ def check_labels(
         raise PredictionError(f"{expected}, got NaN or infinity.")
     if annotated is not None and len(labels) != len(annotated):
         raise PredictionError(f"{len(annotated)} annotated samples came with {len(labels)} labels.")
+    if candidates is None or candidates.outputs is None or candidates.task != "multiclass":
+        return
+    check_classes_of(labels, max(candidates.outputs.shape[-1], 2))
+
+
+def check_classes_of(labels: Tensor, classes: int) -> None:
+    """Raise a PredictionError unless all labels are among the classes of a model."""
+    if not len(labels):
+        return
+    low, high = (int(bound) for bound in labels.aminmax())
+    if low < 0 or high >= classes:
+        wrong = low if low < 0 else high
+        raise PredictionError(f"the model has the classes 0 to {classes - 1}, got {wrong}.")
 
 
 def gives_values(prediction: Prediction | None) -> bool:
@@ -44,7 +60,7 @@ def outputs_and_labels(candidates: Candidates) -> tuple[Tensor, Tensor]:
     Values are averaged over the K samples. Of class probabilities, the label is one-hot.
 
     Raises:
-        PredictionError: labels are not among the C classes, or have not the C values of an output.
+        PredictionError: labels do not have the C values of an output.
     """
     prediction, labels = candidates.prediction, candidates.labels
     if prediction is not None and gives_values(prediction) and prediction.outputs is not None:
@@ -59,7 +75,4 @@ def outputs_and_labels(candidates: Candidates) -> tuple[Tensor, Tensor]:
                 f"the model returns {columns} values, and a label has {labels[0].numel()}."
             )
         return outputs, labels.double().reshape(len(labels), columns)
-    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < columns:
-        wrong = int(labels.min()) if int(labels.min()) < 0 else int(labels.max())
-        raise PredictionError(f"the model has the classes 0 to {columns - 1}, got {wrong}.")
     return outputs, one_hot(labels.long(), columns).double()

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from torch import Generator, Tensor
 
 from alkit.arguments import check_number
-from alkit.errors import ConfigurationError, PredictionError
+from alkit.errors import ConfigurationError
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.function import as_selector
 from alkit.selectors.selector import Selector
@@ -164,9 +164,6 @@ class Balanced(Quotas):
 
     Args:
         then: selector that picks in a class. Default: ``TopK()``.
-
-    Raises:
-        PredictionError: a label is not one of the model's C classes.
     """
 
     def __init__(self, then: Selector | Callable[..., Any] | None = None) -> None:
@@ -177,9 +174,6 @@ class Balanced(Quotas):
         classes = p.shape[1]
         if labels is None or not len(labels):
             return p.argmax(1), [0.0] * classes, [1.0] * classes
-        if int(labels.min()) < 0 or int(labels.max()) >= classes:
-            wrong = int(labels.min()) if int(labels.min()) < 0 else int(labels.max())
-            raise PredictionError(f"the model has the classes 0 to {classes - 1}, got {wrong}.")
         held = torch.bincount(labels.long(), minlength=classes).tolist()
         return p.argmax(1), held, [1.0] * classes
 

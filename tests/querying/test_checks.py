@@ -53,6 +53,10 @@ def test_picks_that_would_be_wrong_are_refused(pool, picks, told):
 
 def test_labels_of_classes_are_integers():
     assert class_numbers([2, np.int64(0)]).tolist() == [2, 0]
+    assert class_numbers([[1.0], [0.0]]).tolist() == class_numbers([1.0, 0]).tolist() == [1, 0]
+    for values in ([0.5, 1.0], [2.0, 0.0], [[1.0, 0.0]], [[1.0], [0.0, 1.0]]):
+        with pytest.raises(ConfigurationError, match="not integers"):
+            class_numbers(values)
     with pytest.raises(ConfigurationError, match="such as 'cat'"):
         class_numbers(["cat", "dog"])
 

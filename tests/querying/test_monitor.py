@@ -45,6 +45,19 @@ def test_the_guesses_of_the_model_that_asked_are_compared_with_the_labels_that_c
         assert strategy.monitor.by_round()[k + 1] == expected
 
 
+@pytest.mark.parametrize("n", [1, 4])
+def test_the_labels_of_a_query_without_guesses_can_be_read(n, pool, net):
+    class Fixed(al.Strategy):
+        def query_strategy(self, pool, n):
+            return pool.unannotated_indices[:n]
+
+    strategy = Fixed(net(), pool, seed=0).build()
+    query = strategy.query_and_update(n)
+    (answer,) = strategy.monitor.answers()
+    assert answer.labels.tolist() == labels_of(pool, query).tolist()
+    assert answer.wrong.tolist() == []
+
+
 def test_labels_may_come_later_and_after_another_fit(pool, net, quiet):
     strategy = drawing(net, pool)
     strategy.fit(max_steps=5, **quiet)

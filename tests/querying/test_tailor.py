@@ -1,6 +1,7 @@
 """Tailor: which selector drew a label is read from the records, and rare labels pay."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from torch.utils.data import TensorDataset
 
 import alkit as al
 from alkit.criteria import Context
-from alkit.errors import ConfigurationError
+from alkit.errors import ConfigurationError, PredictionError
 from alkit.querying import Tailor
 from alkit.querying.tailor import arms
 
@@ -134,6 +135,43 @@ def test_queries_of_other_acquisitions_do_not_count():
     strategy.acquisition = Tailor()
     assert (strategy.acquisition.posterior(strategy.context, CLASSES) == 2).all()
     assert strategy.query(4).why.count("Thompson sampling drew") == 1
+
+
+def test_a_query_of_other_picks_than_those_drawn_does_not_count():
+    class Without(al.Strategy):
+        """Drops picks of even indices from a larger query."""
+
+        def query_strategy(self, pool, n):
+            query = super().query_strategy(pool, 4 * n)
+            odd = query.indices[query.indices % 2 == 1][:n]
+            return replace(query, indices=odd, guesses=None, scores=None)
+
+    pool = skewed()
+    tailor = Tailor([lowest, highest])
+    net = nn.Sequential(nn.Identity(), nn.Linear(2, CLASSES))
+    strategy = Without(net, pool, acquisition=tailor, seed=0).build()
+    strategy.query_and_update(6)
+    assert (tailor.posterior(strategy.context, CLASSES) == 2).all()
+    bound = al.Strategy(
+        net, pool, acquisition=tailor.at(strategy.context), seed=0
+    )  # one selector for all
+    bound.build().query_and_update(5)
+    counted = tailor.posterior(bound.context, CLASSES)
+    assert sorted((counted - 1.9).sum(1).round().tolist()) == [0, 5]
+
+
+def test_labels_that_the_model_does_not_have_are_an_error():
+    pool = skewed()
+    pool.annotate([0, 290])  # of class 2
+    net = nn.Sequential(nn.Identity(), nn.Linear(2, 2))
+    strategy = al.Strategy(net, pool, acquisition=Tailor([lowest, highest]), seed=0).build()
+    with pytest.raises(PredictionError, match="classes 0 to 1, got 2"):
+        strategy.query(3)
+
+
+def test_it_prints_what_is_not_the_default():
+    assert repr(Tailor([al.TopK(), al.Random()])) == "Tailor([TopK(), Random()], Margin())"
+    assert repr(Tailor([al.TopK(), al.Random()], discount=0.5)).endswith("Margin(), discount=0.5)")
 
 
 def test_the_same_state_gives_the_same_query_and_another_seed_another():

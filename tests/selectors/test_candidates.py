@@ -85,6 +85,17 @@ def test_labels_that_are_not_class_numbers_raise(labels):
         Candidates(SCORES, annotated=prediction(4), labels=labels)
 
 
+@pytest.mark.parametrize(("columns", "wrong"), [(3, 3), (3, -1), (1, 2)])
+def test_labels_of_classes_that_the_model_does_not_have_raise(columns, wrong):
+    known = al.Prediction(torch.zeros(4, columns), 10 + torch.arange(4))
+    outputs = al.Prediction(torch.zeros(len(SCORES), columns))
+    labels = torch.tensor([0, 1, 1, wrong])
+    with pytest.raises(PredictionError, match=rf"classes 0 to {max(columns, 2) - 1}, got {wrong}"):
+        Candidates(SCORES, outputs, known, labels)
+    labels[3] = max(columns, 2) - 1
+    Candidates(SCORES, outputs, known, labels)
+
+
 def test_labels_of_another_number_raise():
     with pytest.raises(PredictionError, match="4 annotated samples came with 3 labels"):
         Candidates(SCORES, annotated=prediction(4), labels=torch.arange(3))
@@ -97,7 +108,7 @@ def test_annotated_samples_are_counted_by_prediction_or_labels():
 
 
 def test_a_part_keeps_rows_together_and_the_annotated_samples():
-    whole = Candidates(SCORES, prediction(ids=IDS), prediction(4), torch.arange(4))
+    whole = Candidates(SCORES, prediction(ids=IDS), prediction(4), torch.arange(4) % 2)
     first_and_last = whole[torch.tensor([True, False, True])]
     for part in (whole[torch.tensor([2, 0])], first_and_last[torch.tensor([1, 0])]):
         assert part.scores.tolist() == pytest.approx([0.2, 0.3])
@@ -109,7 +120,7 @@ def test_a_part_keeps_rows_together_and_the_annotated_samples():
 
 def test_only_what_is_needed_is_kept_and_is_not_copied():
     head = torch.nn.Linear(2, 2)
-    whole = Candidates(SCORES, prediction(ids=IDS), prediction(4), torch.arange(4), head)
+    whole = Candidates(SCORES, prediction(ids=IDS), prediction(4), torch.arange(4) % 2, head)
     bare = whole.only(set())
     assert (bare.scores, bare.prediction, bare.annotated, bare.labels, bare.head) == (None,) * 5
     assert bare.ids.tolist() == IDS.tolist()

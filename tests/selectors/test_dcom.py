@@ -54,7 +54,7 @@ def radius_of(center, label, everyone, guesses, purity, first):
     return (low + high) / 2
 
 
-def reference(x, p, scores, known, q, labels, n, k=30, a=0.9, radius=RADIUS):
+def reference(x, p, scores, known, q, labels, n, k=50, a=0.8, radius=RADIUS):
     """Picks by the formula, sample by sample."""
     total = len(x) + len(known)
     near, mean, coverage, covered = cdist(x, x), radius, 0.0, [False] * len(x)
@@ -92,6 +92,14 @@ def test_the_picks_are_those_of_the_formula(seed, annotated, k, a):
     assert picks == reference(*given, 9, k, a)
 
 
+@pytest.mark.parametrize("annotated", [8, 30])  # with fewer, scores do not break ties
+@pytest.mark.parametrize("seed", range(4))
+def test_the_picks_of_the_defaults_are_those_of_the_formula(seed, annotated):
+    given = case(seed, annotated)
+    picks = Dcom(al.Features(), radius=RADIUS)(candidates(*given), 9, generator()).positions
+    assert picks.tolist() == reference(*given, 9)
+
+
 def test_without_room_for_the_graph_the_picks_are_the_same(monkeypatch):
     given = candidates(*case(3, 20, 300))
     selector = Dcom(al.Features(), radius=0.3)
@@ -103,10 +111,11 @@ def test_without_room_for_the_graph_the_picks_are_the_same(monkeypatch):
 
 def test_the_competence_rises_from_zero_to_one():
     dcom = Dcom()
-    values = [dcom.competence(c) for c in (0, 0.5, 0.9, 1)]
+    assert (dcom.steepness, dcom.center) == (50, 0.8)  # those of the authors' code
+    values = [dcom.competence(c) for c in (0, 0.5, 0.8, 1)]
     assert values == sorted(values)
     assert values[0] < 1e-9
-    assert values[2] == pytest.approx((1 + math.exp(-3)) / 2)
+    assert values[2] == pytest.approx((1 + math.exp(-10)) / 2)
     assert values[3] == 1
     assert Dcom(steepness=1e6).competence(0) == 0
 

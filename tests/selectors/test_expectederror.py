@@ -135,6 +135,16 @@ def test_a_head_that_is_not_linear_is_an_error(head):
         ExpectedErrorReduction()(wrong, 2, generator())
 
 
+@pytest.mark.parametrize("task", ["regression", "multilabel"])
+def test_outputs_that_are_not_exclusive_classes_are_an_error(task):
+    given, *_ = case()
+    kind = "values" if task == "regression" else "logits"
+    outputs = given.head(given.features).detach()
+    known = al.Prediction(outputs, features=given.features, kind=kind, task=task)
+    with pytest.raises(PredictionError, match=task):
+        ExpectedErrorReduction()(al.Candidates(prediction=known, head=given.head), 2, generator())
+
+
 def test_a_head_without_logits_is_an_error():
     given, *_ = case()
     wrong = al.Candidates(prediction=given.prediction, head=lambda z: z.sum(1))

@@ -224,9 +224,8 @@ def test_a_skewed_pool_is_leveled_rarest_first():
 
 @pytest.mark.parametrize("wrong", [3, -1])
 def test_labels_beyond_the_models_classes_raise(wrong):
-    candidates = guessed([0, 1], labels=torch.tensor([0, wrong]))
     with pytest.raises(PredictionError, match=f"classes 0 to 2, got {wrong}"):
-        Balanced()(candidates, 1, generator())
+        Balanced()(guessed([0, 1], labels=torch.tensor([0, wrong])), 1, generator())
 
 
 def test_missing_labels_raise_and_the_error_explains_how_to_get_them():
