@@ -143,9 +143,9 @@ def tables(rows: list[Row]) -> str:
         *_markdown(["setting", "labels", "random labels reach", "`al.auto`",
                     "highest of the others", "ruler"], _settings(rows, gains, found)),
     ]  # fmt: skip
-    first = Counter(_highest(gains, name, set())[0] for name in found).most_common()
-    lines += ["", "Highest gain, number of settings: "
-              + ", ".join(f"{NAMES[arm]} {count}" for arm, count in first) + "."]  # fmt: skip
+    ahead = [*_ahead(gains, found)]
+    lines += ["", f"`al.auto` is highest in {len(found) - len(ahead)} of {len(found)} settings."]
+    lines += ["", "Ahead of it, by the paired difference:", "", *ahead] if ahead else []
     return "\n".join(lines) + "\n"
 
 
@@ -165,19 +165,23 @@ def _settings(rows: list[Row], gains: Gains, names: list[str]) -> Iterator[list[
     for name in names:
         streams = [row for row in rows if row["setting"] == name and row["arm"] in STREAMS]
         labels, reached = streams[0]["labels"], np.mean([row["accuracy"][-1] for row in streams])
-        arm, best = _highest(gains, name, {"auto"})
-        yield [
-            name, f"{labels[0]} to {labels[-1]}", f"{reached:.3f}",
-            _thousandths([gains["auto"][name]]), f"{_thousandths([best])} ({NAMES[arm]})",
-            _thousandths([gains[RULER][name]]),
-        ]  # fmt: skip
+        best = _highest_other(gains, name)
+        auto, other, ruler = (_thousandths([gains[arm][name]]) for arm in ("auto", best, RULER))
+        spent = f"{labels[0]} to {labels[-1]}"
+        yield [name, spent, f"{reached:.3f}", auto, f"{other} ({NAMES[best]})", ruler]
 
 
-def _highest(gains: Gains, name: str, but: set[str]) -> tuple[str, np.ndarray]:
-    """The arm of the highest mean gain in a setting, and its gains."""
-    arms = [arm for arm in gains if name in gains[arm] and arm not in but | {RULER}]
-    best = max(arms, key=lambda arm: gains[arm][name].mean())
-    return best, gains[best][name]
+def _ahead(gains: Gains, names: list[str]) -> Iterator[str]:
+    for name in names:
+        arm = _highest_other(gains, name)
+        difference = gains[arm][name] - gains["auto"][name]
+        if difference.mean() > 0:
+            yield f"- {name}: {NAMES[arm]}, {_thousandths([difference])}"
+
+
+def _highest_other(gains: Gains, name: str) -> str:
+    arms = [arm for arm in gains if name in gains[arm] and arm not in ("auto", RULER)]
+    return max(arms, key=lambda arm: gains[arm][name].mean())
 
 
 def _thousandths(gains: list[np.ndarray]) -> str:

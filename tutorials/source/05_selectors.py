@@ -435,8 +435,8 @@ assert (learned.mean(0) > random.mean(0)).all()
 assert ((fixed - random).mean(0) > 0.09).all()
 
 # %% [markdown]
-# All three start from the same labels. With 20 labels, herding in the learned features gains about
-# half of what it gains in the fixed ones. [Which method when](../docs/which_method.md) has more
+# All three start from the same labels. Herding gains far more in the fixed features than in the
+# learned ones. [Which method when](../docs/which_method.md) has more
 # data, budgets and methods, also where `al.auto` is not ahead.
 
 # %% [markdown]
