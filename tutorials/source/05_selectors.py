@@ -386,8 +386,8 @@ assert len(digits[pool.annotated_indices].unique()) < 9
 # change: by default `al.Inputs()`, 50 principal components of the inputs. If you have a pretrained
 # encoder, pass `features=al.Frozen("resnet18")`, or its features as `al.Given(array)`. In this space
 # it *herds*: each pick is the candidate that covers most of what no label covers yet. Candidates
-# count the more, the less certain the network is about them. `query.why` states the features, and
-# of how many classes the picks are guessed to be:
+# count the more, the less certain the network is about them. `query.why` states the features,
+# and the number of classes that the picks are guessed to be of:
 
 # %%
 print(fill(strategy.query(10).why, 96))
@@ -436,8 +436,8 @@ assert ((fixed - random).mean(0) > 0.09).all()
 
 # %% [markdown]
 # All three start from the same labels. Herding gains far more in the fixed features than in the
-# learned ones. [Which method when](../docs/which_method.md) has more
-# data, budgets and methods, also where `al.auto` is not ahead.
+# learned ones. [Which method when](../docs/which_method.md) has more data, budgets and methods, also
+# those where `al.auto` is not ahead.
 
 # %% [markdown]
 # ## A selector of your own
@@ -473,9 +473,9 @@ al.course.check("05-a", farthest_first)
 
 # %% [markdown]
 # **Exercise 05-b.** Write herding by hand. A row is *covered* by exp(-d²), where d is its distance
-# to the nearest row that is annotated or picked. Each pick is the row that raises the mean coverage
-# of all rows the most. `points` is a tensor of shape (N, 2), and `known` a list of the annotated
-# rows, at least one. Return the `n` rows in the order in which they are picked.
+# to the nearest row that is annotated or picked. Each pick is the row that raises the mean of these
+# numbers over all rows the most. `points` is a tensor of shape (N, 2), and `known` a list of the
+# annotated rows, at least one. Return the `n` rows in the order in which they are picked.
 
 
 # %% nbgrader={"grade": false, "grade_id": "05-b", "locked": false, "schema_version": 3, "solution": true, "task": false}
