@@ -12,9 +12,14 @@ from torch import nn
 @contextmanager
 def evaluating(module: nn.Module, device: torch.device | None = None) -> Iterator[None]:
     """Put every part in eval mode, on ``device`` if given; restore modes and device on exit."""
-    modes = [(part, part.training) for part in module.modules()]
+    # a frozen part of TorchScript has no mode
+    modes = [(part, part.training) for part in module.modules() if hasattr(part, "training")]
     home = next((t.device for t in [*module.parameters(), *module.buffers()]), torch.device("cpu"))
-    module.eval()
+    try:
+        module.eval()
+    except NotImplementedError:  # a program of torch.export keeps the mode it was exported in
+        for part, _ in modes:
+            part.training = False
     moved = device is not None and device != home
     try:
         if moved:

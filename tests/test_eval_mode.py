@@ -43,3 +43,21 @@ def test_a_module_is_moved_there_and_back():
 def test_gradients_are_unaffected():
     with evaluating(nn.Identity()):
         assert torch.is_grad_enabled()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+def test_scripted_and_exported_networks_have_modes_too():
+    net = nn.Sequential(nn.Linear(2, 3), nn.Dropout())
+    scripted = torch.jit.script(net)
+    x = torch.randn(5, 2)
+    with evaluating(scripted):
+        torch.testing.assert_close(scripted(x), net[0](x))
+    assert all(part.training for part in scripted.modules())
+    with evaluating(torch.jit.freeze(torch.jit.script(net).eval())):  # has no mode
+        pass
+    exported = torch.export.export(net.eval(), (x,)).module()
+    both = nn.Sequential(nn.Dropout(), exported)
+    with evaluating(both):
+        torch.testing.assert_close(both(x), net[0](x))
+    assert both.training
+    assert both[0].training

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,17 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from alkit.errors import FeaturesError
+from alkit.errors import AlkitError, FeaturesError
 from alkit.eval_mode import evaluating
 from alkit.features.components import fitted_to
 from alkit.features.inputs import values_of
 from alkit.features.networks import of_torchvision, shaped, weights_name
+from alkit.features.saved import check_mode, load
 from alkit.features.source import Source
 from alkit.model_outputs import features_of
 from alkit.pool.fingerprint import fixed_draws
 from alkit.training.calls import output_for
+from alkit.training.precision import as_weights
 
 Rows = Iterator[np.ndarray]  # (B, D) of batches of samples
 
@@ -29,6 +32,24 @@ Rows = Iterator[np.ndarray]  # (B, D) of batches of samples
 def of_network(network: nn.Module, source: Source) -> Rows:
     """Outputs of a network in eval mode for what ``source.input_of`` finds in each batch."""
     return _of_network(network, source, lambda batch: source.input_of(batch, network))
+
+
+def of_file(path: Path, source: Source) -> Rows:
+    """Outputs of a network that is saved in a file.
+
+    Raises:
+        FeaturesError: the file has no such network, or the network does not take the samples.
+    """
+    try:
+        yield from of_network(load(path), source)
+    except AlkitError:
+        raise
+    except (RuntimeError, AssertionError) as error:
+        raise FeaturesError(
+            f"the network of {path} does not take the samples: {error!s:.500}. It gets what the "
+            "network of the strategy gets, in batches of any length: export it with "
+            'dynamic_shapes=({0: torch.export.Dim("batch")},).'
+        ) from error
 
 
 def of_named(name: str, source: Source) -> Rows:
@@ -51,12 +72,14 @@ def of_named(name: str, source: Source) -> Rows:
 
 
 def _of_network(network: nn.Module, source: Source, input_of: Callable[[Any], Any]) -> Rows:
+    check_mode(network)
+    cast = as_weights(network)
     device = next((t.device for t in [*network.parameters(), *network.buffers()]), None)
     with evaluating(network):
         for ids, batch in source.batches():
             x = input_of(batch)
             with torch.inference_mode():
-                moved = x if device is None else move_data_to_device(x, device)
+                moved = cast(x if device is None else move_data_to_device(x, device))
                 output = features_of(output_for(network, moved))
             yield shaped(output, len(ids))
 
@@ -67,7 +90,7 @@ def of_transformer(transformer: Any, source: Source) -> Rows:
         check_is_fitted(transformer)
     except NotFittedError:
         chosen = source.ids[fitted_to(len(source.ids))]
-        parts = [*values_of(source, chosen)]
+        parts = [*values_of(source, chosen, quantities=False)]
         texts = isinstance(parts[0], list)
         whole = [text for part in parts for text in part] if texts else np.concatenate(parts)
         with fixed_draws():  # some draw from the global generator of NumPy
@@ -75,7 +98,7 @@ def of_transformer(transformer: Any, source: Source) -> Rows:
             transformer = copy.fit(whole)
     except TypeError:  # not one of scikit-learn: it has no state to check
         pass
-    for part in values_of(source, source.ids):
+    for part in values_of(source, source.ids, quantities=False):
         yield _dense(transformer.transform(part), len(part))
 
 

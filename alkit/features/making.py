@@ -14,11 +14,12 @@ from tqdm.auto import tqdm
 
 from alkit.errors import ConfigurationError, FeaturesError
 from alkit.features.components import COMPONENTS, fitted_to, principal_components
-from alkit.features.encoders import Rows, of_named, of_network, of_transformer
+from alkit.features.encoders import Rows, of_file, of_named, of_network, of_transformer
 from alkit.features.given import given
 from alkit.features.inputs import check_width, values_of
 from alkit.features.networks import fingerprint, weights_name
 from alkit.features.on_disk import on_disk
+from alkit.features.saved import content
 from alkit.features.source import Source
 from alkit.features.texts import COMPONENTS as OF_TEXTS
 from alkit.features.texts import singular_vectors, vectorized
@@ -78,13 +79,22 @@ def _chunks(space: Fixed, source: Source) -> Rows:
             f"{space!r} declares no features: use Inputs(), Frozen(encoder) or Given(array)."
         )
     encoder = space.encoder
-    if not isinstance(encoder, str | nn.Module):
+    if isinstance(encoder, Path):
+        made = partial(of_file, encoder)
+    elif isinstance(encoder, str | nn.Module):
+        made = partial(of_named if isinstance(encoder, str) else of_network, encoder)
+    else:
         return of_transformer(encoder, source)
-    made = partial(of_named if isinstance(encoder, str) else of_network, encoder)
     if space.folder is None:
         return made(source)
-    by = weights_name(encoder) if isinstance(encoder, str) else fingerprint(encoder)
-    return on_disk(Path(space.folder), by, source, made)
+    return on_disk(Path(space.folder), _weights(encoder), source, made)
+
+
+def _weights(encoder: nn.Module | Path | str) -> str:
+    """Text that differs for other weights."""
+    if isinstance(encoder, Path):
+        return content(encoder)
+    return weights_name(encoder) if isinstance(encoder, str) else fingerprint(encoder)
 
 
 def _of_inputs(space: Inputs, source: Source) -> Rows:
@@ -161,4 +171,6 @@ def recipe(space: Fixed) -> tuple[Hashable, ...]:
     encoder = getattr(space, "encoder", space)
     if isinstance(encoder, nn.Module):  # weights change, and networks that print alike may differ
         return "module", Same(encoder), fingerprint(encoder), unit
+    if isinstance(encoder, Path):
+        return "file", content(encoder), unit
     return "encoder", encoder if isinstance(encoder, str) else Same(encoder), unit

@@ -20,7 +20,7 @@ class Source:
         ids: ``(M,)`` dataset indices, ascending.
         total: number of samples of the dataset, N.
         read: function from some of the ids to batches of ids and inputs, in their order; None if
-            there are row numbers alone, as for ``al.select``.
+            there are row numbers alone, as for ``al.select`` without ``inputs``.
         names: ``(N,)`` names of the samples, or None.
         input_of: function from a batch to the input of a network, or of any use if it is None.
     """
@@ -39,8 +39,8 @@ class Source:
         """
         if self.read is None:
             raise FeaturesError(
-                "al.select has arrays, not samples: use Given(array) as space, or pass embeddings= "
-                "and use Features(normalize=True, pca=50)."
+                "there are arrays, and no samples: pass these to al.select, inputs=, or use "
+                "Given(array) as space."
             )
         return self.read(self.ids if ids is None else ids)
 

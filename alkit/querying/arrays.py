@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Set, Sized
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -62,7 +62,7 @@ class Arrays:
         """Check what a caller of ``al.select`` passes; see there.
 
         Args:
-            more: number of rows of each ``Given`` space of the selector.
+            more: number of rows of ``inputs`` and of each ``Given`` space of the selector.
         """
         if prediction is not None:
             if not isinstance(prediction, Prediction):
@@ -118,7 +118,7 @@ class Arrays:
         if not len(known) or "annotated" not in needs or (fixed_needs(needs) and not wanted):
             return None
         if self.prediction is not None:
-            _check_whole("prediction", self.prediction, total, needed=True)
+            check_whole("prediction", self.prediction, total, needed=True)
             return replace(self.prediction[known], ids=known)
         arrays = {"outputs": self.outputs, "features": self.features}
         arguments = {"outputs": "probabilities", "features": "embeddings"}
@@ -127,7 +127,7 @@ class Arrays:
             for name, rows in arrays.items()
             if rows is not None
             and (name in wanted or not wanted)
-            and _check_whole(arguments[name], rows, total, needed=name in wanted)
+            and check_whole(arguments[name], rows, total, needed=name in wanted)
         }
         return Prediction(ids=known, kind=self.kind, **parts) if parts else None  # type: ignore[arg-type]
 
@@ -200,7 +200,7 @@ def _as_floats(scores: Tensor | None) -> Tensor | None:
     return scores.float() if scores.is_floating_point() else scores.double()
 
 
-def _check_whole(name: str, rows: Tensor | Prediction, total: int, *, needed: bool) -> bool:
+def check_whole(name: str, rows: Sized, total: int, *, needed: bool) -> bool:
     """True if an array has the annotated rows as well; an error if it has not, but is needed."""
     if len(rows) < total and needed:
         raise PredictionError(

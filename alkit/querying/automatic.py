@@ -65,7 +65,8 @@ class Auto(Acquisition):
     Args:
         features: a space, such as ``Inputs()``, ``Frozen(encoder)``, ``Given(array)`` or, for a
             network that is pretrained and fine-tuned, ``Features(normalize=True)``. An array or the
-            path of a ``.npy`` file is ``Given``, a network ``Frozen``. Default: ``Inputs()``.
+            path of a ``.npy`` file is ``Given``; a network, or its path, ``Frozen``. Default:
+            ``Inputs()``.
         criterion: score of each candidate, whose rank is its weight. Default: ``Margin()``.
         drawn: share of each query, in [0, 1], that is drawn by ``Power(beta=2, uniform=0.1)``, with
             known probabilities, which feeds ``monitor``; it costs about .01 of the gain at .5.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,14 +13,20 @@ from torch import Tensor, nn
 from alkit.errors import FeaturesError
 from alkit.features import Source, make, recipe
 from alkit.hardware import check_memory
+from alkit.pool import ActiveLearningDataset
 from alkit.pool.annotations import OUTSIDE
 from alkit.pool.kept import Same
+from alkit.pool.loaders import scoring_loader
+from alkit.querying.arrays import check_whole
+from alkit.querying.row_numbers import RowNumbers
 from alkit.selectors import Fixed, FixedRows, Given
 from alkit.selectors.fixed import fixed_needs
-from alkit.training.batches import INPUTS
+from alkit.training.batches import INPUTS, Places
 
 if TYPE_CHECKING:
     from alkit.querying.context import PoolContext
+
+BATCH = 32  # samples that al.select reads at once
 
 
 def of_pool(
@@ -38,38 +45,97 @@ def of_pool(
     Raises:
         FeaturesError: features do not fit the samples; see ``alkit.features.make``.
     """
-    ours, theirs = {}, {}
-    for space in fixed_needs(needs):
-        held = _kept(context, space, np.union1d(ids, known))
-        ours[space] = _taken(*held, ids, space, context.pool.names).to(device)
-        if len(known) and "annotated" in needs:
-            theirs[space] = _taken(*held, known, space, context.pool.names).to(device)
-    return FixedRows(ours, theirs) if ours else None
+    pool, learner = context.pool, context.learner
+
+    def batches(some: np.ndarray) -> Iterable[Any]:
+        return learner.scoring_batches(pool, some)
+
+    collate = learner.loader.get("collate_fn")
+    samples = _Samples(pool, batches, learner.predictor.places, collate)
+
+    def held(space: Fixed) -> tuple[np.ndarray, Tensor]:
+        return _kept(samples, space, np.union1d(ids, known))
+
+    return _rows(needs, ids, known, held, pool.names, device)
 
 
 def of_arrays(
-    needs: Set[Any], ids: Tensor, known: Tensor, source: Source, device: torch.device
+    rows: RowNumbers,
+    inputs: ActiveLearningDataset | None,
+    needs: Set[Any],
+    device: torch.device,
 ) -> FixedRows | None:
-    """Fixed features that a selector needs of rows of arrays; None if it needs none."""
+    """Fixed features that a selector needs of rows of arrays; None if it needs none.
+
+    Args:
+        rows: the row numbers.
+        inputs: pool of the samples of all rows, the unannotated or the candidates; None if there
+            are arrays alone.
+        needs: the needs of the selector.
+        device: the device of the rows.
+
+    Raises:
+        FeaturesError: as ``of_pool``.
+        PredictionError: features of annotated rows are needed, and ``inputs`` has not these.
+    """
+    ids, known = rows.numbers.numpy(), rows.annotated.cpu().numpy()
+
+    def held(space: Fixed) -> tuple[np.ndarray, Tensor]:
+        if inputs is None or isinstance(space, Given):
+            source = Source(np.arange(rows.total), rows.total, names=rows.names)
+            return source.ids, make(space, source)
+        compared = len(known) > 0 and "annotated" in needs
+        check_whole("inputs", inputs, rows.total, needed=compared)
+        numbers = rows.held(len(inputs)).numpy()
+        wanted = np.isin(numbers, np.union1d(ids, known) if compared else ids)
+        places = Places(None, inputs.input_key, inputs.label_key)
+        samples = _Samples(inputs, partial(_scored, inputs), places)
+        found, features = _kept(samples, space, np.flatnonzero(wanted))
+        return numbers[found], features
+
+    return _rows(needs, ids, known, held, rows.names, device)
+
+
+def _scored(pool: ActiveLearningDataset, ids: np.ndarray) -> Iterable[Any]:
+    return scoring_loader(pool.view(ids, labels=False, scoring=True), BATCH)
+
+
+def _rows(
+    needs: Set[Any],
+    ids: np.ndarray,
+    known: np.ndarray,
+    held: Callable[[Fixed], tuple[np.ndarray, Tensor]],
+    names: Sequence[str] | None,
+    device: torch.device,
+) -> FixedRows | None:
+    """Rows of the candidates and of the annotated samples in each space that is needed."""
     ours, theirs = {}, {}
     for space in fixed_needs(needs):
-        held = source.ids, make(space, source)
-        ours[space] = _taken(*held, ids.cpu().numpy(), space, source.names).to(device)
+        found = held(space)
+        ours[space] = _taken(*found, ids, space, names).to(device)
         if len(known) and "annotated" in needs:
-            theirs[space] = _taken(*held, known.cpu().numpy(), space, source.names).to(device)
+            theirs[space] = _taken(*found, known, space, names).to(device)
     return FixedRows(ours, theirs) if ours else None
 
 
-def _kept(context: PoolContext, space: Fixed, wanted: np.ndarray) -> tuple[np.ndarray, Tensor]:
+class _Samples(NamedTuple):
+    """Samples of a pool, and how they are read: ``batches`` of ids and inputs."""
+
+    pool: ActiveLearningDataset
+    batches: Callable[[np.ndarray], Iterable[Any]]
+    places: Places
+    collate: object = None
+
+
+def _kept(samples: _Samples, space: Fixed, wanted: np.ndarray) -> tuple[np.ndarray, Tensor]:
     """Ids and rows of all samples of the pool, made at the first use."""
-    pool, learner = context.pool, context.learner
-    places, collate = learner.predictor.places, learner.loader.get("collate_fn")
+    pool, places = samples.pool, samples.places
     named = None if pool.names is None else pool._identity.fingerprint
     key = (recipe(space), named, pool._identity.among, len(pool))
     if not isinstance(space, Given):
         scoring = Same(pool._scoring_transform)
         where = Same(places.inputs) if callable(places.inputs) else places.inputs
-        key += (pool._identity.inputs, scoring, where, places.input_key, Same(collate))
+        key += (pool._identity.inputs, scoring, where, places.input_key, Same(samples.collate))
 
     def input_of(batch: Any, network: nn.Module | None) -> Any:
         whole = (places.inputs, places.input_key, network) == (None, None, None)
@@ -77,11 +143,8 @@ def _kept(context: PoolContext, space: Fixed, wanted: np.ndarray) -> tuple[np.nd
             return batch  # nothing declares which part is the input
         return places.input_of(batch, network, INPUTS)
 
-    def read(ids: np.ndarray) -> Any:
-        return learner.scoring_batches(pool, ids)
-
     def made(ids: np.ndarray) -> tuple[np.ndarray, Tensor]:
-        return ids, make(space, Source(ids, len(pool), read, pool.names, input_of))
+        return ids, make(space, Source(ids, len(pool), samples.batches, pool.names, input_of))
 
     def all_made() -> tuple[np.ndarray, Tensor]:
         every = np.flatnonzero(pool.rounds != OUTSIDE)
@@ -114,6 +177,6 @@ def _taken(ids: np.ndarray, rows: Tensor, wanted: np.ndarray, space: Fixed, name
         raise FeaturesError(
             f"{space!r} has NaN or infinity for {int(bad.sum()):,} of {len(part):,} samples, such "
             f"as sample {index}{named}: mend its input or its row, or leave it out, "
-            'pool.exclude(ids, "broken").'
+            'pool.exclude(ids, "broken"), or among= of al.select.'
         )
     return part

@@ -53,8 +53,8 @@ class RowNumbers:
             if subset is None:
                 raise PredictionError(
                     "select needs outputs or features to choose by: pass probabilities=, "
-                    "embeddings=, scores= or prediction=. For al.Random(), among=range(N) is "
-                    "enough."
+                    "embeddings=, scores=, inputs= or prediction=. For al.Random(), among=range(N) "
+                    "is enough."
                 )
             total = max(known.largest, subset.largest) + 1
         known.check(total, called)
@@ -144,6 +144,16 @@ class RowNumbers:
     def numbers(self) -> Tensor:
         """``(M,)`` row numbers of the candidates, ascending."""
         return torch.arange(self.total) if self.ids is None else self.ids
+
+    def held(self, length: int) -> Tensor:
+        """``(length,)`` row numbers in an array of all rows, the unannotated or the candidates."""
+        if length == self.total:
+            return torch.arange(length)
+        if length == self.count:
+            return self.numbers
+        free = torch.ones(self.total, dtype=torch.bool)
+        free[self.annotated] = False
+        return free.nonzero().flatten()
 
     def at(self, length: int) -> Tensor | slice:
         """Places of the candidates in an array of all rows, the unannotated or the candidates."""

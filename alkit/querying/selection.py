@@ -6,22 +6,22 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from alkit.criteria import Context, Criterion
 from alkit.errors import ConfigurationError, PredictionError
-from alkit.features import Source
 from alkit.features.given import rows_of
-from alkit.pool import Query
+from alkit.pool import ActiveLearningDataset, Query
 from alkit.pool.checks import check_round
 from alkit.pool.trace import SecondLook, drawn, see
 from alkit.prediction import Prediction, held_by
 from alkit.querying.acquisition import Acquisition
 from alkit.querying.arrays import Arrays, names_of, numbers_of_labels
 from alkit.querying.fixed import of_arrays
+from alkit.querying.samples import check_pool, pool_of
 from alkit.seeds import check_seed, derive, generator
 from alkit.selectors import Candidates, Given, Selector, TopK, as_selector
 from alkit.selectors.fixed import fixed_needs
@@ -37,6 +37,7 @@ def select(
     embeddings: ArrayLike | Tensor | None = None,
     scores: ArrayLike | Tensor | None = None,
     prediction: Prediction | None = None,
+    inputs: Dataset | ArrayLike | Tensor | Sequence[Any] | None = None,
     annotated: Rows = (),
     among: Rows | None = None,
     total: int | None = None,
@@ -55,6 +56,7 @@ def select(
         query = al.select(20, embeddings=e, annotated=known, selector=al.KCenter())
         query = al.select(20, scores=s, embeddings=e, selector=al.selectors.Coral())     # any task
         query = al.select(20, embeddings=e, names=files, selector=al.KCenter()).names
+        query = al.select(20, inputs=images, selector=al.KCenter(al.Inputs()))
 
     Arrays are numpy arrays, torch tensors (any device) or nested lists; computation stays on the
     device of the input. Strategies run the same code.
@@ -74,6 +76,10 @@ def select(
             criterion.
         prediction: outputs of another kind (logits, values) instead of probabilities and
             embeddings; its ids are ignored.
+        inputs: the samples, for a selector with ``space=Inputs()`` or ``Frozen(encoder)``: an
+            array, tensor or list of texts, a map-style dataset, whose labels are left out, or a
+            pool, whose annotated samples are those of ``annotated``. The features of a dataset or
+            pool are kept for later calls, as in ``pool.features``; those of an array are not.
         annotated: row numbers that are annotated already; they are never chosen. Also names out of
             ``names``, or the path of a file, all rows of which count: a CSV file from
             ``Query.save`` or with a column ``name`` or ``id``, a JSON list, or names, one per line
@@ -110,17 +116,21 @@ def select(
     """
     if among is not None and candidates is not None:
         raise ConfigurationError("candidates= is the former name of among=: give among= alone.")
+    pool = None if inputs is None else pool_of(inputs)
     spaces = fixed_needs(as_selector(TopK() if selector is None else selector).needs)
+    more = {repr(each): len(rows_of(each)) for each in spaces if isinstance(each, Given)}
     arrays = Arrays.of(
-        more={repr(each): len(rows_of(each)) for each in spaces if isinstance(each, Given)},
+        more=more if pool is None else {"inputs": len(pool), **more},
         probabilities=probabilities,
         embeddings=embeddings,
         scores=scores,
         prediction=prediction,
-        names=names,
+        names=pool.names if names is None and pool is not None else names,
         annotated=annotated,
         among=candidates if among is None else among,
     )
+    if isinstance(inputs, ActiveLearningDataset):
+        check_pool(inputs, arrays.rows)
     values = gives_values(prediction)
     known = numbers_of_labels(labels, len(arrays.rows.annotated), values=values)
     size = arrays.rows.size(n, total)
@@ -144,11 +154,7 @@ def select(
         head=head,
         ids=ids,
         fixed=of_arrays(
-            needs,
-            ids,
-            arrays.rows.annotated,
-            Source(np.arange(arrays.rows.total), arrays.rows.total, names=arrays.rows.names),
-            torch.device("cpu") if held is None else held.device,
+            arrays.rows, pool, needs, torch.device("cpu") if held is None else held.device
         ),
     )
     picks = acquisition.selector(rows, size, generator(context.seed, "select", round))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from alkit.arguments import check_integer
 from alkit.errors import ConfigurationError, FeaturesError, PredictionError
 from alkit.selectors.candidates import Candidates
+from alkit.selectors.encoder import as_encoder
 from alkit.selectors.geometry.points import Metric
 from alkit.selectors.spaces import Space, as_float, check_metric
 
@@ -22,9 +23,10 @@ class Fixed(Space):
     """Features of the samples that do not change with training; subclasses declare them.
 
     For every selector with a space. A strategy computes them for the samples of its pool at the
-    first query that needs them. ``pool.features`` keeps them in memory for all strategies on the
-    same dataset, 4 N D bytes. No network is asked for them at later queries: a selector that needs
-    neither scores nor outputs makes no forward pass over the candidates.
+    first query that needs them, and ``al.select`` for those of ``inputs=``. ``pool.features`` keeps
+    them in memory for all strategies on the same dataset, 4 N D bytes. No network is asked for them
+    at later queries: a selector that needs neither scores nor outputs makes no forward pass over
+    the candidates.
 
     Args:
         metric: ``"euclidean"``, ``"cosine"`` or ``"manhattan"``.
@@ -57,8 +59,7 @@ class Fixed(Space):
         if fixed is None or self not in fixed.candidates:
             raise PredictionError(
                 f"{self!r} needs features of the samples, and the candidates have none: a strategy "
-                "computes them from its pool; for al.select, use Given(array), or pass embeddings= "
-                "and use Features(normalize=True, pca=50)."
+                "computes them from its pool, and al.select from inputs=, or use Given(array)."
             )
         return fixed.candidates[self]
 
@@ -84,6 +85,10 @@ class Inputs(Fixed):
     to that first. The components are fitted to 10,000 samples, drawn by a fixed seed, if there are
     more; of texts, those of TF-IDF. No label is read.
 
+    Ids of tokens or categories are refused, since their components mean nothing: dicts with
+    ``input_ids`` and the like, and integers of 16 bits or more, except 0 and 1, and pixels, which
+    are 0 to 255 with two axes per sample or more. Bytes are pixels.
+
     Cost: two reads of the samples, O(n V d) for n of them with V values and d components; 4 n V
     bytes while it is fitted, and 4 N d to keep.
 
@@ -94,8 +99,8 @@ class Inputs(Fixed):
 
     Raises:
         ConfigurationError: ``components`` is not an integer of at least 1.
-        FeaturesError: at a query, the inputs are not numbers or texts, are NaN or all the same, or
-            the pool has fewer samples than ``components``.
+        FeaturesError: at a query, the inputs are not numbers or texts, are ids, are NaN or all the
+            same, or the pool has fewer samples than ``components``.
     """
 
     def __init__(
@@ -119,19 +124,25 @@ class Inputs(Fixed):
 class Frozen(Fixed):
     """Features of a frozen encoder: a network, or a transformer of scikit-learn.
 
+        al.KCenter(al.Frozen(network))
+        al.KCenter(al.Frozen("encoder.pt2"))
+
     A network is called in eval mode on what the strategy's own network gets, and returns ``(N,
-    D)``. A name is that of a network of torchvision, without its last layer; it gets RGB images
+    D)``. A path is that of a network that is saved by ``torch.jit.save`` or ``torch.export.save``.
+    Pickled code in the file never runs, but the network is a program: take files that you trust. A
+    name is that of a network of torchvision, without its last layer; it gets RGB images
     with values in [0, 1], or bytes, scaled to its size. Its weights are downloaded if they are not
     on this machine, which a line on the standard error output announces. A transformer that is not
-    fitted is cloned, and fitted to 10,000 samples, drawn by a fixed seed, if there are more.
+    fitted is cloned, and fitted to 10,000 samples, drawn by a fixed seed, if there are more. It
+    gets texts, or numbers as ``Inputs`` does, ids of categories too.
 
     Cost: one forward pass of the encoder over the pool, 4 N D bytes to keep, and a hash of its
     weights at each query. The features are computed again if the weights change.
 
     Args:
-        encoder: a module, the name of a network of torchvision such as ``"resnet18"``, or an object
-            with ``fit`` and ``transform``, such as ``make_pipeline(TfidfVectorizer(),
-            TruncatedSVD(100))``.
+        encoder: a module, the path of a saved one, the name of a network of torchvision such as
+            ``"resnet18"``, or an object with ``fit`` and ``transform``, such as
+            ``make_pipeline(TfidfVectorizer(), TruncatedSVD(100))``.
         folder: folder in which the outputs of a network are also kept on disk for later runs, by
             content of the samples, by weights and by how the network prints; one per dataset.
             Default: none.
@@ -139,36 +150,32 @@ class Frozen(Fixed):
 
     Raises:
         ConfigurationError: the encoder is none of these.
-        FeaturesError: at a query, torchvision has no such network, or its weights are not on this
-            machine and cannot be downloaded; or the features are NaN or all the same.
+        FeaturesError: there is no such file; at a query, it is damaged, or has weights alone or a
+            pickled network; torchvision has no such network, or its weights are not on this machine
+            and cannot be downloaded; the network is in training mode for good, as one that was
+            traced in it; or the features are NaN or all the same.
     """
 
     def __init__(
         self,
-        encoder: nn.Module | str | Any,
+        encoder: nn.Module | str | os.PathLike[str] | Any,
         *,
         folder: str | os.PathLike[str] | None = None,
         metric: Metric = "euclidean",
         normalize: bool = True,
     ) -> None:
         super().__init__(metric, normalize)
-        transforms = callable(getattr(encoder, "transform", None)) and not isinstance(encoder, type)
-        if not isinstance(encoder, nn.Module | str) and not transforms:
-            raise ConfigurationError(
-                "Frozen takes a network, the name of one of torchvision, or an object with fit and "
-                f"transform, got {encoder!r:.80}. For an array, use Given(array)."
-            )
-        if folder is not None and not isinstance(encoder, nn.Module | str):
+        self.encoder, self.folder = as_encoder(encoder), folder
+        if folder is not None and not isinstance(self.encoder, nn.Module | str | Path):
             raise ConfigurationError("folder= keeps the outputs of a network.")
-        self.encoder, self.folder = encoder, folder
 
     @property
     def words(self) -> str:
         return f"outputs of a frozen encoder, {self!r}"
 
     def __repr__(self) -> str:
-        named = isinstance(self.encoder, str)
-        return self._shown(repr(self.encoder) if named else type(self.encoder).__name__)
+        named = isinstance(self.encoder, str | Path)
+        return self._shown(repr(str(self.encoder)) if named else type(self.encoder).__name__)
 
 
 class Given(Fixed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -9,6 +10,8 @@ from torch import nn
 from alkit.pool import ActiveLearningDataset
 from alkit.querying import Auto
 from alkit.strategies.strategy import Strategy
+
+SUFFIXES = {".npy", ".pt", ".pt2", ".pth", ".ts"}
 
 
 def auto(
@@ -24,15 +27,20 @@ def auto(
     Args:
         classifier, train_pool: see ``Strategy``.
         features: the features in which samples are compared: a space, an array, the path of a
-            ``.npy`` file, a frozen network, or the name of one of torchvision; see ``Auto``.
-            ``"layer.path"`` of the network itself is passed to ``Strategy``.
+            ``.npy`` file, a frozen network, its path, or the name of one of torchvision; see
+            ``Auto``. ``"layer.path"`` of the network itself is passed to ``Strategy``.
         drawn: share of each query that is drawn with known probabilities, for ``monitor``.
         **options: the options of ``Strategy``.
     """
-    if isinstance(features, str) and not features.endswith(".npy"):
+    if isinstance(features, str):
         parts = dict(classifier.named_modules()) if isinstance(classifier, nn.Module) else {}
-        if "." in features or features in parts:
+        if features in parts or ("." in features and not _is_path(features)):
             options, features = {**options, "features": features}, None
     if options.get("acquisition") is None:
         options["acquisition"] = Auto(features, drawn=drawn)
     return Strategy(classifier, train_pool, **options)
+
+
+def _is_path(text: str) -> bool:
+    """True for the path of a file, False for that of a layer."""
+    return Path(text).suffix in SUFFIXES or Path(text).name != text or Path(text).is_file()

@@ -103,12 +103,22 @@ def _binds(module: nn.Module, *args: object) -> bool:
 
 def _signature(module: nn.Module) -> inspect.Signature:
     """Signature of ``forward``; of a wrapper that passes everything on, that of what is inside."""
+    schema = getattr(module.forward, "schema", None)
+    if schema is not None:  # of TorchScript
+        return inspect.Signature([_parameter(each) for each in schema.arguments[1:]])
     signature = inspect.signature(module.forward)
     if any(p.kind not in _REST for p in signature.parameters.values()):
         return signature
     # torch.compile wraps a module as the blocks do
     inner = getattr(module, "passes_to", None) or getattr(module, "_orig_mod", None)
     return signature if inner is None else _signature(inner)
+
+
+def _parameter(argument: Any) -> inspect.Parameter:
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    kind = inspect.Parameter.KEYWORD_ONLY if argument.kwarg_only else kind
+    default = argument.default_value if argument.has_default_value() else inspect.Parameter.empty
+    return inspect.Parameter(argument.name, kind, default=default)
 
 
 def _listed(x: object) -> str:

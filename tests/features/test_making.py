@@ -7,7 +7,7 @@ from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler, normalize
+from sklearn.preprocessing import OneHotEncoder, StandardScaler, normalize
 from torch import nn
 
 from alkit.errors import ConfigurationError, FeaturesError, NotEnoughMemoryError
@@ -130,6 +130,80 @@ def test_several_inputs_are_joined():
 def test_inputs_that_tell_nothing_are_errors(inputs, words):
     with pytest.raises(FeaturesError, match=words):
         make(Inputs(), Reads(inputs))
+
+
+def token_ids(*shape):
+    return torch.randint(0, 30_000, shape, generator=torch.Generator().manual_seed(0))
+
+
+def batches_of(parts):
+    """A source of several inputs by name or position."""
+
+    def read(ids):
+        rows = {key: part[ids] for key, part in parts.items()}
+        yield ids, rows if isinstance(next(iter(parts)), str) else tuple(rows.values())
+
+    return Source(np.arange(20), 20, read)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Reads(token_ids(20, 12)),
+        Reads(token_ids(20, 12).int().numpy()),
+        Reads(token_ids(20, 12).numpy().astype(np.uint16)),
+        Reads(token_ids(20, 12) % 5),  # letters of DNA
+        Reads(token_ids(20, 4, 12)),  # answers of a question
+        batches_of({"input_ids": token_ids(20, 12), "attention_mask": torch.ones(20, 12).long()}),
+        batches_of({"input_ids": token_ids(20, 12) % 2, "attention_mask": torch.ones(20, 12)}),
+        batches_of({"input_ids": (token_ids(20, 12) % 9).float()}),
+        batches_of({"tokens": (token_ids(20, 12) % 9).byte()}),
+        batches_of({0: token_ids(20, 12), 1: torch.ones(20, 12).long()}),
+    ],
+)
+def test_ids_of_tokens_have_no_components(source):
+    with pytest.raises(FeaturesError, match=r"tokens or categories.*Frozen.*Given.*or texts"):
+        make(Inputs(), source)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        token_ids(20, 8, 8) % 256,  # pixels
+        token_ids(20, 3, 8, 8) % 256,
+        token_ids(20, 40, 40).numpy().astype(np.uint16) % 256,
+        token_ids(20, 12).byte(),  # pixels in a row
+        token_ids(20, 12) % 2,
+        token_ids(20, 12) % 2 == 1,
+    ],
+)
+def test_pixels_and_bits_of_any_dtype_are_quantities(x):
+    floats = torch.as_tensor(x).float()
+    torch.testing.assert_close(make(Inputs(5), Reads(x)), make(Inputs(5), Reads(floats)))
+
+
+def test_a_transformer_gets_categories():
+    categories = token_ids(20, 3) + 2**30  # float32 cannot tell them apart
+    encoder = make_pipeline(OneHotEncoder(), TruncatedSVD(4, random_state=0))
+    expected = encoder.fit_transform(categories.numpy())
+    rows = make(Frozen(encoder, normalize=False), Reads(categories))
+    np.testing.assert_allclose(rows, expected, atol=1e-5)
+
+
+def test_a_dict_with_one_input_is_that_input():
+    words = ["a red cat", "a red dog", "the blue sea", "one two"] * 3
+
+    def read(ids):
+        yield ids, {"text": [words[k] for k in ids]}
+
+    rows = make(Inputs(), Source(np.arange(12), 12, read))
+    torch.testing.assert_close(rows, make(Inputs(), Reads(words)))
+
+
+def test_a_network_gets_numbers_of_the_dtype_of_its_weights():
+    net, x = nn.Linear(4, 3), gaussian(20, 4)
+    rows = make(Frozen(net), Reads(x))
+    torch.testing.assert_close(make(Frozen(net.double()), Reads(x)), rows)
 
 
 def test_widths_that_differ_from_batch_to_batch_are_errors():

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import alkit as al
 from alkit.errors import ConfigurationError, PredictionError, QuerySizeError, SampleIndexError
+from alkit.querying.row_numbers import RowNumbers
 
 NAMES = [f"img_{row}.jpg" for row in range(12)]
 E = np.random.default_rng(0).normal(size=(12, 2))
@@ -144,3 +146,11 @@ def test_the_former_name_of_among_is_taken_alone():
     assert set(core_set(2, candidates=[9, 2])) == {2, 9}
     with pytest.raises(ConfigurationError, match="former name of among="):
         core_set(2, candidates=[9, 2], among=[9, 2])
+
+
+def test_the_rows_that_an_array_holds_are_those_that_at_reads():
+    rows = RowNumbers(8, torch.tensor([6, 1]), torch.tensor([1, 3, 4, 7]), None)
+    held = {8: [*range(8)], 6: [0, 2, 3, 4, 5, 7], 3: [3, 4, 7]}
+    for length, numbers in held.items():
+        assert rows.held(length).tolist() == numbers
+        assert rows.held(length)[rows.at(length)].tolist() == rows.numbers.tolist()

@@ -116,3 +116,12 @@ def test_an_error_inside_of_forward_is_not_taken_for_a_wrong_call():
 
     with pytest.raises(TypeError, match="inside"):
         output_for(Broken(), A)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+def test_scripted_networks_get_their_parameters_by_name_and_in_order():
+    scripted = torch.jit.script(Two())
+    for x in (DICT | {"id": 1}, PAIR):
+        a, b = output_for(scripted, x)
+        assert a is A
+        assert b is B
