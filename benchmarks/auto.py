@@ -47,7 +47,7 @@ from typing import Any
 import numpy as np
 import torch
 from auto_settings import ROUNDS, SETTINGS, Setting, model, split
-from auto_table import RULER, STREAMS, Row, gains_of, missed, shown
+from auto_table import RECORD, RULER, STREAMS, Row, gains_of, missed, shown
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.utils.data import TensorDataset
@@ -58,7 +58,6 @@ from alkit.seeds import derive
 from alkit.selectors import Given, Inputs
 
 STEPS = 150
-RECORD = Path(__file__).parent / "results" / "auto.jsonl"
 Trial = tuple[str, str, int]  # setting, arm, seed
 
 

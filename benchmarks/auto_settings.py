@@ -48,7 +48,9 @@ class Setting:
 
     @property
     def group(self) -> str:
-        return "text" if self.data == "TREC" else self.model if self.frozen else "scratch"
+        if self.frozen:
+            return "text" if self.data == "TREC" else "frozen"
+        return "imbalance" if self.data == "skewed MNIST" else "scratch"
 
     @property
     def frozen(self) -> bool:

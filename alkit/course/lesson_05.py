@@ -1,4 +1,4 @@
-"""Checks of lesson 5, selectors: k-center by hand, scores without repeats, a short list."""
+"""Checks of lesson 5, selectors: k-center and herding by hand, a short list."""
 
 from __future__ import annotations
 
@@ -69,65 +69,60 @@ def check_farthest_first(answer: Callable[[Tensor, int], Sequence[int]]) -> str:
     return "No choice of n rows can cover the pool with less than half the radius of this one."
 
 
-def check_apart(answer: Callable[[Tensor, Tensor, int, float], Sequence[int]]) -> str:
-    """Exercise 05-b: the highest scores that are at least a distance apart."""
+def check_herding(answer: Callable[[Tensor, Sequence[int], int], Sequence[int]]) -> str:
+    """Exercise 05-b: greedy coverage of all rows, with annotated ones."""
     _check_is_function(answer)
 
-    def given(scores: Tensor, points: Tensor, n: int, distance: float) -> list[int]:
-        return _distinct(answer(scores, points, n, distance), n)
+    def given(points: Tensor, known: Sequence[int], n: int) -> list[int]:
+        rows = _distinct(answer(points, known, n), n)
+        again = [k for k in rows if k in known]
+        if again:
+            raise AnswerError(f"row {again[0]} is annotated: picking it covers nothing new.")
+        return rows
 
-    def greedy(scores: Tensor, points: Tensor, n: int, distance: float, back: int = 0) -> list[int]:
-        picked, rest = [], []
-        for k in scores.argsort(descending=True).tolist():
-            before = points[picked[-back:]]
-            near = len(before) and bool((torch.cdist(points[[k]], before) < distance).any())
-            (rest if near else picked).append(k)
-        return (picked + rest)[:n]
+    def by(
+        gain: Callable[[Tensor, Tensor], Tensor],
+        power: int = 2,
+        ignored: bool = False,
+        kept: bool = False,
+    ) -> Callable[[Tensor, Sequence[int], int], list[int]]:
+        def picks(points: Tensor, known: Sequence[int], n: int) -> list[int]:
+            cover = (-(torch.cdist(points, points) ** power)).exp()
+            covered = 0 * cover[0] if ignored else cover[:, known].amax(1)
+            picked: list[int] = []
+            while len(picked) < n:
+                gains = gain(cover, covered)
+                gains[[*known, *picked]] = -torch.inf
+                picked.append(int(gains.argmax()))
+                if not kept:
+                    covered = torch.maximum(covered, cover[:, picked[-1]])
+            return picked
 
-    def last_only(scores: Tensor, points: Tensor, n: int, distance: float) -> list[int]:
-        return greedy(scores, points, n, distance, back=1)
+        return picks
 
-    def top(scores: Tensor, points: Tensor, n: int, distance: float) -> list[int]:
-        return scores.argsort(descending=True)[:n].tolist()
+    def mean(cover: Tensor, covered: Tensor) -> Tensor:
+        return torch.maximum(cover, covered[:, None]).mean(0)
 
-    def lowest(scores: Tensor, points: Tensor, n: int, distance: float) -> list[int]:
-        return greedy(-scores, points, n, distance)
-
-    def spread(scores: Tensor, points: Tensor, n: int, distance: float) -> list[int]:
-        taken = top(scores, points, n, distance)
-        return greedy(scores[taken], points[taken], n, distance)
-
-    cases = []
-    for seed, n, distance in ((3, 6, 0.8), (4, 10, 0.5), (5, 12, 3.0)):
-        points = _points(seed)
-        generator = torch.Generator().manual_seed(seed)
-        noise = 0.2 * torch.rand(len(points), generator=generator, dtype=torch.float64)
-        cases.append((points[:, 0] + noise, points, n, distance))  # the best are neighbors
-    enough = cases[:2]
-    for case in enough:
-        picked = given(*case)
-        distances = torch.pdist(case[1][picked])
-        if len(distances) and float(distances.min()) < case[3] and picked != last_only(*case):
-            if picked == top(*case):
-                raise AnswerError("these are the highest scores, whatever the distance.")
-            raise AnswerError(
-                f"two picks are {float(distances.min()):.2f} apart, but the distance is {case[3]} "
-                "and other candidates are far enough away."
-            )
     judge(
         given,
-        greedy,
-        cases,
+        by(mean),
+        [(_points(seed), [0, 5, 9], n) for seed, n in ((14, 2), (22, 6), (39, 8))],  # no ties
         [
-            (last_only, "each pick is far enough from the previous one, but not from all."),
-            (lowest, "the lowest scores come first: in which direction are they sorted?"),
-            (spread, "only the n highest scores are considered: continue down the list until you "
-             "have n picks."),
+            (by(mean, kept=True), "a pick does not change what is covered: compute the coverage "
+             "again after each pick."),
+            (by(mean, ignored=True), "the annotated rows cover nothing: start with their "
+             "coverage."),
+            (by(lambda cover, covered: cover.mean(0)), "each pick covers the most for itself, also "
+             "what is covered already: compare the mean coverage before and after it."),
+            (by(lambda cover, covered: -covered), "each pick is the row that is covered least, as "
+             "in k-center: a stray covers only itself. Take the row that raises the mean."),
+            (by(mean, power=1), "this is exp(-d): the distance should be squared."),
+            (by(lambda cover, covered: -mean(cover, covered)), "each pick raises the mean coverage "
+             "the least: take the largest."),
         ],
-        "some pick is not the highest score that is far enough away; if there are too few of "
-        "these, the highest scores of those left out come last.",
+        "some pick does not raise the mean coverage the most: print it before and after each pick.",
     )  # fmt: skip
-    return "One pass over the scores is enough to avoid copies."
+    return "al.auto does this in features that do not change, and uncertain rows count more."
 
 
 def check_short_list(answer: Selector | Callable[[], Selector]) -> str:
@@ -199,4 +194,4 @@ def _distinct(picked: Sequence[int], n: int) -> list[int]:
     return rows
 
 
-CHECKS = {"05-a": check_farthest_first, "05-b": check_apart, "05-c": check_short_list}
+CHECKS = {"05-a": check_farthest_first, "05-b": check_herding, "05-c": check_short_list}

@@ -317,6 +317,8 @@ if mnist is not None and not smoke:
 #   `al.selectors.MaxHerding()` on the best features you have. Features of a pretrained network are better
 #   than pixels.
 # - Switch to uncertainty, such as margin, once the model has seen every class. Or use
-#   `al.UncertaintyHerding()` from the start.
+#   `al.UncertaintyHerding()` from the start, in features that training does not change, as here: those
+#   of a network with few labels collapse. `al.auto(net, pool)` does both; see
+#   [which method when](../docs/which_method.md).
 # - Test on the data you will meet in practice. The digits of other writers are harder than those in
 #   the pool.

@@ -50,7 +50,8 @@ def auto(settings, monkeypatch):
 def test_there_are_settings_of_all_kinds_and_budgets(part):
     settings = import_module("auto_settings").SETTINGS
     assert len(settings) >= 14
-    assert {s.group for s in settings.values()} == {"scratch", "frozen", "text"}
+    assert {s.group for s in settings.values()} == {"scratch", "imbalance", "frozen", "text"}
+    assert settings["skewed MNIST, MLP, low"].group == "imbalance"
     assert settings["blood cells, MLP, medium"].sizes == (60, 30)
     assert settings["MNIST, frozen, high"].sizes == (300, 100)
     assert settings["TREC, frozen, low"].sizes == (6, 6)
@@ -178,3 +179,65 @@ def test_the_record_meets_the_targets(part):
     if any({s: len(g) for s, g in found.get(a, {}).items()} != whole for a in ("auto", auto.RULER)):
         pytest.skip("not yet whole")
     assert auto.missed(found) == []
+
+
+def made_rows(arms, settings, seeds=(0, 1)):
+    """Rows of arms whose accuracy in a setting is constant over the rounds: the gain, by seed."""
+    return [
+        {
+            "setting": setting, "arm": arm, "seed": seed, "labels": [10, 20],
+            "accuracy": [0.5 + gain + spread * (-1) ** seed] * 2, "query_seconds": [seconds],
+        }
+        for arm, (gain, spread, seconds) in arms.items()
+        for setting in settings
+        for seed in seeds
+    ]  # fmt: skip
+
+
+STREAMS = {f"uniform {k}": (0, 0, 0) for k in (1, 2, 3)}
+
+
+def test_tables_have_the_gains_of_groups_the_worst_and_what_is_ahead(part):
+    page = import_module("auto_table")
+    arms = {**STREAMS, "ruler": (-0.001, 0.001, 0), "auto": (0.02, 0.003, 0.4)}
+    rows = made_rows({**arms, "tcm": (0.01, 0, 0.2)}, ["MNIST, MLP, low", "TREC, frozen, low"])
+    rows += made_rows({**arms, "tcm": (0.03, 0.003, 0.2)}, ["skewed MNIST, MLP, medium"])
+    lines = page.tables(rows).splitlines()
+    assert lines[0] == "Settings that are finished: 3 of 25."
+    heads, auto, tcm, ruler = (
+        [cell.strip() for cell in line.strip("|").split("|")] for line in [lines[2], *lines[4:7]]
+    )
+    assert dict(zip(heads, auto)) == {
+        "method": "`al.auto`", "settings": "3", "mean": "+20 ± 2",
+        "worst setting": "+20 ± 3 (MNIST, MLP, low)", "low": "+20 ± 2", "medium": "+20 ± 3",
+        "high": "", "networks from scratch": "+20 ± 3", "imbalance": "+20 ± 3",
+        "frozen features": "", "text": "+20 ± 3", "CPU s per query": "0.40",
+    }  # fmt: skip
+    assert tcm[:4] == ["TCM", "3", "+17 ± 1", "+10 ± 0 (MNIST, MLP, low)"]
+    assert ruler[2] == "-1 ± 1"  # last, although its mean is not asked
+    text = "\n".join(lines)
+    skewed = "| skewed MNIST, MLP, medium | 10 to 20 | 0.500 | +20 ± 3 | +30 ± 3 (TCM) | -1 ± 1 |"
+    assert skewed in lines
+    assert "`al.auto` is highest in 2 of 3 settings." in text
+    assert lines[-1] == "- skewed MNIST, MLP, medium: TCM, +10 ± 0"  # paired: the spread cancels
+
+
+def test_a_setting_counts_once_all_seeds_of_all_arms_are_there(part):
+    page = import_module("auto_table")
+    arms = {**STREAMS, "ruler": (0, 0, 0), "auto": (0.1, 0, 0)}
+    done = made_rows(arms, ["MNIST, MLP, low"], range(5))
+    cut = made_rows(arms, ["MNIST, CNN, low"], range(5))[:-1]
+    more = made_rows(arms, ["MNIST, MLP, low"], [5])
+    assert page.whole([*done, *cut, *more]) == done
+
+
+def test_the_page_shows_the_record(part):
+    page = import_module("auto_table")
+    if not page.RECORD.exists():
+        pytest.skip("not yet recorded: results/auto.jsonl is missing")
+    shown = page.PAGE.read_text(encoding="utf-8")
+    assert shown == page.page(page.read(page.RECORD)), "run python benchmarks/auto_table.py"
+
+
+def test_every_arm_has_a_name_on_the_page(auto):
+    assert {*auto.ARMS} - {*auto.STREAMS} == {*import_module("auto_table").NAMES}

@@ -6,7 +6,7 @@ import torch
 from scipy.spatial.distance import cdist
 
 import alkit as al
-from alkit.course.lesson_05 import check_apart, check_farthest_first, check_short_list
+from alkit.course.lesson_05 import check_farthest_first, check_herding, check_short_list
 from alkit.errors import AnswerError
 
 
@@ -31,12 +31,35 @@ def farthest_by(measure, among=lambda picked: picked):
     return pick
 
 
-def apart(scores, points, n, distance):
-    picked, others, points = [], [], points.numpy()
-    for k in np.argsort(-scores.numpy()):
-        near = any(np.hypot(*(points[k] - points[j])) < distance for j in picked)
-        (others if near else picked).append(int(k))
-    return (picked + others)[:n]
+def herd(points, known, n):
+    distances, picked = cdist(points, points), []
+    for _ in range(n):
+        means = [
+            np.exp(-(distances[:, [*known, *picked, k]].min(1) ** 2)).mean()
+            for k in range(len(points))
+        ]
+        picked.append(int(np.argmax(means)))
+    return picked
+
+
+def herd_by(gain, power=2, update=True, begin=True):
+    """Herding with another gain or kernel, without the annotated rows or earlier picks."""
+
+    def pick(points, known, n):
+        cover, picked = np.exp(-(cdist(points, points) ** power)), []
+        for _ in range(n):
+            near = [*(known if begin else []), *(picked if update else [])]
+            covered = cover[:, near].max(1) if near else np.zeros(len(cover))
+            gains = gain(cover, covered)
+            gains[[*known, *picked]] = -np.inf
+            picked.append(int(gains.argmax()))
+        return picked
+
+    return pick
+
+
+def raised(cover, covered):
+    return np.maximum(cover, covered[:, None]).mean(0)
 
 
 def short_list():
@@ -48,8 +71,9 @@ def short_list():
     [
         (check_farthest_first, farthest_first),
         (check_farthest_first, lambda p, n: torch.tensor(farthest_first(p, n))),
-        (check_apart, apart),
-        (check_apart, lambda *case: np.array(apart(*case))),
+        (check_herding, herd),
+        (check_herding, lambda *case: np.array(herd(*case))),
+        (check_herding, herd_by(raised)),
         (check_short_list, short_list),
         (check_short_list, short_list()),
     ],
@@ -79,42 +103,32 @@ def test_wrong_centers_get_their_hint(answer, hint):
         check_farthest_first(answer)
 
 
-def apart_from_the_last(scores, points, n, distance):
-    picked, others = [], []
-    for k in scores.argsort(descending=True).tolist():
-        near = picked and (points[k] - points[picked[-1]]).norm() < distance
-        (others if near else picked).append(k)
-    return (picked + others)[:n]
-
-
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda s, p, n, d: s.argsort(descending=True)[:n], "whatever the distance"),
-        (lambda s, p, n, d: apart(-s, p, n, d), "in which direction"),
-        (apart_from_the_last, "not from all"),
-        (lambda s, p, n, d: apart(s, p, n, d / 2), "apart, but the distance"),
-        (lambda s, p, n, d: [k for k in apart(s, p, n, d) for _ in "ab"][:n], "twice"),
-        (lambda s, p, n, d: apart(s, p, n, d)[:3], "expected 6 picks, got 3"),
-        (lambda s, p, n, d: apart(s, p, n, d)[::-1], "highest score that is far enough"),
+        (herd_by(raised, update=False), "does not change what is covered"),
+        (herd_by(raised, begin=False), "annotated rows cover nothing"),
+        (herd_by(lambda cover, covered: cover.mean(0)), "before and after"),
+        (herd_by(lambda cover, covered: -covered), "as in k-center"),
+        (herd_by(raised, power=1), "should be squared"),
+        (herd_by(lambda cover, covered: -raised(cover, covered)), "the least: take the largest"),
+        (lambda points, known, n: herd(points, known, n)[::-1], "raise the mean coverage the most"),
+        (lambda points, known, n: [known[0]] + herd(points, known, n)[1:], "row 0 is annotated"),
+        (lambda points, known, n: herd(points, known, 1) * n, "twice"),
+        (lambda points, known, n: herd(points, known, n - 1), "expected 2 picks, got 1"),
         (None, "function"),
     ],
 )
-def test_picks_that_repeat_or_are_not_the_best_get_their_hint(answer, hint):
+def test_rows_that_do_not_raise_the_coverage_get_their_hint(answer, hint):
     with pytest.raises(AnswerError, match=hint):
-        check_apart(answer)
+        check_herding(answer)
 
 
-def test_too_few_picks_are_an_error_with_both_numbers():
-    def without_fill(scores, points, n, distance):
-        picked = []
-        for k in scores.argsort(descending=True).tolist():
-            if not picked or torch.cdist(points[[k]], points[picked]).min() >= distance:
-                picked.append(k)
-        return picked[:n]
-
-    with pytest.raises(AnswerError, match="expected 12 picks"):
-        check_apart(without_fill)
+def test_herding_by_hand_is_that_of_the_selector():
+    points = torch.randn(40, 2, generator=torch.Generator().manual_seed(1))
+    selector = al.selectors.MaxHerding(al.Features())
+    query = al.select(5, embeddings=points, annotated=[3, 7], selector=selector, seed=0)
+    assert query.indices.tolist() == herd(points, [3, 7], 5)
 
 
 @pytest.mark.parametrize(
@@ -144,5 +158,5 @@ def test_a_short_list_of_another_kind_gets_its_hint(answer, hint):
 def test_the_solutions_of_the_lesson_pass(solutions):
     solved = solutions("05", al=al, torch=torch)
     assert check_farthest_first(solved["farthest_first"])
-    assert check_apart(solved["apart"])
+    assert check_herding(solved["herd"])
     assert check_short_list(solved["typical_then_uncertain"])
