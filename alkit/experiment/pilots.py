@@ -17,20 +17,20 @@ from alkit.evidence.statistics import (
     labels_needed,
     monotone,
 )
-from alkit.experiment.small_replays import FITS, Labeled, replayed, sizes_of
+from alkit.experiment.drawn_labels import labels_of, sizes_of, too_few
+from alkit.experiment.small_replays import FITS, replayed
+from alkit.experiment.stand_ins import chooses_uniformly
 from alkit.pool.annotations import Indices
+from alkit.pool.fingerprint import fixed_draws
 from alkit.querying import Acquisition
-from alkit.querying.risk import Terms
 from alkit.strategies.identity import asking
 from alkit.strategies.learner import ActiveLearner
 from alkit.training.budget import limits_of
 
-FEWEST, PER_CLASS = 30, 5  # labels
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pilot:
-    """Estimate of what choosing saves against random labels; see ``pilot``. ``str`` is a sentence.
+    """Estimate of what choosing saves against random labels; see ``pilot``. It prints as text.
 
     Attributes:
         outcome: ``"saves"``, ``"costs"``, or ``"unknown"``: it cannot be told yet.
@@ -43,7 +43,7 @@ class Pilot:
             random labels is flat.
         saved_low, saved_high: its values at ``low`` and ``high``.
         labels: number of labels that were used.
-        left_out: number of labels that were left out, since it is unknown how they were drawn.
+        left_out: number of labels that were left out, as they are not known to be drawn at random.
         fits: number of models that were trained.
         why: the reason, if it cannot be told.
         by: the strategy's query, in words.
@@ -63,7 +63,14 @@ class Pilot:
     why: str = ""
     by: str = ""
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
+        left_out = (
+            f" {self.left_out} labels were left out, since they are not known to be drawn at "
+            "random: name those that were, labels=."
+        )
+        return self._found() + left_out * bool(self.left_out)
+
+    def _found(self) -> str:
         if self.outcome == "unknown":
             return f"It cannot be told yet whether {self.by} saves labels: {self.why}."
         raises, sign = ("raise", 1) if self.outcome == "saves" else ("lower", -1)
@@ -86,6 +93,7 @@ class Pilot:
         return f", so {self.at:.0f} chosen labels are worth {number} random ones{interval}"
 
 
+@fixed_draws()  # inputs may be read with noise from global generators
 def pilot(
     strategy: ActiveLearner,
     labels: Indices | None = None,
@@ -97,7 +105,7 @@ def pilot(
     """Estimate what choosing saves against random labels, from the first 50 to 100 labels.
 
         pool.annotate_random(100, seed=0)
-        print(pilot(strategy, max_steps=100))    # one sentence, or "It cannot be told yet ..."
+        print(al.pilot(strategy, max_steps=100))    # one sentence, or "It cannot be told yet ..."
 
     Half of the labels are a small pool with known labels, again and again: a fifth of it is drawn
     at random, then as many are added twice, chosen by the strategy and at random. Both models are
@@ -116,25 +124,33 @@ def pilot(
     Only labels that were drawn uniformly or with known probabilities represent the pool; the latter
     count by the weights of ``estimate_risk``, in the draws and in the tests. This is approximate:
     with 60 of 100 labels drawn by the rank of their margin, the mean gain was wrong by .007 to .015
-    in four settings. Labels that a query of the strategy chose otherwise are left out. Labels that
-    no query of the strategy asked for count as drawn uniformly. Nothing is annotated, and the
-    strategy does not change: a copy is trained.
+    in four settings. Of other labels, those of the first round count as drawn uniformly, unless a
+    query of the strategy asked for them, or any query that the ledger of the pool knows. The rest
+    is left out, since chosen labels do not represent the pool. Nothing is annotated, and neither
+    the strategy nor a global generator changes: a copy is trained. For a strategy that draws at
+    random, nothing is estimated.
 
     Args:
         strategy: the strategy, of a classifier.
-        labels: dataset indices, or names, of the annotated samples to use. Default: all.
+        labels: dataset indices, or names, of the annotated samples to use; except for those that a
+            query of the strategy asked for, they count as drawn uniformly, in any round. Default:
+            all, as above.
         max_steps, max_epochs: budget of each fit, as in ``fit``; an ``Estimator`` needs none.
         resamples: number of small pools; the estimate takes 6 fits for each.
 
     Raises:
-        ConfigurationError: the strategy is not one of a classifier, or there is no budget.
+        ConfigurationError: the strategy is not one of a classifier, there is no budget, or a query
+            of the strategy returns fewer samples than it was asked for.
         AnnotationError: a sample is not annotated.
 
-    Cost: 6 fits per resample, 120 by default, on at most half of the labels, and two queries.
+    Cost: 6 fits and two queries per resample, so 120 fits by default, on at most half of the
+    labels, in one process; no fit where too few labels represent the pool.
     """
     if not isinstance(strategy, ActiveLearner):
         raise ConfigurationError(
-            f"pilot takes a strategy over a pool with labels, got {type(strategy).__name__}."
+            f"pilot takes a strategy over a pool with labels, al.Strategy(...), got "
+            f"{type(strategy).__name__}. Of a project, project.train() compares chosen and random "
+            "labels."
         )
     check_integer("resamples", resamples, 2)
     limits_of(strategy.module, max_steps, max_epochs)
@@ -144,7 +160,8 @@ def pilot(
         "left_out": left_out,
         "by": query_of(strategy),
     }
-    if reason := too_few(labeled):
+    random = "it draws them at random itself" if chooses_uniformly(strategy) else ""
+    if reason := random or too_few(labeled):
         return Pilot("unknown", why=reason, **known)
     budget = {"max_steps": max_steps, "max_epochs": max_epochs}
     found = replayed(strategy, labeled, resamples, budget)
@@ -159,71 +176,13 @@ def pilot(
     known.update(gain=gain, low=low, high=high, at=at, fits=FITS * resamples)
     if low > 0 or high < 0:
         return Pilot("saves" if low > 0 else "costs", **known)
+    differs = f"differs by {gain:+.3f} ({low:+.3f} to {high:+.3f})"
+    same = f"is the same, {np.interp(at, sizes, curves.mean(0)):.3f}, with every model"
     why = (
-        f"against random labels, accuracy differs by {gain:+.3f} ({low:+.3f} to {high:+.3f}) on "
-        f"pools of {len(labeled.ids) // 2} labels"
+        f"against random labels, accuracy {differs if low < high else same} on pools of "
+        f"{len(labeled.ids) // 2} labels"
     )
     return Pilot("unknown", why=why, **known)
-
-
-def labels_of(strategy: ActiveLearner, labels: Indices | None) -> tuple[Labeled, int]:
-    """The labels that represent the pool, with their weights, and the number of the others."""
-    pool = strategy.train_pool
-    ids = pool.annotated_indices
-    if labels is not None:
-        ids = np.sort(pool._checked(labels, annotated=True))
-    weights = weights_of(strategy)[ids]
-    kept = ids[weights > 0]
-    values = pool.labels_of(kept)
-    try:
-        y = np.asarray(values).reshape(len(kept))
-    except ValueError:
-        y = np.asarray(None)
-    if len(kept) and (y.dtype.kind not in "iubf" or (y != np.floor(y)).any()):
-        raise ConfigurationError(
-            f"a pilot measures accuracy: labels must be class numbers, got {values[0]!r:.60}."
-        )
-    return Labeled(kept, y.astype(np.int64), weights[weights > 0]), len(ids) - len(kept)
-
-
-def weights_of(strategy: ActiveLearner) -> np.ndarray:
-    """Weight ``(N,)`` of each annotated sample: 1, that of its draw, or 0 where it is unknown."""
-    rounds = strategy.train_pool.rounds
-    weights = (rounds >= 0).astype(np.float64)
-    answered = []
-    for asked in strategy.monitor.state_dict()["asked"]:
-        picks = np.asarray(asked["indices"], dtype=np.int64)
-        there = rounds[picks] == asked["round"]
-        first = len(picks) if there.all() else int(there.argmin())
-        answered.append((first, picks[there], picks, asked))
-    for first, there, picks, asked in sorted(answered, key=lambda row: row[0]):
-        weights[there] = 0
-        chances = (asked["probabilities"] or [])[:first]
-        if chances:
-            losses, size = np.zeros(len(chances)), asked["candidates"]
-            terms = Terms.of(losses, chances, size, asked["unreachable"])
-            weights[picks[: len(chances)]] = terms.weights
-    return weights
-
-
-def too_few(labeled: Labeled) -> str:
-    """The reason why labels do not suffice; empty if they do."""
-    if not len(labeled.ids):
-        return "no label was drawn uniformly or with known probabilities"
-    if labeled.effective < FEWEST:
-        return (
-            f"the labels count as {labeled.effective:.0f} that were drawn uniformly, and at least "
-            f"{FEWEST} are needed"
-        )
-    counts = np.sort(np.unique(labeled.y, return_counts=True)[1])[::-1]
-    if len(counts) < 2 or counts[1] < PER_CLASS:
-        return f"fewer than two classes have at least {PER_CLASS} labels"
-    if labeled.effective < PER_CLASS * len(counts):
-        return (
-            f"{len(labeled.ids)} labels of {len(counts)} classes are too few, and at least "
-            f"{PER_CLASS * len(counts)} are needed"
-        )
-    return ""
 
 
 def query_of(strategy: ActiveLearner) -> str:

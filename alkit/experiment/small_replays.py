@@ -8,60 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from alkit.errors import ConfigurationError
+from alkit.experiment.drawn_labels import Labeled
 from alkit.experiment.trial import randomness
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.as_if import as_if
 from alkit.seeds import derive
 from alkit.strategies.learner import ActiveLearner
 
-SHARES = (0.2, 0.4, 0.6, 1.0)  # labels at each point, of those of a replay's pool
 FITS = 6  # per replay: the start, two points twice, and the whole pool
-
-
-@dataclass(frozen=True, eq=False)
-class Labeled:
-    """The labels of a pilot.
-
-    Attributes:
-        ids: ``(A,)`` dataset indices.
-        y: ``(A,)`` class numbers.
-        weights: ``(A,)`` weight of each label: 1 for one that was drawn uniformly.
-    """
-
-    ids: np.ndarray
-    y: np.ndarray
-    weights: np.ndarray
-
-    @property
-    def effective(self) -> float:
-        """Effective number of labels, ``(sum w)^2 / sum w^2``."""
-        return float(self.weights.sum() ** 2 / (self.weights @ self.weights))
-
-    @property
-    def sizes(self) -> list[int]:
-        """Labels at each point of a replay; the last is the size of its pool."""
-        return sizes_of(len(self.ids))
-
-    def split(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Positions of a replay's pool, half of the labels in random order, and of its test.
-
-        Labels are drawn by their weights, so that the first ones are as if drawn uniformly from
-        the pool. The first labels are of at least two classes, without which no model is trained.
-        """
-        half, first = self.sizes[-1], self.sizes[0]
-        while True:
-            with np.errstate(divide="ignore"):
-                keys = np.log(self.weights) + rng.gumbel(size=len(self.ids))
-            order = np.argsort(-keys, kind="stable")
-            pool, test = order[:half], order[half:]
-            other = np.flatnonzero(self.y[pool] != self.y[pool[0]])
-            if len(other):
-                break
-        if other[0] >= first:
-            pool[[first - 1, other[0]]] = pool[[other[0], first - 1]]
-        return pool, test
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,17 +44,13 @@ class Replayed:
         return (np.where(tested, self.random, 0) @ weights) / (tested @ weights)
 
 
-def sizes_of(labels: int) -> list[int]:
-    """Labels at each point of a replay, by the number of labels."""
-    return [round(share * (labels // 2)) for share in SHARES]
-
-
 def replayed(
     strategy: ActiveLearner, labeled: Labeled, resamples: int, budget: Mapping[str, Any]
 ) -> Replayed:
     """Choose from half of the labels by the strategy and at random, and test on the others.
 
-    Both begin with the same labels and the same weights of the model. The strategy is copied.
+    Both begin with the same labels and the same weights of the model. The strategy is copied. A
+    progress bar appears after five seconds.
 
     Cost: 6 fits per resample, and two queries among at most half of the labels.
     """
@@ -106,7 +59,8 @@ def replayed(
         if not twin.built:
             twin.build()
         twin.val_share = 0.0  # nothing is annotated
-        results = [_replay(twin, labeled, strategy, k, budget) for k in range(resamples)]
+        numbers = tqdm(range(resamples), "pilot", delay=5, leave=False, unit=f"{FITS} fits")
+        results = [_replay(twin, labeled, strategy, k, budget) for k in numbers]
     random, chosen = (np.array(rows) for rows in zip(*results, strict=True))
     return Replayed(random, chosen)
 
@@ -119,6 +73,7 @@ def _replay(
     budget: Mapping[str, Any],
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     twin.seed = derive(strategy.seed, "pilot", number)
+    twin.monitor.load_state_dict({"asked": []})  # queries of other replays
     inside, test = labeled.split(np.random.default_rng(twin.seed))
     ids, sizes = labeled.ids[inside], labeled.sizes
     bounds = list(zip([0, *sizes], sizes))
@@ -137,7 +92,13 @@ def _replay(
     random = [right(0, [ids[: sizes[0]]])]
     rounds, chosen = [ids[: sizes[0]]], []
     for point, (low, high) in enumerate(bounds[1:3], 1):
-        rounds.append(np.asarray(twin.query(high - low).indices))
+        picks = np.asarray(twin.query(high - low))
+        if len(picks) != high - low:
+            raise ConfigurationError(
+                f"{type(strategy).__name__} was asked for {high - low} samples and chose "
+                f"{len(picks)}: a pilot compares as many chosen labels as random ones."
+            )
+        rounds.append(picks)
         chosen.append(right(point, rounds))
     for point in range(1, len(sizes)):
         random.append(right(point, [ids[low:high] for low, high in bounds[: point + 1]]))
@@ -152,6 +113,7 @@ def _guesses(twin: ActiveLearner, pool: ActiveLearningDataset, ids: np.ndarray) 
     guesses = np.concatenate(parts)
     if guesses.shape != ids.shape:
         raise ConfigurationError(
-            "a pilot measures accuracy, and the model does not guess one class per sample."
+            "a pilot measures accuracy, and the model does not guess one class per sample. For "
+            "other tasks, use al.compare on a data set like yours that has labels."
         )
     return guesses[np.argsort(order)]

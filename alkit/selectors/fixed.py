@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence, Set
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,9 @@ class Fixed(Space):
         known = None if fixed is None else fixed.annotated.get(self)
         rows = [ours] if known is None or not len(known) else [ours, known]
         return [(as_float(part),) for part in rows]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Fixed:
+        return self  # it never changes, and its features are kept for this very object
 
     def _shown(self, *first: str) -> str:
         shown = [*first, *([] if self.metric == "euclidean" else [f"metric={self.metric!r}"])]
@@ -169,6 +173,13 @@ class Frozen(Fixed):
         self.encoder, self.folder = as_encoder(encoder), folder
         if folder is not None and not isinstance(self.encoder, nn.Module | str | Path):
             raise ConfigurationError("folder= keeps the outputs of a network.")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Frozen:
+        if id(self.encoder) not in memo:
+            return self
+        twin = copy(self)
+        twin.encoder = memo[id(self.encoder)]  # part of a network that is copied as well
+        return twin
 
     @property
     def words(self) -> str:

@@ -57,7 +57,7 @@ def test_a_copied_selector_needs_the_copied_space():
     selector = al.KCenter(Inputs(3))
     for other in (copy.deepcopy(selector), pickle.loads(pickle.dumps(selector))):
         assert other.space in other.needs
-        assert other.space is not selector.space
+        assert other is not selector
 
 
 def candidates(space, ours, theirs=None):
@@ -95,3 +95,16 @@ def test_rows_of_another_number_are_an_error():
     with pytest.raises(PredictionError, match=r"must be a tensor \(3, D\), got \(2, 2\)"):
         Candidates(ids=torch.arange(3), fixed=FixedRows({Inputs(): torch.zeros(2, 2)}))
     assert issubclass(FeaturesError, ConfigurationError)
+
+
+@pytest.mark.parametrize("space", [Inputs(), Given(np.eye(3)), Frozen(nn.Linear(2, 2))])
+def test_a_copy_of_what_holds_a_space_has_the_same_space(space):
+    assert copy.deepcopy(al.KCenter(space)).space is space
+
+
+def test_an_encoder_that_is_part_of_a_network_is_copied_with_it():
+    network = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2))
+    twin, space = copy.deepcopy((network, Frozen(network[0], metric="cosine")))
+    assert space.encoder is twin[0]
+    assert space.encoder is not network[0]
+    assert space.metric == "cosine"
