@@ -37,7 +37,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -46,8 +46,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from auto_settings import ROUNDS, SETTINGS, Setting, model, split
-from auto_table import RECORD, RULER, STREAMS, Row, gains_of, missed, shown
+from auto_settings import SETTINGS, Setting, model, split
+from auto_table import MEAN, RECORD, RULER, STREAMS, Gains, Row, gains_of, missed, shown
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.utils.data import TensorDataset
@@ -58,7 +58,6 @@ from alkit.seeds import derive
 from alkit.selectors import Given, Inputs
 
 STEPS = 150
-Trial = tuple[str, str, int]  # setting, arm, seed
 
 
 @dataclass(frozen=True)
@@ -97,24 +96,38 @@ ARMS: dict[str, Arm] = {
 }
 
 
-def trial(key: Trial) -> Row:
+@dataclass(frozen=True)
+class Trial:
+    """A setting, the name of an arm, the seed and the arm itself."""
+
+    setting: Setting
+    name: str
+    seed: int
+    arm: Arm
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return str(self.setting), self.name, self.seed
+
+
+def trial(of: Trial) -> Row:
     """Test accuracy of each round, and the CPU seconds of each query."""
     started = time.process_time()
-    setting, arm, seed = SETTINGS[key[0]], ARMS[key[1]], key[2]
+    setting, seed = of.setting, of.seed
     x, y, test_x, test_y = split(setting, seed)
     first, each = setting.sizes
     pool = al.ActiveLearningDataset(TensorDataset(x, y))
     order = np.random.default_rng(derive(seed, "first")).permutation(len(y))
     pool.annotate(order[:first])
-    rest = np.random.default_rng(derive(seed, "uniform", key[1])).permutation(order[first:])
-    strategy = strategy_of(setting, arm, pool, x, seed)
+    rest = np.random.default_rng(derive(seed, "uniform", of.name)).permutation(order[first:])
+    strategy = strategy_of(setting, of.arm, pool, x, seed)
     accuracies, seconds, labels = [], [], []
-    for round in range(ROUNDS + 1):
+    for round in range(setting.rounds + 1):
         strategy.reset_model()
         strategy.fit(max_steps=STEPS, enable_progress_bar=False)
         accuracies.append(accuracy(strategy, test_x, test_y))
         labels.append(pool.get_num_annotated())
-        if round < ROUNDS:
+        if round < setting.rounds:
             asked = time.process_time()
             if isinstance(strategy, al.UniformStrategy):  # streams differ in nothing else
                 pool.annotate(rest[round * each : (round + 1) * each])
@@ -122,7 +135,7 @@ def trial(key: Trial) -> Row:
                 strategy.query_and_update(each)
             seconds.append(round_to(time.process_time() - asked))
     return {
-        "setting": key[0], "arm": key[1], "seed": seed, "labels": labels,
+        "setting": str(setting), "arm": of.name, "seed": seed, "labels": labels,
         "accuracy": [round_to(value) for value in accuracies], "query_seconds": seconds,
         "seconds": round_to(time.process_time() - started), "alkit": al.__version__,
     }  # fmt: skip
@@ -158,7 +171,7 @@ def applies(setting: Setting, arm: Arm) -> bool:
     return not (setting.frozen and arm.dropout)
 
 
-def read(path: Path) -> dict[Trial, Row]:
+def read(path: Path, settings: Mapping[str, Setting]) -> dict[tuple[str, str, int], Row]:
     """Finished trials; a last line that was cut off is removed from the file.
 
     Raises:
@@ -171,8 +184,8 @@ def read(path: Path) -> dict[Trial, Row]:
         os.truncate(path, path.stat().st_size - len(cut.encode()))
     rows = [json.loads(line) for line in whole.splitlines()]
     for row in rows:
-        first, each = SETTINGS[row["setting"]].sizes
-        if row["labels"] != [first + k * each for k in range(ROUNDS + 1)]:
+        setting = settings.get(row["setting"])
+        if setting is None or row["labels"] != setting.labels:
             raise SystemExit(f"{path}: {row['setting']} has other budgets: use another --out.")
     return {(row["setting"], row["arm"], row["seed"]): row for row in rows}
 
@@ -201,41 +214,68 @@ def finished(trials: list[Trial], jobs: int) -> Iterator[Row]:
             workers.shutdown(cancel_futures=True)
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--settings", nargs="+", metavar="TEXT",
-                        help="parts of their names, such as 'MNIST, MLP' or high")  # fmt: skip
-    parser.add_argument("--arms", nargs="+", choices=ARMS, metavar="ARM")
-    parser.add_argument("--all", action="store_true", help="the slow arms, too")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--jobs", type=int, default=1, help="number of processes")
-    parser.add_argument("--out", type=Path, default=RECORD)
-    args = parser.parse_args(argv)
-    settings = [s for s in SETTINGS if any(part in s for part in args.settings or [""])]
-    arms = args.arms or [name for name, arm in ARMS.items() if args.all or not arm.slow]
-    arms = list(dict.fromkeys([*STREAMS, *arms]))
-    trials = [
-        (setting, arm, seed) for setting in settings for seed in range(args.seeds) for arm in arms
-        if applies(SETTINGS[setting], ARMS[arm])
-    ]  # fmt: skip
-    rows = read(args.out)
-    left = [key for key in trials if key not in rows]
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    for number, row in enumerate(finished(left, args.jobs), 1):
+def recorded(
+    trials: list[Trial], settings: Mapping[str, Setting], out: Path, jobs: int
+) -> list[Row]:
+    """Rows of these trials; those that are not in the file are run and added to it."""
+    rows = read(out, settings)
+    left = [one for one in trials if one.key not in rows]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for number, row in enumerate(finished(left, jobs), 1):
         rows[row["setting"], row["arm"], row["seed"]] = row
-        with args.out.open("a") as file:
+        with out.open("a") as file:
             file.write(json.dumps(row) + "\n")
         name = f"{row['setting']}: {row['arm']}, seed {row['seed']}"
         print(f"{number}/{len(left)} {name} {row['accuracy']}", file=sys.stderr, flush=True)
-    chosen = [rows[key] for key in trials]
-    gains = gains_of(chosen)
-    print("\n".join(shown(chosen, gains)))
+    return [rows[one.key] for one in trials]
+
+
+def asked(
+    argv: list[str] | None,
+    description: str,
+    settings: Mapping[str, Setting],
+    arms: Mapping[str, Arm],
+    record: Path,
+) -> tuple[list[Trial], argparse.Namespace]:
+    """Trials that the command line asks for, by seed, and all that it says."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--settings", nargs="+", metavar="TEXT",
+                        help=f"parts of their names, such as '{next(iter(settings))}'")  # fmt: skip
+    parser.add_argument("--arms", nargs="+", choices=arms, metavar="ARM")
+    parser.add_argument("--all", action="store_true", help="the slow arms, too")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=1, help="number of processes")
+    parser.add_argument("--out", type=Path, default=record)
+    args = parser.parse_args(argv)
+    parts = args.settings or [""]
+    some = [s for name, s in settings.items() if any(part in name for part in parts)]
+    names = args.arms or [name for name, arm in arms.items() if args.all or not arm.slow]
+    names = list(dict.fromkeys([*STREAMS, *names]))
+    return [
+        Trial(setting, name, seed, arms[name])
+        for setting in some
+        for seed in range(args.seeds)
+        for name in names
+        if applies(setting, arms[name])
+    ], args
+
+
+def judged(gains: Gains, least: float) -> int:
+    """Print the targets that are missed; 1 if there are any."""
     if not {"auto", RULER} <= {*gains}:
         print("not judged: auto or the ruler is missing")
         return 0
-    wrong = missed(gains)
+    wrong = missed(gains, least)
     print("\n".join(f"missed: {line}" for line in wrong) or "all targets are met")
     return int(bool(wrong))
+
+
+def main(argv: list[str] | None = None) -> int:
+    trials, args = asked(argv, (__doc__ or "").split("\n")[0], SETTINGS, ARMS, RECORD)
+    rows = recorded(trials, SETTINGS, args.out, args.jobs)
+    gains = gains_of(rows)
+    print("\n".join(shown(rows, gains)))
+    return judged(gains, MEAN)
 
 
 if __name__ == "__main__":

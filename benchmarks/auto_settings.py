@@ -67,6 +67,20 @@ class Setting:
         unit = max(self.classes, 6)
         return first * unit, each * unit
 
+    @property
+    def rounds(self) -> int:
+        return ROUNDS
+
+    @property
+    def labels(self) -> list[int]:
+        """Number of labels in each round."""
+        first, each = self.sizes
+        return [first + k * each for k in range(self.rounds + 1)]
+
+    def features(self) -> np.ndarray:
+        """Features of all samples of the set."""
+        return features(self.data)
+
     def __str__(self) -> str:
         return f"{self.data}, {self.model}, {self.budget}"
 
@@ -143,7 +157,7 @@ def split(setting: Setting, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     held, rows = order[:size], order[size:]
     rows = skewed(rows, y, seed) if setting.data.startswith("skewed") else rows[:POOL]
     if setting.frozen:
-        x = features(setting.data)
+        x = setting.features()
         pool, test = torch.from_numpy(x[rows]), torch.from_numpy(x[held])
     else:
         pool, test = ((torch.from_numpy(x[part]).float() / 255 - 0.5) * 2 for part in (rows, held))

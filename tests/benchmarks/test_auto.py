@@ -41,7 +41,7 @@ def settings(part, monkeypatch):
 def auto(settings, monkeypatch):
     module = import_module("auto")
     monkeypatch.setattr(module, "STEPS", 2)
-    monkeypatch.setattr(module, "ROUNDS", 1)
+    monkeypatch.setattr(settings, "ROUNDS", 1)
     quick = module.Arm(partial(al.papers.refine, passes=1, batches=9), "space", head=True)
     monkeypatch.setitem(module.ARMS, "refine", quick)
     return module
@@ -87,7 +87,8 @@ def test_the_benchmark_runs_every_arm_judges_and_resumes(auto, tmp_path, capsys)
 @pytest.mark.parametrize("name", SMALL)
 def test_arms_of_a_seed_share_split_first_labels_and_weights(auto, name):
     rows = [
-        auto.trial((name, arm, 1)) for arm in ("uniform 1", "ruler", "margin", "expected error")
+        auto.trial(auto.Trial(auto.SETTINGS[name], arm, 1, auto.ARMS[arm]))
+        for arm in ("uniform 1", "ruler", "margin", "expected error")
     ]
     assert len({row["accuracy"][0] for row in rows}) == 1
     first, each = auto.SETTINGS[name].sizes
