@@ -17,12 +17,14 @@ from alkit.features.components import COMPONENTS, fitted_to, principal_component
 from alkit.features.encoders import Rows, of_file, of_named, of_network, of_transformer
 from alkit.features.given import given
 from alkit.features.inputs import check_width, values_of
-from alkit.features.networks import fingerprint, weights_name
+from alkit.features.networks import weights_name
 from alkit.features.on_disk import on_disk
 from alkit.features.saved import content
 from alkit.features.source import Source
 from alkit.features.texts import COMPONENTS as OF_TEXTS
 from alkit.features.texts import singular_vectors, vectorized
+from alkit.features.vectors import alike
+from alkit.features.weights import fingerprint
 from alkit.hardware import check_memory
 from alkit.pool.kept import Same
 from alkit.selectors import Fixed, Frozen, Given, Inputs
@@ -48,7 +50,9 @@ def make(space: Fixed, source: Source) -> Tensor:
     with tqdm(total=len(source.ids), desc=repr(space), delay=5, leave=False) as bar:
         for part in _chunks(space, source):
             part[~np.isfinite(part).all(1)] = np.nan
-            rows = _room(len(source.ids), part.shape[1], space) if rows is None else rows
+            if rows is None:
+                rows = _room(len(source.ids), part.shape[1], space)
+                bar.set_description(f"{space!r}, {rows.nbytes / 1e6:,.1f} MB")
             check_width(part.shape[1], rows.shape[1], repr(space))
             rows[filled : filled + len(part)] = torch.from_numpy(np.ascontiguousarray(part))
             filled += len(part)
@@ -56,11 +60,25 @@ def make(space: Fixed, source: Source) -> Tensor:
     if rows is None or filled != len(source.ids):
         raise FeaturesError(f"{space!r} has {filled:,} rows for {len(source.ids):,} samples.")
     good = ~rows[:, 0].isnan()
-    _check_varied(rows if bool(good.all()) else rows[good], space)
+    _check_rows((rows if bool(good.all()) else rows[good]).numpy(), space)
     if space.normalize or space.metric == "cosine":
         for part in rows.split(4096):
             part /= torch.linalg.vector_norm(part, dim=1, keepdim=True).clamp_min_(TINY)
     return rows
+
+
+def _check_rows(good: np.ndarray, space: Fixed) -> None:
+    """Raise a FeaturesError if no row is good, or all are the same."""
+    if not len(good):
+        raise FeaturesError(
+            f"{space!r} is NaN or infinite for all samples: look at its inputs, which may need "
+            "their normalization, and at its weights."
+        )
+    if len(good) > 1 and alike(good):
+        raise FeaturesError(
+            f"{space!r} is the same for all {len(good):,} samples, so it cannot tell them apart: "
+            "use other features, such as Given(array) or Frozen(encoder)."
+        )
 
 
 def _room(count: int, width: int, space: Fixed) -> Tensor:
@@ -100,12 +118,8 @@ def _weights(encoder: nn.Module | Path | str) -> str:
 def _of_inputs(space: Inputs, source: Source) -> Rows:
     """Principal components of numbers, or singular vectors of the TF-IDF of texts."""
     count = len(source.ids)
-    if space.components is not None and count <= space.components:
-        raise FeaturesError(
-            f"{count:,} samples have at most {max(count - 1, 1)} components, and {space!r} wants "
-            f"{space.components}: use Inputs(), which takes fewer where there are fewer."
-        )
     chosen = source.ids[fitted_to(count)]
+    _check_components(space, len(chosen))
     parts: list[Any] = []
     for part in values_of(source, chosen):
         if not parts and not isinstance(part, list):
@@ -120,8 +134,18 @@ def _of_inputs(space: Inputs, source: Source) -> Rows:
     good = np.isfinite(fitted).all(1)
     if not good.any():
         raise FeaturesError(f"{space!r}: the inputs of all samples have NaN or infinity.")
+    _check_components(space, int(good.sum()))
     pca = principal_components(fitted[good], space.components or COMPONENTS)
     return (_projected(pca, part) for part in every)
+
+
+def _check_components(space: Inputs, count: int) -> None:
+    """Raise a FeaturesError if so few samples have fewer components than are wanted."""
+    if space.components is not None and count <= space.components:
+        raise FeaturesError(
+            f"{count:,} samples have at most {max(count - 1, 1)} components, and {space!r} wants "
+            f"{space.components}: use Inputs(), which takes fewer where there are fewer."
+        )
 
 
 def _projected(pca: Any, rows: np.ndarray) -> np.ndarray:
@@ -141,19 +165,6 @@ def _singular(texts: list[str], batches: Iterable[Any], most: int) -> Rows:
         rows = vectorizer.transform(part)
         dense = rows.toarray() if svd is None else svd.transform(rows)
         yield dense.astype(np.float32)
-
-
-def _check_varied(rows: Tensor, space: Fixed) -> None:
-    """Raise a FeaturesError if all rows are the same, up to rounding."""
-    if len(rows) < 2:
-        return
-    low, high = torch.aminmax(rows, dim=0)
-    scale = torch.maximum(low.abs(), high.abs())
-    if bool((high - low <= 1e-6 * scale).all()):
-        raise FeaturesError(
-            f"{space!r} is the same for all {len(rows):,} samples, so it cannot tell them apart: "
-            "use other features, such as Given(array) or Frozen(encoder)."
-        )
 
 
 def recipe(space: Fixed) -> tuple[Hashable, ...]:

@@ -20,6 +20,7 @@ from alkit.features.cache import ROWS, Cache
 from alkit.features.npy import rows_of
 from alkit.features.reading import read_ahead
 from alkit.features.vectors import Job, Made, Vectors, scaled, vectors
+from alkit.features.weights import fingerprint
 from alkit.lock import wait_for
 from alkit.project.catalog import Catalog
 from alkit.project.features.pixels import NOTE, pixels
@@ -143,7 +144,7 @@ def _of_module(
         transform = networks.prepared
     if transform is not None:
         read, collate = (lambda name: transform(source.read(name))), default_collate
-    recipe = f"{networks.fingerprint(network)} of {networks.described(transform)}"
+    recipe = f"{fingerprint(network)} of {networks.described(transform)}"
     name = f"module-{_digest(recipe)}"
     found = networks.of_module(job, read, network, name, recipe, collate)
     return Features(found.rows, found.names, type(network).__name__, name, problems=job.problems)

@@ -245,7 +245,7 @@ def test_other_weights_or_another_transform_are_other_features(photos, tmp_path)
 
 NOT_FINITE = nn.Sequential(nn.Linear(3, 2), nn.Threshold(1e9, float("nan")))
 WRONG_NETS = {
-    "maps": (nn.Conv2d(3, 2, 3), r"returns \(12, D\) for 12 samples.*nn\.Flatten"),
+    "maps": (nn.Conv2d(3, 2, 3), r"return \(12, D\) for 12 samples.*nn\.Flatten"),
     "not finite": (NOT_FINITE, "NaN"),
     "a dict": (type("D", (nn.Module,), {"forward": lambda self, x: {"x": x}})(), "got a dict"),
 }  # fmt: skip
