@@ -184,6 +184,7 @@ def taking(network: nn.Module, batch: Any) -> Iterator[None]:
     except (AlkitError, torch.OutOfMemoryError):
         raise
     except (RuntimeError, AssertionError, TypeError) as error:
+        *_, reason = f"{error}".strip().splitlines() or [type(error).__name__]  # of TorchScript
         exported = any(isinstance(part, torch.fx.GraphModule) for part in network.modules())
         remedy = (
             "Export it for batches of any length, dynamic_shapes=({0: torch.export.Dim('batch')},)."
@@ -192,7 +193,7 @@ def taking(network: nn.Module, batch: Any) -> Iterator[None]:
         )
         raise FeaturesError(
             f"the encoder {type(network).__name__} does not take the samples, a batch of "
-            f"{_shown(batch)}: {error!s:.500}. {remedy}"
+            f"{_shown(batch)}: {reason.rstrip('.')}. {remedy}"
         ) from error
 
 
