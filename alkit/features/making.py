@@ -29,6 +29,7 @@ from alkit.hardware import check_memory
 from alkit.pool.kept import Same
 from alkit.selectors import Fixed, Frozen, Given, Inputs
 
+PATIENCE = 5.0  # seconds, until a bar shows
 TINY = torch.finfo(torch.float32).tiny
 
 
@@ -47,7 +48,7 @@ def make(space: Fixed, source: Source) -> Tensor:
     """
     rows: Tensor | None = None
     filled = 0
-    with tqdm(total=len(source.ids), desc=repr(space), delay=5, leave=False) as bar:
+    with tqdm(total=len(source.ids), desc=repr(space), delay=PATIENCE, leave=False) as bar:
         for part in _chunks(space, source):
             part[~np.isfinite(part).all(1)] = np.nan
             if rows is None:

@@ -236,6 +236,12 @@ def test_what_does_not_fit_is_an_error_before_it_is_begun(monkeypatch):
         make(Given(gaussian(20, 5)), Reads(gaussian(20, 5)))
 
 
+def test_the_bytes_and_the_time_left_are_stated_while_features_are_made(monkeypatch, capsys):
+    monkeypatch.setattr(making, "PATIENCE", 0.0)
+    make(Given(gaussian(9_000, 100)), Reads(gaussian(9_000, 1)))
+    assert "Given((9000, 100)), 3.6 MB: " in capsys.readouterr().err
+
+
 # --- frozen encoders ----------------------------------------------------------------------------
 
 
