@@ -184,7 +184,7 @@ def taking(network: nn.Module, batch: Any) -> Iterator[None]:
     except (AlkitError, torch.OutOfMemoryError):
         raise
     except (RuntimeError, AssertionError, TypeError) as error:
-        *_, reason = f"{error}".strip().splitlines() or [type(error).__name__]  # of TorchScript
+        *_, reason = f"{error}".strip().splitlines() or [type(error).__name__]  # after a traceback
         exported = any(isinstance(part, torch.fx.GraphModule) for part in network.modules())
         remedy = (
             "Export it for batches of any length, dynamic_shapes=({0: torch.export.Dim('batch')},)."
@@ -204,11 +204,11 @@ def _shown(batch: Any) -> str:
 def checked(output: Any, names: list[str]) -> np.ndarray:
     """The features of a batch, if they are ``(B, D)`` and finite."""
     rows = shaped(output, len(names))
-    good = np.isfinite(rows).all(1)
-    if not good.all():
+    bad = np.flatnonzero(~np.isfinite(rows).all(1))
+    if len(bad):
         raise ModelOutputError(
-            f"the network of features= returned NaN or infinity for {len(good) - good.sum()} of "
-            f"{len(good)} samples, such as {names[int(good.argmin())]!r}: look at its weights, and "
+            f"the network of features= returned NaN or infinity for {len(bad)} of "
+            f"{len(rows)} samples, such as {names[int(bad[0])]!r}: look at its weights, and "
             "at the sample."
         )
     return rows
