@@ -46,7 +46,7 @@ def features_of(output: object) -> Tensor:
         FEATURES,
         "expected the layer of the features to return a tensor, or a tensor under "
         f"{' or '.join(map(repr, FEATURES))}, or first in a tuple",
-        "name another layer",
+        "name another layer, or wrap the network in one that returns a tensor",
     )
 
 

@@ -23,7 +23,10 @@ def _label(add: Callable[..., Any]) -> None:
     add("--project", type=Path, help="folder of a new project; by default DATA-labels, here")
     add("--names", help="names of embeddings (file), or of texts (column)")
     add("--column", help="column of the texts, if it is not text")
-    add("--features", help="pixels, tfidf, a network of torchvision (resnet18), or a .npy file")
+    add(
+        "--features",
+        help="pixels, tfidf, resnet18 or others of torchvision, .npy, or a saved network, .pt2",
+    )
     add("-n", type=int, help="number of answers after which the page ends")
     add("--as", dest="who", default="", metavar="NAME", help="name of the person")
     add("--votes", type=int, help="number of people who answer about each sample")

@@ -14,11 +14,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from alkit.errors import AlkitError, FeaturesError
+from alkit.errors import FeaturesError
 from alkit.eval_mode import evaluating
 from alkit.features.components import fitted_to
 from alkit.features.inputs import values_of
-from alkit.features.networks import of_torchvision, shaped, weights_name
+from alkit.features.networks import of_torchvision, shaped, taking, weights_name
 from alkit.features.saved import check_mode, load
 from alkit.features.source import Source
 from alkit.model_outputs import features_of
@@ -38,18 +38,9 @@ def of_file(path: Path, source: Source) -> Rows:
     """Outputs of a network that is saved in a file.
 
     Raises:
-        FeaturesError: the file has no such network, or the network does not take the samples.
+        FeaturesError: the file has no such network.
     """
-    try:
-        yield from of_network(load(path), source)
-    except AlkitError:
-        raise
-    except (RuntimeError, AssertionError) as error:
-        raise FeaturesError(
-            f"the network of {path} does not take the samples: {error!s:.500}. It gets what the "
-            "network of the strategy gets, in batches of any length: export it with "
-            'dynamic_shapes=({0: torch.export.Dim("batch")},).'
-        ) from error
+    yield from of_network(load(path), source)
 
 
 def of_named(name: str, source: Source) -> Rows:
@@ -78,7 +69,7 @@ def _of_network(network: nn.Module, source: Source, input_of: Callable[[Any], An
     with evaluating(network):
         for ids, batch in source.batches():
             x = input_of(batch)
-            with torch.inference_mode():
+            with torch.inference_mode(), taking(network, x):
                 moved = cast(x if device is None else move_data_to_device(x, device))
                 output = features_of(output_for(network, moved))
             yield shaped(output, len(ids))

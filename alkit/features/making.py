@@ -23,11 +23,13 @@ from alkit.features.saved import content
 from alkit.features.source import Source
 from alkit.features.texts import COMPONENTS as OF_TEXTS
 from alkit.features.texts import singular_vectors, vectorized
+from alkit.features.vectors import alike
 from alkit.features.weights import fingerprint
 from alkit.hardware import check_memory
 from alkit.pool.kept import Same, pickled
 from alkit.selectors import Fixed, Frozen, Given, Inputs
 
+PATIENCE = 5.0  # seconds, until a bar shows
 TINY = torch.finfo(torch.float32).tiny
 
 
@@ -46,10 +48,12 @@ def make(space: Fixed, source: Source) -> Tensor:
     """
     rows: Tensor | None = None
     filled = 0
-    with tqdm(total=len(source.ids), desc=repr(space), delay=5, leave=False) as bar:
+    with tqdm(total=len(source.ids), desc=repr(space), delay=PATIENCE, leave=False) as bar:
         for part in _chunks(space, source):
             part[~np.isfinite(part).all(1)] = np.nan
-            rows = _room(len(source.ids), part.shape[1], space) if rows is None else rows
+            if rows is None:
+                rows = _room(len(source.ids), part.shape[1], space)
+                bar.set_description(f"{space!r}, {rows.nbytes / 1e6:,.1f} MB")
             check_width(part.shape[1], rows.shape[1], repr(space))
             rows[filled : filled + len(part)] = torch.from_numpy(np.ascontiguousarray(part))
             filled += len(part)
@@ -63,7 +67,7 @@ def make(space: Fixed, source: Source) -> Tensor:
     elif unit:
         for part in rows.split(4096):
             _to_norm_one(part)
-    _check_varied(rows if bool(good.all()) else rows[good], space, unit)
+    _check_varied((rows if bool(good.all()) else rows[good]).numpy(), space, unit)
     return rows
 
 
@@ -112,12 +116,8 @@ def _weights(encoder: nn.Module | Path | str) -> str:
 def _of_inputs(space: Inputs, source: Source) -> Rows:
     """Principal components of numbers, or singular vectors of the TF-IDF of texts."""
     count = len(source.ids)
-    if space.components is not None and count <= space.components:
-        raise FeaturesError(
-            f"{count:,} samples have at most {max(count - 1, 1)} components, and {space!r} wants "
-            f"{space.components}: use Inputs(), which takes fewer where there are fewer."
-        )
     chosen = source.ids[fitted_to(count)]
+    _check_components(space, len(chosen))
     parts, whole = _values(space, source, chosen)
     every = parts if len(chosen) == count else values_of(source, source.ids)
     if whole is None:
@@ -126,6 +126,7 @@ def _of_inputs(space: Inputs, source: Source) -> Rows:
     good = np.concatenate([np.isfinite(part).all(1) for part in parts])
     if not good.any():
         raise FeaturesError(f"{space!r}: the inputs of all samples have NaN or infinity.")
+    _check_components(space, int(good.sum()))
     try:
         fitted = whole if good.all() else whole[good]
         pca = principal_components(fitted, space.components or COMPONENTS)
@@ -152,6 +153,15 @@ def _values(
     return parts, whole
 
 
+def _check_components(space: Inputs, count: int) -> None:
+    """Raise a FeaturesError if so few samples have fewer components than are wanted."""
+    if space.components is not None and count <= space.components:
+        raise FeaturesError(
+            f"{count:,} samples have at most {max(count - 1, 1)} components, and {space!r} wants "
+            f"{space.components}: use Inputs(), which takes fewer where there are fewer."
+        )
+
+
 def _projected(pca: Any, rows: np.ndarray) -> np.ndarray:
     """Components of rows; NaN for those that are not finite."""
     good = np.isfinite(rows).all(1)
@@ -171,18 +181,19 @@ def _singular(texts: list[str], batches: Iterable[Any], most: int) -> Rows:
         yield dense.astype(np.float32)
 
 
-def _check_varied(rows: Tensor, space: Fixed, unit: bool) -> None:
-    """Raise a FeaturesError if all rows are the same, up to rounding; also once of norm one."""
-    if len(rows) < 2:
-        return
-    low, high = torch.aminmax(rows, dim=0)
-    scale = torch.maximum(low.abs(), high.abs())
-    if bool((high - low <= 1e-6 * scale).all()):
+def _check_varied(good: np.ndarray, space: Fixed, unit: bool) -> None:
+    """Raise a FeaturesError if no row is good, or all are the same, also once of norm one."""
+    if not len(good):
+        raise FeaturesError(
+            f"{space!r} is NaN or infinite for all samples: look at its inputs, which may need "
+            "their normalization, and at its weights."
+        )
+    if len(good) > 1 and alike(good):
         scaled, remedy = (
             (" once its rows have norm one", "normalize=False, or ") if unit else ("", "")
         )
         raise FeaturesError(
-            f"{space!r} is the same for all {len(rows):,} samples{scaled}, so it cannot tell them "
+            f"{space!r} is the same for all {len(good):,} samples{scaled}, so it cannot tell them "
             f"apart: use {remedy}other features, such as Given(array) or Frozen(encoder)."
         )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
-from alkit.errors import FeaturesError, ModelOutputError, likely
+from alkit.errors import AlkitError, FeaturesError, ModelOutputError, likely
 from alkit.eval_mode import evaluating
 from alkit.features.cache import Cache
 from alkit.features.reading import read_ahead
@@ -164,9 +165,9 @@ def of_module(
         with evaluating(network):
             for done, items in chunks:
                 batch = _moved(collate(items), device)
-                with torch.inference_mode():
+                with torch.inference_mode(), taking(network, batch):
                     output = network(batch)
-                yield done, finish(checked(output, len(items)))
+                yield done, finish(checked(output, done))
 
     return vectors(Cache(job.folder, name, recipe), job, make)
 
@@ -175,11 +176,41 @@ def _moved(batch: Any, device: torch.device | None) -> Any:
     return batch.to(device) if isinstance(batch, Tensor) and device is not None else batch
 
 
-def checked(output: Any, count: int) -> np.ndarray:
+@contextmanager
+def taking(network: nn.Module, batch: Any) -> Iterator[None]:
+    """A FeaturesError in place of what torch raises if a network does not take a batch."""
+    try:
+        yield
+    except (AlkitError, torch.OutOfMemoryError):
+        raise
+    except (RuntimeError, AssertionError, TypeError) as error:
+        *_, reason = f"{error}".strip().splitlines() or [type(error).__name__]  # after a traceback
+        exported = any(isinstance(part, torch.fx.GraphModule) for part in network.modules())
+        remedy = (
+            "Export it for batches of any length, dynamic_shapes=({0: torch.export.Dim('batch')},)."
+            if exported
+            else "Pass a network that does, or wrap it in one that converts them."
+        )
+        raise FeaturesError(
+            f"the encoder {type(network).__name__} does not take the samples, a batch of "
+            f"{_shown(batch)}: {reason.rstrip('.')}. {remedy}"
+        ) from error
+
+
+def _shown(batch: Any) -> str:
+    return f"{batch.dtype} {tuple(batch.shape)}" if isinstance(batch, Tensor) else f"{batch!r:.100}"
+
+
+def checked(output: Any, names: list[str]) -> np.ndarray:
     """The features of a batch, if they are ``(B, D)`` and finite."""
-    rows = shaped(output, count)
-    if not np.isfinite(rows).all():
-        raise ModelOutputError("the network of features= returned NaN or infinity.")
+    rows = shaped(output, len(names))
+    bad = np.flatnonzero(~np.isfinite(rows).all(1))
+    if len(bad):
+        raise ModelOutputError(
+            f"the network of features= returned NaN or infinity for {len(bad)} of "
+            f"{len(rows)} samples, such as {names[int(bad[0])]!r}: look at its weights, and "
+            "at the sample."
+        )
     return rows
 
 
@@ -187,7 +218,7 @@ def shaped(output: Any, count: int) -> np.ndarray:
     """The features of a batch in float32, if they are ``(B, D)``."""
     if not isinstance(output, Tensor | np.ndarray):
         raise ModelOutputError(
-            "features= must be a network that returns a tensor (B, D), got a "
+            "the network of the features must return a tensor (B, D), got a "
             f"{type(output).__name__}."
         )
     rows = output.detach().float().cpu().numpy() if isinstance(output, Tensor) else output
@@ -195,7 +226,7 @@ def shaped(output: Any, count: int) -> np.ndarray:
         rows = rows[..., 0]
     if rows.ndim != 2 or len(rows) != count:
         raise ModelOutputError(
-            f"features= must be a network that returns ({count}, D) for {count} samples, got "
+            f"the network of the features must return ({count}, D) for {count} samples, got "
             f"{tuple(rows.shape)}. Append pooling and nn.Flatten() to it."
         )
     return rows.astype(np.float32)

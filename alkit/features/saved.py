@@ -21,6 +21,7 @@ REMEDY = (
     "Frozen(network); or save the network by torch.jit.script(network).save(path) or "
     "torch.export.save(program, path)."
 )
+SUFFIXES = (".pt", ".pt2", ".pth", ".ts")
 TRAINING = ("train", "training", "dropout_p")  # arguments of operations, false in eval mode
 
 

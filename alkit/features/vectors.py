@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from alkit.errors import FeaturesError
-from alkit.features.cache import Cache, Part, check_space
+from alkit.features.cache import ROWS, Cache, Part, check_space
 
 # Length of the rows of pixels, TF-IDF and torchvision's networks. Logistic regression with C=1 on
 # 50 to 200 random labels of CIFAR-10, MNIST, blood cells and TREC was about as accurate with it as
@@ -59,6 +59,17 @@ def scaled(rows: np.ndarray) -> np.ndarray:
     """Rows of length ``NORM`` in float32; rows of zeros stay as they are."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return (rows * (NORM / np.where(lengths > 0, lengths, 1))).astype(np.float32)
+
+
+def alike(rows: np.ndarray) -> bool:
+    """True if all rows ``(N, D)`` are the same, up to rounding; stops where they differ."""
+    low = high = rows[0]
+    for start in range(0, len(rows), ROWS):
+        part = rows[start : start + ROWS]
+        low, high = np.minimum(low, part.min(0)), np.maximum(high, part.max(0))
+        if (high - low > 1e-6 * np.maximum(np.abs(low), np.abs(high))).any():
+            return False
+    return True
 
 
 def vectors(cache: Cache, job: Job, make: Callable[[list[str]], Made]) -> Vectors:

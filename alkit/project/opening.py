@@ -15,6 +15,7 @@ from torch import nn
 from alkit.atomic import write_whole
 from alkit.errors import FolderError, ProjectError
 from alkit.features.networks import download
+from alkit.features.saved import SUFFIXES
 from alkit.pool.ledger import Entry, Ledger
 from alkit.project.changes import Changes
 from alkit.project.results import Results
@@ -31,6 +32,7 @@ from alkit.project.sources import place
 from alkit.seeds import check_seed, fresh_seed
 
 LABELS = "labels.db"
+FILES = (".npy", *SUFFIXES)
 IN_PYTHON = "given in Python"  # name of features and models that are not in the file
 REPLACED = "machine: replaced content"  # who undoes labels of files with another content
 
@@ -131,14 +133,18 @@ def _data(folder: Path, kind: str, value: Any, names: Any, column: str | None) -
 
 def _text(folder: Path, features: Any) -> str | None:
     if features is not None and not isinstance(features, str | os.PathLike):
-        raise ProjectError(f"features must be a name, a path or a module, got {features!r:.100}.")
+        raise ProjectError(
+            f"features must be a name, a path or a module, got {features!r:.100}. In place of "
+            'Inputs(), pass "pixels" or "tfidf"; of Frozen(encoder), the encoder; of an array or '
+            "Given(array), the path of a .npy file."
+        )
     text = None if features is None else os.fspath(features)
-    return _relative(folder, text) if text is not None and text.endswith(".npy") else text
+    return _relative(folder, text) if text is not None and text.endswith(FILES) else text
 
 
 def _check_features(name: str, kind: str) -> None:
     """Raise a ProjectError if features of this name cannot be made of samples of this kind."""
-    if name.endswith(".npy") or kind == "dataset":
+    if name.endswith(FILES) or kind == "dataset":
         return
     of = {"tfidf": "texts", "embeddings": "embeddings"}.get(name, "images")
     if of == "images" and name != "pixels":

@@ -98,7 +98,7 @@ class Parts:
         wanted: Any = self._given.features or name
         if wanted == opening.IN_PYTHON:
             raise ProjectError(f"{self.folder} has features of a module: pass features= again.")
-        if isinstance(wanted, str) and wanted.endswith(".npy"):
+        if isinstance(wanted, str) and wanted.endswith(opening.FILES):
             wanted = place(self.folder, wanted)
         found = compute(
             self.samples,

@@ -54,7 +54,8 @@ class Project(Labeling, Teams, Parts):
         column: column of the texts, if it is not ``text``.
         classes: names of the classes, in the order of their keys on the page.
         features: ``"pixels"``, ``"tfidf"``, a network of torchvision by name, such as
-            ``"resnet18"``, any module, or a ``.npy`` file. Default: by the kind of samples.
+            ``"resnet18"``, any module, a saved one, or a ``.npy`` file. Default: by the kind of
+            samples.
         strategy: a function from the pool to a built strategy, which then trains and chooses.
             Default: logistic regression on the features, see ``default_strategy``.
         training: arguments of its ``fit``, such as ``{"max_epochs": 10}``.

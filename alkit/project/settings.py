@@ -50,8 +50,8 @@ class FeatureSettings:
     """Features of the samples; see ``alkit.project.features``.
 
     Attributes:
-        name: ``"pixels"``, ``"tfidf"``, a network of torchvision, or the path of a ``.npy`` file.
-            Default: by the kind of data.
+        name: ``"pixels"``, ``"tfidf"``, a network of torchvision, or the path of a saved network or
+            of a ``.npy`` file. Default: by the kind of data.
         names: file with one name per row of the ``.npy`` file.
     """
 

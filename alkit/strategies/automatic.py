@@ -7,11 +7,10 @@ from typing import Any
 
 from torch import nn
 
+from alkit.features.saved import SUFFIXES
 from alkit.pool import ActiveLearningDataset
 from alkit.querying import Auto
 from alkit.strategies.strategy import Strategy
-
-SUFFIXES = {".npy", ".pt", ".pt2", ".pth", ".ts"}
 
 
 def auto(
@@ -43,4 +42,4 @@ def auto(
 
 def _is_path(text: str) -> bool:
     """True for the path of a file, False for that of a layer."""
-    return Path(text).suffix in SUFFIXES or Path(text).name != text or Path(text).is_file()
+    return text.endswith((".npy", *SUFFIXES)) or Path(text).name != text or Path(text).is_file()

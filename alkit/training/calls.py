@@ -104,7 +104,7 @@ def _binds(module: nn.Module, *args: object) -> bool:
 def _signature(module: nn.Module) -> inspect.Signature:
     """Signature of ``forward``; of a wrapper that passes everything on, that of what is inside."""
     schema = getattr(module.forward, "schema", None)
-    if schema is not None:  # of TorchScript
+    if schema is not None:  # TorchScript
         return inspect.Signature([_parameter(each) for each in schema.arguments[1:]])
     signature = inspect.signature(module.forward)
     if any(p.kind not in _REST for p in signature.parameters.values()):

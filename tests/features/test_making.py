@@ -318,6 +318,12 @@ def test_inputs_are_held_twice_while_they_are_fitted():
     assert peak < 1.25 * 8 * x.numel()  # and what is not finite, by byte
 
 
+def test_the_bytes_and_the_time_left_are_stated_while_features_are_made(monkeypatch, capsys):
+    monkeypatch.setattr(making, "PATIENCE", 0.0)
+    make(Given(gaussian(9_000, 100)), Reads(gaussian(9_000, 1)))
+    assert "Given((9000, 100)), 3.6 MB: " in capsys.readouterr().err
+
+
 # --- frozen encoders ----------------------------------------------------------------------------
 
 
@@ -343,10 +349,24 @@ def test_a_network_is_called_in_eval_mode_once_per_sample_and_stays_as_it_was():
 
 
 def test_a_network_that_returns_no_rows_or_nan_is_an_error():
-    with pytest.raises(TypeError, match=r"returns \(16, D\) for 16 samples"):
+    with pytest.raises(TypeError, match=r"return \(16, D\) for 16 samples"):
         make(Frozen(nn.Conv1d(2, 2, 1)), Reads(gaussian(20, 2, 5)))
     nan = nn.Sequential(nn.Linear(4, 2), nn.Threshold(1e9, float("nan")))
-    assert make(Frozen(nan), Reads(gaussian(20, 4))).isnan().all()
+    with pytest.raises(FeaturesError, match=r"NaN or infinite for all samples.*weights"):
+        make(Frozen(nan), Reads(gaussian(20, 4)))
+    with pytest.raises(FeaturesError, match=r"does not take the samples.*float32 \(16, 4\).*wrap"):
+        make(Frozen(nn.Linear(3, 2)), Reads(gaussian(20, 4)))
+    with pytest.raises(FeaturesError, match=r"does not take the samples, a batch of \['a'"):
+        make(Frozen(nn.Linear(3, 2)), Reads(["a", "b"]))
+
+
+def test_components_are_counted_where_they_are_fitted(monkeypatch):
+    x = gaussian(60, 50)
+    with pytest.raises(FeaturesError, match=r"30 samples have at most 29 components"):
+        make(Inputs(35), Reads(torch.where(torch.arange(60)[:, None] < 30, x, torch.nan)))
+    monkeypatch.setattr(components, "FITTED", 40)
+    with pytest.raises(FeaturesError, match=r"40 samples have at most 39 components"):
+        make(Inputs(45), Reads(x))
 
 
 def test_a_recipe_differs_with_the_weights():

@@ -202,6 +202,7 @@ def test_arguments_that_differ_from_the_settings_are_refused(
         ({"embeddings": "e.npy", "names": ["a"], "classes": ["a", "b"]}, "must be a file"),
         ({"images": "photos", "classes": ["a", "b"], "seed": 1.5}, "seed must be"),
         ({"images": "photos", "classes": ["a", "b"], "features": 7}, "features must be a name"),
+        ({"images": "photos", "classes": ["a", "b"], "features": al.Inputs()}, 'pass "pixels"'),
         ({"images": "photos", "classes": ["a", "b"], "features": "resnet19"}, "unknown features"),
         ({"images": "photos", "classes": ["a", "b"], "features": "tfidf"}, "are made of texts"),
         ({"images": "photos", "classes": ["a", "b"], "strategy": 3}, "must be a function"),

@@ -14,12 +14,13 @@ import numpy as np
 from torch import nn
 from torch.utils.data import default_collate
 
-from alkit.errors import ConfigurationError, ProjectError
+from alkit.errors import ConfigurationError, FeaturesError, ProjectError
 from alkit.features import networks
 from alkit.features.cache import ROWS, Cache
 from alkit.features.npy import rows_of
 from alkit.features.reading import read_ahead
-from alkit.features.vectors import Job, Made, Vectors, scaled, vectors
+from alkit.features.saved import SUFFIXES, check_mode, content, load
+from alkit.features.vectors import Job, Made, Vectors, alike, scaled, vectors
 from alkit.features.weights import fingerprint
 from alkit.lock import wait_for
 from alkit.project.catalog import Catalog
@@ -78,9 +79,9 @@ def compute(
         source: the samples.
         catalog: the catalog of them, as ``Catalog.scan`` returns it.
         folder: folder of the project; the features are in ``features`` in it.
-        wanted: ``"pixels"``, ``"tfidf"``, a network of torchvision by name, a module, or the path
-            of a ``.npy`` file. Default: pixels for images, TF-IDF for texts, and embeddings as
-            they are.
+        wanted: ``"pixels"``, ``"tfidf"``, a network of torchvision by name, a module, the path of a
+            saved one (see ``Frozen``), or of a ``.npy`` file. Default: pixels for images, TF-IDF
+            for texts, and embeddings as they are.
         names: text file with the name of each row of a ``.npy`` file. Default: the file beside it
             with the suffix ``.txt``.
         transform: function from a sample to an input of a module. Default for images: as
@@ -101,10 +102,13 @@ def compute(
     with ExitStack() as stack:
         wait_for(stack, job.folder, PATIENCE)  # another process may open the project
         if isinstance(wanted, nn.Module):
-            return _of_module(job, source, wanted, transform)
+            return _checked(job, _of_module(job, source, wanted, transform))
         name = DEFAULTS.get(source.kind, "") if wanted is None else os.fspath(wanted)
         if name.endswith(".npy"):
-            return _of_file(job, Path(name), names)
+            return _checked(job, _of_file(job, Path(name), names))
+        if name.endswith(SUFFIXES):
+            network, weights = load(Path(name)), content(Path(name))
+            return _checked(job, _of_module(job, source, network, transform, weights))
         if name == "pixels":
             return _shared(name, job, pixels(job, _images(source, name)), NOTE)
         if name == "tfidf":
@@ -118,7 +122,25 @@ def compute(
                 f"the samples of {source.where} are neither images, texts nor vectors: pass a "
                 "network as features=, or a .npy file."
             )
-        return _of_torchvision(job, source, name)
+        return _checked(job, _of_torchvision(job, source, name))
+
+
+def _checked(job: Job, found: Features) -> Features:
+    """Features that do not depend on all samples, if they are numbers and tell samples apart."""
+    for start in range(0, len(found.rows), ROWS):
+        good = np.isfinite(found.rows[start : start + ROWS]).all(1)
+        if not good.all():
+            name = found.names[start + int(good.argmin())]
+            raise FeaturesError(
+                f"features={found.name!r} are NaN or infinite for {name!r}: mend this row, or "
+                "leave it out."
+            )
+    if len(set(job.contents)) > 1 and len(found.rows) > 1 and alike(found.rows):
+        raise FeaturesError(
+            f"features={found.name!r} are the same for all {len(found.rows):,} samples, so they "
+            "cannot tell them apart: pass others."
+        )
+    return found
 
 
 def _shared(name: str, job: Job, found: Vectors, note: str = "") -> Features:
@@ -137,14 +159,19 @@ def _of_torchvision(job: Job, source: Source, name: str) -> Features:
 
 
 def _of_module(
-    job: Job, source: Source, network: nn.Module, transform: Callable[[Any], Any] | None
+    job: Job,
+    source: Source,
+    network: nn.Module,
+    transform: Callable[[Any], Any] | None,
+    weights: str = "",
 ) -> Features:
+    check_mode(network)
     read, collate = source.read, list if source.kind == "text" else default_collate
     if transform is None and source.kind == "image" and isinstance(source, Images):
         transform = networks.prepared
     if transform is not None:
         read, collate = (lambda name: transform(source.read(name))), default_collate
-    recipe = f"{fingerprint(network)} of {networks.described(transform)}"
+    recipe = f"{weights or fingerprint(network)} of {networks.described(transform)}"
     name = f"module-{_digest(recipe)}"
     found = networks.of_module(job, read, network, name, recipe, collate)
     return Features(found.rows, found.names, type(network).__name__, name, problems=job.problems)

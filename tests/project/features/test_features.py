@@ -13,7 +13,13 @@ import torch
 from sklearn.decomposition import PCA
 from torch import nn
 
-from alkit.errors import ConfigurationError, FolderError, ModelOutputError, ProjectError
+from alkit.errors import (
+    ConfigurationError,
+    FeaturesError,
+    FolderError,
+    ModelOutputError,
+    ProjectError,
+)
 from alkit.lock import locked
 from alkit.project.catalog import Catalog
 from alkit.project.features import Features, compute
@@ -238,14 +244,17 @@ def test_other_weights_or_another_transform_are_other_features(photos, tmp_path)
     keys = [features(Images(photos), tmp_path, net).key]
     net.weight.data.fill_(3)
     keys.append(features(Images(photos), tmp_path, net).key)
-    for transform in (lambda x: torch.zeros(3, 2, 2), lambda x: torch.ones(3, 2, 2)):
+    for transform in (
+        lambda x: torch.full((3, 2, 2), float(np.asarray(x).mean())),
+        lambda x: torch.full((3, 2, 2), float(np.asarray(x).max())),
+    ):
         keys.append(features(Images(photos), tmp_path, net, transform=transform).key)
     assert len(set(keys)) == 4
 
 
 NOT_FINITE = nn.Sequential(nn.Linear(3, 2), nn.Threshold(1e9, float("nan")))
 WRONG_NETS = {
-    "maps": (nn.Conv2d(3, 2, 3), r"returns \(12, D\) for 12 samples.*nn\.Flatten"),
+    "maps": (nn.Conv2d(3, 2, 3), r"return \(12, D\) for 12 samples.*nn\.Flatten"),
     "not finite": (NOT_FINITE, "NaN"),
     "a dict": (type("D", (nn.Module,), {"forward": lambda self, x: {"x": x}})(), "got a dict"),
 }  # fmt: skip
@@ -261,6 +270,35 @@ def test_a_module_that_does_not_return_vectors_is_refused(photos, tmp_path, case
             net,
             transform=lambda x: torch.zeros(3, 8, 8) if case == "maps" else torch.zeros(3),
         )
+
+
+def shrunk(x):
+    return torch.as_tensor(np.asarray(x.convert("RGB").resize((4, 4)))).float().permute(2, 0, 1)
+
+
+def test_a_saved_network_is_a_module(photos, tmp_path):
+    x = torch.zeros(2, 3, 224, 224)
+    net = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout()).eval()
+    program = torch.export.export(net, (x,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    torch.export.save(program, tmp_path / "net.pt2")
+    source = Images(photos)
+    expected = features(source, tmp_path / "a", net)
+    found = features(source, tmp_path / "b", tmp_path / "net.pt2")
+    np.testing.assert_allclose(found.rows, expected.rows, atol=1e-5)
+    assert features(source, tmp_path / "b", str(tmp_path / "net.pt2")).key == found.key
+    torch.save(net.state_dict(), tmp_path / "net.pt2")
+    with pytest.raises(FeaturesError, match="weights alone"):
+        features(source, tmp_path / "b", tmp_path / "net.pt2")
+    with pytest.raises(FeaturesError, match=r"no\.pt cannot be read"):
+        features(source, tmp_path / "b", tmp_path / "no.pt")
+
+
+def test_a_network_that_cannot_tell_samples_apart_is_refused(photos, tmp_path):
+    constant = nn.Sequential(nn.Flatten(), nn.Threshold(1e9, 1.0))
+    with pytest.raises(FeaturesError, match=r"the same for all 12 samples.*pass others"):
+        features(Images(photos), tmp_path, constant, transform=shrunk)
+    with pytest.raises(FeaturesError, match=r"Linear does not take the samples.*\(12, 3, 4, 4\)"):
+        features(Images(photos), tmp_path, nn.Linear(7, 2), transform=shrunk)
 
 
 def test_modules_take_texts_vectors_and_items(sentences, tmp_path):
@@ -298,9 +336,21 @@ def test_rows_of_a_file_are_found_by_name(photos, tmp_path, table):
     np.testing.assert_array_equal(found.rows, np.stack([table[name] for name in found.names]))
 
 
+def test_rows_of_a_file_are_numbers_that_tell_samples_apart(photos, tmp_path, table):
+    rows = np.load(tmp_path / "e.npy")
+    rows[3, 1] = np.nan
+    np.save(tmp_path / "e.npy", rows)
+    name = [*table][3]
+    with pytest.raises(FeaturesError, match=rf"'e\.npy' are NaN or infinite for '{name}'"):
+        features(Images(photos), tmp_path / "project", tmp_path / "e.npy")
+    np.save(tmp_path / "e.npy", np.ones_like(rows))
+    with pytest.raises(FeaturesError, match=r"'e\.npy' are the same for all 11 samples"):
+        features(Images(photos), tmp_path / "project", tmp_path / "e.npy")
+
+
 def test_a_file_that_was_written_again_is_read_again(photos, tmp_path, table):
     first = features(Images(photos), tmp_path / "project", tmp_path / "e.npy")
-    np.save(tmp_path / "e.npy", np.ones((11, 5)))
+    np.save(tmp_path / "e.npy", np.eye(11)[:, :5])
     second = features(Images(photos), tmp_path / "project", tmp_path / "e.npy")
     assert first.key != second.key
     assert second.rows.shape == (11, 5)
