@@ -39,8 +39,8 @@ class Dcom(Selector):
 
     The defaults are those of the authors' code. Radii are found anew for each query, with the
     current predictions; in that code, a radius is kept from the round in which its sample was
-    annotated, with the share of coverage at that time. With nothing annotated the first picks are those of ``ProbCover``. Candidates equal
-    to an annotated sample or a pick come last.
+    annotated, with the share of coverage at that time. With nothing annotated the first picks are
+    those of ``ProbCover``. Candidates equal to an annotated sample or a pick come last.
 
     Cost: O((N / 2 + A) N D) multiply-adds for A annotated samples, O(n N) for the picks. Memory:
     N^2 / 8 bytes for the graph of the balls; see ``ProbCover`` if there is no room for it.
