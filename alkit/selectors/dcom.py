@@ -37,8 +37,8 @@ class Dcom(Selector):
     the mean radius. Mishal & Weinshall 2024, "DCoM: active learning for all learners", with the
     scores of ``Margin()``.
 
-    Defaults are those of the authors' code. Radii are found anew for each query, with the current
-    predictions; in the authors' code, a radius is kept from the round in which its sample was
+    The defaults are those of the authors' code. Radii are found anew for each query, with the
+    current predictions; in that code, a radius is kept from the round in which its sample was
     annotated, with the share of coverage at that time. With nothing annotated the first picks are
     those of ``ProbCover``. Candidates equal to an annotated sample or a pick come last.
 
