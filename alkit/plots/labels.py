@@ -24,8 +24,8 @@ def labels_needed(records: Records, ax: Axes | None = None) -> Axes:
 
     Each line is the median over the finished trials, as in ``alkit.evidence.summary.labels_to``.
     It ends at the best result that half or more of the trials reached; the legend states this
-    result. A note says so where the gaps between lines are no labels saved, since the results of
-    the reference are not shown to improve by more than their noise.
+    result. A note says so where gaps between lines are due to chance, since the results of the
+    reference are not shown to improve by more than their noise.
 
     Args:
         records: records of a comparison.
@@ -57,5 +57,5 @@ def labels_needed(records: Records, ax: Axes | None = None) -> Axes:
     legend(ax)
     note = "lower is better; each line ends at the best result reached"
     if not_stated(found):
-        note += f"; no labels saved: {found.reference} is not shown to improve"
+        note += f". {found.reference} is not shown to improve: gaps may be chance"
     return dress(ax, note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -63,7 +64,7 @@ def improves(values: np.ndarray, *, rising: bool = True) -> bool:
     if rounds < 2:
         return False
     if trials == 1:
-        trend = stats.kendalltau(np.arange(rounds), values[0].round(12), alternative="greater")
+        trend: Any = stats.kendalltau(np.arange(rounds), values[0].round(12), alternative="greater")
         return bool(trend.pvalue < 0.05)
     slopes = values @ (np.arange(rounds) - (rounds - 1) / 2)
     error = float(slopes.std(ddof=1)) / math.sqrt(trials)
