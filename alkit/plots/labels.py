@@ -8,7 +8,7 @@ import numpy as np
 
 from alkit.evidence import statistics
 from alkit.evidence.records import Records
-from alkit.evidence.summary import trials
+from alkit.evidence.summary import not_stated, trials
 from alkit.plots.curves import title
 from alkit.plots.style import axes, dress, legend, look
 
@@ -24,7 +24,8 @@ def labels_needed(records: Records, ax: Axes | None = None) -> Axes:
 
     Each line is the median over the finished trials, as in ``alkit.evidence.summary.labels_to``.
     It ends at the best result that half or more of the trials reached; the legend states this
-    result.
+    result. A note says so where gaps between lines are due to chance, since the results of the
+    reference are not shown to improve by more than their noise.
 
     Args:
         records: records of a comparison.
@@ -54,4 +55,7 @@ def labels_needed(records: Records, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(title(records.metric))
     ax.set_ylabel("annotated samples needed")
     legend(ax)
-    return dress(ax, "lower is better; each line ends at the best result reached")
+    note = "lower is better; each line ends at the best result reached"
+    if not_stated(found):
+        note += f". {found.reference} is not shown to improve: gaps may be chance"
+    return dress(ax, note)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alkit import plots
 from alkit.evidence.records import Records
-from alkit.evidence.summary import Table, summary, trials
+from alkit.evidence.summary import Table, not_stated, summary, trials
 from alkit.reporting.notices import steps_a_round
 
 IN_TERMINAL = ("strategy", "final", "gain (95 %)", "p", "labels saved", "s per round")
@@ -23,11 +23,15 @@ def legend(records: Records) -> str:
     trained = f" Every model was trained for {rows[0]['steps']:,} gradient steps per round."
     equal = len({*steps_a_round(records).values(), rows[0]["steps"]}) == 1
     level = next((row["level"] for row in rows if row["level"] == row["level"]), None)
+    saved = f"not stated, since {not_stated(found)}"
+    if level is not None and not not_stated(found):
+        saved = (
+            f"fewer labels needed to reach {found.reference}'s final level, {level:.3f} (median "
+            "over its trials, on monotone curves, which a late drop does not lower)"
+        )
     compared = (
         f"; gain: improvement in area over {found.reference}, trial by trial, with Student's t "
-        "interval; p: paired t-test of the gains, after Holm's correction; labels saved: fewer "
-        f"labels needed to reach {found.reference}'s final level, {level:.3f} (median over its "
-        "trials, on monotone curves, which a late drop does not lower)"
+        f"interval; p: paired t-test of the gains, after Holm's correction; labels saved: {saved}"
         if level is not None
         else ""
     )

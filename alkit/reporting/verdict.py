@@ -10,7 +10,7 @@ import numpy as np
 from alkit import plots
 from alkit.evidence.records import Records, Row
 from alkit.evidence.statistics import in_words, least_p, trials_needed
-from alkit.evidence.summary import Trials, summary, tests, trials
+from alkit.evidence.summary import Trials, not_stated, summary, tests, trials
 
 Outcome = Literal["better", "worse", "undecided", "untested"]
 
@@ -89,11 +89,9 @@ def findings(records: Records) -> list[str]:
         row = rows[test["strategy"]]
         parts = [_difference(found, test), _labels(found, test, row), _cost(reference, row)]
         said.append(f"{test['strategy']}: {'; '.join(part for part in parts if part)}.")
-    if any(math.isnan(rows[test["strategy"]]["saved_least"]) for test in tested if test["trials"]):
-        said.append(
-            f"Labels saved are not stated: {found.reference}'s own results do not improve by more "
-            f"than their noise from {found.annotated[0]:,} to {found.spent:,} labels."
-        )
+    reason = not_stated(found)
+    if reason and any(test["trials"] for test in tested):
+        said.append(f"Labels saved are not stated: {reason}.")
     ceiling = (records.protocol.get("ceiling") or {}).get(records.metric)
     if ceiling:
         said.append(f"Trained on all labels, the model reaches {np.mean(ceiling):.3f}.")

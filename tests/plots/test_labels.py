@@ -67,3 +67,13 @@ def test_a_falling_result_has_its_better_end_at_the_right():
 def test_it_draws_on_the_axes_that_are_given(result):
     ax = plt.subplots()[1]
     assert plots.labels_needed(result, ax) is ax
+
+
+@pytest.mark.parametrize("metric", ["testAccuracy", "test_loss_epoch"])
+def test_a_note_says_where_gaps_between_lines_are_no_labels_saved(metric):
+    flat = np.random.default_rng(0).normal(0.9, 0.01, size=(5, 8))
+    trend = np.linspace(0, -0.3 if "loss" in metric else 0.3, 8)
+    for values, said in ((flat, True), (flat + trend, False), (flat - trend, True)):
+        ax = plots.labels_needed(curve(metric, uniform=values, margin=values[::-1]))
+        assert ("uniform is not shown to improve: gaps may be chance" in ax.get_title("left")) == said
+        plt.close(ax.figure)

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from alkit.reporting import text as report
@@ -41,3 +42,12 @@ def test_the_legend_states_the_steps_only_where_they_are_equal(report_records, e
     for row in records.rows:
         row["steps"] = 7 if equal or row["strategy"] == "uniform" else 700
     assert ("for 7 gradient steps" in report.legend(records)) is equal
+
+
+def test_the_legend_says_why_labels_saved_are_not_stated(make_records):
+    flat = np.random.default_rng(0).normal(0.9, 0.01, size=(2, 5, 8))
+    records = make_records({"uniform": flat[0], "margin": flat[1]})
+    text = report.legend(records)
+    assert "labels saved: not stated, since uniform's own results are not shown to improve" in text
+    assert "final level" not in text
+    assert "not stated" in report.as_text(records)

@@ -141,7 +141,10 @@ def test_no_labels_are_saved_on_a_flat_curve(make_records):
     assert "more labels" not in said
     assert "nan" not in said
     assert said.count("Labels saved are not stated") == 1
-    assert "uniform's own results do not improve by more than their noise from 10 to 80" in said
+    assert (
+        "uniform's own results are not shown to improve by more than their noise from 10 to 80"
+        in said
+    )
 
 
 def test_more_labels_are_said_to_be_more(make_records):

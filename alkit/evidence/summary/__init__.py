@@ -1,6 +1,6 @@
 """Summary tables of a comparison: records in, plain rows out."""
 
-from alkit.evidence.summary.levels import labels_saved, labels_to
+from alkit.evidence.summary.levels import labels_saved, labels_to, not_stated
 from alkit.evidence.summary.measures import budgets, tests, trials_needed
 from alkit.evidence.summary.penalties import Penalties, penalties
 from alkit.evidence.summary.rows import summary
@@ -14,6 +14,7 @@ __all__ = [
     "budgets",
     "labels_saved",
     "labels_to",
+    "not_stated",
     "penalties",
     "summary",
     "tests",

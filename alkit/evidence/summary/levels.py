@@ -31,7 +31,7 @@ def labels_to(records: Records, level: float) -> Table:
     ``labels`` (the median over trials; ``inf`` if half of them or more did not reach it),
     ``labels_least`` and ``labels_most`` (bounds of the median), ``labels_low`` and ``labels_high``
     (its 95 % interval, open at ``inf``), ``each`` (labels of each trial, ``inf`` if it did not
-    reach the level).
+    reach the level). On flat curves, chance decides these numbers: see ``labels_saved``.
 
     Raises:
         ConfigurationError: the level is not a number.
@@ -75,9 +75,9 @@ def labels_saved(records: Records, level: float | None = None) -> Table:
     ``trials``, ``saved_least`` and ``saved_most`` (the same number if it is known; open if a level
     was not reached), ``saved_low`` and ``saved_high`` (95 %, bootstrap over trials, possibly open).
 
-    All four are NaN, and print as "not stated", if the results of the reference do not improve by
-    more than their noise (``alkit.evidence.statistics.improves``): on a flat curve, chance decides
-    which budget reaches a level first.
+    All four are NaN, and print as "not stated", if the results of the reference are not shown to
+    improve by more than their noise (``alkit.evidence.statistics.improves``): on a flat curve,
+    chance decides which budget reaches a level first.
 
     Args:
         records: records of a comparison.
@@ -86,7 +86,7 @@ def labels_saved(records: Records, level: float | None = None) -> Table:
     """
     found = trials(records)
     level = final_level(found) if level is None else float(level)
-    stated = improves(found.curves(found.reference), rising=found.rising)
+    stated = not not_stated(found)
     rows = []
     for name in found.others:
         needed = [
@@ -112,6 +112,16 @@ def labels_saved(records: Records, level: float | None = None) -> Table:
             f"labels saved at {level:.3g}": saved_words,
             "95 % interval": lambda row: words_of(row, "saved", "low", "high"),
         },
+    )
+
+
+def not_stated(found: Trials) -> str:
+    """The reason why labels saved are not stated, in words; empty if they are."""
+    if improves(found.curves(found.reference), rising=found.rising):
+        return ""
+    return (
+        f"{found.reference}'s own results are not shown to improve by more than their noise from "
+        f"{found.annotated[0]:,} to {found.spent:,} labels"
     )
 
 

@@ -70,5 +70,5 @@ def test_records_without_some_phases_and_one_trial_are_read_too(make_records):
     assert row["seconds_a_round"] == 1.5
     assert math.isnan(row["seconds_score"])
     assert math.isnan(row["area_low"])
-    assert row["saved_least"] == pytest.approx(30 - 17.5)
+    assert math.isnan(row["saved_least"])  # three rounds of one trial may rise by chance
     assert "0.625" in repr(summary(records))
