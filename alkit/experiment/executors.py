@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from secrets import token_hex
+from typing import Any
 
 import torch
 
@@ -20,6 +22,7 @@ from alkit.lock import locked
 
 Key = tuple[str, int]
 LOOK = 0.2  # seconds between checks of the files that the workers write
+_HELD: dict[str, object] = {}  # dataset of the last comparison that this worker had, by its token
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,26 @@ class Failure:
 
 
 Event = tuple[Trial, State] | Failure
+
+
+def held(token: str, dataset: object) -> object:
+    """The first dataset with this token that came to this process, with the features kept for it.
+
+    A process keeps one dataset, until that of another comparison comes.
+    """
+    if token not in _HELD:
+        _HELD.clear()
+    return _HELD.setdefault(token, dataset)
+
+
+class Sent:
+    """A dataset that is the same object for all trials that one worker gets."""
+
+    def __init__(self, dataset: object) -> None:
+        self.dataset, self._token = dataset, token_hex()
+
+    def __reduce__(self) -> Any:
+        return held, (self._token, self.dataset)
 
 
 def one_by_one(trials: Sequence[Trial], states: Mapping[Key, State]) -> Iterator[Event]:
@@ -62,11 +85,13 @@ def in_executor(
         _check_picklable(trials)
     futures: dict[Future[None], Trial] = {}
     seen: dict[Key, int] = {}
+    data = Sent(trials[0].dataset) if trials else None
     try:
         for trial in trials:
             at = files(trial)
             seen[trial.key] = _changed(at)
-            futures[executor.submit(work, trial, at, cpus, os.getpid())] = trial
+            sent = replace(trial, dataset=data)
+            futures[executor.submit(work, sent, at, cpus, os.getpid())] = trial
         while futures:
             time.sleep(LOOK)
             ended = [future for future in futures if future.done()]
@@ -97,6 +122,8 @@ def go_on(files: StateFiles) -> None:
 
 def work(trial: Trial, files: StateFiles, cpus: int, caller: int) -> None:
     """Run a trial to its end in a worker, writing every state."""
+    if isinstance(trial.dataset, Sent):  # threads: it was not pickled
+        trial = replace(trial, dataset=trial.dataset.dataset)
     with locked(files.folder), threads(cpus if os.getpid() != caller else None):
         for state in trial.run(files.read()):
             files.write(state)

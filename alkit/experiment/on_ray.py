@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
+from secrets import token_hex
 from types import ModuleType
 from typing import Any
 
 from alkit.errors import ConfigurationError
-from alkit.experiment.executors import Event, Failure, Key, threads
+from alkit.experiment.executors import Event, Failure, Key, held, threads
 from alkit.experiment.trial import State, Trial
 
 TRIES = 3  # attempts per round: workers may die for unrelated reasons, such as lack of memory
@@ -43,12 +44,12 @@ def on_ray(
         remote = ray.remote(_work).options(
             num_returns="streaming", max_retries=0, num_cpus=cpus, num_gpus=gpus
         )
-        data = ray.put(trials[0].dataset) if trials else None
+        data, token = ray.put(trials[0].dataset) if trials else None, token_hex()
         last, failed = dict(states), dict.fromkeys((trial.key for trial in trials), 0)
 
         def start(trial: Trial) -> None:
             alone = replace(trial, dataset=None)  # the dataset is sent once, not with each trial
-            running[remote.remote(alone, data, last.get(trial.key), cpus)] = trial
+            running[remote.remote(alone, data, token, last.get(trial.key), cpus)] = trial
 
         for trial in trials:
             start(trial)
@@ -81,9 +82,11 @@ def on_ray(
             ray.shutdown()
 
 
-def _work(trial: Trial, dataset: object, state: State | None, cpus: int) -> Iterator[State]:
+def _work(
+    trial: Trial, dataset: object, token: str, state: State | None, cpus: int
+) -> Iterator[State]:
     with threads(cpus):
-        yield from replace(trial, dataset=dataset).run(state)
+        yield from replace(trial, dataset=held(token, dataset)).run(state)
 
 
 def _check_resources(ray: ModuleType, cpus: int, gpus: float) -> None:

@@ -2,9 +2,11 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
@@ -14,7 +16,7 @@ from small import DATA, compare, lasting, margin, uniform
 
 import alkit as al
 from alkit.errors import ConfigurationError, FolderError, TrialError
-from alkit.experiment.executors import threads, work
+from alkit.experiment.executors import Sent, threads, work
 from alkit.experiment.states import StateFiles
 from alkit.experiment.trial import Plan, Trial
 from alkit.lock import locked
@@ -66,6 +68,42 @@ def test_processes_that_are_spawned_find_the_factories_by_name(serial):
         result = compare({"margin": margin}, seeds=[3], without="uniform", executor=executor)
     rows = [row for row in serial.rows if (row["strategy"], row["seed"]) == ("margin", 3)]
     assert lasting(result.rows) == lasting(rows)
+
+
+class Noted(torch.nn.Linear):
+    """A layer that writes to a file in which process it was called."""
+
+    path = None
+
+    def forward(self, x):
+        with open(self.path, "a") as file:
+            file.write(f"{os.getpid()}\n" * len(x))
+        return super().forward(x)
+
+
+def herding(pool, seed):
+    encoder = Noted(4, 2)
+    torch.nn.init.ones_(encoder.weight)
+    encoder.path = os.environ["NOTED"]
+    selector = al.selectors.MaxHerding(al.selectors.Frozen(encoder))
+    return al.Strategy(small.network(), pool, selector=selector, **small.options(seed))
+
+
+@FORK
+def test_a_worker_computes_features_once_for_all_its_trials(tmp_path, monkeypatch):
+    monkeypatch.setenv("NOTED", str(tmp_path / "noted.txt"))
+    with pool(1) as executor:
+        compare({"one": herding, "other": herding}, without=["uniform"], executor=executor)
+    (seen,) = Counter((tmp_path / "noted.txt").read_text().split()).values()
+    assert seen == len(DATA)
+
+
+def test_a_process_keeps_the_dataset_of_the_last_comparison_alone():
+    first, second = Sent([1, 2]), Sent([1, 2])
+    copies = [pickle.loads(pickle.dumps(sent)) for sent in (first, first, second)]
+    assert copies == [[1, 2]] * 3
+    assert copies[0] is copies[1] is not copies[2]
+    assert pickle.loads(pickle.dumps(first)) is not copies[0]
 
 
 def test_threads_give_the_records_of_one(serial):
