@@ -14,7 +14,10 @@ from alkit.errors import FeaturesError
 from alkit.features.components import SIDE
 from alkit.features.source import Source
 
-INSTEAD = "Use Given(array) with features of your own, or Frozen(encoder) with a network."
+INSTEAD = (
+    "Use Given(array) with features of your own, Frozen(encoder) with a network, or those of the "
+    "network that is trained, Features(normalize=True)."
+)
 
 
 def values_of(source: Source, ids: np.ndarray) -> Iterator[Any]:

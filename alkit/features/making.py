@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from alkit.errors import ConfigurationError, FeaturesError
-from alkit.features.components import COMPONENTS, fitted_to, principal_components
+from alkit.features.components import COMPONENTS, fitted_to, principal_components, units_of
 from alkit.features.encoders import Rows, of_named, of_network, of_transformer
 from alkit.features.given import given
 from alkit.features.inputs import check_width, values_of
@@ -27,6 +27,7 @@ from alkit.pool.kept import Same
 from alkit.selectors import Fixed, Frozen, Given, Inputs
 
 TINY = torch.finfo(torch.float32).tiny
+Units = tuple[np.ndarray, np.ndarray]  # mean and standard deviation of each column
 
 
 def make(space: Fixed, source: Source) -> Tensor:
@@ -110,16 +111,22 @@ def _of_inputs(space: Inputs, source: Source) -> Rows:
     good = np.isfinite(fitted).all(1)
     if not good.any():
         raise FeaturesError(f"{space!r}: the inputs of all samples have NaN or infinity.")
-    pca = principal_components(fitted[good], space.components or COMPONENTS)
-    return (_projected(pca, part) for part in every)
+    units = units_of(fitted[good])
+    pca = principal_components(_scaled(fitted[good], units), space.components or COMPONENTS)
+    return (_projected(pca, part, units) for part in every)
 
 
-def _projected(pca: Any, rows: np.ndarray) -> np.ndarray:
+def _projected(pca: Any, rows: np.ndarray, units: Units | None) -> np.ndarray:
     """Components of rows; NaN for those that are not finite."""
     good = np.isfinite(rows).all(1)
     result = np.full((len(rows), len(pca.components_)), np.nan, np.float32)
-    result[good] = pca.transform(rows[good]) if good.any() else 0
+    result[good] = pca.transform(_scaled(rows[good], units)) if good.any() else 0
     return result
+
+
+def _scaled(rows: np.ndarray, units: Units | None) -> np.ndarray:
+    """Columns with mean zero and variance one if their units differ, else as they are."""
+    return rows if units is None else ((rows - units[0]) / units[1]).astype(np.float32)
 
 
 def _singular(texts: list[str], batches: Iterable[Any], most: int) -> Rows:

@@ -81,8 +81,9 @@ class Inputs(Fixed):
     """Principal components of the inputs, or of the TF-IDF of texts.
 
     Inputs are numbers of any shape, flattened; images that are larger than 32 x 32 are scaled down
-    to that first. The components are fitted to 10,000 samples, drawn by a fixed seed, if there are
-    more; of texts, those of TF-IDF. No label is read.
+    to that first. If a few values have most of the variance, an effective number below 3, as where
+    units differ, each is scaled to variance one. The components are fitted to 10,000 samples, drawn
+    by a fixed seed, if there are more; of texts, those of TF-IDF. No label is read.
 
     Cost: two reads of the samples, O(n V d) for n of them with V values and d components; 4 n V
     bytes while it is fitted, and 4 N d to keep.
