@@ -14,7 +14,10 @@ from alkit.errors import FeaturesError
 from alkit.features.components import SIDE
 from alkit.features.source import Source
 
-INSTEAD = "Use Given(array) with features of your own, or Frozen(encoder) with a network."
+INSTEAD = (
+    "Use Given(array) with features of your own, Frozen(encoder) with a network, or those of the "
+    "network that is trained, Features(normalize=True)."
+)
 WIDE = {"int16", "int32", "int64", "uint16", "uint32", "uint64"}  # networks look up ids of these
 
 

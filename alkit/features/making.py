@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from alkit.errors import ConfigurationError, FeaturesError
-from alkit.features.components import COMPONENTS, fitted_to, principal_components
+from alkit.features.components import COMPONENTS, fitted_to, principal_components, units_of
 from alkit.features.encoders import Rows, of_file, of_named, of_network, of_transformer
 from alkit.features.given import contents, given
 from alkit.features.inputs import check_width, values_of
@@ -31,6 +31,7 @@ from alkit.selectors import Fixed, Frozen, Given, Inputs
 
 PATIENCE = 5.0  # seconds, until a bar shows
 TINY = torch.finfo(torch.float32).tiny
+Units = tuple[np.ndarray, np.ndarray]  # mean and standard deviation of each column
 
 
 def make(space: Fixed, source: Source) -> Tensor:
@@ -129,10 +130,11 @@ def _of_inputs(space: Inputs, source: Source) -> Rows:
     _check_components(space, int(good.sum()))
     try:
         fitted = whole if good.all() else whole[good]
-        pca = principal_components(fitted, space.components or COMPONENTS)
+        units = units_of(fitted)
+        pca = principal_components(_scaled(fitted, units), space.components or COMPONENTS)
     except ValueError as error:  # sums of squares
         raise FeaturesError(f"{space!r}: the inputs overflow float32: scale them down.") from error
-    return (_projected(pca, part) for part in every)
+    return (_projected(pca, part, units) for part in every)
 
 
 def _values(
@@ -162,12 +164,17 @@ def _check_components(space: Inputs, count: int) -> None:
         )
 
 
-def _projected(pca: Any, rows: np.ndarray) -> np.ndarray:
+def _projected(pca: Any, rows: np.ndarray, units: Units | None) -> np.ndarray:
     """Components of rows; NaN for those that are not finite."""
     good = np.isfinite(rows).all(1)
     result = np.full((len(rows), len(pca.components_)), np.nan, np.float32)
-    result[good] = pca.transform(rows[good]) if good.any() else 0
+    result[good] = pca.transform(_scaled(rows[good], units)) if good.any() else 0
     return result
+
+
+def _scaled(rows: np.ndarray, units: Units | None) -> np.ndarray:
+    """Columns with mean zero and variance one if their units differ, else as they are."""
+    return rows if units is None else ((rows - units[0]) / units[1]).astype(np.float32)
 
 
 def _singular(texts: list[str], batches: Iterable[Any], most: int) -> Rows:

@@ -47,7 +47,8 @@ class Spread:
         return self.classes <= self.expected / 2 and self.classes < self.least
 
     def __str__(self) -> str:
+        found = "1 class" if self.classes == 1 else f"{self.classes} classes"
         return (
-            f"the picks are guessed to be of {self.classes} classes, {self.picks} random "
-            f"candidates of {self.expected:.1f}"
+            f"the picks are guessed to be of {found}, {self.picks} random candidates of "
+            f"{self.expected:.1f}"
         )

@@ -175,6 +175,7 @@ class Acquisition:
                     sample,
                     trained=trained,
                     disagreement=any(term.disagreement for term in self.criterion.terms),
+                    alone=self.selector.needs == {"scores"},
                 )
                 wanted = any(getattr(term, "empty", 0) for term in self.criterion.terms)
                 if bare is not None and sample is not None and not wanted:

@@ -17,6 +17,7 @@ from alkit.prediction import Prediction
 from alkit.querying.acquisition import Acquisition
 from alkit.querying.context import PoolContext
 from alkit.querying.gathered import Gathered
+from alkit.seeds import generator
 from alkit.selectors import (
     Candidates,
     Fixed,
@@ -68,8 +69,11 @@ class Auto(Acquisition):
             path of a ``.npy`` file is ``Given``; a network, or its path, ``Frozen``. Default:
             ``Inputs()``.
         criterion: score of each candidate, whose rank is its weight. Default: ``Margin()``.
-        drawn: share of each query, in [0, 1], that is drawn by ``Power(beta=2, uniform=0.1)``, with
-            known probabilities, which feeds ``monitor``; it costs about .01 of the gain at .5.
+        drawn: share of the picks of a trained network, in [0, 1], that are drawn by ``Power(beta=2,
+            uniform=0.1)``, with known probabilities, which feeds ``monitor``; it costs about .01 of
+            the gain at .5. They come first, and are kept whatever the classes of the others are.
+            Where it is not a whole number of picks, the seed and the round decide which of the two
+            next ones, so that the share is right on average, also of queries of one sample.
 
     Raises:
         ConfigurationError: an argument is none of these; or, at a query, the outputs have no
@@ -96,7 +100,9 @@ class Auto(Acquisition):
             return _Covering(space, f"the network is not trained yet; {words}")
         if not len(context.pool.annotated_indices):
             return _Covering(space, f"nothing is annotated yet; {words}")
-        return _Weighted(self.criterion.at(context), space, words, self.drawn)
+        draws = generator(context.seed, "drawn", context.round)  # not those of the picks
+        luck = float(torch.rand(1, generator=draws, dtype=torch.float64))
+        return _Weighted(self.criterion.at(context), space, words, self.drawn, luck)
 
     def __repr__(self) -> str:
         parts = [] if repr(self.features) == "Inputs()" else [repr(self.features)]
@@ -123,9 +129,11 @@ class _Covering(Acquisition):
 class _Weighted(Acquisition):
     """Uncertainty herding for one query, with a share of random draws."""
 
-    def __init__(self, criterion: Criterion, space: Space, reason: str, drawn: float) -> None:
-        super().__init__(criterion, UncertaintyHerding(space, bandwidth=1.0), reason)
-        self.space, self.drawn = space, drawn
+    def __init__(
+        self, criterion: Criterion, space: Space, reason: str, drawn: float, luck: float
+    ) -> None:
+        super().__init__(criterion, _after(drawn, UncertaintyHerding(space, bandwidth=1.0)), reason)
+        self.space, self.drawn, self.luck = space, drawn, luck
 
     def at(self, context: Context) -> Acquisition:
         return self
@@ -145,38 +153,32 @@ class _Weighted(Acquisition):
             ) from error
 
     def pick(self, candidates: Candidates, seen: Gathered, n: int, draws: Generator) -> Picks:
-        state, sample = draws.get_state(), targets(candidates, self.space, n)
-        first = round(self.drawn * n)
+        n, state = min(n, len(candidates)), draws.get_state()
+        first = int(self.drawn * n + self.luck)
+        sample = SAMPLE if first == n else targets(candidates, self.space, n)
         herding = UncertaintyHerding(self.space, bandwidth=1.0, sample=sample)
-        self.selector: Selector = herding
-        if first == n:
-            self.selector = Power(2, uniform=0.1)
-        elif first:
-            share = first / n
-            self.selector = Mix((share, Power(2, uniform=0.1)), (1 - share, herding))
-        picks = self._with_chances(self.selector(candidates, n, draws), candidates, first, state)
+        self.selector = _after(first / n, herding)
+        picks = self.selector(candidates, n, draws)
         spread = self._spread(candidates, seen, picks)
         if spread is not None and spread.narrow and first < n:
-            self.selector = MaxHerding(self.space, sample=sample)
+            self.selector = _after(first / n, MaxHerding(self.space, sample=sample))
             picks = self.selector(candidates, n, draws.set_state(state))
             covered = self._spread(candidates, seen, picks)
             self.reason += f"; by UncertaintyHerding {spread}, so MaxHerding picks: {covered}"
         elif spread is not None:
             self.reason += f"; {spread}"
-        return picks
+        return self._with_chances(picks, candidates, first, state)
 
     def _with_chances(
         self, picks: Picks, candidates: Candidates, first: int, state: Tensor
     ) -> Picks:
         """The picks with the probabilities of the drawn ones, which come first; NaN for others."""
-        if not first or picks.probabilities is not None:
+        if first in (0, len(picks)):
             return picks
         again = Power(2, uniform=0.1)(candidates, first, torch.Generator().set_state(state))
-        if again.probabilities is None or not again.positions.equal(picks.positions[:first]):
-            return picks  # never: Mix draws them in the same way
         others = torch.full((len(picks) - first,), torch.nan, dtype=torch.float64)
-        chances = torch.cat([again.probabilities.cpu().double(), others])
-        return Picks(picks.positions, chances, again.unreachable)
+        known = torch.as_tensor(again.probabilities, dtype=torch.float64).cpu()
+        return Picks(picks.positions, torch.cat([known, others]), again.unreachable)
 
     def _spread(self, candidates: Candidates, seen: Gathered, picks: Picks) -> Spread | None:
         guesses = seen.guesses_of(candidates.ids.cpu()[picks.positions])
@@ -184,6 +186,13 @@ class _Weighted(Acquisition):
             return None
         exclusive = seen.watched.prediction.task == "multiclass"
         return Spread.of(guesses, seen.guesses.numpy()) if exclusive else None
+
+
+def _after(drawn: float, rest: Selector) -> Selector:
+    """A selector whose first picks are drawn with known probabilities: a share of them."""
+    if drawn in (0, 1):
+        return Power(2, uniform=0.1) if drawn else rest
+    return Mix((drawn, Power(2, uniform=0.1)), (1 - drawn, rest))
 
 
 def targets(candidates: Candidates, space: Space, n: int) -> int:

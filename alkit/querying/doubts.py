@@ -12,7 +12,12 @@ from alkit.pool.trace import Seen
 
 
 def doubts(
-    scores: Tensor, picked: int, sample: Seen | None, trained: bool, disagreement: bool
+    scores: Tensor,
+    picked: int,
+    sample: Seen | None,
+    trained: bool,
+    disagreement: bool,
+    alone: bool = True,
 ) -> list[str]:
     """Reasons to doubt a query by its scores.
 
@@ -22,12 +27,14 @@ def doubts(
         sample: predictions of some candidates.
         trained: False if the model was not trained since it was built.
         disagreement: True if a term measures the disagreement of posterior samples.
+        alone: True if scores alone decide, False if the selector also compares candidates.
     """
     found = [] if trained else ["the model was not trained since it was built"]
+    instead = "chance chose" if alone else "scores decided nothing"
     if picked < len(scores) and is_constant(scores):
-        found.append(f"all {len(scores):,} candidates have the same score, so chance chose")
+        found.append(f"all {len(scores):,} candidates have the same score, so {instead}")
     if sample is not None and disagreement and sample.posterior_samples > 1 and sample.agree:
-        found.append("all posterior samples are equal, so nothing disagrees and chance chose")
+        found.append(f"all posterior samples are equal, so nothing disagrees and {instead}")
     if sample is not None and 2 * sample.bare > len(sample.prediction):
         share = sample.bare / len(sample.prediction)
         found.append(f"{share:.0%} of the candidates have no {sample.unit}")

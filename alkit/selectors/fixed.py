@@ -87,8 +87,9 @@ class Inputs(Fixed):
     """Principal components of the inputs, or of the TF-IDF of texts.
 
     Inputs are numbers of any shape, flattened; images that are larger than 32 x 32 are scaled down
-    to that first. The components are fitted to 10,000 samples, drawn by a fixed seed, if there are
-    more; of texts, those of TF-IDF. No label is read.
+    to that first. If a few values have most of the variance, an effective number below 3, as where
+    units differ, each is scaled to variance one. The components are fitted to 10,000 samples, drawn
+    by a fixed seed, if there are more; of texts, those of TF-IDF. No label is read.
 
     Ids of tokens or categories are refused, since their components mean nothing: dicts with
     ``input_ids`` and the like, and integers of 16 bits or more, except 0 and 1, and pixels, which

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from alkit.errors import ConfigurationError
 from alkit.features.saved import SUFFIXES
 from alkit.pool import ActiveLearningDataset
 from alkit.querying import Auto
@@ -30,6 +31,10 @@ def auto(
             ``Auto``. ``"layer.path"`` of the network itself is passed to ``Strategy``.
         drawn: share of each query that is drawn with known probabilities, for ``monitor``.
         **options: the options of ``Strategy``.
+
+    Raises:
+        ConfigurationError: ``features`` is none of these, or it or ``drawn`` comes with an
+            ``acquisition``.
     """
     if isinstance(features, str):
         parts = dict(classifier.named_modules()) if isinstance(classifier, nn.Module) else {}
@@ -37,6 +42,11 @@ def auto(
             options, features = {**options, "features": features}, None
     if options.get("acquisition") is None:
         options["acquisition"] = Auto(features, drawn=drawn)
+    elif features is not None or drawn:
+        raise ConfigurationError(
+            f"features= and drawn= are those of Auto, and acquisition={options['acquisition']!r} "
+            "is given: pass them to it, acquisition=Auto(features, drawn=...), or leave it out."
+        )
     return Strategy(classifier, train_pool, **options)
 
 

@@ -639,3 +639,22 @@ def test_a_space_that_declares_nothing_is_an_error():
 def test_arrays_alone_have_no_inputs():
     with pytest.raises(FeaturesError, match=r"Given\(array\)"):
         make(Inputs(), Source(np.arange(4), 4))
+
+
+def test_columns_of_other_units_are_scaled():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(300, 6)).astype(np.float32)
+    units = rows * np.float32([1, 1e6, 1, 1e-3, 1, 1]) + np.float32([0, 5e6, 0, 0, 9, 0])
+    expected = PCA(6).fit_transform((units - units.mean(0)) / units.std(0))
+    made = make(Inputs(normalize=False), Reads(units))
+    assert np.abs(np.abs(made.numpy()) - np.abs(expected)).max() < 1e-2
+    constant = np.concatenate([units, np.full((300, 1), 1e9, np.float32)], 1)
+    assert make(Inputs(), Reads(constant)).isfinite().all()
+
+
+def test_columns_of_one_unit_are_left_as_they_are():
+    rng = np.random.default_rng(0)
+    rows = (rng.normal(size=(300, 8)) * np.linspace(1, 3, 8)).astype(np.float32)
+    made = make(Inputs(normalize=False), Reads(rows))
+    expected = PCA(8).fit_transform(rows)
+    assert np.abs(np.abs(made.numpy()) - np.abs(expected)).max() < 1e-3

@@ -116,7 +116,7 @@ def test_picks_of_far_fewer_classes_than_random_ones_are_replaced(classes):
     assert len(np.unique(query.guesses)) == 1
     finding = al.doctor(query)["class spread"]
     assert finding.verdict == "warning"
-    assert "of 1 classes, 12 random candidates of" in finding.says
+    assert "of 1 class, 12 random candidates of" in finding.says
 
     features = np.zeros((300, 40), np.float32)  # one class far apart, all others at one place
     features[:, 0] = 1
@@ -133,6 +133,30 @@ def test_picks_of_far_fewer_classes_than_random_ones_are_replaced(classes):
     assert same.indices.tolist() == query.indices.tolist()
     random = al.UniformStrategy(Blind(), pool, seed=0).build().query(12)
     assert al.doctor(random)["class spread"].verdict in ("ok", "not seen")
+
+
+def test_drawn_picks_are_kept_where_the_others_are_replaced(classes):
+    features = np.zeros((300, 40), np.float32)
+    features[:, 0] = 1
+    lone = classes.tensors[1].numpy() == 0
+    features[lone] = np.random.default_rng(0).normal(size=(lone.sum(), 40))
+    pool = al.ActiveLearningDataset(classes)
+    pool.annotate_random(10, seed=0)
+    replaced = 0
+    for seed in range(4):
+        strategy = al.auto(Blind(), pool, features=features, drawn=0.1, seed=seed).build()
+        strategy.module.model.weight.data.mul_(1.01)
+        query = strategy.query(20)
+        power = al.Strategy(
+            Blind(), pool, al.Rank(al.Margin()), al.Power(2, uniform=0.1), seed=seed
+        ).build()
+        power.load_state_dict(strategy.state_dict())
+        alone = power.query(2)
+        assert query.indices[:2].tolist() == alone.indices.tolist()
+        assert query.probabilities[:2].tolist() == alone.probabilities.tolist()
+        assert np.isnan(query.probabilities[2:]).all()
+        replaced += "so MaxHerding picks" in query.why
+    assert replaced
 
 
 # --- features -----------------------------------------------------------------------------------
@@ -272,6 +296,67 @@ def test_a_share_is_drawn_with_known_probabilities_and_feeds_the_monitor(blobs, 
     )
     assert risk == expected
     assert strategy.monitor.by_class()
+
+
+def test_the_share_is_right_on_average_for_single_picks(blobs, net, quiet):
+    pool = al.ActiveLearningDataset(blobs(120))
+    pool.annotate_random(12, seed=0)
+    strategy = automatic(net, pool, drawn=0.5)
+    strategy.fit(max_steps=3, **quiet)
+    drawn = []
+    for _ in range(24):
+        query = strategy.query_and_update(1)
+        drawn.append(query.probabilities is not None)
+        assert query.why.startswith("Power(" if drawn[-1] else "UncertaintyHerding(")
+    assert 6 <= sum(drawn) <= 18
+
+
+def test_estimates_from_the_drawn_picks_are_unbiased(blobs, net, quiet):
+    data = blobs(150)
+    pool = al.ActiveLearningDataset(data)
+    pool.annotate_random(9, seed=0)
+    trained = automatic(net, pool, drawn=0.4)
+    trained.fit(max_steps=8, **quiet)
+    left = pool.unannotated_indices
+    estimates, wrong = [], None
+    for seed in range(150):
+        strategy = automatic(net, pool, drawn=0.4, seed=seed)
+        strategy.load_state_dict(trained.state_dict())
+        query = strategy.query(10)
+        truth = np.array([int(data[i][1]) for i in query.indices[:4]])
+        risk = al.estimate_risk(
+            query.guesses[:4] != truth, query.probabilities[:4], candidates=len(left)
+        )
+        estimates.append(risk.value)
+        if wrong is None:
+            every = strategy.query(len(left))
+            wrong = np.mean(every.guesses != np.array([int(data[i][1]) for i in every.indices]))
+    error = np.std(estimates) / len(estimates) ** 0.5
+    assert 0 < wrong < 1
+    assert abs(np.mean(estimates) - wrong) < 3 * error
+
+
+def test_a_budget_keeps_the_drawn_share(pool, net, quiet):
+    strategy = automatic(net, pool, drawn=0.5)
+    strategy.fit(max_steps=5, **quiet)
+    query = strategy.query(6, budget=6, cost=np.ones(len(pool)))
+    assert query.why.startswith("Mix((0.5, Power(beta=2, uniform=0.1)), (0.5, UncertaintyHerding(")
+
+
+def test_an_acquisition_that_is_given_has_its_own_features(pool, net):
+    for options in ({"features": Inputs()}, {"drawn": 0.5}):
+        with pytest.raises(ConfigurationError, match=r"acquisition=Auto\(\) is given"):
+            al.auto(net(), pool, acquisition=Auto(), **options)
+
+
+def test_equal_scores_are_not_said_to_leave_all_to_chance(pool):
+    net = nn.Linear(2, 3)
+    strategy = al.auto(net, pool, seed=0).build()
+    for weight in strategy.module.parameters():
+        weight.data.zero_()
+    with pytest.warns(al.errors.SelectionWarning, match="same score, so scores decided nothing"):
+        query = strategy.query(4)
+    assert "chance" not in query.why
 
 
 def test_all_picks_may_be_drawn(pool, net, quiet):
