@@ -80,7 +80,8 @@ def numbers_of(batch: Any, count: int, listed: bool = False) -> np.ndarray:
 
 
 def _tensor(part: Any) -> Tensor:
-    tensor = torch.as_tensor(part) if isinstance(part, np.ndarray) else part
+    numbers = isinstance(part, np.ndarray) and part.dtype.isnative and part.dtype.kind in "biufc"
+    tensor = torch.as_tensor(part) if numbers else part
     if not isinstance(tensor, Tensor) or tensor.is_complex():
         raise FeaturesError(
             f"inputs are principal components of numbers, and a sample has a {type(part).__name__}"

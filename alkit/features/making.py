@@ -56,13 +56,14 @@ def make(space: Fixed, source: Source) -> Tensor:
     if rows is None or filled != len(source.ids):
         raise FeaturesError(f"{space!r} has {filled:,} rows for {len(source.ids):,} samples.")
     good = ~rows[:, 0].isnan()
+    _check_varied(rows if bool(good.all()) else rows[good], space)
     unit = space.normalize or space.metric == "cosine"
     if unit and rows.shape[1] == 1 and space.metric != "cosine":  # else only their sign is left
         rows /= rows[good].abs().amax().clamp_min_(TINY) if good.any() else 1
     elif unit:
         for part in rows.split(4096):
             _to_norm_one(part)
-    _check_varied(rows if bool(good.all()) else rows[good], space, unit)
+    _check_varied(rows if bool(good.all()) else rows[good], space, " once its rows have norm one")
     return rows
 
 
@@ -161,18 +162,16 @@ def _singular(texts: list[str], batches: Iterable[Any], most: int) -> Rows:
         yield dense.astype(np.float32)
 
 
-def _check_varied(rows: Tensor, space: Fixed, unit: bool) -> None:
-    """Raise a FeaturesError if all rows are the same, up to rounding; also once of norm one."""
+def _check_varied(rows: Tensor, space: Fixed, once: str = "") -> None:
+    """Raise a FeaturesError if all rows are the same, up to rounding."""
     if len(rows) < 2:
         return
     low, high = torch.aminmax(rows, dim=0)
     scale = torch.maximum(low.abs(), high.abs())
     if bool((high - low <= 1e-6 * scale).all()):
-        scaled, remedy = (
-            (" once its rows have norm one", "normalize=False, or ") if unit else ("", "")
-        )
+        remedy = "normalize=False, or " if once else ""
         raise FeaturesError(
-            f"{space!r} is the same for all {len(rows):,} samples{scaled}, so it cannot tell them "
+            f"{space!r} is the same for all {len(rows):,} samples{once}, so it cannot tell them "
             f"apart: use {remedy}other features, such as Given(array) or Frozen(encoder)."
         )
 

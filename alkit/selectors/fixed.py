@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
@@ -226,15 +227,18 @@ def fixed_needs(needs: Set[Any]) -> frozenset[Fixed]:
 
 
 def _numbers(rows: Any) -> Any:
-    """Rows as an array or tensor of numbers ``(N, D)``, not copied."""
+    """Rows as an array or tensor of numbers ``(N, D)``, not copied; what is masked is NaN."""
+    if isinstance(rows, np.ma.MaskedArray) and rows.dtype.kind in "fiu":
+        rows = rows.astype(np.float64).filled(np.nan)
     try:
         array = rows.detach() if isinstance(rows, Tensor) else np.asarray(rows)
     except (TypeError, ValueError) as error:
         raise FeaturesError(f"features must be numbers (N, D), got lists: {error}.") from error
     real = array.dtype.kind in "fiu" if isinstance(array, np.ndarray) else not array.is_complex()
-    if not real or array.ndim != 2 or 0 in array.shape:
+    dense = isinstance(array, np.ndarray) or array.layout == torch.strided
+    if not real or not dense or array.ndim != 2 or 0 in array.shape:
         raise FeaturesError(
             f"features must be numbers (N, D), one row per sample, got {array.dtype} of shape "
-            f"{tuple(array.shape)}."
+            f"{tuple(array.shape)}{'' if dense else f', {array.layout}'}."
         )
     return array
