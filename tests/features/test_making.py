@@ -114,7 +114,7 @@ def test_few_words_are_all_kept():
     rows = make(Inputs(), Reads(texts))
     exact = TfidfVectorizer().fit_transform(texts).toarray()
     np.testing.assert_allclose(rows, exact, atol=1e-6)
-    three = make(Inputs(), Reads(["one", "two", "three"]))
+    three = make(Inputs(), Reads(["one cat", "two dogs", "red house"]))
     np.testing.assert_allclose(three @ three.T, np.eye(3), atol=1e-6)
 
 
