@@ -229,16 +229,18 @@ def fixed_needs(needs: Set[Any]) -> frozenset[Fixed]:
 def _numbers(rows: Any) -> Any:
     """Rows as an array or tensor of numbers ``(N, D)``, not copied; what is masked is NaN."""
     if isinstance(rows, np.ma.MaskedArray) and rows.dtype.kind in "fiu":
-        rows = rows.astype(np.float64).filled(np.nan)
+        rows = np.ma.filled(rows.astype(np.float64), np.nan)
     try:
         array = rows.detach() if isinstance(rows, Tensor) else np.asarray(rows)
     except (TypeError, ValueError) as error:
         raise FeaturesError(f"features must be numbers (N, D), got lists: {error}.") from error
     real = array.dtype.kind in "fiu" if isinstance(array, np.ndarray) else not array.is_complex()
-    dense = isinstance(array, np.ndarray) or array.layout == torch.strided
-    if not real or not dense or array.ndim != 2 or 0 in array.shape:
+    strided = not isinstance(array, Tensor) or array.layout == torch.strided
+    sparse = "" if strided else str(array.layout)
+    if not real or sparse or array.ndim != 2 or 0 in array.shape:
         raise FeaturesError(
             f"features must be numbers (N, D), one row per sample, got {array.dtype} of shape "
-            f"{tuple(array.shape)}{'' if dense else f', {array.layout}'}."
+            f"{tuple(array.shape)} {sparse}".rstrip()
+            + "."
         )
     return array
