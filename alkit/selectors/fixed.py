@@ -179,7 +179,8 @@ class Given(Fixed):
         al.selectors.KCenter(space=Given(embeddings))
         al.selectors.KCenter(space=Given("embeddings.npy"))
 
-    Also for ``al.select``. Cost: a copy of 4 N D bytes; a ``.npy`` file is read by parts.
+    Also for ``al.select``. Cost: a copy of 4 N D bytes, and a checksum of rows in memory at each
+    query, about 0.02 s per 100 MB; a ``.npy`` file is read by parts.
 
     Args:
         rows: ``(N, D)``: an array, a tensor, nested lists, or the path of a ``.npy`` file.
