@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from alkit.errors import FeaturesError
+from alkit.errors import FeaturesError, warn
 from alkit.eval_mode import evaluating
 from alkit.features.components import fitted_to
 from alkit.features.inputs import values_of
@@ -66,13 +66,32 @@ def _of_network(network: nn.Module, source: Source, input_of: Callable[[Any], An
     check_mode(network)
     cast = as_weights(network)
     device = next((t.device for t in [*network.parameters(), *network.buffers()]), None)
+
+    def called(ids: np.ndarray, batch: Any) -> np.ndarray:
+        x = input_of(batch)
+        with torch.inference_mode(), taking(network, x):
+            moved = cast(x if device is None else move_data_to_device(x, device))
+            output = features_of(output_for(network, moved))
+        return shaped(output, len(ids))
+
     with evaluating(network):
-        for ids, batch in source.batches():
-            x = input_of(batch)
-            with torch.inference_mode(), taking(network, x):
-                moved = cast(x if device is None else move_data_to_device(x, device))
-                output = features_of(output_for(network, moved))
-            yield shaped(output, len(ids))
+        for number, (ids, batch) in enumerate(source.batches()):
+            rows = called(ids, batch)
+            if not number and len(ids) > 2:
+                _compare(rows[:2], called(*next(source.batches(ids[:2]))), type(network))
+            yield rows
+
+
+def _compare(rows: np.ndarray, alone: np.ndarray, encoder: type) -> None:
+    """Warn if two samples have other features in another batch."""
+    if not np.allclose(
+        rows[: len(alone)], alone, rtol=0, atol=0.05 * np.abs(rows).max(), equal_nan=True
+    ):
+        warn(
+            f"{encoder.__name__} has other features for the same samples in another batch, so they "
+            "depend on chance or on other samples: leave out dropout that is always on, statistics "
+            "of the batch (BatchNorm without running ones) and padding that is not masked."
+        )
 
 
 def of_transformer(transformer: Any, source: Source) -> Rows:
@@ -89,8 +108,11 @@ def of_transformer(transformer: Any, source: Source) -> Rows:
             transformer = copy.fit(whole)
     except TypeError:  # not one of scikit-learn: it has no state to check
         pass
-    for part in values_of(source, source.ids, quantities=False):
-        yield _dense(transformer.transform(part), len(part))
+    for number, part in enumerate(values_of(source, source.ids, quantities=False)):
+        rows = _dense(transformer.transform(part), len(part))
+        if not number and len(part) > 2:
+            _compare(rows[:2], _dense(transformer.transform(part[:2]), 2), type(transformer))
+        yield rows
 
 
 def _dense(rows: Any, count: int) -> np.ndarray:

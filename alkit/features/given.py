@@ -71,7 +71,7 @@ def digest(array: Any) -> str:
 
 
 def _facts(path: Path) -> tuple[int, ...]:
-    """What differs once a file is written."""
+    """Facts about a file that differ once it is written."""
     try:
         facts = path.stat()
     except OSError as error:

@@ -98,7 +98,8 @@ def numbers_of(batch: Any, count: int, quantities: bool = True, listed: bool = F
 
 
 def _tensor(part: Any) -> Tensor:
-    tensor = torch.as_tensor(part) if isinstance(part, np.ndarray) else part
+    numbers = isinstance(part, np.ndarray) and part.dtype.isnative and part.dtype.kind in "biufc"
+    tensor = torch.as_tensor(part) if numbers else part
     if isinstance(tensor, Tensor) and not tensor.is_complex():
         return tensor
     raise FeaturesError(

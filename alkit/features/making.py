@@ -62,13 +62,14 @@ def make(space: Fixed, source: Source) -> Tensor:
     if rows is None or filled != len(source.ids):
         raise FeaturesError(f"{space!r} has {filled:,} rows for {len(source.ids):,} samples.")
     good = ~rows[:, 0].isnan()
+    _check_varied(rows, good, space)
     unit = space.normalize or space.metric == "cosine"
     if unit and rows.shape[1] == 1 and space.metric != "cosine":  # else only their sign is left
-        rows /= rows[good].abs().amax().clamp_min_(TINY) if good.any() else 1
+        rows /= rows[good].abs().amax().clamp_min_(TINY)
     elif unit:
         for part in rows.split(4096):
             _to_norm_one(part)
-    _check_varied((rows if bool(good.all()) else rows[good]).numpy(), space, unit)
+    _check_varied(rows, good, space, " once its rows have norm one")
     return rows
 
 
@@ -188,19 +189,18 @@ def _singular(texts: list[str], batches: Iterable[Any], most: int) -> Rows:
         yield dense.astype(np.float32)
 
 
-def _check_varied(good: np.ndarray, space: Fixed, unit: bool) -> None:
-    """Raise a FeaturesError if no row is good, or all are the same, also once of norm one."""
-    if not len(good):
+def _check_varied(rows: Tensor, good: Tensor, space: Fixed, once: str = "") -> None:
+    """Raise a FeaturesError if no row is good, or all of these are the same, up to rounding."""
+    if not bool(good.any()):
         raise FeaturesError(
             f"{space!r} is NaN or infinite for all samples: look at its inputs, which may need "
             "their normalization, and at its weights."
         )
-    if len(good) > 1 and alike(good):
-        scaled, remedy = (
-            (" once its rows have norm one", "normalize=False, or ") if unit else ("", "")
-        )
+    finite = (rows if bool(good.all()) else rows[good]).numpy()
+    if len(finite) > 1 and alike(finite):
+        remedy = "normalize=False, or " if once else ""
         raise FeaturesError(
-            f"{space!r} is the same for all {len(good):,} samples{scaled}, so it cannot tell them "
+            f"{space!r} is the same for all {len(finite):,} samples{once}, so it cannot tell them "
             f"apart: use {remedy}other features, such as Given(array) or Frozen(encoder)."
         )
 

@@ -221,6 +221,8 @@ def shaped(output: Any, count: int) -> np.ndarray:
             "the network of the features must return a tensor (B, D), got a "
             f"{type(output).__name__}."
         )
+    if output.is_complex() if isinstance(output, Tensor) else output.dtype.kind not in "biuf":
+        raise ModelOutputError(f"features= must return real numbers, got {output.dtype}.")
     rows = output.detach().float().cpu().numpy() if isinstance(output, Tensor) else output
     while rows.ndim > 2 and rows.shape[-1] == 1:
         rows = rows[..., 0]

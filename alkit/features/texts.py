@@ -9,6 +9,8 @@ from typing import Any
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from alkit.errors import FeaturesError
+
 COMPONENTS = 100
 
 
@@ -16,12 +18,18 @@ def vectorized(texts: Sequence[str]) -> tuple[Any, Any]:
     """A fitted vectorizer, and the TF-IDF ``(N, V)`` of the texts.
 
     It counts words, or characters and pairs of these where spaces hardly separate words.
+
+    Raises:
+        FeaturesError: all texts are empty.
     """
     first = "".join(texts[:1000])
     if first.count(" ") + first.count("\n") >= len(first) / 20:
         with suppress(ValueError):  # no word has two letters
             return _fitted(TfidfVectorizer(), texts)
-    return _fitted(TfidfVectorizer(analyzer="char", ngram_range=(1, 2)), texts)
+    try:
+        return _fitted(TfidfVectorizer(analyzer="char", ngram_range=(1, 2)), texts)
+    except ValueError as error:
+        raise FeaturesError(f"all {len(texts):,} texts are empty.") from error
 
 
 def _fitted(vectorizer: Any, texts: Sequence[str]) -> tuple[Any, Any]:
@@ -30,8 +38,7 @@ def _fitted(vectorizer: Any, texts: Sequence[str]) -> tuple[Any, Any]:
 
 
 def singular_vectors(counts: Any, most: int = COMPONENTS, seed: int = 0) -> Any:
-    """Truncated SVD for ``(N, V)`` counts; None if there is one column, which is left as it is."""
-    if counts.shape[1] == 1:
+    """Truncated SVD for ``(N, V)`` counts; None if V is small enough to leave them as they are."""
+    if counts.shape[1] <= most:
         return None
-    count = max(1, min(most, counts.shape[0] - 1, counts.shape[1] - 1))
-    return TruncatedSVD(count, random_state=seed % 2**32)
+    return TruncatedSVD(min(most, counts.shape[0]), random_state=seed % 2**32)

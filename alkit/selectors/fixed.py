@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
@@ -197,7 +198,8 @@ class Given(Fixed):
         al.selectors.KCenter(space=Given(embeddings))
         al.selectors.KCenter(space=Given("embeddings.npy"))
 
-    Also for ``al.select``. Cost: a copy of 4 N D bytes; a ``.npy`` file is read by parts.
+    Also for ``al.select``. Cost: a copy of 4 N D bytes, and a checksum of rows in memory at each
+    query, about 0.02 s per 100 MB; a ``.npy`` file is read by parts.
 
     Args:
         rows: ``(N, D)``: an array, a tensor, nested lists, or the path of a ``.npy`` file.
@@ -245,15 +247,20 @@ def fixed_needs(needs: Set[Any]) -> frozenset[Fixed]:
 
 
 def _numbers(rows: Any) -> Any:
-    """Rows as an array or tensor of numbers ``(N, D)``, not copied."""
+    """Rows as an array or tensor of numbers ``(N, D)``, not copied; what is masked is NaN."""
+    if isinstance(rows, np.ma.MaskedArray) and rows.dtype.kind in "fiu":
+        rows = np.ma.filled(rows.astype(np.float64), np.nan)
     try:
         array = rows.detach() if isinstance(rows, Tensor) else np.asarray(rows)
     except (TypeError, ValueError) as error:
         raise FeaturesError(f"features must be numbers (N, D), got lists: {error}.") from error
     real = array.dtype.kind in "fiu" if isinstance(array, np.ndarray) else not array.is_complex()
-    if not real or array.ndim != 2 or 0 in array.shape:
+    strided = not isinstance(array, Tensor) or array.layout == torch.strided
+    sparse = "" if strided else str(array.layout)
+    if not real or sparse or array.ndim != 2 or 0 in array.shape:
         raise FeaturesError(
             f"features must be numbers (N, D), one row per sample, got {array.dtype} of shape "
-            f"{tuple(array.shape)}."
+            f"{tuple(array.shape)} {sparse}".rstrip()
+            + "."
         )
     return array

@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler, normalize
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, normalize
 from torch import nn
 
 from alkit.errors import ConfigurationError, FeaturesError, NotEnoughMemoryError
@@ -109,6 +109,15 @@ def test_texts_are_components_of_their_tfidf():
     assert make(Inputs(), Reads(words)).shape[1] <= 10
 
 
+def test_few_words_are_all_kept():
+    texts = ["a cat", "", "a dog", "a dog", "a cow"]
+    rows = make(Inputs(), Reads(texts))
+    exact = TfidfVectorizer().fit_transform(texts).toarray()
+    np.testing.assert_allclose(rows, exact, atol=1e-6)
+    three = make(Inputs(), Reads(["one cat", "two dogs", "red house"]))
+    np.testing.assert_allclose(three @ three.T, np.eye(3), atol=1e-6)
+
+
 def test_several_inputs_are_joined():
     a, b = gaussian(30, 3), gaussian(30, 2, 2, seed=1)
 
@@ -126,6 +135,10 @@ def test_several_inputs_are_joined():
         (torch.arange(40).reshape(20, 2), "numbers of tokens.*Frozen"),
         (torch.ones(20, 4), "the same for all 20 samples"),
         (torch.full((20, 4), torch.nan), "all samples have NaN"),
+        (["a cat"] * 3, "the same for all 3 samples, so"),
+        ([""] * 3, "all 3 texts are empty"),
+        (np.array([["a", 1]] * 3, dtype=object), "has a ndarray"),
+        (np.array(["a", "b"]), "has a ndarray"),
         ([object()] * 20, "has a object"),
         (gaussian(20, 3).to(torch.complex64), "principal components of numbers"),
     ],
@@ -212,7 +225,7 @@ def test_a_network_gets_numbers_of_the_dtype_of_its_weights():
 def test_widths_that_differ_from_batch_to_batch_are_errors():
     def read(ids):
         for k in range(0, len(ids), 4):
-            yield ids[k : k + 4], gaussian(4, 5 + k, seed=k)
+            yield ids[k : k + 4], gaussian(len(ids[k : k + 4]), 5 + k, seed=k)
 
     padded = Source(np.arange(12), 12, read)
     for space in (Inputs(), Frozen(nn.Identity())):
@@ -253,7 +266,7 @@ def test_rows_belong_to_their_samples_whatever_the_order_of_the_batches():
     def others(ids):
         yield ids + 1, x[ids]
 
-    for read in (others, lambda ids: iter([(ids[:20], x[:20])])):
+    for read in (others, lambda ids: iter([(ids[:20], x[ids[:20]])])):
         with pytest.raises(FeaturesError, match="other samples than those that were asked for"):
             make(Frozen(Net()), Source(np.arange(49), 49, read))
 
@@ -342,7 +355,7 @@ def test_a_network_is_called_in_eval_mode_once_per_sample_and_stays_as_it_was():
     net, x = Net().train(), gaussian(50, 4)
     rows = make(Frozen(net, normalize=False), Reads(x))
     np.testing.assert_allclose(rows, net.layer(x).detach(), atol=1e-6)
-    assert net.seen == 50
+    assert net.seen == 50 + 2  # two in another batch
     assert net.training
     assert net.drop.training
     assert not rows.requires_grad
@@ -367,6 +380,50 @@ def test_components_are_counted_where_they_are_fitted(monkeypatch):
     monkeypatch.setattr(components, "FITTED", 40)
     with pytest.raises(FeaturesError, match=r"40 samples have at most 39 components"):
         make(Inputs(45), Reads(x))
+
+
+class OfTheBatch(nn.Module):
+    def forward(self, x):
+        return x - x.mean(0)
+
+
+class Chance(nn.Module):
+    def forward(self, x):
+        return nn.functional.dropout(x, 0.5)
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        OfTheBatch(),
+        Chance(),
+        nn.BatchNorm1d(4, track_running_stats=False),
+        FunctionTransformer(lambda x: x - x.mean(0)),
+    ],
+)
+def test_features_that_depend_on_the_batch_are_announced(encoder):
+    with pytest.warns(UserWarning, match="for the same samples in another batch"):
+        make(Frozen(encoder), Reads(gaussian(48, 4)))
+
+
+@pytest.mark.filterwarnings("error")
+def test_features_of_each_sample_are_no_reason_to_warn():
+    for encoder in (Net(), nn.BatchNorm1d(4).half(), StandardScaler(), Net().bfloat16()):
+        half = isinstance(encoder, nn.Module) and next(encoder.parameters()).dtype
+        x = gaussian(48, 4)
+        make(Frozen(encoder), Reads(x.to(half) if half else x))
+    texts = [f"{a} {b}" for a in "abcdef" for b in ("red", "blue", "green")]
+    make(Frozen(make_pipeline(TfidfVectorizer(), TruncatedSVD(2))), Reads(texts))
+
+
+def test_complex_features_are_an_error():
+    class Complex:
+        def transform(self, x):
+            return 1j * x
+
+    for encoder in (Complex(), FunctionTransformer(lambda x: np.full((len(x), 1), "a"))):
+        with pytest.raises(TypeError, match="must return real numbers"):
+            make(Frozen(encoder), Reads(gaussian(9, 2)))
 
 
 def test_a_recipe_differs_with_the_weights():
@@ -511,16 +568,16 @@ def test_outputs_on_disk_are_read_again_and_new_samples_alone_are_made(tmp_path)
     net, x = Net(), gaussian(30, 4)
     first = make(Frozen(net, folder=tmp_path), Reads(x))
     assert torch.equal(make(Frozen(net, folder=tmp_path), Reads(x)), first)
-    assert net.seen == 30
+    assert net.seen == 30 + 2
     more = torch.cat([x.flip(0), gaussian(5, 4, seed=1)])
     rows = make(Frozen(net, folder=tmp_path), Reads(more))
-    assert net.seen == 35
+    assert net.seen == 35 + 4
     assert torch.equal(rows[:30], first.flip(0))
     np.testing.assert_allclose(rows, make(Frozen(net), Reads(more)), atol=1e-6)
     net.layer.weight.data.add_(1)
     seen = net.seen
     assert not torch.equal(make(Frozen(net, folder=tmp_path), Reads(x)), first)
-    assert net.seen == seen + 30
+    assert net.seen == seen + 30 + 2
 
 
 def test_contents_of_all_forms_are_told_apart(tmp_path):
@@ -544,7 +601,7 @@ def test_other_inputs_of_the_same_samples_are_other_contents(tmp_path):
 
     def of(key):
         def read(ids):
-            yield ids, batch
+            yield ids, {name: part[ids] for name, part in batch.items()}
 
         source = Source(np.arange(6), 6, read, input_of=lambda batch, network: batch[key])
         return make(Frozen(net, folder=tmp_path), source)

@@ -45,12 +45,18 @@ def test_a_space_prints_as_it_is_made_and_is_its_own_need(space, text):
         (lambda: Given([[1], [1, 2]]), r"numbers \(N, D\)"),
         (lambda: Given(np.zeros((0, 3))), r"numbers \(N, D\)"),
         (lambda: Given(torch.zeros(2, 2, dtype=torch.complex64)), r"numbers \(N, D\)"),
+        (lambda: Given(torch.eye(3).to_sparse()), r"numbers \(N, D\).*torch.sparse_coo"),
         (lambda: Given("no.npy"), r"no file no\.npy: write it with numpy\.save"),
     ],
 )
 def test_wrong_arguments_are_errors(make, words):
     with pytest.raises(ConfigurationError, match=words):
         make()
+
+
+def test_masked_values_are_nan():
+    rows = np.ma.masked_array([[1.0, 2.0], [3.0, 4.0]], mask=[[0, 1], [0, 0]])
+    np.testing.assert_array_equal(Given(rows).array, [[1, np.nan], [3, 4]])
 
 
 def test_a_copied_selector_needs_the_copied_space():

@@ -41,6 +41,6 @@ def _components(texts: dict[str, str], contents: Sequence[str], seed: int) -> It
     ordered = [texts[key] for key in order]
     _, counts = vectorized(ordered)
     svd = singular_vectors(counts, seed=seed)
-    rows = np.ones((len(ordered), 1), np.float32) if svd is None else svd.fit_transform(counts)
+    rows = counts.toarray() if svd is None else svd.fit_transform(counts)
     places = {key: place for place, key in enumerate(order)}
     yield scaled(rows)[[places[key] for key in contents]]
