@@ -8,8 +8,9 @@ import alkit as al
 
 TEXT = (Path(__file__).parents[2] / "docs" / "methods.md").read_text(encoding="utf-8")
 PARTS = {  # what is no method, but what methods are made of
-    "ActiveLearner", "Candidates", "Composite", "Context", "Criterion", "Fixed", "FixedRows", "Picks",
-    "Points", "Quotas", "RunningTopK", "Selector", "Space", "Stochastic", "Strategy", "Transform",
+    "ActiveLearner", "Candidates", "Composite", "Context", "Criterion", "Fixed", "FixedRows",
+    "Picks", "Points", "Quotas", "RunningTopK", "Selector", "Space", "Stochastic", "Strategy",
+    "Transform",
 }  # fmt: skip
 
 
