@@ -75,7 +75,6 @@ def test_a_note_says_where_gaps_between_lines_are_no_labels_saved(metric):
     trend = np.linspace(0, -0.3 if "loss" in metric else 0.3, 8)
     for values, said in ((flat, True), (flat + trend, False), (flat - trend, True)):
         ax = plots.labels_needed(curve(metric, uniform=values, margin=values[::-1]))
-        assert (
-            "uniform is not shown to improve: gaps may be chance" in ax.get_title("left")
-        ) == said
+        note = ax.get_title("left")
+        assert ("uniform is not shown to improve: gaps may be chance" in note) == said
         plt.close(ax.figure)
