@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from alkit.errors import ConfigurationError, FeaturesError
 from alkit.features.components import COMPONENTS, fitted_to, principal_components
 from alkit.features.encoders import Rows, of_named, of_network, of_transformer
-from alkit.features.given import digest, given
+from alkit.features.given import check_rows, digest, given, rows_of
 from alkit.features.inputs import check_width, values_of
 from alkit.features.networks import fingerprint, weights_name
 from alkit.features.on_disk import on_disk
@@ -60,6 +60,17 @@ def make(space: Fixed, source: Source) -> Tensor:
         for part in rows.split(4096):
             part /= torch.linalg.vector_norm(part, dim=1, keepdim=True).clamp_min_(TINY)
     return rows
+
+
+def check(space: Fixed, source: Source) -> None:
+    """Raise a FeaturesError for what can be told before anything is computed.
+
+    The number and the names of given rows, and the name of a network of torchvision.
+    """
+    if isinstance(space, Given):
+        check_rows(space, rows_of(space), source)
+    elif isinstance(space, Frozen) and isinstance(space.encoder, str):
+        weights_name(space.encoder)
 
 
 def _room(count: int, width: int, space: Fixed) -> Tensor:

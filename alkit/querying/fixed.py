@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from alkit.errors import FeaturesError
-from alkit.features import Source, make, recipe
+from alkit.features import Source, check, make, recipe
 from alkit.hardware import check_memory
 from alkit.pool.annotations import OUTSIDE
 from alkit.pool.kept import Same
@@ -19,6 +19,7 @@ from alkit.selectors.fixed import fixed_needs
 from alkit.training.batches import INPUTS
 
 if TYPE_CHECKING:
+    from alkit.pool import ActiveLearningDataset
     from alkit.querying.context import PoolContext
 
 
@@ -45,6 +46,12 @@ def of_pool(
         if len(known) and "annotated" in needs:
             theirs[space] = _taken(*held, known, space, context.pool.names).to(device)
     return FixedRows(ours, theirs) if ours else None
+
+
+def check_spaces(pool: ActiveLearningDataset, needs: Set[Any]) -> None:
+    """Raise a FeaturesError for fixed features that cannot be those of the samples of a pool."""
+    for space in fixed_needs(needs):
+        check(space, Source(pool.indices, len(pool), names=pool.names))
 
 
 def of_arrays(
