@@ -20,6 +20,7 @@ from alkit.experiment.weights import digest
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.checks import check_query_size
 from alkit.pool.fingerprint import fixed_draws
+from alkit.querying.fixed import check_spaces
 from alkit.strategies.description import described, unchanged
 from alkit.strategies.identity import (
     arguments,
@@ -69,6 +70,7 @@ def look(trial: Trial) -> Look:
     Raises:
         ConfigurationError: the factory did not return a strategy over its pool, or returned one
             that cannot be tested.
+        FeaturesError: fixed features are not those of the samples.
     """
     factory = described(trial.factory)
     with fixed_draws():  # a network may draw its weights from NumPy
@@ -82,6 +84,7 @@ def look(trial: Trial) -> Look:
     values, weights = _values(strategy), digest(strategy.module)
     with randomness(0):
         strategy.acquisition.at(strategy.context)  # fails here if anything it needs is missing
+        check_spaces(strategy.train_pool, strategy.selector.needs)
         classes = _classes(strategy)
         results = list(strategy.test(limit_test_batches=1))
     parts["factory"] = unchanged(factory, described(trial.factory))

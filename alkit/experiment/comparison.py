@@ -104,6 +104,8 @@ def compare(
         ConfigurationError: an error found before any training: sizes that do not fit the dataset,
             strategies that cannot be compared, an unknown metric, or factories that cannot be sent
             to other processes.
+        FeaturesError: found before any training as well: given features of another number or other
+            names than the samples, or an unknown network of torchvision.
         FolderError: the folder cannot be written, is in use, or holds another comparison or a
             damaged file. Finished results are kept.
         MissingPackageError: ``logger`` is True, but tensorboard is not installed.

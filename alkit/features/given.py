@@ -27,17 +27,22 @@ def given(space: Given, source: Source) -> Iterator[np.ndarray]:
         FeaturesError: their number or names are not those of the samples.
     """
     array = rows_of(space)
+    check_rows(space, array, source)
+    for start in range(0, len(source.ids), ROWS):
+        ids = source.ids[start : start + ROWS]
+        rows = array[ids]
+        rows = rows.float().cpu().numpy() if isinstance(rows, Tensor) else rows.astype(np.float32)
+        yield rows
+
+
+def check_rows(space: Given, array: Any, source: Source) -> None:
+    """Raise a FeaturesError unless number and names of the rows are those of the samples."""
     if len(array) != source.total:
         raise FeaturesError(
             f"{space!r} has {len(array):,} rows, and there are {source.total:,} samples: give one "
             "row per sample of the dataset, in its order, whether it is annotated or not."
         )
     _check_names(space, source, len(array))
-    for start in range(0, len(source.ids), ROWS):
-        ids = source.ids[start : start + ROWS]
-        rows = array[ids]
-        rows = rows.float().cpu().numpy() if isinstance(rows, Tensor) else rows.astype(np.float32)
-        yield rows
 
 
 def rows_of(space: Given) -> Any:

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from alkit.errors import ConfigurationError, FeaturesError
 from alkit.features.components import COMPONENTS, fitted_to, principal_components, units_of
 from alkit.features.encoders import Rows, of_file, of_named, of_network, of_transformer
-from alkit.features.given import contents, given
+from alkit.features.given import check_rows, contents, given, rows_of
 from alkit.features.inputs import check_width, values_of
 from alkit.features.networks import weights_name
 from alkit.features.on_disk import on_disk
@@ -71,6 +71,20 @@ def make(space: Fixed, source: Source) -> Tensor:
             _to_norm_one(part)
     _check_varied(rows, good, space, " once its rows have norm one")
     return rows
+
+
+def check(space: Fixed, source: Source) -> None:
+    """Raise a FeaturesError for what can be told before anything is computed.
+
+    The number and the names of given rows, the name of a network of torchvision, and whether
+    the file of one can be read.
+    """
+    if isinstance(space, Given):
+        check_rows(space, rows_of(space), source)
+    elif isinstance(space, Frozen) and isinstance(space.encoder, str):
+        weights_name(space.encoder)
+    elif isinstance(space, Frozen) and isinstance(space.encoder, Path):
+        content(space.encoder)
 
 
 def _to_norm_one(rows: Tensor) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from alkit.errors import FeaturesError, warn
-from alkit.features import Source, make, recipe
+from alkit.features import Source, check, make, recipe
 from alkit.hardware import check_memory
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.annotations import OUTSIDE
@@ -58,6 +58,12 @@ def of_pool(
         return _kept(samples, space, np.union1d(ids, known))
 
     return _rows(needs, ids, known, held, pool.names, device)
+
+
+def check_spaces(pool: ActiveLearningDataset, needs: Set[Any]) -> None:
+    """Raise a FeaturesError for fixed features that cannot be those of the samples of a pool."""
+    for space in fixed_needs(needs):
+        check(space, Source(pool.indices, len(pool), names=pool.names))
 
 
 def of_arrays(

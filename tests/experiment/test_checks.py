@@ -7,7 +7,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 import alkit as al
-from alkit.errors import AlkitError, ConfigurationError, QuerySizeError
+from alkit.errors import AlkitError, ConfigurationError, FeaturesError, QuerySizeError
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +21,27 @@ def no_training(monkeypatch):
 def four_classes(pool, seed):
     net = al.Sequential(al.Layer(nn.Linear, 4, 4))
     return al.UniformStrategy(net, pool, test=TEST, seed=seed)
+
+
+def herding_in(space):
+    def factory(pool, seed):
+        return al.auto(network(), pool, features=space, test=TEST, seed=seed)
+
+    return factory
+
+
+@pytest.mark.parametrize(
+    ("space", "told"),
+    [
+        (al.Given(torch.ones(39, 2)), "has 39 rows, and there are 40 samples"),
+        (al.Whitened(al.Given(torch.ones(39, 2))), "has 39 rows"),
+        (al.Given(torch.ones(40, 2), names=["a"] * 40), "the samples have none to compare"),
+        (al.Frozen("resnet81"), "no network 'resnet81'"),
+    ],
+)
+def test_features_that_do_not_fit_the_samples(space, told):
+    with pytest.raises(FeaturesError, match=told):
+        compare({"uniform": uniform, "auto": herding_in(space)})
 
 
 def untested(pool, seed):

@@ -82,7 +82,7 @@ class Noted(torch.nn.Linear):
 
 
 def herding(pool, seed):
-    encoder = Noted(4, 2)
+    encoder = Noted(4, 2, bias=False)
     torch.nn.init.ones_(encoder.weight)
     encoder.path = os.environ["NOTED"]
     selector = al.selectors.MaxHerding(al.selectors.Frozen(encoder))
