@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -60,40 +60,30 @@ def missed(gains: Gains, least: float = MEAN) -> list[str]:
 def shown(rows: list[Row], gains: Gains) -> Iterator[str]:
     """Lines of two tables: arms by groups of settings, and settings by arms."""
     groups = [*dict.fromkeys(s.group for s in SETTINGS.values()), *BUDGETS]
-    members = {
-        group: [name for name, s in SETTINGS.items() if group in (s.group, s.budget)]
-        for group in groups
-    }
-    yield from by_group(rows, gains, members)
+    yield "Gain in area over random labels (standard error), and CPU seconds per query"
+    yield (
+        f"{'arm':15s} settings  mean           "
+        + "".join(f"{g:>15s}" for g in groups)
+        + ("   seconds  worst")
+    )
+    for arm, own in gains.items():
+        seconds = np.mean([row["query_seconds"] for row in rows if row["arm"] == arm])
+        worst = min(own, key=lambda name: own[name].mean())
+        cells = [
+            [own[s] for s in own if group in (SETTINGS[s].group, SETTINGS[s].budget)]
+            for group in groups
+        ]
+        yield (
+            f"{arm:15s} {len(own):8d}  {_cell([*own.values()])}"
+            + "".join(f" {_cell(cell)}" for cell in cells)
+            + f"  {seconds:8.2f}  {own[worst].mean():+.4f} {worst}"
+        )
     yield ""
     yield f"{'setting':28s}" + "".join(f"{arm:>15s}" for arm in gains)
     for name in SETTINGS:
         if any(name in own for own in gains.values()):
             cells = [_cell([own[name]] if name in own else []) for own in gains.values()]
             yield f"{name:28s}" + "".join(f" {cell}" for cell in cells)
-
-
-def by_group(rows: list[Row], gains: Gains, members: Mapping[str, list[str]]) -> Iterator[str]:
-    """Lines of a table of arms by groups, of which each has some settings."""
-    yield "Gain in area over random labels (standard error), and CPU seconds per query"
-    yield (
-        f"{'arm':15s} settings  mean           "
-        + "".join(f"{g:>{_width(g)}s}" for g in members)
-        + ("   seconds  worst")
-    )
-    for arm, own in gains.items():
-        seconds = np.mean([row["query_seconds"] for row in rows if row["arm"] == arm])
-        worst = min(own, key=lambda name: own[name].mean())
-        cells = [[own[s] for s in settings if s in own] for settings in members.values()]
-        yield (
-            f"{arm:15s} {len(own):8d}  {_cell([*own.values()])}"
-            + "".join(_cell(c).rjust(_width(group)) for group, c in zip(members, cells))
-            + f"  {seconds:8.2f}  {own[worst].mean():+.4f} {worst}"
-        )
-
-
-def _width(group: str) -> int:
-    return max(16, len(group) + 2)
 
 
 def _cell(gains: list[np.ndarray]) -> str:
