@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,39 +101,22 @@ def seconds_of(rows: list[Row], arm: str) -> float:
 
 def shown(rows: list[Row], gains: Gains) -> Iterator[str]:
     """Lines of two tables: arms by groups of settings, and settings by arms."""
-    kinds = {name: (setting.budget, setting.group) for name, setting in SETTINGS.items()}
-    members = {
-        kind: [name for name in SETTINGS if kind in kinds[name]] for kind in (*BUDGETS, *GROUPS)
-    }
-    yield from by_group(rows, gains, members)
+    yield "Gain in area over random labels (standard error), and CPU seconds per query"
+    heads = ("mean", *BUDGETS, *GROUPS)
+    yield f"{'arm':15s} settings" + "".join(f"{head:>15s}" for head in heads) + "   seconds  worst"
+    for arm, own in gains.items():
+        worst = worst_of(own)
+        yield (
+            f"{arm:15s} {len(own):8d}"
+            + "".join(f" {_cell(cell)}" for cell in groups(own))
+            + f"  {seconds_of(rows, arm):8.2f}  {own[worst].mean():+.4f} {worst}"
+        )
     yield ""
     yield f"{'setting':28s}" + "".join(f"{arm:>15s}" for arm in gains)
     for name in SETTINGS:
         if any(name in own for own in gains.values()):
             cells = [_cell([own[name]] if name in own else []) for own in gains.values()]
             yield f"{name:28s}" + "".join(f" {cell}" for cell in cells)
-
-
-def by_group(rows: list[Row], gains: Gains, members: Mapping[str, list[str]]) -> Iterator[str]:
-    """Lines of a table of arms by groups, of which each has some settings."""
-    yield "Gain in area over random labels (standard error), and CPU seconds per query"
-    yield (
-        f"{'arm':15s} settings  mean           "
-        + "".join(f"{g:>{_width(g)}s}" for g in members)
-        + ("   seconds  worst")
-    )
-    for arm, own in gains.items():
-        worst = worst_of(own)
-        cells = [[own[s] for s in settings if s in own] for settings in members.values()]
-        yield (
-            f"{arm:15s} {len(own):8d}  {_cell([*own.values()])}"
-            + "".join(_cell(c).rjust(_width(group)) for group, c in zip(members, cells))
-            + f"  {seconds_of(rows, arm):8.2f}  {own[worst].mean():+.4f} {worst}"
-        )
-
-
-def _width(group: str) -> int:
-    return max(16, len(group) + 2)
 
 
 def _cell(gains: list[np.ndarray]) -> str:

@@ -51,11 +51,13 @@ def test_the_benchmark_runs_every_arm_judges_and_resumes(heads, tmp_path, capsys
         assert len({row["accuracy"][0] for row in rows if row["setting"] == name}) <= 2  # seeds
     gains = heads.gains_of(rows)
     assert code == ("missed" in shown) == ("all targets are met" not in shown)
-    mean = np.mean([gains["auto"][name].mean() for name in SMALL])
-    assert f"\n{'auto':15s} {2:8d}  {mean:+.4f}" in shown
-    random = [row["accuracy"] for row in rows if row["arm"].startswith("uniform")
-              and row["setting"] == SMALL[0]]  # fmt: skip
-    assert f"{np.mean(random, 0)[-1]:8.3f}\n" in shown
+    mean, error = import_module("auto_table").mean_and_error([*gains["auto"].values()])
+    assert f"| auto | {1000 * mean:+.0f} ± {1000 * error:.0f} | " in shown
+    random = [
+        np.mean([row["accuracy"][-1] for row in rows if row["setting"] == name and
+                 row["arm"].startswith("uniform")]) for name in SMALL
+    ]  # fmt: skip
+    assert f"after 2 queries | | {random[0]:.3f} | {random[1]:.3f} | |\n" in shown
     assert heads.main(options) == code
     assert out.read_text().splitlines() == lines
 
