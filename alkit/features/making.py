@@ -54,7 +54,7 @@ def make(space: Fixed, source: Source) -> Tensor:
             part[~np.isfinite(part).all(1)] = np.nan
             if rows is None:
                 rows = _room(len(source.ids), part.shape[1], space)
-                bar.set_description(f"{space!r}, {rows.nbytes / 1e6:,.1f} MB")
+                bar.set_description(f"{space!r}, {rows.nbytes / 1e6:,.1f} MB", refresh=False)
             check_width(part.shape[1], rows.shape[1], repr(space))
             rows[filled : filled + len(part)] = torch.from_numpy(np.ascontiguousarray(part))
             filled += len(part)

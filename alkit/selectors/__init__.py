@@ -14,10 +14,11 @@ from alkit.selectors.dropquery import DropQuery
 from alkit.selectors.expectederror import ExpectedErrorReduction
 from alkit.selectors.facility import FacilityLocation, FacilityLocationMutualInformation
 from alkit.selectors.falcun import Falcun
-from alkit.selectors.fixed import Fixed, Frozen, Given, Inputs
+from alkit.selectors.fixed import Fixed, Frozen, Inputs
 from alkit.selectors.fixed_rows import FixedRows
 from alkit.selectors.function import as_selector
 from alkit.selectors.geometry.points import Points
+from alkit.selectors.given import Given
 from alkit.selectors.greedy import GreedySampling
 from alkit.selectors.herding import MaxHerding, UncertaintyHerding
 from alkit.selectors.kcenter import KCenter
