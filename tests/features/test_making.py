@@ -1,6 +1,7 @@
 """Rows of spaces that do not change with training, against scikit-learn and by hand."""
 
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -335,6 +336,7 @@ def test_the_bytes_and_the_time_left_are_stated_while_features_are_made(monkeypa
     make(Given(gaussian(9_000, 100)), Reads(gaussian(9_000, 1)))
     assert capsys.readouterr().err == ""  # it takes less than 5 s
     monkeypatch.setattr(making, "PATIENCE", 0.0)
+    monkeypatch.setattr(making, "tqdm", partial(making.tqdm, mininterval=0))
     make(Given(gaussian(9_000, 100)), Reads(gaussian(9_000, 1)))
     assert "Given((9000, 100)), 3.6 MB: " in capsys.readouterr().err
 

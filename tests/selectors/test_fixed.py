@@ -45,7 +45,7 @@ def test_a_space_prints_as_it_is_made_and_is_its_own_need(space, text):
         (lambda: Given([[1], [1, 2]]), r"numbers \(N, D\)"),
         (lambda: Given(np.zeros((0, 3))), r"numbers \(N, D\)"),
         (lambda: Given(torch.zeros(2, 2, dtype=torch.complex64)), r"numbers \(N, D\)"),
-        (lambda: Given(torch.eye(3).to_sparse()), r"numbers \(N, D\).*torch.sparse_coo"),
+        (lambda: Given(torch.eye(3).to_sparse()), r"numbers \(N, D\).*, sparse"),
         (lambda: Given("no.npy"), r"no file no\.npy: write it with numpy\.save"),
     ],
 )
