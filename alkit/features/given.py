@@ -17,7 +17,7 @@ from alkit.features.source import Source
 from alkit.selectors import Given
 
 ROWS = 4096  # rows that are read at once
-BYTES = 2**24  # of rows whose checksum is computed at once
+BYTES = 2**24  # size of a chunk of which the checksum is computed at once
 
 
 def given(space: Given, source: Source) -> Iterator[np.ndarray]:
