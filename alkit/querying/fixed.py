@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alkit.errors import FeaturesError, warn
+from alkit.errors import ConfigurationError, FeaturesError, warn
 from alkit.features import Source, check, make, recipe
 from alkit.hardware import check_memory
 from alkit.pool import ActiveLearningDataset
@@ -45,6 +45,7 @@ def of_pool(
 
     Raises:
         FeaturesError: features do not fit the samples; see ``alkit.features.make``.
+        ConfigurationError: the strategy trains the encoder of a space.
     """
     pool, learner = context.pool, context.learner
 
@@ -55,9 +56,24 @@ def of_pool(
     samples = _Samples(pool, batches, learner.predictor.places, collate)
 
     def held(space: Fixed) -> tuple[np.ndarray, Tensor]:
+        _check_not_trained(space, learner.module)
         return _kept(samples, space, np.union1d(ids, known))
 
     return _rows(needs, ids, known, held, pool.names, device)
+
+
+def _check_not_trained(space: Fixed, module: nn.Module) -> None:
+    """Raise a ConfigurationError if training changes weights of a frozen encoder."""
+    encoder = getattr(space, "encoder", None)
+    if not isinstance(encoder, nn.Module):
+        return
+    trained = {id(weight) for weight in module.parameters() if weight.requires_grad}
+    if any(id(weight) in trained for weight in encoder.parameters()):
+        raise ConfigurationError(
+            f"{space!r} has weights that the strategy trains, so its features would change with "
+            "training: pass a copy, Frozen(copy.deepcopy(encoder)), freeze the encoder, "
+            "encoder.requires_grad_(False), or use Features() for those of the network."
+        )
 
 
 def check_spaces(pool: ActiveLearningDataset, needs: Set[Any]) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import Dataset, TensorDataset
 
 import alkit as al
-from alkit.errors import FeaturesError, PredictionError
+from alkit.errors import ConfigurationError, FeaturesError, PredictionError
 from alkit.querying import fixed
 from alkit.selectors import Frozen, Given, Inputs, MaxHerding, TypiClust, Whitened
 
@@ -504,3 +504,13 @@ def test_compositions_choose_as_on_the_same_embeddings(make):
     fixed = al.select(8, selector=given, **options).indices.tolist()
     selector = make(al.Features())
     assert fixed == al.select(8, embeddings=rows, selector=selector, **options).indices.tolist()
+
+
+def test_an_encoder_that_the_strategy_trains_is_an_error(data):
+    net = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 3))
+    for space in (Frozen(net[:2]), Whitened(Frozen(net[0]))):
+        asked = strategy(data, al.KCenter(space), net)
+        with pytest.raises(ConfigurationError, match=r"weights that the strategy trains.*deepcopy"):
+            asked.query(3)
+    net[0].requires_grad_(False)
+    assert len(strategy(data, al.KCenter(Frozen(net[:2])), net).query(3)) == 3
