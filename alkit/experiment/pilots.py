@@ -65,8 +65,8 @@ class Pilot:
 
     def __repr__(self) -> str:
         left_out = (
-            f" {self.left_out} labels were left out, since they are not known to be drawn at "
-            "random: name those that were, labels=."
+            f" Labels left out, since they are not known to be drawn at random: "
+            f"{self.left_out}; name those that were, labels=."
         )
         return self._found() + left_out * bool(self.left_out)
 

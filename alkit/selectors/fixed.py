@@ -153,7 +153,7 @@ class Frozen(Fixed):
         metric, normalize: see ``Fixed``.
 
     Raises:
-        ConfigurationError: the encoder is none of these.
+        ConfigurationError: the encoder is none of these; at a query, the strategy trains it.
         FeaturesError: there is no such file; at a query, it is damaged, or has weights alone or a
             pickled network; torchvision has no such network, or its weights are not on this machine
             and cannot be downloaded; the network is in training mode for good, as one that was

@@ -61,7 +61,7 @@ def test_labels_of_later_rounds_count_only_if_they_are_named_or_their_draws_are_
     again = strategy.train_pool.annotate_random(30, seed=1)
     found = pilot(strategy, resamples=2)
     assert (found.labels, found.left_out) == (40, 30)
-    assert "30 labels were left out" in str(found)
+    assert "known to be drawn at random: 30;" in str(found)
     assert "labels=" in str(found)
     assert (weights_of(strategy)[again] == 0).all()
     named = pilot(strategy, strategy.train_pool.annotated_indices, resamples=2)

@@ -140,7 +140,8 @@ def test_chosen_labels_alone_tell_nothing():
     chosen = strategy.query_and_update(40)
     found = pilot(strategy, chosen.indices)
     assert (found.labels, found.left_out) == (0, 40)
-    assert "no label is known to be drawn at random. 40 labels were left out" in str(found)
+    assert "no label is known to be drawn at random. Labels left out, since" in str(found)
+    assert "at random: 40;" in str(found)
 
 
 def test_a_strategy_that_draws_at_random_trains_nothing():
