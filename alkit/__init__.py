@@ -31,13 +31,13 @@ _NAMES = {
     "alkit.querying": "Acquisition estimate_risk select",
     "alkit.reporting": "Result load",
     "alkit.selectors": (
-        "Candidates Features Frozen Given GradientEmbedding Inputs KCenter KMeansPlusPlus "
-        "Power Prefilter Random Selector TopK UncertaintyHerding Whitened"
+        "Candidates Coral Features Frozen Given GradientEmbedding Inputs KCenter KMeansPlusPlus "
+        "PerGroup Power Prefilter Random Selector TopK UncertaintyHerding Whitened"
     ),
     "alkit.strategies": (
         "ActiveLearner AdversarialStrategy SemiSupervisedStrategy Strategy "
         "UncertaintyStrategy UniformStrategy "
-        "auto badge bald committee epig typiclust"
+        "auto badge bald committee epig"
     ),
     "alkit.training": (
         "Adam BinaryClassifier CategoricalClassifier Classifier Estimator MultiLabelClassifier "
@@ -50,7 +50,6 @@ _FOLDERS = {
     "course": "alkit.course",
     "criteria": "alkit.criteria",
     "errors": "alkit.errors",
-    "initializers": "alkit.initializers",
     "oracles": "alkit.oracles",
     "papers": "alkit.strategies.papers",
     "plots": "alkit.plots",

@@ -40,6 +40,7 @@ from alkit.querying import select as select
 from alkit.reporting import Result as Result
 from alkit.reporting import load as load
 from alkit.selectors import Candidates as Candidates
+from alkit.selectors import Coral as Coral
 from alkit.selectors import Features as Features
 from alkit.selectors import Frozen as Frozen
 from alkit.selectors import Given as Given
@@ -47,6 +48,7 @@ from alkit.selectors import GradientEmbedding as GradientEmbedding
 from alkit.selectors import Inputs as Inputs
 from alkit.selectors import KCenter as KCenter
 from alkit.selectors import KMeansPlusPlus as KMeansPlusPlus
+from alkit.selectors import PerGroup as PerGroup
 from alkit.selectors import Power as Power
 from alkit.selectors import Prefilter as Prefilter
 from alkit.selectors import Random as Random
@@ -65,7 +67,6 @@ from alkit.strategies import badge as badge
 from alkit.strategies import bald as bald
 from alkit.strategies import committee as committee
 from alkit.strategies import epig as epig
-from alkit.strategies import typiclust as typiclust
 from alkit.training import Adam as Adam
 from alkit.training import BinaryClassifier as BinaryClassifier
 from alkit.training import CategoricalClassifier as CategoricalClassifier
@@ -81,7 +82,6 @@ from alkit import blocks as blocks
 from alkit import course as course
 from alkit import criteria as criteria
 from alkit import errors as errors
-from alkit import initializers as initializers
 from alkit import oracles as oracles
 from alkit.strategies import papers as papers
 from alkit import plots as plots

@@ -37,7 +37,7 @@ METHODS: dict[str, Callable[[], dict]] = {
     "badge": lambda: {"selector": al.KMeansPlusPlus(al.GradientEmbedding())},
     "k-center": lambda: {"selector": al.KCenter()},
     "margin-k-center": lambda: {"selector": al.Prefilter(3, al.KCenter())},
-    "coral": lambda: {"criterion": al.Margin(), "selector": al.selectors.Coral()},
+    "coral": lambda: {"criterion": al.Margin(), "selector": al.Coral()},
     "uncertainty herding": lambda: {"criterion": al.Margin(), "selector": al.UncertaintyHerding()},
 }
 REFERENCE = {  # areas of an implementation independent of alkit

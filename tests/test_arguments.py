@@ -22,7 +22,7 @@ def _selectors():
             [0]
         ),
         "Mix": lambda: selectors.Mix((1, al.Random())),
-        "PerGroup": lambda: al.selectors.PerGroup([0] * 20),
+        "PerGroup": lambda: al.PerGroup([0] * 20),
         "Prefilter": lambda: al.Prefilter(2, al.Random()),
     }
     for name in selectors.__all__:

@@ -150,7 +150,7 @@ BAD = {
     "a likely metric": (lambda: al.Features("cosin"), "Did you mean 'cosine'"),
     "half a component": (lambda: al.Features(pca=0.5), "pca must be an integer of at least 1"),
     "a selector as text": (lambda: al.Prefilter(10, "kcenter"), r"Did you mean KCenter\(\)"),
-    "quotas in a list": (lambda: al.selectors.PerGroup([0], quotas=[1]), "quotas must be a dict"),
+    "quotas in a list": (lambda: al.PerGroup([0], quotas=[1]), "quotas must be a dict"),
     "needs as text": (
         lambda: selectors.as_selector(len, "features"),
         "needs must be a set of names",

@@ -54,7 +54,7 @@ def select(
 
         query = al.select(20, probabilities=p)                                 # margin
         query = al.select(20, embeddings=e, annotated=known, selector=al.KCenter())
-        query = al.select(20, scores=s, embeddings=e, selector=al.selectors.Coral())     # any task
+        query = al.select(20, scores=s, embeddings=e, selector=al.Coral())     # any task
         query = al.select(20, embeddings=e, names=files, selector=al.KCenter()).names
         query = al.select(20, inputs=images, selector=al.KCenter(al.Inputs()))
 

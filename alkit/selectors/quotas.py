@@ -57,8 +57,8 @@ class Quotas(Selector):
 class PerGroup(Quotas):
     """Equal numbers of picks, or quotas, per group (patient, camera, site); ``then`` picks in each.
 
-        al.selectors.PerGroup(patients)                          # equal numbers per patient
-        al.selectors.PerGroup(cameras, al.KCenter(), {"day": 3, "night": 1})    # 3 of 4 by day
+        al.PerGroup(patients)                          # equal numbers per patient
+        al.PerGroup(cameras, al.KCenter(), {"day": 3, "night": 1})    # 3 of 4 by day
 
     If a group has too few candidates, the other groups make up for it. Picks come in turns, so the
     first picks keep the quotas too; the order of equal groups is random. Each group is picked from

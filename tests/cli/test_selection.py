@@ -52,7 +52,7 @@ def names_in(path):
             ["--criterion", "rank(margin)+rank(entropy)", "--selector", "coral"],
             {
                 "criterion": al.Rank(al.Margin()) + al.Rank(al.Entropy()),
-                "selector": al.selectors.Coral(),
+                "selector": al.Coral(),
             },
         ),
         (["--selector", "random"], {"selector": al.Random()}),

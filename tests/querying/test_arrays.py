@@ -51,14 +51,14 @@ def test_the_smallest_margins_among_the_candidates_are_chosen_in_any_form(known,
 
 def test_core_sets_are_the_same_for_predictions_of_the_unannotated_alone():
     whole = al.select(
-        5, probabilities=P, embeddings=E, annotated=KNOWN, selector=al.selectors.Coral(), seed=0
+        5, probabilities=P, embeddings=E, annotated=KNOWN, selector=al.Coral(), seed=0
     )
     short = al.select(
         5,
         probabilities=P[FREE],
         embeddings=E,
         annotated=KNOWN,
-        selector=al.selectors.Coral(),
+        selector=al.Coral(),
         seed=0,
     )
     assert list(short) == list(whole)
@@ -71,7 +71,7 @@ def test_rows_that_are_not_looked_at_may_hold_anything(hole):
     holes[KNOWN] = hole
     expected = list(al.select(5, probabilities=P, annotated=KNOWN))
     assert list(al.select(5, probabilities=holes, annotated=KNOWN)) == expected
-    diverse = {"embeddings": E, "annotated": KNOWN, "selector": al.selectors.Coral(), "seed": 0}
+    diverse = {"embeddings": E, "annotated": KNOWN, "selector": al.Coral(), "seed": 0}
     expected = list(al.select(5, probabilities=P, **diverse))
     assert list(al.select(5, probabilities=holes, **diverse)) == expected
     among = [1, 2, 3, 5, 8]
@@ -117,15 +117,13 @@ def test_scores_of_any_task_are_used_as_given(form):
 
 def test_scores_go_with_a_selector_as_those_of_a_criterion_do():
     scores = torch.from_numpy(S).float()
-    query = al.select(
-        5, scores=scores, embeddings=E, annotated=KNOWN, selector=al.selectors.Coral(), seed=1
-    )
+    query = al.select(5, scores=scores, embeddings=E, annotated=KNOWN, selector=al.Coral(), seed=1)
     by_criterion = al.select(
         5,
         embeddings=E,
         annotated=KNOWN,
         criterion=lambda p: scores[p.ids],
-        selector=al.selectors.Coral(),
+        selector=al.Coral(),
         seed=1,
     )
     assert list(query) == list(by_criterion)

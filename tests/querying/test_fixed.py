@@ -489,12 +489,12 @@ def test_the_declared_input_of_a_dict_is_what_is_compared():
     [
         lambda space: al.selectors.Mix((0.5, al.KCenter(space)), (0.5, TypiClust(space=space))),
         lambda space: al.Prefilter(3, al.KCenter(space), by=TypiClust(space=space)),
-        lambda space: al.selectors.PerGroup(np.arange(60) % 3, al.KCenter(space)),
+        lambda space: al.PerGroup(np.arange(60) % 3, al.KCenter(space)),
         lambda space: al.UncertaintyHerding(space),
         lambda space: al.selectors.KMeans(space),
         lambda space: al.selectors.FacilityLocation(space),
         lambda space: al.selectors.LCMD(space),
-        lambda space: al.selectors.Coral(space),
+        lambda space: al.Coral(space),
     ],
 )
 def test_compositions_choose_as_on_the_same_embeddings(make):

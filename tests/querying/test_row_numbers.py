@@ -18,7 +18,7 @@ SELECTORS = [
     al.Random(),
     al.Power(),
     al.KCenter(),
-    al.selectors.Coral(),
+    al.Coral(),
     al.KMeansPlusPlus(),
 ]
 

@@ -86,7 +86,7 @@ EXPECTED = picks(X)
 
 
 @pytest.mark.parametrize("space", ["inputs", "whitened", "frozen"])
-@pytest.mark.parametrize("kind", [al.KCenter, MaxHerding, al.KMeansPlusPlus, al.selectors.Coral])
+@pytest.mark.parametrize("kind", [al.KCenter, MaxHerding, al.KMeansPlusPlus, al.Coral])
 def test_select_picks_what_a_strategy_picks_from_the_same_pool(space, kind):
     spaces = {
         "inputs": al.Inputs(3),

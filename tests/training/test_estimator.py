@@ -209,9 +209,7 @@ def test_selectors_compare_the_inputs():
     assert len(strategy(None, None, al.Random()).query(5)) == 5
 
 
-@pytest.mark.parametrize(
-    "selector", [al.TopK(), al.Power(), al.selectors.Coral(), al.UncertaintyHerding()]
-)
+@pytest.mark.parametrize("selector", [al.TopK(), al.Power(), al.Coral(), al.UncertaintyHerding()])
 @pytest.mark.parametrize("classifier", [LogisticRegression(), RandomForestClassifier(5)])
 def test_the_laws_of_strategies_hold(classifier, selector):
     al.testing.check_strategy(
