@@ -47,9 +47,9 @@ _NAMES = {
 }
 _FOLDERS = {
     "blocks": "alkit.blocks",
-    "course": "alkit.course",
     "criteria": "alkit.criteria",
     "errors": "alkit.errors",
+    "initializers": "alkit.initializers",
     "oracles": "alkit.oracles",
     "papers": "alkit.strategies.papers",
     "plots": "alkit.plots",

@@ -79,9 +79,9 @@ from alkit.training import Segmenter as Segmenter
 from alkit.training import Trainer as Trainer
 from torch.utils.data import DataLoader as DataLoader
 from alkit import blocks as blocks
-from alkit import course as course
 from alkit import criteria as criteria
 from alkit import errors as errors
+from alkit import initializers as initializers
 from alkit import oracles as oracles
 from alkit.strategies import papers as papers
 from alkit import plots as plots
@@ -92,6 +92,7 @@ from alkit import testing as testing
 from alkit import training as training
 from alkit import bridges as bridges
 from alkit import cli as cli
+from alkit import course as course
 from alkit import diagnosis as diagnosis
 from alkit import evidence as evidence
 from alkit import experiment as experiment
