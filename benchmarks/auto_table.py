@@ -133,13 +133,16 @@ def whole(rows: Iterable[Row], seeds: int = SEEDS) -> list[Row]:
 
 
 def tables(rows: list[Row]) -> str:
-    """Two tables in Markdown: gains of each arm, and those of auto in each setting."""
+    """Tables in Markdown: gains of each arm by budget and by data, and of auto by setting."""
     gains = gains_of(rows)
     found = [name for name in SETTINGS if name in gains["auto"]]
+    arms = sorted(gains, key=lambda arm: (arm == RULER, -mean_and_error([*gains[arm].values()])[0]))
     lines = [
         f"Settings that are finished: {len(found)} of {len(SETTINGS)}.", "",
-        *_markdown(["method", "settings", "mean", "worst setting", *BUDGETS, *GROUPS.values(),
-                    "CPU s per query"], _arms(rows, gains)), "",
+        *_markdown(["method", "mean", *BUDGETS, "CPU s per query"],
+                   (_by_budget(rows, gains, arm) for arm in arms)), "",
+        *_markdown(["method", *GROUPS.values(), "worst setting"],
+                   (_by_data(gains, arm) for arm in arms)), "",
         *_markdown(["setting", "labels", "random labels reach", "`al.auto`",
                     "highest of the others", "ruler"], _settings(rows, gains, found)),
     ]  # fmt: skip
@@ -149,16 +152,17 @@ def tables(rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _arms(rows: list[Row], gains: Gains) -> Iterator[list[str]]:
-    def order(arm: str) -> tuple[bool, float]:
-        return arm == RULER, -mean_and_error([*gains[arm].values()])[0]
+def _by_budget(rows: list[Row], gains: Gains, arm: str) -> list[str]:
+    cells = [_thousandths(cell) for cell in groups(gains[arm])[: 1 + len(BUDGETS)]]
+    fewer = len(gains[arm]) < len(gains["auto"])
+    name = f"{NAMES[arm]}, {len(gains[arm])} settings" if fewer else NAMES[arm]
+    return [name, *cells, f"{seconds_of(rows, arm):.2f}"]
 
-    for arm in sorted(gains, key=order):
-        own = gains[arm]
-        worst, (mean, *others) = worst_of(own), map(_thousandths, groups(own))
-        least = f"{_thousandths([own[worst]])} ({worst})"
-        seconds = f"{seconds_of(rows, arm):.2f}"
-        yield [NAMES[arm], str(len(own)), mean, least, *others, seconds]
+
+def _by_data(gains: Gains, arm: str) -> list[str]:
+    own, worst = gains[arm], worst_of(gains[arm])
+    cells = [_thousandths(cell) for cell in groups(own)[1 + len(BUDGETS) :]]
+    return [NAMES[arm], *cells, f"{_thousandths([own[worst]])} ({worst})"]
 
 
 def _settings(rows: list[Row], gains: Gains, names: list[str]) -> Iterator[list[str]]:
