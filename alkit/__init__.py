@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "alkit.blocks": (
-        "ConvolutionalNeuralNetwork DeeplayModule Discriminator Ensemble Layer "
+        "ConvolutionalNeuralNetwork DeeplayModule Discriminator Ensemble Layer LayerList "
         "MCDropout MultiLayerPerceptron Sequential"
     ),
     "alkit.criteria": (
@@ -56,7 +56,6 @@ _FOLDERS = {
     "selectors": "alkit.selectors",
     "statistics": "alkit.evidence.statistics",
     "strategies": "alkit.strategies",
-    "testing": "alkit.testing",
     "training": "alkit.training",
 }
 _ORIGIN = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -5,6 +5,7 @@ from alkit.blocks import DeeplayModule as DeeplayModule
 from alkit.blocks import Discriminator as Discriminator
 from alkit.blocks import Ensemble as Ensemble
 from alkit.blocks import Layer as Layer
+from alkit.blocks import LayerList as LayerList
 from alkit.blocks import MCDropout as MCDropout
 from alkit.blocks import MultiLayerPerceptron as MultiLayerPerceptron
 from alkit.blocks import Sequential as Sequential
@@ -88,7 +89,6 @@ from alkit import plots as plots
 from alkit import selectors as selectors
 from alkit.evidence import statistics as statistics
 from alkit import strategies as strategies
-from alkit import testing as testing
 from alkit import training as training
 from alkit import bridges as bridges
 from alkit import cli as cli
@@ -104,6 +104,7 @@ from alkit import prediction as prediction
 from alkit import project as project
 from alkit import querying as querying
 from alkit import reporting as reporting
+from alkit import testing as testing
 
 __all__: list[str]
 __version__: str

@@ -24,7 +24,7 @@ def test_edits_match_those_of_a_python_list(length, edits):
         return al.Layer(nn.Linear, 1, next(made) + 1)
 
     reference = [part() for _ in range(length)]
-    blocks = al.blocks.LayerList(*reference)
+    blocks = al.LayerList(*reference)
     for name, *index in edits:
         inside = not index or -len(reference) <= index[0] < len(reference)
         arguments = [*index] if name == "remove" else [*index, new := part()]
@@ -55,7 +55,7 @@ def test_edits_match_those_of_a_python_list(length, edits):
 )
 def test_a_slice_selects_the_elements_of_a_python_list_slice(length, where):
     reference = [al.Layer(nn.Linear, 1, 1) for _ in range(length)]
-    assert list(al.blocks.LayerList(reference)[where]) == reference[where]
+    assert list(al.LayerList(reference)[where]) == reference[where]
 
 
 def test_a_chain_calls_its_named_parts_in_order():
@@ -77,7 +77,7 @@ def test_an_empty_chain_returns_its_input():
 
 
 def test_an_empty_module_counts_as_an_element():
-    blocks = al.blocks.LayerList(nn.Sequential(), al.Sequential(), nn.ReLU())
+    blocks = al.LayerList(nn.Sequential(), al.Sequential(), nn.ReLU())
     assert len(blocks) == len(list(blocks)) == len(blocks[:]) == 3
 
 
@@ -112,7 +112,7 @@ def test_an_unknown_name_raises_and_suggests_the_likely_one():
 
 
 def test_children_of_the_elements_are_accessible_through_the_list():
-    blocks = al.blocks.LayerList(
+    blocks = al.LayerList(
         al.blocks.LinearBlock(2, 2, nn.ReLU), nn.Flatten(), al.blocks.LinearBlock(2, 2)
     )
     assert list(blocks.layer) == [blocks[0].layer, blocks[2].layer]
