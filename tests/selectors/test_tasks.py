@@ -44,8 +44,10 @@ EXAMPLES = {
     "PerGroup": [selectors.PerGroup(torch.arange(40) % 3)],
     "Prefilter": [selectors.Prefilter(2, al.KCenter())],
 }
-NEED_A_HEAD = {"ALFAMix", "DropQuery"}
-REFUSE_ROWS = {"BAIT", "Balanced", "BatchBALD", "Falcun", "GreedySampling", "PerClass", "ProbCover"}
+NEED_A_HEAD = {"ALFAMix", "DropQuery", "ExpectedErrorReduction", "Refine"}
+REFUSE_ROWS = {
+    "BAIT", "Balanced", "BatchBALD", "Dcom", "Falcun", "GreedySampling", "PerClass", "ProbCover",
+}  # fmt: skip
 
 
 def leaves():
