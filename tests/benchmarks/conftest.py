@@ -1,11 +1,22 @@
 """Fixtures shared by the tests of ``benchmarks/``."""
 
+import logging
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def levels():
+    """Benchmarks silence Lightning for their process, and other tests read what it logs."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    before = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import json
-import logging
 import sys
 from pathlib import Path
 
@@ -17,11 +16,7 @@ def benchmarks(monkeypatch):
     for module in fit_overhead, query_overhead:
         # the setting would last for the whole process
         monkeypatch.setattr(module, "keep_freed_memory", lambda: None)
-    loggers = [logging.getLogger(name) for name in fit_overhead.QUIET]
-    levels = [logger.level for logger in loggers]
     yield fit_overhead, query_overhead
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
     for module in fit_overhead, query_overhead:
         sys.modules.pop(module.__name__)
 
