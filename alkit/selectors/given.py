@@ -54,9 +54,11 @@ class Given(Fixed):
             self.array = _numbers(rows)
         elif not self.path.exists():
             raise FeaturesError(f"there is no file {self.path}: write it with numpy.save.")
-        self.names: Any = names if names is None else list(names)
+        self.names: Any = names
         if isinstance(names, str | os.PathLike):
             self.names = Path(names).absolute()
+        elif names is not None:
+            self.names = list(names)
 
     @property
     def words(self) -> str:
