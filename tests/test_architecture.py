@@ -71,6 +71,11 @@ def test_imports_follow_the_layers_of_pyproject():
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
+def test_a_strategy_imports_scikit_learn_once_features_are_fitted():
+    finished = run("import alkit, sys; alkit.Strategy, alkit.auto; sys.exit('sklearn' in sys.modules)")
+    assert finished.returncode == 0, finished.stderr
+
+
 def test_importing_alkit_changes_nothing_outside_and_imports_the_standard_library_alone():
     finished = run(STATE_AROUND_IMPORT)
     assert finished.returncode == 0, finished.stderr

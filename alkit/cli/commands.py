@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from contextlib import chdir
 from pathlib import Path
 
 from alkit.cli.labeling import export as export
@@ -31,7 +32,7 @@ def compare(args: Namespace) -> int:
     train, test = datasets.load(args.dataset, args.data_dir, download=args.download)
     names = dict.fromkeys([*args.strategies, *args.without])
     settings = {name: getattr(args, name) for name in SETTINGS}
-    settings["data_dir"] = str(Path(args.data_dir).resolve())
+    settings |= {"data_dir": str(Path(args.data_dir).resolve()), "started_in": str(Path.cwd())}
     again = f"alkit resume {args.out}"
     try:
         with terminable(args.out, again):
@@ -81,8 +82,11 @@ def resume(args: Namespace) -> int:
             f"{args.folder} was not started by alkit compare: call al.compare(..., "
             f"folder={str(args.folder)!r}) again as before, and it resumes."
         )
-    moved = {} if args.data_dir is None else {"data_dir": args.data_dir}
-    return compare(Namespace(**{**settings, **moved}, out=args.folder, download=False))
+    moved = {} if args.data_dir is None else {"data_dir": args.data_dir.absolute()}
+    again = Namespace(**{**settings, **moved}, out=args.folder.absolute(), download=False)
+    started_in = Path(settings.get("started_in", ""))  # where paths in strategies begin
+    with chdir(started_in if started_in.is_dir() else "."):
+        return compare(again)
 
 
 def report(args: Namespace) -> int:

@@ -176,6 +176,11 @@ def part(text: str, kind: str) -> Any:
         ConfigurationError: it is of another kind, or is not an expression that has a meaning.
     """
     names = KINDS[{"criterion": "criteria", "selector": "selectors"}[kind]]
+    if spelled(text) == "auto":
+        raise ConfigurationError(
+            "auto needs the network that it trains: on files, give --selector max-herding with "
+            "--embeddings, or uncertainty-herding with --probabilities too."
+        )
     if re.fullmatch(r"[\w-]+", text) and spelled(text) not in names:
         raise ConfigurationError(f"unknown {kind} {text!r}{likely(spelled(text), names)}")
     built = build(parse(text))

@@ -32,6 +32,8 @@ WORDS = {
     "The model's features contain": "--embeddings: the rows contain",
     "The model's outputs contain": "--probabilities: the rows contain",
     "outputs declared as probabilities are": "--probabilities: the rows are",
+    "pass these to al.select, inputs=, or use Given(array) as space.": "leave the space out, which "
+    "takes --embeddings, or use space=given('FILE.npy').",
     "the first: sample": "the first: row",
 }
 
@@ -114,7 +116,7 @@ def _check(args: Namespace, tags: Tags) -> None:
     if args.probabilities is None and args.scores is None and args.selector is None:
         raise ConfigurationError(
             "give --probabilities or --scores to choose by, or a selector that needs neither, "
-            "such as --selector kcenter with --embeddings, or --selector random."
+            "such as --selector max-herding with --embeddings, or --selector random."
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 SIDE = 32  # pixels of an image, at most
 COMPONENTS = 50
@@ -23,6 +22,8 @@ def fitted_to(count: int, seed: int = 0) -> np.ndarray:
 
 def principal_components(rows: np.ndarray, most: int = COMPONENTS, seed: int = 0) -> Any:
     """PCA that is fitted to rows ``(n, V)``, with at most V and n - 1 components, at least one."""
+    from sklearn.decomposition import PCA
+
     count = max(1, min(most, len(rows) - 1, rows.shape[1]))
     with np.errstate(all="ignore"):  # rows that are all the same have no variance
         return PCA(count, svd_solver="randomized", random_state=seed % 2**32).fit(rows)

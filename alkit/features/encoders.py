@@ -9,9 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch.utilities import move_data_to_device
-from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from alkit.errors import FeaturesError, warn
@@ -96,6 +93,10 @@ def _compare(rows: np.ndarray, alone: np.ndarray, encoder: type) -> None:
 
 def of_transformer(transformer: Any, source: Source) -> Rows:
     """Outputs of an object with ``transform``; one that is not fitted is cloned and fitted."""
+    from sklearn.base import clone
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
     try:
         check_is_fitted(transformer)
     except NotFittedError:

@@ -119,7 +119,7 @@ def _chunks(space: Fixed, source: Source) -> Rows:
     if space.folder is None:
         return made(source)
     network = encoder if isinstance(encoder, nn.Module) else None
-    return on_disk(Path(space.folder), _weights(encoder), source, made, network)
+    return on_disk(space.folder, _weights(encoder), source, made, network)
 
 
 def _weights(encoder: nn.Module | Path | str) -> str:

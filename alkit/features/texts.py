@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
-
 from alkit.errors import FeaturesError
 
 COMPONENTS = 100
@@ -22,6 +19,8 @@ def vectorized(texts: Sequence[str]) -> tuple[Any, Any]:
     Raises:
         FeaturesError: all texts are empty.
     """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     first = "".join(texts[:1000])
     if first.count(" ") + first.count("\n") >= len(first) / 20:
         with suppress(ValueError):  # no word has two letters
@@ -39,6 +38,8 @@ def _fitted(vectorizer: Any, texts: Sequence[str]) -> tuple[Any, Any]:
 
 def singular_vectors(counts: Any, most: int = COMPONENTS, seed: int = 0) -> Any:
     """Truncated SVD for ``(N, V)`` counts; None if V is small enough to leave them as they are."""
+    from sklearn.decomposition import TruncatedSVD
+
     if counts.shape[1] <= most:
         return None
     return TruncatedSVD(min(most, counts.shape[0]), random_state=seed % 2**32)

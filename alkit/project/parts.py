@@ -121,7 +121,7 @@ class Parts:
             return [NOTE] if is_pixels and self.settings.features.name in (None, PIXELS) else []
         lost = features.missing
         more = f"{len(lost):,} samples have no features in {features.name}, such as "
-        more = f"{more}{lost[0]}: they are not asked about." if lost else ""
+        more = f"{more}{lost[0]}, or of another content: they are not asked about." if lost else ""
         return [self._weights.problem, features.note, more]
 
     @property

@@ -12,7 +12,7 @@ from alkit.errors import ConfigurationError, FeaturesError
 
 
 def as_encoder(encoder: nn.Module | str | os.PathLike[str] | Any) -> Any:
-    """The encoder, as a Path where it is one; the name of a network has no dot and no slash.
+    """The encoder, as an absolute path where it is one; names of networks have no dot or slash.
 
     Raises:
         ConfigurationError: it is not an encoder.
@@ -22,7 +22,7 @@ def as_encoder(encoder: nn.Module | str | os.PathLike[str] | Any) -> Any:
     if isinstance(encoder, str | os.PathLike) and not named:
         path = Path(encoder)
         if path.is_file():
-            return path
+            return path.absolute()
         raise FeaturesError(
             f"there is no file {str(path)!r}: expected a network that is saved by torch.jit.save "
             'or torch.export.save, or the name of one of torchvision, such as "resnet18". A layer '

@@ -169,7 +169,8 @@ class Frozen(Fixed):
         normalize: bool = True,
     ) -> None:
         super().__init__(metric, normalize)
-        self.encoder, self.folder = as_encoder(encoder), folder
+        self.encoder = as_encoder(encoder)
+        self.folder = None if folder is None else Path(folder).absolute()
         if folder is not None and not isinstance(self.encoder, nn.Module | str | Path):
             raise ConfigurationError("folder= keeps the outputs of a network.")
 
@@ -185,8 +186,9 @@ class Frozen(Fixed):
         return f"outputs of a frozen encoder, {self!r}"
 
     def __repr__(self) -> str:
-        named = isinstance(self.encoder, str | Path)
-        return self._shown(repr(str(self.encoder)) if named else type(self.encoder).__name__)
+        if isinstance(self.encoder, str | Path):
+            return self._shown(repr(Path(self.encoder).name))
+        return self._shown(type(self.encoder).__name__)
 
 
 def fixed_needs(needs: Set[Any]) -> frozenset[Fixed]:

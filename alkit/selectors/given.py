@@ -49,20 +49,23 @@ class Given(Fixed):
     ) -> None:
         super().__init__(metric, normalize)
         self.array: Any = None
-        self.path = Path(rows) if isinstance(rows, str | os.PathLike) else None
+        self.path = Path(rows).absolute() if isinstance(rows, str | os.PathLike) else None
         if self.path is None:
             self.array = _numbers(rows)
         elif not self.path.exists():
             raise FeaturesError(f"there is no file {self.path}: write it with numpy.save.")
-        paths = isinstance(names, str | os.PathLike)
-        self.names: Any = Path(names) if paths else names if names is None else list(names)  # type: ignore[arg-type]
+        self.names: Any = names
+        if isinstance(names, str | os.PathLike):
+            self.names = Path(names).absolute()
+        elif names is not None:
+            self.names = list(names)
 
     @property
     def words(self) -> str:
         return f"as given, {self!r}"
 
     def __repr__(self) -> str:
-        what = repr(str(self.path)) if self.path is not None else str(tuple(self.array.shape))
+        what = repr(self.path.name) if self.path is not None else str(tuple(self.array.shape))
         return self._shown(what)
 
 

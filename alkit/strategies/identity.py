@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 from torchmetrics import Metric
 
+from alkit.criteria import Criterion
 from alkit.querying import Acquisition
+from alkit.selectors import Selector, Space
 from alkit.strategies.description import attributes, described
 from alkit.strategies.sources import sources
 
@@ -105,11 +107,25 @@ def own_attributes(strategy: Asks) -> dict[str, Any]:
 def functions(strategy: Asks) -> dict[str, str]:
     """Short hashes of the source of the user's functions that a strategy was given, by name."""
     predictor, module = strategy.predictor, strategy.module
-    given = [strategy.acquisition.criterion, strategy.acquisition.selector, predictor.places.inputs]
-    given += [predictor.meaning.read, *_transforms(strategy).values()]
+    given = [predictor.places.inputs, predictor.meaning.read, *_transforms(strategy).values()]
     given += [getattr(module, "loss", None), getattr(module, "optimizer", None)]
     held = [part for value in given for part in (value, *getattr(value, "__dict__", {}).values())]
-    return sources(part for part in held if isinstance(part, FunctionType | functools.partial))
+    asked = _parts(strategy.acquisition, {})
+    return sources(p for p in [*held, *asked] if isinstance(p, FunctionType | functools.partial))
+
+
+def _parts(value: Any, seen: dict[int, Any]) -> Iterator[Any]:
+    """What an acquisition consists of: criteria, selectors and spaces in each other, functions."""
+    if id(value) in seen:
+        return
+    seen[id(value)] = value
+    yield value
+    if isinstance(value, Acquisition | Criterion | Selector | Space):
+        value = vars(value)
+    within = value.values() if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping | list | tuple):
+        for part in within:
+            yield from _parts(part, seen)
 
 
 def asking(acquisition: Acquisition) -> str:

@@ -92,9 +92,11 @@ class Saved:
         strategy.check_built("load")
         state = _read(as_path(path))
         unlike = differences(state["identity"], identity(strategy))
-        for part in ("made_with", "code"):  # a file of an earlier version has neither
+        for part in ("made_with", "code"):  # a file of an earlier version has neither, or less code
             if not unlike and part in state:
-                unlike = differences(state[part], _made(strategy)[part])
+                before, now = state[part], _made(strategy)[part]
+                kept = _known(before, now) if part == "code" else now
+                unlike = differences(before, kept)
         if not unlike:
             mine = _shapes(strategy.initial_weights)
             unlike = differences(_shapes(state["initial_weights"]), mine)
@@ -131,6 +133,16 @@ def _made(strategy: Asks) -> dict[str, Any]:
     """Values of a strategy as it was built, and the code of its functions, in plain values."""
     made = {"made_with": strategy._made_with, "code": functions(strategy)}
     return json.loads(json.dumps(made))
+
+
+def _known(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """The code of now, without functions and hashes of one name that a file lacks."""
+    had = {name: set(text[1:].split()) for name, text in before.items()}
+    return {
+        name: before[name] if had[name] <= set(text[1:].split()) else text
+        for name, text in now.items()
+        if name in had
+    }
 
 
 def _restore(strategy: Asks, state: Mapping[str, Any], path: str) -> None:

@@ -1,11 +1,14 @@
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from alkit.cli import main
@@ -149,6 +152,26 @@ def test_a_report_is_made_again_and_labels_are_replayed(tmp_path, capsys):
 def test_a_folder_without_results_is_said(command, tmp_path, capsys):
     assert main([command, str(tmp_path / "nowhere")]) == 2
     assert "no results" in capsys.readouterr().err
+
+
+def test_a_comparison_with_a_file_of_features_is_resumed_from_another_folder(
+    tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.random.default_rng(0).normal(size=(1297, 4)))
+    strategies = ["--strategies", "uniform,max-herding(space=given('x.npy'))"]
+    assert main([*SMALL, *strategies, "--trials", "1", "--out", "whole"]) == 0
+    before = records(tmp_path / "whole")
+    for path in (tmp_path / "whole" / "trials").glob("*herding*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (tmp_path / "whole" / "records.csv").unlink()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert main(["resume", "../whole"]) == 0, capsys.readouterr().err
+    assert Path.cwd() == tmp_path / "elsewhere"
+    assert [row["picked"] for row in records(tmp_path / "whole")] == [
+        row["picked"] for row in before
+    ]
 
 
 def test_a_comparison_of_python_is_not_resumed_from_the_command_line(tmp_path, capsys):

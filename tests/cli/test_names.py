@@ -140,6 +140,7 @@ def test_a_part_is_built_from_its_name_or_a_formula(text, kind, built):
         ("k-center", "selector", "unknown selector 'k-center'. Did you mean 'kcenter'"),
         ("badge", "selector", "unknown selector 'badge'; available: .*kmeans-plus-plus"),
         ("margin", "selector", "unknown selector 'margin'; available"),
+        ("auto", "selector", "on files, give --selector max-herding with --embeddings"),
         ("kcenter()", "criterion", r"'kcenter\(\)' is not a criterion; these are: bald"),
         ("margin+kcenter", "criterion", "unsupported|not a criterion|KCenter"),
         ("3", "criterion", "unknown criterion '3'"),

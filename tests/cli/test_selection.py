@@ -198,7 +198,10 @@ KCENTER = [*BASIS, "--selector", "kcenter"]
     [
         (["--embeddings", "no.npy", "-n", 3], "--embeddings no.npy: the file does not exist"),
         (["--embeddings", ".", "-n", 3], "--embeddings .: the file is a folder"),
-        ([*BASIS, "-n", 3], "such as --selector kcenter with --embeddings"),
+        ([*BASIS, "-n", 3], "such as --selector max-herding with --embeddings"),
+        ([*BASIS, "-n", 3, "--selector", "auto"], "auto needs the network"),
+        ([*BASIS, "-n", 3, "--selector", "max-herding(space=inputs)"],
+         "no samples: leave the space out, which takes --embeddings, or use space=given('FILE"),
         (["--selector", "random", "-n", 3], "pass --probabilities, --embeddings, --scores"),
         (KCENTER, "give n, the number of new rows, or --total"),
         ([*KCENTER, "-n", 51], "51 samples were requested, but only 50 are unannotated"),

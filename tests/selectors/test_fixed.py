@@ -46,12 +46,29 @@ def test_a_space_prints_as_it_is_made_and_is_its_own_need(space, text):
         (lambda: Given(np.zeros((0, 3))), r"numbers \(N, D\)"),
         (lambda: Given(torch.zeros(2, 2, dtype=torch.complex64)), r"numbers \(N, D\)"),
         (lambda: Given(torch.eye(3).to_sparse()), r"numbers \(N, D\).*, sparse"),
-        (lambda: Given("no.npy"), r"no file no\.npy: write it with numpy\.save"),
+        (lambda: Given("no.npy"), r"no file .*\bno\.npy: write it with numpy\.save"),
     ],
 )
 def test_wrong_arguments_are_errors(make, words):
     with pytest.raises(ConfigurationError, match=words):
         make()
+
+
+def test_paths_are_those_of_the_folder_in_which_a_space_was_made(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    for folder, seed in ((tmp_path, 0), (tmp_path / "elsewhere", 1)):
+        np.save(folder / "rows.npy", np.random.default_rng(seed).normal(size=(9, 2)))
+        (folder / "rows.txt").write_text("\n".join("abcdefghi"))
+        torch.jit.script(nn.Linear(2, 2)).save(folder / "net.pt")
+    monkeypatch.chdir(tmp_path)
+    given, frozen = Given("rows.npy", "rows.txt"), Frozen("net.pt", folder="kept")
+    before = al.select(3, selector=al.KCenter(given), total=9, names=list("abcdefghi"), seed=0)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    after = al.select(3, selector=al.KCenter(given), total=9, names=list("abcdefghi"), seed=0)
+    assert list(before) == list(after)
+    assert (given.path, given.names) == (tmp_path / "rows.npy", tmp_path / "rows.txt")
+    assert (frozen.encoder, frozen.folder) == (tmp_path / "net.pt", tmp_path / "kept")
+    assert [repr(given), repr(frozen)] == ["Given('rows.npy')", "Frozen('net.pt')"]
 
 
 def test_masked_values_are_nan():

@@ -1,6 +1,7 @@
 """A loop by hand that was stopped after any round goes on from a file as if it had not been."""
 
 import copy
+import importlib.util
 import os
 import subprocess
 import sys
@@ -335,3 +336,52 @@ def test_weights_of_a_fit_in_another_precision_come_back(tmp_path):
     strategy.save(tmp_path / "a.pt")
     other = made("uncertainty", draw=1).load(tmp_path / "a.pt")
     assert alike(weights_of(other), weights_of(strategy))
+
+
+NESTED = {
+    "Mix": lambda pick: {"selector": al.selectors.Mix((0.5, pick), (0.5, al.Random()))},
+    "Prefilter": lambda pick: {"selector": al.selectors.Prefilter(3, pick)},
+    "Refine": lambda pick: {"selector": al.selectors.Refine([pick, al.TopK()])},
+    "Tailor": lambda pick: {"acquisition": al.querying.Tailor([pick, al.TopK()])},
+    "Phases": lambda pick: {
+        "acquisition": al.querying.Phases(
+            al.Acquisition(al.Margin()), al.Acquisition(al.Margin(), pick), rounds=1
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_code_of_the_user_within_other_parts_is_compared(name, tmp_path):
+    def strategy(order):
+        path = tmp_path / order / "picks.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"def firsts(candidates, n, generator):\n    return {order}\n")
+        spec = importlib.util.spec_from_file_location("picks", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        pool = al.ActiveLearningDataset(DATA)
+        return al.Strategy(net(), pool, seed=0, **NESTED[name](module.firsts)).build()
+
+    saved = strategy("range(n)")
+    saved.save(tmp_path / "a.pt")
+    strategy("range(n)").load(tmp_path / "a.pt")
+    with pytest.raises(ConfigurationError, match="firsts differs"):
+        strategy("range(n)[::-1]").load(tmp_path / "a.pt")
+
+
+def test_a_file_that_lacks_the_code_within_other_parts_is_loaded(tmp_path, monkeypatch):
+    def strategy():
+        pool = al.ActiveLearningDataset(DATA)
+        return al.Strategy(
+            net(), pool, seed=0, selector=al.selectors.Prefilter(3, earliest)
+        ).build()
+
+    monkeypatch.setattr("alkit.strategies.saving.functions", lambda strategy: {})
+    strategy().save(tmp_path / "a.pt")
+    monkeypatch.undo()
+    strategy().load(tmp_path / "a.pt")
+
+
+def earliest(candidates, n, generator):
+    return range(n)

@@ -24,6 +24,7 @@ from alkit.features.vectors import Job, Made, Vectors, alike, scaled, vectors
 from alkit.features.weights import fingerprint
 from alkit.lock import wait_for
 from alkit.project.catalog import Catalog
+from alkit.project.features.given import unchanged
 from alkit.project.features.pixels import NOTE, pixels
 from alkit.project.features.tfidf import tfidf
 from alkit.project.samples.images import Images
@@ -46,7 +47,8 @@ class Features:
         note: advice for the status; empty if there is none.
         problems: reason by name of each sample that could not be read; see
             ``Catalog.with_problems``.
-        missing: names of samples that a given ``.npy`` file has no row for.
+        missing: names of samples that a given ``.npy`` file has no row for, or that of a content
+            which the sample had when the file was first read.
     """
 
     rows: np.ndarray
@@ -192,16 +194,16 @@ def _embeddings(job: Job, source: Source) -> Features:
 
 def _of_file(job: Job, path: Path, names_file: Path | None) -> Features:
     rows, places = rows_of(path, names_file, job.names)
-    has = places >= 0
+    facts = [file.stat() for file in (path, names_file or path.with_suffix(".txt"))]
+    key = _digest(str(path), *(f"{fact.st_size} {fact.st_mtime_ns}" for fact in facts))
+    has = unchanged(job, places >= 0, key)
     names = [name for name, known in zip(job.names, has) if known]
     missing = [name for name, known in zip(job.names, has) if not known]
     if not names:
         raise ProjectError(
             f"{path} has no row for any of the samples, such as {missing[0]!r}: its names must be "
-            "those of the samples."
+            "those of the samples, and their contents those of its rows."
         )
-    facts = path.stat()
-    key = _digest(str(path), str(facts.st_size), str(facts.st_mtime_ns))
     places = places[has]
     if rows.dtype != np.float32 or not np.array_equal(places, np.arange(len(rows))):
         keys = [f"{place}" for place in places]  # rows of this file

@@ -357,6 +357,22 @@ def test_a_file_that_was_written_again_is_read_again(photos, tmp_path, table):
     assert first.rows[0].tolist() == table["a/10.png"].tolist()  # still that of its file
 
 
+def test_a_row_is_never_that_of_another_content(photos, tmp_path, table):
+    def found():
+        return features(Images(photos), tmp_path / "project", tmp_path / "e.npy")
+
+    assert found().missing == ["a/0.png"]
+    one, other = sorted(table)[:2]
+    for old, new in ((one, "spare.png"), (other, one), ("spare.png", other)):
+        (photos / old).rename(photos / new)  # they exchange their names
+    for _ in range(2):
+        left = found()
+        assert left.missing == ["a/0.png", one, other]
+        np.testing.assert_array_equal(left.rows, np.stack([table[name] for name in left.names]))
+    np.save(tmp_path / "e.npy", np.eye(11)[:, :5])  # rows of today's contents
+    assert found().missing == ["a/0.png"]
+
+
 def test_rows_without_names_are_refused(photos, tmp_path, table):
     (tmp_path / "e.txt").rename(tmp_path / "other.txt")
     with pytest.raises(ProjectError, match=r"write one name per line to .*e\.txt"):
