@@ -72,7 +72,8 @@ def test_imports_follow_the_layers_of_pyproject():
 
 
 def test_a_strategy_imports_scikit_learn_once_features_are_fitted():
-    finished = run("import alkit, sys; alkit.Strategy, alkit.auto; sys.exit('sklearn' in sys.modules)")
+    code = "import alkit, sys; alkit.Strategy, alkit.auto; sys.exit('sklearn' in sys.modules)"
+    finished = run(code)
     assert finished.returncode == 0, finished.stderr
 
 
