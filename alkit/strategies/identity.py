@@ -115,7 +115,7 @@ def functions(strategy: Asks) -> dict[str, str]:
 
 
 def _parts(value: Any, seen: dict[int, Any]) -> Iterator[Any]:
-    """What an acquisition consists of: criteria, selectors and spaces in each other, functions."""
+    """Parts of an acquisition: criteria, selectors and spaces in each other, functions."""
     if id(value) in seen:
         return
     seen[id(value)] = value
