@@ -22,7 +22,8 @@ regression itself. CPU seconds per query include features that are computed at t
 Each finished trial adds a line to ``results/auto.jsonl``. You can stop it at any time; run the
 command again and it resumes. By single trials of one seed (0.1 to 1.3 s of CPU on frozen features,
 1 to 2.6 s with an MLP, 3 to 5.5 s with a CNN), all 1,815 take about 50 minutes of CPU; REFINE with
-the batches and passes of its paper takes 20 s or more for a trial, and only ``--all`` adds it.
+the batches and passes of its paper takes about 45 s for a trial, and only ``--all`` adds it; its
+trials of one seed in 21 settings are in ``results/auto_refine.jsonl``.
 Exits with 1 unless the mean gain of auto is at least .030, its worst setting is not below the worst
 of the ruler, and it is nowhere below -.005 where the ruler is within .005. ``auto_table.py`` then
 writes the tables of ``docs/which_method.md``.
