@@ -85,7 +85,7 @@ class CachedFeatures:
         cut, tried = net.cut()
         every, rows = self._rows(net, cut, tried, ids)
         net.compare(rows[np.searchsorted(every, net.tried)], tried, cut)
-        size = learner.scoring_batches(pool, ids).batch_size or len(ids)
+        size = learner.test_batch_size
 
         def batches_of_rows() -> Iterator[tuple[Tensor, Tensor]]:
             for start in range(0, len(ids), size):

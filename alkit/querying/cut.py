@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import count
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from alkit.blocks import MCDropout
 from alkit.errors import FeaturesError
 from alkit.features.weights import fingerprint
+from alkit.querying.called import Calls, inside
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,71 +93,6 @@ def plainly(module: nn.Module) -> Any:
     return replaced({part: part.model.__call__ for part in sampled})
 
 
-class Calls:
-    """The calls of the parts of a module, in order.
-
-    Args:
-        module: the module.
-        run: function that calls the module once.
-    """
-
-    def __init__(self, module: nn.Module, run: Callable[[], object]) -> None:
-        self.parts = dict(module.named_modules())
-        self._starts: dict[str, list[int]] = {}
-        self._ends: dict[str, list[int]] = {}
-        self._times = count()
-        with ExitStack() as stack:
-            for name, part in self.parts.items():
-                stack.enter_context(self._recorded(name, part))
-            run()
-
-    @contextmanager
-    def _recorded(self, name: str, part: nn.Module) -> Iterator[None]:
-        before = part.register_forward_pre_hook(lambda *_: self._note(self._starts, name))
-        after = part.register_forward_hook(lambda *_: self._note(self._ends, name))
-        try:
-            yield
-        finally:
-            before.remove()
-            after.remove()
-
-    def _note(self, events: dict[str, list[int]], name: str) -> None:
-        events.setdefault(name, []).append(next(self._times))
-
-    def once(self, name: str) -> bool:
-        """True for a part that was called once."""
-        return len(self._ends.get(name, ())) == 1
-
-    def start(self, name: str) -> int:
-        """Time of the first call of a part; late if it was not called."""
-        return self._starts.get(name, [2**62])[0]
-
-    def end(self, name: str) -> int:
-        """Time when the last call of a part had ended."""
-        return self._ends[name][-1]
-
-    def before(self, time: int) -> list[str]:
-        """Parts whose calls had ended by a time, in their order, without parts of these."""
-        ended = [name for name, ends in self._ends.items() if ends[-1] <= time and name]
-        names = [name for name in ended if not any(inside(name, other) for other in ended)]
-        return sorted(names, key=self.end)
-
-    def around(self, name: str) -> list[str]:
-        """Called parts that a part is inside of, from the inside to the outside."""
-        found = [other for other in self._ends if inside(name, other)]
-        return sorted(found, key=len, reverse=True)
-
-    def trained(self) -> list[str]:
-        """Called parts with parameters of their own that are trained, in the order of calls."""
-        found = [name for name in self._ends if _own(self.parts[name])]
-        return sorted(found, key=self.start)
-
-
-def inside(name: str, other: str) -> bool:
-    """True for the path of a part that is inside of another one."""
-    return name != other and (not other or name.startswith(f"{other}."))
-
-
 def cuts(calls: Calls, features: str | None, named: tuple[str | None, str | None]) -> Iterator[Cut]:
     """Cuts that may be right, the best ones first; each is to be tried.
 
@@ -198,14 +133,17 @@ def _containers(calls: Calls, names: list[str]) -> list[str]:
 
 
 def _behind(calls: Calls, name: str) -> Iterator[Cut]:
-    """The cut behind a part: it and all before it return their input."""
+    """Cuts behind a part, which returns what a module that it is inside of got as its input."""
     if not calls.once(name):
         return
     end = calls.end(name)
     skipped = [part for part in calls.before(end) if not inside(name, part)]
     parts = tuple(calls.parts[part] for part in skipped)
     around = tuple(calls.parts[part] for part in calls.around(name))
-    yield Cut(name, calls.parts[name], False, parts, around, dict.fromkeys(parts, _same))
+    for module in around:
+        given = _Given(module)
+        forwards = dict.fromkeys(parts, _same) | {module: given.take, calls.parts[name]: given.give}
+        yield Cut(name, calls.parts[name], False, parts, around, forwards)
 
 
 def _in_front(calls: Calls, name: str, features: str | None) -> Iterator[Cut]:
@@ -223,12 +161,22 @@ def _in_front(calls: Calls, name: str, features: str | None) -> Iterator[Cut]:
         yield Cut(f"input of {name}", tail, True, skipped, around, forwards)
 
 
+class _Given:
+    """The input of the latest call of a module."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._forward = module.forward
+
+    def take(self, x: Any) -> Any:
+        self._x = x
+        return self._forward(x)
+
+    def give(self, *_: object, **__: object) -> Any:
+        return self._x
+
+
 def _same(x: Any, *_: object, **__: object) -> Any:
     return x
-
-
-def _own(part: nn.Module) -> bool:
-    return any(p.requires_grad for p in part.parameters(recurse=False))
 
 
 def one_tensor(found: list[Any], count: int, name: str) -> Tensor:

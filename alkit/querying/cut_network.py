@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from alkit.blocks import MCDropout
-from alkit.errors import AlkitError, ConfigurationError, FeaturesError
+from alkit.errors import ConfigurationError, FeaturesError
 from alkit.eval_mode import evaluating
 from alkit.prediction import Prediction
-from alkit.querying.cut import Calls, Cut, cuts, one_tensor, plainly
+from alkit.querying.called import Calls
+from alkit.querying.cut import Cut, cuts, one_tensor, plainly
 from alkit.querying.fixed import Samples
 from alkit.querying.predictor import Predictor, _part
 from alkit.querying.structures import DECLARED
@@ -100,7 +101,7 @@ class CutNetwork:
                 given = [(ids, rows) for (ids, _), rows in zip(batches, parts)]
                 with cut.rest(), _as_before(self.sampled), closing(self.behind(given)) as stream:
                     again = list(stream)
-            except (AlkitError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+            except Exception as error:  # of functions of the user between the layers
                 reason = f"{cut.name}: {f'{error}'.strip().splitlines()[0]:.200}"
                 continue
             if all(map(_alike, true, again)):
