@@ -55,7 +55,7 @@ class CachedFeatures:
         self.path = as_path(path)
         if self.path.suffix != ".npy":
             raise ConfigurationError(f"cache_features must be a .npy file, got {str(self.path)!r}.")
-        self._weights: str | None = None  # those of the last use
+        self._last: tuple[str, str] | None = None  # cut and weights of the last use
 
     def predictions(
         self,
@@ -107,13 +107,13 @@ class CachedFeatures:
     ) -> tuple[np.ndarray, Tensor]:
         """Ids and flat rows of all samples, from the file; made if they are not there."""
         pool, weights = net.pool, cut.weights()
-        if self._weights not in (None, weights):
+        if self._last is not None and self._last[0] == cut.name and self._last[1] != weights:
             warn(
                 f"the weights or buffers before the cut ({cut.name}) changed since the last query, "
                 f"so {self.path} is computed again: freeze them, and keep BatchNorm in eval mode, "
                 "backbone.eval() before fit."
             )
-        self._weights = weights
+        self._last = cut.name, weights
         recipe = f"{weights} {tried.dtype} {tuple(tried.shape[1:])}"
         every = np.flatnonzero(pool.rounds != OUTSIDE)
         view = pool.view(every, labels=False, scoring=True)
