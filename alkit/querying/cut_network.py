@@ -28,7 +28,9 @@ from alkit.training.precision import as_weights
 if TYPE_CHECKING:
     from alkit.querying.context import Learner
 
-EQUAL = 1e-3  # of the largest value: convolutions may be rounded to TF32
+EQUAL = 1e-3  # difference by rounding, relative to the largest value
+ROUGH = 1e-2  # on other devices than a CPU, which may multiply in TF32
+HALF = 5e-2  # in half precision
 
 
 class CutNetwork:
@@ -101,23 +103,23 @@ class CutNetwork:
                 given = [(ids, rows) for (ids, _), rows in zip(batches, parts)]
                 with cut.rest(), _as_before(self.sampled), closing(self.behind(given)) as stream:
                     again = list(stream)
-            except Exception as error:  # of functions of the user between the layers
+            except Exception as error:  # functions of the user between the layers
                 reason = f"{cut.name}: {f'{error}'.strip().splitlines()[0]:.200}"
                 continue
-            if all(map(_alike, true, again)):
+            if all(_alike(*pair, self.device) for pair in zip(true, again)):
                 return cut, torch.cat(parts)
             reason = f"what is behind {cut.name} predicts something else from it alone"
         drops = self._dropouts()
         raise ConfigurationError(
-            f"cache_features= found no frozen part whose output the rest of the network suffices "
-            f"for: {reason}{drops}. Freeze the backbone, backbone.requires_grad_(False), or name "
+            "cache_features= found no frozen part whose output is all that the rest of the network "
+            f"needs: {reason}{drops}. Freeze the backbone, backbone.requires_grad_(False), or name "
             'the layer whose output is kept, features="backbone", or the part behind it, '
             'head="fc".'
         )
 
     def compare(self, kept: Tensor, now: Tensor, cut: Cut) -> None:
         """Raise a FeaturesError if features in the file are not those of the network now."""
-        if not _close(kept, now.flatten(1).to(kept.dtype)):
+        if not _close(kept.to(now.dtype), now.flatten(1), self.device):
             raise FeaturesError(
                 f"the features {cut.name} of samples {', '.join(map(str, self.tried))} are not "
                 "those that cache_features= keeps, though neither the weights before it nor the "
@@ -177,18 +179,19 @@ def flat(rows: Tensor) -> np.ndarray:
     return (rows if rows.dtype == torch.float64 else rows.float()).numpy()
 
 
-def _alike(true: Prediction, again: Prediction) -> bool:
+def _alike(true: Prediction, again: Prediction, device: torch.device) -> bool:
     """True if two predictions are the same, up to rounding."""
     pairs = [(true.outputs, again.outputs), (true.features, again.features)]
     if any((a is None) != (b is None) for a, b in pairs) or true.outputs is None:
         return False
-    return all(_close(b, a) for a, b in pairs if a is not None and b is not None)
+    return all(_close(b, a, device) for a, b in pairs if a is not None and b is not None)
 
 
-def _close(found: Tensor, true: Tensor) -> bool:
+def _close(found: Tensor, true: Tensor, device: torch.device) -> bool:
     if found.shape != true.shape or found.dtype != true.dtype:
         return False
+    share = HALF if true.dtype.itemsize < 4 else EQUAL if device.type == "cpu" else ROUGH
     found, true = found.double().cpu(), true.double().cpu()
     finite = true[true.isfinite()].abs()
     scale = float(finite.max()) if len(finite) else 0.0
-    return torch.allclose(found, true, rtol=0, atol=EQUAL * scale, equal_nan=True)
+    return torch.allclose(found, true, rtol=0, atol=share * scale, equal_nan=True)

@@ -1,5 +1,6 @@
 """Features of a frozen backbone that are kept in a file over the rounds."""
 
+import copy
 import json
 import warnings
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 from torch.utils.data import Dataset, TensorDataset
+from torchmetrics.classification import MulticlassAccuracy
 
 import alkit as al
 from alkit.errors import ConfigurationError, FeaturesError, FolderError
@@ -216,6 +218,16 @@ def test_after_the_first_query_the_backbone_gets_a_few_samples_alone(tmp_path):
     assert max(again) < 20
 
 
+def test_a_query_that_excludes_another_one_uses_the_file(tmp_path):
+    network = seeded(sequential)
+    strategy = strategy_of(network, tmp_path / "f.npy")
+    first = strategy.query(5)
+    before = network[0].rows
+    second = strategy.query(5, exclude=first)
+    assert network[0].rows - before < 20
+    assert not set(first.indices.tolist()) & set(second.indices.tolist())
+
+
 def test_row_i_of_the_file_has_the_features_of_sample_i(tmp_path):
     network = seeded(sequential)
     strategy_of(network, tmp_path / "f.npy").query(5)
@@ -382,6 +394,41 @@ def test_hidden_training_in_front_of_the_cut_is_noticed(tmp_path):
     Hidden.scale = 2.0
     with pytest.raises(FeaturesError, match="trained or random"):
         strategy.query(5)
+
+
+def test_trials_of_a_comparison_share_the_file(tmp_path):
+    test = images(60, seed=5)
+    backbone = seeded(frozen)
+
+    def compared(cache):
+        def strategy(pool, seed):
+            network = nn.Sequential(copy.deepcopy(backbone), nn.Linear(8, 3))
+            return al.Strategy(
+                network, pool, test=test, seed=seed, cache_features=cache, test_batch_size=32,
+                test_metrics=[MulticlassAccuracy(num_classes=3)],
+            )  # fmt: skip
+
+        options = {"seeds": range(2), "rounds": 2, "initial": 12, "query_size": 5, "max_steps": 5}
+        result = al.compare({"margin": strategy}, images(120), progress=False, **options)
+        return [(row["seed"], row["round"], row["picked"]) for row in result.rows]
+
+    assert compared(tmp_path / "f.npy") == compared(None)
+    assert len(list(tmp_path.glob("*.npy"))) == 1
+
+
+def test_a_saved_strategy_continues_with_the_file_and_without(tmp_path):
+    strategy = strategy_of(seeded(sequential), tmp_path / "f.npy")
+    strategy.fit(max_steps=5, enable_progress_bar=False)
+    query = strategy.query(5).indices.tolist()
+    strategy.save(tmp_path / "s.pt")
+    for cache in (None, tmp_path / "f.npy"):
+        again = strategy_of(seeded(sequential, 3), cache).load(tmp_path / "s.pt")
+        assert again.query(5).indices.tolist() == query
+    strategy.reset_model()
+    assert strategy.query(5).indices.tolist() == (
+        strategy_of(seeded(sequential), None).query(5).indices.tolist()
+    )
+    assert copy.deepcopy(strategy).query(5) is not None
 
 
 # --- what cannot be kept --------------------------------------------------------------------
