@@ -19,6 +19,7 @@ from alkit.experiment.rows import row
 from alkit.loop import ActiveLearningLoop
 from alkit.loop.tensorboard import Board
 from alkit.pool import ActiveLearningDataset
+from alkit.progress import showing
 from alkit.seeds import derive
 from alkit.strategies.learner import ActiveLearner
 
@@ -147,6 +148,7 @@ class Trial:
         logger = TensorBoardLogger(self.events, quoted(self.name), f"seed_{self.seed}")
         return Board(logger, steps=sum(row["steps"] for row in done))
 
+    @showing(False)  # a comparison has its own bar
     def _next(self, strategy: ActiveLearner, state: State, board: Board | None) -> State:
         plan, round = self.plan, len(state.rows)
         pool, meter = strategy.train_pool, Meter(strategy.predictor.meaning)

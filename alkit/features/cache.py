@@ -34,10 +34,11 @@ class Cache:
         folder: folder of the files, which is created if it is missing.
         name: start of the names of the files.
         recipe: description of all that determines the vectors but the contents.
+        file: name of the whole file, if it is to have the same one for all contents.
     """
 
-    def __init__(self, folder: Path, name: str, recipe: str) -> None:
-        self.folder, self.name, self.recipe = folder, name, recipe
+    def __init__(self, folder: Path, name: str, recipe: str, file: str = "") -> None:
+        self.folder, self.name, self.recipe, self.file = folder, name, recipe, file
         self._index = folder / f"{name}.json"
         self.contents: list[str] = []
         self.rows: np.ndarray | None = None
@@ -84,7 +85,7 @@ class Cache:
         first = next(chunks)
         width, dtype = first.shape[1], first.dtype
         digest = blake2b("\n".join((self.recipe, *contents)).encode(), digest_size=8).hexdigest()
-        path = self.folder / f"{self.name}-{digest}.npy"
+        path = self.folder / (self.file or f"{self.name}-{digest}.npy")
         beside = self.folder / f".{path.name}.part"
         header = {"descr": dtype.str, "fortran_order": False, "shape": (len(contents), width)}
         check_space(self.folder, len(contents) * width * dtype.itemsize)
@@ -96,6 +97,8 @@ class Cache:
                         file.write(np.ascontiguousarray(chunk, dtype).data)
                     file.flush()
                     os.fsync(file.fileno())
+                if self.file:  # the index is of other rows until it is written again
+                    write_whole(self._index, json.dumps({"recipe": None}))
                 os.replace(beside, path)
             except BaseException:
                 beside.unlink(missing_ok=True)

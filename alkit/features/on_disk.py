@@ -49,7 +49,7 @@ def on_disk(
     contents: list[str] = []
     for ids, batch in source.batches():
         x = source.input_of(batch, network)
-        contents += _contents(x, len(ids), source.is_list(x, len(ids), network))
+        contents += hashes(x, len(ids), source.is_list(x, len(ids), network))
 
     def made(todo: list[str]) -> Made:
         first = 0
@@ -66,7 +66,7 @@ def on_disk(
         yield np.array(rows[start : start + ROWS])
 
 
-def _contents(batch: Any, count: int, listed: bool = False) -> Iterator[str]:
+def hashes(batch: Any, count: int, listed: bool = False) -> Iterator[str]:
     """Hash of the content of each sample of a batch, which may be a list of one per sample."""
     for position in range(count):
         digest = blake2b(digest_size=HASH // 2)
@@ -105,6 +105,6 @@ def _content(x: Any) -> Iterator[bytes]:
         yield row.reshape(-1).view(torch.uint8).numpy().tobytes()
     else:
         raise FeaturesError(
-            f"folder= keeps outputs by the content of the inputs, and that of a {type(x).__name__} "
-            "cannot be told: leave out folder=, or let collate_fn return tensors."
+            "folder= and cache_features= keep outputs by the content of the inputs, and that of a "
+            f"{type(x).__name__} cannot be told: leave them out, or let collate_fn return tensors."
         )

@@ -16,6 +16,7 @@ from alkit.errors import ConfigurationError
 from alkit.pool import Query
 from alkit.pool.trace import Seen, Trace, drawn
 from alkit.prediction import Prediction, held_by
+from alkit.progress import watching
 from alkit.querying.checks import check_features, numbers_of_labels
 from alkit.querying.context import PoolContext
 from alkit.querying.doubts import doubts, explained, is_constant, without_rows
@@ -74,7 +75,8 @@ class Acquisition:
         candidates = bound.candidates(context, seen)
         scored = time.perf_counter()
         draws = generator(context.seed, "select", context.round)
-        picks = bound.pick(candidates, seen, n, draws)
+        with watching("selection"):
+            picks = bound.pick(candidates, seen, n, draws)
         selected = time.perf_counter()
         ids = candidates.ids.cpu()[picks.positions]
         names = context.pool.names

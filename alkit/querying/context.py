@@ -25,6 +25,7 @@ class Learner(Protocol):
     predictor: Predictor
     train_pool: ActiveLearningDataset
     val_pool: ActiveLearningDataset | None
+    test_batch_size: int
     seed: int
 
     @property

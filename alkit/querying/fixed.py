@@ -53,7 +53,7 @@ def of_pool(
         return learner.scoring_batches(pool, some)
 
     collate = learner.loader.get("collate_fn")
-    samples = _Samples(pool, batches, learner.predictor.places, collate)
+    samples = Samples(pool, batches, learner.predictor.places, collate)
 
     def held(space: Fixed) -> tuple[np.ndarray, Tensor]:
         _check_not_trained(space, learner.module)
@@ -112,7 +112,7 @@ def of_arrays(
         numbers = rows.held(len(inputs)).numpy()
         wanted = np.isin(numbers, np.union1d(ids, known) if compared else ids)
         places = Places(None, inputs.input_key, inputs.label_key)
-        samples = _Samples(inputs, partial(_scored, inputs), places)
+        samples = Samples(inputs, partial(_scored, inputs), places)
         found, features = _kept(samples, space, np.flatnonzero(wanted))
         return numbers[found], features
 
@@ -141,7 +141,7 @@ def _rows(
     return FixedRows(ours, theirs) if ours else None
 
 
-class _Samples(NamedTuple):
+class Samples(NamedTuple):
     """Samples of a pool, and how they are read: ``batches`` of ids and inputs."""
 
     pool: ActiveLearningDataset
@@ -151,17 +151,21 @@ class _Samples(NamedTuple):
 
     def key(self, space: Fixed) -> tuple[Hashable, ...]:
         """All that determines the rows of a space but the content of the samples."""
-        pool, places = self.pool, self.places
+        pool = self.pool
         named = None if pool.names is None else pool._identity.fingerprint
         key = (recipe(space), named, pool._identity.among, len(pool))
-        if isinstance(space, Given):
-            return key
+        return key if isinstance(space, Given) else (*key, *self.reading)
+
+    @property
+    def reading(self) -> tuple[Hashable, ...]:
+        """All that determines how the samples are read."""
+        places, pool = self.places, self.pool
         where = Same(places.inputs) if callable(places.inputs) else places.inputs
         keys = places.input_key, places.label_key, pool.label_key
-        return (*key, Same(pool._scoring_transform), where, keys, Same(self.collate))
+        return Same(pool._scoring_transform), where, keys, Same(self.collate)
 
 
-def _kept(samples: _Samples, space: Fixed, wanted: np.ndarray) -> tuple[np.ndarray, Tensor]:
+def _kept(samples: Samples, space: Fixed, wanted: np.ndarray) -> tuple[np.ndarray, Tensor]:
     """Ids and rows of all samples of the pool, made at the first use."""
     pool, places, key = samples.pool, samples.places, samples.key(space)
     every = np.flatnonzero(pool.rounds != OUTSIDE)

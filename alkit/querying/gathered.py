@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from alkit.errors import PredictionError
 from alkit.hardware import check_memory
 from alkit.pool.trace import Seen, Watch
 from alkit.prediction import Prediction, needs_one_row
+from alkit.progress import Bar
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +90,7 @@ def gather(
     guessed: list[Tensor] = []
     bare: list[Tensor] = []
     witness = None if watch is None else Watch(watch)
-    for prediction in predictions:
+    for prediction in _shown(predictions, total):
         ids.append(prediction.ids.cpu())
         for column, term in zip(columns, terms, strict=True):
             column.append(scores_of(term, prediction))
@@ -120,6 +121,15 @@ def gather(
     )
     ascending = bool((joined[1:] > joined[:-1]).all())
     return seen if ascending else _in_order(seen, joined.argsort())
+
+
+def _shown(predictions: Iterable[Prediction], total: int) -> Iterator[Prediction]:
+    with Bar(total, "scoring") as bar:
+        for prediction in predictions:
+            count = len(prediction)
+            yield prediction
+            del prediction  # before the next batch is predicted
+            bar.update(count)
 
 
 def _in_order(seen: Gathered, order: Tensor) -> Gathered:

@@ -18,6 +18,7 @@ from alkit.pool import ActiveLearningDataset, Query
 from alkit.pool.checks import check_round
 from alkit.pool.trace import SecondLook, drawn, see
 from alkit.prediction import Prediction, held_by
+from alkit.progress import showing, watching
 from alkit.querying.acquisition import Acquisition
 from alkit.querying.arrays import Arrays, names_of, numbers_of_labels
 from alkit.querying.fixed import of_arrays
@@ -48,6 +49,7 @@ def select(
     selector: Selector | Callable[..., Any] | None = None,
     round: int = 0,
     seed: int | None = None,
+    progress: bool = True,
     candidates: Rows | None = None,
 ) -> Query:
     """Select ``n`` rows of plain arrays to annotate; no model, pool or Trainer is needed.
@@ -96,6 +98,7 @@ def select(
         round: round number, for weights that change by round.
         seed: seed of the random choices and of ties. Default: one from torch's generator, which is
             not advanced.
+        progress: False to show no bar of a selection that takes longer than two seconds.
         candidates: former name of ``among``.
 
     Returns:
@@ -157,7 +160,8 @@ def select(
             arrays.rows, pool, needs, torch.device("cpu") if held is None else held.device
         ),
     )
-    picks = acquisition.selector(rows, size, generator(context.seed, "select", round))
+    with showing(progress), watching("selection"):
+        picks = acquisition.selector(rows, size, generator(context.seed, "select", round))
     watched = derive(context.seed, "doctor", round)
     again = None if ours is None else SecondLook(see(ours, picks.positions[drawn(size, watched)]))
     return acquisition.query(

@@ -5,6 +5,7 @@ from torch import Generator, Tensor
 
 from alkit.arguments import check_number
 from alkit.hardware import check_memory
+from alkit.progress import report
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.fisher import Trace, information, roots
 from alkit.selectors.geometry.points import Points
@@ -121,6 +122,7 @@ def _added(
         free &= points.reach(known) > 0
     picks: list[int] = []
     while len(picks) < number and bool(free.any()):
+        report(len(picks), number)
         gains = trace.change(1).where(free, -torch.inf)
         tied = (gains >= gains.amax() - EQUAL * gains.amax().abs()).nonzero().flatten()
         pick = int(tied[luck[tied].argmin()])

@@ -7,6 +7,7 @@ from torch import Generator, Tensor
 
 from alkit.arguments import check_number
 from alkit.hardware import check_memory
+from alkit.progress import report
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.joint import Joint
 from alkit.selectors.geometry.points import Points
@@ -67,6 +68,7 @@ class BatchBALD(Selector):
         picks: list[int] = []
         while len(rows := gains.highest(_levels(joint, columns))):
             picks.append(int(rows[luck[rows].argmin()]))
+            report(len(picks), n)
             if len(picks) == n:
                 return torch.tensor(picks)
             gains.drop(rows, picks[-1])

@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.arguments import check_number
+from alkit.progress import report
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.balls import Balls
 from alkit.selectors.geometry.clustering import space_with_means
@@ -189,6 +190,7 @@ def _greedy(
         graph = Coverage(partial(inside, radius), points, weights=left.to(points.dtype))
     picks: list[int] = []
     while len(picks) < n and bool(free.any()):
+        report(len(picks), n)
         gains = graph.gains.double().clamp(min=0)
         values = wanted + weight * gains / gains.amax().clamp(min=1)
         values = values.where(free, -torch.inf)

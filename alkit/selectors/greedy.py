@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.errors import ConfigurationError
+from alkit.progress import report
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.coverage import blocks
 from alkit.selectors.geometry.farthest import farthest_first
@@ -99,6 +100,7 @@ def _farthest(spaces: Sequence[Known], n: int, generator: Generator) -> Tensor:
     luck = 1 + torch.rand(len(x), generator=generator, dtype=torch.float64) * 2.0**-30
     luck, picked = luck.to(x.device), []
     while len(picked) < n:
+        report(len(picked), n)
         height, best = (nearest * luck).max(0)
         if height == 0:
             break

@@ -3,6 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from alkit.progress import report
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.selector import Selector
@@ -62,6 +63,7 @@ def d2_sampling(
         assumed = points.reach(_rows(points, picked)).square_()
     sums, current, spent = assumed.cumsum(0), len(picked), 0
     while len(picked) < n and sums[-1] > 0:
+        report(len(picked), n)
         missed = len(picked) - current
         if spent > len(points) * max(missed, 16):  # as costly as comparing all of them
             assumed = assumed.minimum(points.reach(_rows(points, picked[current:])).square_())

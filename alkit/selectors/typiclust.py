@@ -6,6 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.arguments import check_number
+from alkit.progress import report
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.clustering import kmeans, space_with_means
 from alkit.selectors.geometry.neighbors import densest
@@ -70,6 +71,7 @@ class TypiClust(Selector):
         heapify(queue)
         picks: list[int] = []
         while queue and len(picks) < n:
+            report(len(picks), n)
             small, taken, size, i = heappop(queue)
             # its first turn, and it holds annotated samples
             if known is not None and taken and taken == held[i]:

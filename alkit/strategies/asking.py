@@ -17,6 +17,7 @@ from alkit.pool.annotations import Indices
 from alkit.pool.checks import check_query_size
 from alkit.pool.corrections import Exclude, validation_of, without
 from alkit.prediction import Prediction
+from alkit.progress import showing
 from alkit.querying import Acquisition, Monitor, PoolContext
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
 from alkit.querying.answering import answers_of, who_of, without_unanswered
@@ -96,10 +97,16 @@ class Asks(_Base):
         return PoolContext(self, self.train_pool)
 
     @overload
-    def query(self, n: int, *, exclude: Exclude = None) -> Query: ...
+    def query(self, n: int, *, exclude: Exclude = None, progress: bool = True) -> Query: ...
     @overload
     def query(
-        self, n: int | None = None, *, exclude: Exclude = None, budget: float, cost: Cost
+        self,
+        n: int | None = None,
+        *,
+        exclude: Exclude = None,
+        budget: float,
+        cost: Cost,
+        progress: bool = True,
     ) -> Query: ...
     def query(
         self,
@@ -108,6 +115,7 @@ class Asks(_Base):
         exclude: Exclude = None,
         budget: float | None = None,
         cost: Cost | None = None,
+        progress: bool = True,
     ) -> Query:
         """Query ``n`` samples, most wanted first. Changes nothing: not the model, not the pool.
 
@@ -123,6 +131,7 @@ class Asks(_Base):
             budget: largest sum of the costs of the samples, which are then those with the highest
                 score per cost, see ``alkit.querying.budget.Within``.
             cost: cost of each sample ``(N,)``, or a function of dataset indices, as ``oracle.of``.
+            progress: False to show no bars of the time left, which appear after two seconds.
 
         Cost: one forward pass over the unannotated samples, in batches of ``test_batch_size``
         (over the picks alone where the selector uses no scores).
@@ -137,12 +146,14 @@ class Asks(_Base):
             val_pool = val_pool and without(val_pool, validation_of(exclude))
         self.check_built("query")
         if budget is not None or cost is not None:
-            return self._within(pool, n, budget, cost)
+            with showing(progress):
+                return self._within(pool, n, budget, cost)
         n = check_query_size(n, len(pool.unannotated_indices))
         validation = validation_query(val_pool, n, self.val_share, self.seed, pool.next_round)
         size = n - (0 if validation is None else len(validation))
         ask = self._ask if self._acquisition_replaced else self.query_strategy
-        query = ask(pool, size)
+        with showing(progress):
+            query = ask(pool, size)
         indices = checked_picks(query, size, pool)
         if not isinstance(query, Query):
             query = Query(indices, pool.next_round, why=type(self).__name__)
@@ -179,7 +190,9 @@ class Asks(_Base):
         """Score of each candidate, ``(N,)``, by one row at a time; by default the criterion's."""
         return self.criterion(prediction)
 
-    def query_and_update(self, n: int, oracle: Oracle | None = None) -> Query:
+    def query_and_update(
+        self, n: int, oracle: Oracle | None = None, *, progress: bool = True
+    ) -> Query:
         """Query ``n`` samples, annotate them, and return the query.
 
         Args:
@@ -188,9 +201,11 @@ class Asks(_Base):
                 samples of ``val_pool`` always get their dataset's labels. A sample that it answers
                 with None is among the ``unanswered`` of the query. It is excluded from the pool
                 if the oracle has a ``reason``, such as "unsure", else it may be queried again.
+            progress: see ``query``.
         """
         check_oracle(oracle)
-        query = self.query(n)
+        with showing(progress):
+            query = self.query(n)
         answers = None if oracle is None else answers_of(oracle, query)
         query, answered, labels = without_unanswered(query, answers)
         self.train_pool.annotate(answered, labels, who=who_of(oracle))

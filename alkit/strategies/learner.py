@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
+from os import PathLike
 from typing import Any
 
 import lightning as L
@@ -18,6 +19,7 @@ from alkit.pool.unlabeled_batches import for_inputs
 from alkit.prediction import Prediction, Task
 from alkit.querying import Acquisition
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
+from alkit.querying.cached import CachedFeatures
 from alkit.querying.checks import (
     check_arguments,
     check_datasets,
@@ -100,6 +102,10 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         loader: further arguments of the DataLoaders, such as ``{"num_workers": 2}``. A
             ``collate_fn`` gets items ``(x, y)`` or dicts; where labels are hidden, that of an
             annotated sample stands in for each, and is taken out of the batch.
+        cache_features: path of a ``.npy`` file for the output of the frozen part of the network,
+            which is then computed once per sample, not in each query; see ``CachedFeatures``.
+            That part is what comes before the first layer that is trained, or ends with the layer
+            ``features``. Its weights and the samples are compared at each query.
         seed: seed of the data order and of the queries. Default: one from torch's generator, which
             is not advanced; it is in ``self.seed``.
     """
@@ -128,6 +134,7 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         samples: int | None = None,
         members: int | None = None,
         loader: Mapping[str, Any] | None = None,
+        cache_features: str | PathLike[str] | None = None,
         seed: int | None = None,
     ) -> None:
         super().__init__()
@@ -159,6 +166,7 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         self.test_batch_size = test_batch_size or batch_size
         self.steps_per_epoch = steps_per_epoch
         self.loader = dict(loader or {})
+        self.cache_features = None if cache_features is None else CachedFeatures(cache_features)
         layer = features or getattr(inner, "features_layer", None)
         places = Places(inputs, train_pool.input_key, train_pool.label_key)
         self.predictor = Predictor(places, meaning_of(inner, outputs, task), layer, head)
@@ -171,10 +179,14 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
 
         The model is in eval mode, without gradients, until the generator ends or is closed.
         """
-        loader = self.scoring_batches(pool, indices)
         device, sampled = self._fit_device or self.device, self.posterior.module(self)
         unchecked = True
-        for prediction in self.predictor.predictions(self.module, loader, device, sampled):
+        if self.cache_features is None:
+            loader = self.scoring_batches(pool, indices)
+            predictions = self.predictor.predictions(self.module, loader, device, sampled)
+        else:
+            predictions = self.cache_features.predictions(self, pool, indices, device, sampled)
+        for prediction in predictions:
             if unchecked:
                 self._check_labels(prediction)
                 unchecked = False

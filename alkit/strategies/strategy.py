@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from inspect import signature
+from os import PathLike
 from typing import Any, TypedDict, cast
 
 import lightning as L
@@ -48,6 +49,7 @@ class LearnerOptions(TypedDict, total=False):
     features: str | None
     head: str | None
     loader: Mapping[str, Any] | None
+    cache_features: str | PathLike[str] | None
     seed: int | None
 
 

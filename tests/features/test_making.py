@@ -585,19 +585,19 @@ def test_outputs_on_disk_are_read_again_and_new_samples_alone_are_made(tmp_path)
 
 
 def test_contents_of_all_forms_are_told_apart(tmp_path):
-    from alkit.features.on_disk import _contents
+    from alkit.features.on_disk import hashes
 
     a, b = gaussian(4, 2), gaussian(4, 3, seed=1)
     changed = b.clone()
     changed[2, 0] = 9
     forms = [{"a": a, "b": b}, {"a": a, "b": changed}]
-    first, second = ([*_contents(form, 4)] for form in forms)
+    first, second = ([*hashes(form, 4)] for form in forms)
     assert [x == y for x, y in zip(first, second)] == [True, True, False, True]
-    first, second = ([*_contents([a, part], 4)] for part in (b, changed))
+    first, second = ([*hashes([a, part], 4)] for part in (b, changed))
     assert [x == y for x, y in zip(first, second)] == [True, True, False, True]
     images = [gaussian(3, 5, 4 + k) for k in range(4)]
-    assert len(set(_contents(images, 4, listed=True))) == 4
-    assert [*_contents(["x", "y", "x"], 3)][::2] == [next(_contents(["x"], 1))] * 2
+    assert len(set(hashes(images, 4, listed=True))) == 4
+    assert [*hashes(["x", "y", "x"], 3)][::2] == [next(hashes(["x"], 1))] * 2
 
 
 def test_other_inputs_of_the_same_samples_are_other_contents(tmp_path):

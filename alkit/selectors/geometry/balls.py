@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alkit.progress import report
 from alkit.selectors.geometry.centered import Centered
 from alkit.selectors.geometry.points import Points
 
@@ -66,6 +67,7 @@ def _graph(points: Points, radius: float) -> np.ndarray:
     bits = np.zeros((number, _width(number)), np.uint8)
     centered = Centered.of(points, SIZE)
     for start in range(0, number, SIZE):
+        report(number**2 - (number - start) ** 2, number**2)
         block = centered[start : start + SIZE]
         for first in range(start, number, SIZE):
             others = centered[first : first + SIZE]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from alkit.progress import report
 from alkit.selectors.geometry.coverage import blocks
 from alkit.selectors.geometry.points import Points
 
@@ -93,6 +94,7 @@ def farthest_in_largest(
     luck = luck.to(points.device)
     cells, picked = Cells(points, known), []
     while len(picked) < n:
+        report(len(picked), n)
         if cells.number:
             heights = (cells.squared * luck).where(cells.largest(), 0)
         else:

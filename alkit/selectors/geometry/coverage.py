@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.arguments import check_number
+from alkit.progress import report
 from alkit.selectors.geometry.balls import Balls
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
@@ -110,6 +111,7 @@ class Coverage:
         """Compute the gains before any pick; each pair of blocks is compared once."""
         mirrored = self.targets is self.candidates
         for rows in blocks(self.candidates):
+            report(rows.start, len(self.candidates))
             ours = self.candidates[rows]
             for columns in blocks(self.targets, rows.start if mirrored else 0):
                 values = self.kernel(ours, self.targets[columns])
@@ -177,6 +179,7 @@ def greedy(
     luck = torch.randperm(len(coverage.gains), generator=generator).to(coverage.gains.device)
     picks: list[int] = []
     while len(picks) < n and len(rows := coverage.highest()):
+        report(len(picks), n)
         picks.append(int(rows[luck[rows].argmin()]))
         if isinstance(coverage, Coverage) and coverage.bonus is not None:  # duplicates get it once
             chosen = coverage.candidates[picks[-1] : picks[-1] + 1]

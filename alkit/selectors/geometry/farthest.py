@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Generator, Tensor
 
+from alkit.progress import report
 from alkit.selectors.geometry.points import Points
 
 FIRST = 192  # centers that every candidate is compared with
@@ -51,6 +52,7 @@ def farthest_first(
     keys = luck if weights is None or not weights.any() else weights.double() * luck
     centers = _Centers(points, known, [] if known is not None else [int(keys.argmax())])
     while len(centers.picked) < n:
+        report(len(centers.picked), n)
         centers.meet_all()
         heights = keys * centers.bounds
         heights[centers.picked] = 0
@@ -133,6 +135,7 @@ def _race(centers: _Centers, keys: Tensor, heights: Tensor, n: int, block: int) 
     keys, points = keys[rows], centers.points[rows]
     values, points = centers.exact(points), points.double()
     while len(centers.picked) < n:
+        report(len(centers.picked), n)
         height, best = (keys * values).max(0)
         if height < outside:
             break

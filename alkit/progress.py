@@ -1,0 +1,94 @@
+"""Bars with the time left, for work that takes longer than two seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import monotonic
+
+from tqdm.auto import tqdm
+
+DELAY = 2.0  # seconds, until a bar shows
+
+_on: ContextVar[bool] = ContextVar("on", default=True)
+
+
+class Bar:
+    """A bar on the standard error output, which is made only once the work has taken two seconds.
+
+    Until then, a step costs a look at the clock. At the end, the bar disappears.
+
+    Args:
+        total: number of steps; None if it is not known yet.
+        what: name of the work.
+    """
+
+    def __init__(self, total: int | None, what: str) -> None:
+        self._total, self._what = total, what
+        self._done, self._started, self._shows = 0, monotonic(), _on.get()
+        self._bar: tqdm | None = None
+
+    def update(self, steps: int) -> None:
+        """Count steps that are done."""
+        self.at(self._done + steps, self._total)
+
+    def at(self, done: int, total: int | None) -> None:
+        """Set the number of steps that are done; with another total, other work has begun."""
+        if total != self._total:
+            self.close()
+            self._total, self._started = total, monotonic()
+        self._done = done
+        if self._bar is not None:
+            self._bar.update(done - self._bar.n)
+        elif self._shows and (passed := monotonic() - self._started) >= DELAY:
+            self._bar = tqdm(total=total, desc=self._what, leave=False)
+            self._bar.start_t = self._bar.last_print_t = self._bar.start_t - passed
+            self._bar.update(done)
+
+    def close(self) -> None:
+        """Remove the bar, if there is one."""
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = None
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+_watched: ContextVar[Bar | None] = ContextVar("watched", default=None)
+
+
+@contextmanager
+def showing(progress: bool) -> Iterator[None]:
+    """Switch the bars in the block off, if ``progress`` is False."""
+    token = _on.set(_on.get() and progress)
+    try:
+        yield
+    finally:
+        _on.reset(token)
+
+
+@contextmanager
+def watching(what: str) -> Iterator[None]:
+    """Show a bar of what ``report`` gets in the block."""
+    with Bar(None, what) as bar:
+        token = _watched.set(bar)
+        try:
+            yield
+        finally:
+            _watched.reset(token)
+
+
+def report(done: int, total: int) -> None:
+    """Report the progress of a loop to a caller that watches, if there is one.
+
+    A selector has no output of its own: its loop reports how many of the picks it has, and a query
+    shows them. Cost: less than a microsecond.
+    """
+    bar = _watched.get()
+    if bar is not None:
+        bar.at(done, total)
