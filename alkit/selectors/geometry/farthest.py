@@ -13,7 +13,7 @@ from alkit.selectors.geometry.points import Points
 FIRST = 192  # centers that every candidate is compared with, at least
 
 
-SHARE = 90  # of A known centers, every candidate is compared with sqrt(SHARE * A)
+SHARE = 90  # with A known centers, every candidate is compared with sqrt(SHARE * A) of them
 
 
 GROWTH = 4  # up to there, all candidates are compared when centers grew by this factor
@@ -77,7 +77,7 @@ class _Centers:
         self.bounds = torch.full((N,), torch.inf, dtype=torch.float64, device=device)
         self.seen = torch.zeros(N, dtype=torch.int32, device=device)
         self.met = 0  # centers that every point was compared with
-        # more of many: a bound that is too high costs more the more centers it still misses
+        # a bound that is too high costs more, the more centers it still misses
         self.first = max(FIRST, math.isqrt(SHARE * (0 if known is None else len(known))))
 
     def __len__(self) -> int:
