@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 
 import psutil
@@ -53,6 +54,12 @@ def multiplies_bfloat16(device: torch.device) -> bool:
         return False
     able = getattr(torch.cpu, "get_capabilities", dict)()  # missing in older torch
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+@cache
+def numpy_has_fast_log2() -> bool:
+    """Return whether ``numpy.log2`` of float32 is vectorized: on Linux, with AVX-512."""
+    return sys.platform == "linux" and torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 
 def reduced_rounding(device: torch.device) -> float:

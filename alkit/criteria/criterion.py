@@ -113,6 +113,8 @@ class Criterion:
                 'outputs, al.Prediction(outputs, kind="probabilities"), or pass them to al.select.'
             )
         terms, start = self.terms, 0
+        if not all(term.in_chunks for term in terms):
+            prediction.check()
         columns: dict[int, Tensor] = {}
         for chunk in prediction.chunks():
             for k, term in enumerate(terms):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from alkit.hardware import matmul_precision
+from alkit.hardware import matmul_precision, numpy_has_fast_log2
 
+BLOCK = 2**18  # numbers whose logarithms are computed at a time
 FEW_COLUMNS = 32  # up to here, one operation per column is cheaper than a search for positions
 
 
@@ -21,6 +23,25 @@ def entropy(p: Tensor) -> Tensor:
     """
     logs = p.log().clamp_min_(math.log(torch.finfo(p.dtype).tiny))
     return -logs.mul_(p).sum(-1)
+
+
+def entropy_of_rows(p: Tensor) -> Tensor:
+    """``entropy`` of rows ``(N, C)``, to rounding, in a third of the time on many processors.
+
+    Logarithms to base 2 are numpy's where these use AVX-512. They are off by at most two units in
+    the last place; torch's take five times as long where its MKL does not use AVX-512. Blocks and
+    their logarithms stay in the cache, without fresh memory for each.
+    """
+    if p.dtype != torch.float32 or p.device.type != "cpu" or not numpy_has_fast_log2():
+        return entropy(p)
+    scores, size = p.new_empty(len(p)), max(BLOCK // p.shape[1], 1)
+    room, low = p.new_empty(min(size, len(p)), p.shape[1]), math.log2(torch.finfo(p.dtype).tiny)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for rows, part in zip(p.split(size), scores.split(size), strict=True):
+            logs = room[: len(rows)]
+            np.log2(rows.numpy(), out=logs.numpy())
+            torch.sum(logs.clamp_min_(low).mul_(rows), -1, out=part)
+    return scores.mul_(-math.log(2))
 
 
 def small_in_float64(scores: Tensor, below: float, exact: Callable[[Tensor], Tensor]) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from alkit.criteria import needs
 from alkit.criteria.criterion import Criterion, as_number
-from alkit.criteria.reductions import entropy, largest, top_two
+from alkit.criteria.reductions import entropy_of_rows, largest, top_two
 from alkit.errors import ConfigurationError, PredictionError
 from alkit.prediction import Prediction, held_by
 
@@ -63,7 +63,7 @@ class Entropy(Criterion):
     """
 
     def score(self, prediction: Prediction) -> Tensor:
-        return entropy(prediction.mean_probabilities)
+        return entropy_of_rows(prediction.mean_probabilities)
 
 
 class MinEntropy(Criterion):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alkit.prediction.checks import are_finite, as_mask, look_like_probabilities, one_sample
-from alkit.prediction.prediction import Prediction, held_by, unchecked
+from alkit.prediction.prediction import Prediction, held_by, read_in_chunks, unchecked
 from alkit.prediction.probabilities import KINDS, STRUCTURES, TASKS, OutputKind, Task
 from alkit.prediction.regular import COUNTED
 from alkit.prediction.rows import UNITS, needs_one_row
@@ -23,5 +23,6 @@ __all__ = [
     "look_like_probabilities",
     "needs_one_row",
     "one_sample",
+    "read_in_chunks",
     "unchecked",
 ]

@@ -11,8 +11,14 @@ from alkit.errors import NonFiniteError, PredictionError
 
 
 def are_finite(values: Tensor) -> bool:
-    """Return whether all values are finite, in one pass without allocating a copy."""
-    return not values.numel() or all(math.isfinite(bound) for bound in values.detach().aminmax())
+    """Return whether all values are finite, in one pass without allocating a copy.
+
+    A sum is finite only if all values are; it may overflow, and then their bounds decide.
+    """
+    values = values.detach()
+    if not values.numel() or (values.element_size() > 2 and math.isfinite(values.sum())):
+        return True
+    return all(math.isfinite(bound) for bound in values.aminmax())
 
 
 def look_like_probabilities(outputs: Tensor, task: str = "multiclass", least: int = 2) -> bool:

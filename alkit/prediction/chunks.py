@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-CACHE = 2**18  # outputs per chunk and thread: 1 MB of float32
+CACHE = 2**19  # outputs per chunk and thread: 2 MB of float32
 MEMORY = 2**26  # outputs per chunk on an accelerator: 256 MB of float32, and few launches
 
 

@@ -4,36 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
-import torch
 from torch import Tensor
 
 from alkit.errors import PredictionError
 from alkit.prediction.checks import (
-    are_finite,
     checked_features,
     checked_ids,
     checked_outputs,
     look_like_probabilities,
     numbers_of,
-    raise_for,
 )
 from alkit.prediction.chunks import rows_of_a_chunk
 from alkit.prediction.probabilities import (
     STRUCTURES,
     OutputKind,
     Task,
-    are_probabilities,
     checked_task,
 )
-from alkit.prediction.readings import Readings
 from alkit.prediction.rows import in_order, part_of, rows_of
 from alkit.prediction.structures import Structures
+from alkit.prediction.values import Checked
 
 
 @dataclass(frozen=True, eq=False)
-class Prediction(Readings, Structures):
+class Prediction(Checked, Structures):
     """A model's outputs for N candidates, with the ids of these candidates.
 
     Shape letters used everywhere: N candidates, K posterior samples (1 for a plain network), C
@@ -100,7 +96,8 @@ class Prediction(Readings, Structures):
                     'sums to one. Declare kind="probabilities", or outputs="probabilities" of a '
                     'strategy (or "logits" if they are logits).'
                 )
-            self._check_values(outputs)
+            if not self.unread:
+                self._check_values(outputs)
         else:
             self._set("owners", None)
         if self.features is not None:
@@ -136,31 +133,8 @@ class Prediction(Readings, Structures):
                 )
             self._set("task", "multiclass")
 
-    def _check_values(self, outputs: Tensor) -> None:
-        """Check that outputs are finite and, if so declared, probabilities; chunk by chunk."""
-        check = are_finite
-        if self.kind in ("probabilities", "log_probabilities"):
-            check = partial(are_probabilities, kind=self.kind, binary=self._columns_are_binary)
-        if not outputs.numel() or all(map(check, outputs.split(rows_of_a_chunk(outputs)))):
-            return
-        self._check_finite(outputs)
-        raise PredictionError(
-            f"outputs declared as {self.kind} are negative or "
-            f"{'above one' if self._columns_are_binary else 'do not sum to one'}. "
-            'Declare what the model returns, for example outputs="logits" for raw scores.'
-        )
-
-    def _check_finite(self, outputs: Tensor) -> None:
-        bad = outputs.isnan() | (outputs == torch.inf)
-        if self.kind != "log_probabilities":
-            bad |= outputs == -torch.inf
-        bad = bad.flatten(1).any(1)
-        if self.owners is not None:
-            bad = torch.bincount(self.owners[bad], minlength=len(self)) > 0
-        raise_for(bad, self.ids, "outputs")
-
     def __len__(self) -> int:
-        return len(self.ids)
+        return self.ids.shape[0]
 
     @cached_property
     def ascending(self) -> bool:
@@ -182,15 +156,21 @@ class Prediction(Readings, Structures):
         """Consecutive chunks of samples whose temporaries fit in a processor's cache; at least one.
 
         A row-wise function gives the same result for any chunk size. A sample's rows stay together.
+        Outputs that are not checked yet are checked here, each chunk before it is yielded.
         """
         rows = rows_of_a_chunk(held_by(self))
         if self.owners is not None:
             rows = max(rows * len(self) // max(len(self.owners), 1), 1)
         if len(self) <= rows:
+            self.check()
             yield self
             return
         for start in range(0, len(self), rows):
-            yield self[start : start + rows]
+            chunk = self[start : start + rows]
+            if self.unread and not self._passes(chunk._needed_outputs()):
+                self.check()
+            yield chunk
+        self._set("unread", False)
 
     def __getitem__(self, rows: Tensor | slice) -> Prediction:
         """The prediction for some rows (positions, a boolean mask or a slice), not rechecked."""
@@ -209,6 +189,19 @@ class Prediction(Readings, Structures):
         return part
 
 
+def read_in_chunks(outputs: Tensor, ids: Tensor, kind: OutputKind) -> Prediction:
+    """A prediction whose outputs are checked chunk by chunk, as its ``chunks`` are read.
+
+    Each chunk is then scored while it is in the processor's cache. The caller must call ``check``
+    in the end, and first if an error comes between: all outputs are then checked, and errors are
+    those of the constructor.
+    """
+    later = object.__new__(Prediction)
+    later._set("unread", True)
+    later.__init__(outputs, ids, kind)  # type: ignore[misc]
+    return later
+
+
 def unchecked(
     ids: Tensor,
     outputs: Tensor | None,
@@ -219,9 +212,10 @@ def unchecked(
     normal: bool = False,
 ) -> Prediction:
     part = object.__new__(Prediction)
-    values = {"ids": ids, "outputs": outputs, "kind": kind, "features": features, "task": task}
-    for name, value in (values | {"owners": owners, "normal": normal}).items():
-        part._set(name, value)
+    part.__dict__.update(
+        outputs=outputs, ids=ids, kind=kind, features=features, task=task, owners=owners,
+        normal=normal,
+    )  # fmt: skip
     return part
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from alkit.errors import ConfigurationError, PredictionError
-from alkit.prediction import Prediction, held_by
+from alkit.prediction import Prediction, held_by, read_in_chunks
 from alkit.querying.row_numbers import RowNumbers
 from alkit.selectors.fixed import fixed_needs
 
@@ -87,8 +87,13 @@ class Arrays:
         rows = RowNumbers.of({**lengths, **more}, names=names, annotated=annotated, among=among)
         return cls(outputs, features, _as_floats(wanted), prediction, rows)
 
-    def of_candidates(self) -> Prediction | None:
-        """Prediction of the candidates, checked; None if there are scores or row numbers alone."""
+    def of_candidates(self, *, unread: bool = False) -> Prediction | None:
+        """Prediction of the candidates, checked; None if there are scores or row numbers alone.
+
+        Args:
+            unread: True to leave the check of probabilities to whoever reads them; see
+                ``read_in_chunks``.
+        """
         at, ids = self.rows.at, self.rows.ids
         if self.prediction is not None:
             part = self.prediction[at(len(self.prediction))]
@@ -98,6 +103,8 @@ class Arrays:
         )
         if outputs is None and features is None:
             return None
+        if unread and outputs is not None and features is None:
+            return read_in_chunks(outputs, ids, self.kind)  # type: ignore[arg-type]
         return Prediction(outputs, ids, self.kind, features)  # type: ignore[arg-type]
 
     def scores_on(self, prediction: Prediction | None) -> Tensor:

@@ -142,11 +142,16 @@ def select(
         raise ConfigurationError("give scores or a criterion, not both: scores are used as given.")
     acquisition = Acquisition(_Given() if scores is not None else criterion, selector).at(context)
     needs = acquisition.selector.needs
-    ours, columns = arrays.of_candidates(), []
+    scored = "scores" in needs and scores is None
+    ours, columns = arrays.of_candidates(unread=scored), []
     if "scores" in needs and scores is not None:
         columns = [arrays.scores_on(ours)]
-    elif "scores" in needs:
-        columns = acquisition.criterion.term_scores(_predicted(ours, acquisition))
+    elif scored:
+        ours = _predicted(ours, acquisition)
+        try:
+            columns = acquisition.criterion.term_scores(ours)
+        finally:
+            ours.check()
     final, ids = acquisition.combined(columns), arrays.rows.numbers if ours is None else ours.ids
     held = final if ours is None else held_by(ours)
     rows = Candidates(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from alkit.criteria.reductions import FEW_COLUMNS, entropy, top_two
+from alkit.criteria.reductions import FEW_COLUMNS, entropy, entropy_of_rows, top_two
 
 tied = st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0, 1e-40])
 rows = hnp.arrays(
@@ -61,3 +61,15 @@ def test_entropy_is_exact_for_zeros_ones_and_subnormal_numbers(dtype):
     assert entropy(p).abs()[:2].max() < 1e-35
     assert entropy(p)[2].item() == pytest.approx(np.log(2))
     assert p.equal(before)
+
+
+@pytest.mark.parametrize("columns", [2, 10, 129, 1000])
+def test_entropies_of_rows_are_exact_to_rounding_with_zeros_and_ones(columns):
+    p = (8 * torch.randn(500, columns, generator=torch.Generator().manual_seed(0))).softmax(1)
+    p[0], p[1], p[2] = 0, 1 / columns, 0
+    p[0, 0], p[2, -1] = 1, 1 - 1e-42
+    p[2, 0] = 1e-42
+    exact = torch.special.entr(p.double()).sum(1)
+    assert torch.allclose(entropy_of_rows(p).double(), exact, rtol=1e-6, atol=1e-6)
+    assert entropy_of_rows(p[:7]).equal(entropy_of_rows(p)[:7])
+    assert entropy_of_rows(p.double()).equal(entropy(p.double()))

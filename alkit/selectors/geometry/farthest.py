@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -10,10 +11,13 @@ from torch import Generator, Tensor
 from alkit.progress import report
 from alkit.selectors.geometry.points import Points
 
-FIRST = 192  # centers that every candidate is compared with
+FIRST = 192  # centers that every candidate is compared with, at least
 
 
-GROWTH = 4  # up to FIRST, all candidates are compared when centers grew by this factor
+SHARE = 90  # with A known centers, every candidate is compared with sqrt(SHARE * A) of them
+
+
+GROWTH = 4  # up to there, all candidates are compared when centers grew by this factor
 
 
 RUNNERS = 256  # candidates whose distances are kept exact while picks are made
@@ -75,6 +79,8 @@ class _Centers:
         self.bounds = torch.full((N,), torch.inf, dtype=torch.float64, device=device)
         self.seen = torch.zeros(N, dtype=torch.int32, device=device)
         self.met = 0  # centers that every point was compared with
+        # a bound that is too high costs more, the more centers it still misses
+        self.first = max(FIRST, math.isqrt(SHARE * (0 if known is None else len(known))))
 
     def __len__(self) -> int:
         return len(self.picked) + (0 if self.known is None else len(self.known))
@@ -92,9 +98,9 @@ class _Centers:
 
         Bounds by few centers are so high that nearly all points would need more of them one by one.
         """
-        if self.met == FIRST or len(self) < GROWTH * self.met:
+        if self.met == self.first or len(self) < GROWTH * self.met:
             return
-        start, self.met = self.met, min(len(self), FIRST)
+        start, self.met = self.met, min(len(self), self.first)
         for centers in self.between(start, self.met):
             self.bounds = torch.minimum(self.bounds, self.points.reach(centers, coarse=True))
         self.seen.clamp_(min=self.met)
