@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Subset
 
 from alkit.errors import UnreadableSampleError
 from alkit.pool.labels import Describe
-
-if TYPE_CHECKING:
-    from alkit.pool.samples import PoolView
 
 
 def unreadable(
@@ -52,31 +49,3 @@ def path_of(dataset: Any, index: int) -> str:
     first = listed[index] if isinstance(listed, list) and index < len(listed) else None
     path = first[0] if isinstance(first, tuple) and first else None
     return path if isinstance(path, str) else ""
-
-
-class Scan(Dataset):
-    """Dataset of batches of a view: the reason of each sample that cannot be read, by its index."""
-
-    def __init__(self, view: PoolView) -> None:
-        self._view = view
-
-    def __len__(self) -> int:
-        return len(self._view)
-
-    def __getitems__(self, positions: list[int]) -> dict[int, str]:
-        try:
-            self._view.__getitems__(positions)
-        except UnreadableSampleError:
-            return {
-                self._view.indices.item(position): reason
-                for position in positions
-                if (reason := self._reason(position))
-            }
-        return {}
-
-    def _reason(self, position: int) -> str:
-        try:
-            self._view[position]
-        except UnreadableSampleError as error:
-            return str(error)
-        return ""

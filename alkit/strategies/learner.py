@@ -35,6 +35,7 @@ from alkit.strategies.asking import Asks
 from alkit.strategies.foreign_hooks import check_hooks
 from alkit.strategies.posterior import declared
 from alkit.strategies.saving import Saved
+from alkit.strategies.skipping import OnError, check_on_error
 from alkit.training.batches import Inputs, Places
 from alkit.training.budget import check_counts
 from alkit.training.initial_weights import InitialWeights
@@ -100,6 +101,8 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         loader: further arguments of the DataLoaders, such as ``{"num_workers": 2}``. A
             ``collate_fn`` gets items ``(x, y)`` or dicts; where labels are hidden, that of an
             annotated sample stands in for each, and is taken out of the batch.
+        on_error: ``"skip"`` to leave samples that cannot be read, such as damaged files, out of
+            queries, whose ``why`` names them; ``unreadable`` has the reasons. Default: an error.
         seed: seed of the data order and of the queries. Default: one from torch's generator, which
             is not advanced; it is in ``self.seed``.
     """
@@ -128,6 +131,7 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         samples: int | None = None,
         members: int | None = None,
         loader: Mapping[str, Any] | None = None,
+        on_error: OnError = "raise",
         seed: int | None = None,
     ) -> None:
         super().__init__()
@@ -137,6 +141,7 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         inner, self.posterior = declared(module, samples, members, self.seed, outputs)
         check_arguments(inner, train_pool, val_pool, val_share, val)
         check_datasets(val=val, test=test)
+        check_on_error(on_error)
         check_counts(
             batch_size=batch_size,
             val_batch_size=val_batch_size,
@@ -159,6 +164,7 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         self.test_batch_size = test_batch_size or batch_size
         self.steps_per_epoch = steps_per_epoch
         self.loader = dict(loader or {})
+        self.on_error, self.unreadable = on_error, dict[int, str]()
         layer = features or getattr(inner, "features_layer", None)
         places = Places(inputs, train_pool.input_key, train_pool.label_key)
         self.predictor = Predictor(places, meaning_of(inner, outputs, task), layer, head)

@@ -24,6 +24,7 @@ from alkit.querying.meaning import Outputs
 from alkit.selectors import Random, Selector
 from alkit.strategies.learner import ActiveLearner
 from alkit.strategies.posterior import unwrapped
+from alkit.strategies.skipping import OnError
 from alkit.training import Application, Classifier
 from alkit.training.batches import Inputs
 from alkit.training.losses import as_network
@@ -48,6 +49,7 @@ class LearnerOptions(TypedDict, total=False):
     features: str | None
     head: str | None
     loader: Mapping[str, Any] | None
+    on_error: OnError
     seed: int | None
 
 
