@@ -8,11 +8,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from alkit.errors import ConfigurationError, QuerySizeError, UnreadableSampleError
+from alkit.errors import (
+    ConfigurationError,
+    QuerySizeError,
+    SelectionWarning,
+    UnreadableSampleError,
+    warn,
+)
 from alkit.pool import ActiveLearningDataset, Query
 from alkit.pool.corrections import without
 from alkit.pool.scan import scan
-from alkit.querying.doubts import explained
 
 OnError = Literal["raise", "skip"]
 SHOWN = 10
@@ -71,11 +76,13 @@ def of_readable(
     known.update(skipped)
     if query is None or not skipped:
         return query
-    return replace(query, why=explained(query.why, "", [_left_out(pool, skipped)]))
+    left_out = _left_out(pool, skipped)
+    warn(f"{left_out}.", SelectionWarning)
+    return replace(query, why=f"{query.why}; warning: {left_out}")
 
 
 def _left_out(pool: ActiveLearningDataset, skipped: Mapping[int, str]) -> str:
     ids = sorted(skipped)
     named = ", ".join(map(pool._names.describe, ids[:SHOWN])) + ", ..." * (len(ids) > SHOWN)
     count = "1 sample" if len(ids) == 1 else f"{len(ids):,} samples"
-    return f"{count} could not be read, and left out of the query: {named}"
+    return f"{count} could not be read and had to be left out of the query: {named}"
