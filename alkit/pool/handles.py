@@ -7,7 +7,9 @@ that opens its file at the first read then has it open, and a worker must not ge
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from copy import copy
 from multiprocessing.reduction import ForkingPickler
 from pickle import PicklingError
@@ -23,7 +25,7 @@ _inherited: list[object] = []  # handles of the parent, which a worker must neit
 
 
 class Handles:
-    """Attributes of a dataset that were opened since the pool was made.
+    """Attributes of a dataset that were opened since its first pool was made.
 
     These are the attributes, also those of datasets inside it, that were None, empty or missing at
     first and now hold a memmap, or an object that can neither be pickled nor called. Functions are
@@ -35,34 +37,34 @@ class Handles:
 
     def __init__(self, dataset: object) -> None:
         self._process = os.getpid()
-        self._parts = [_Part(part) for part in _inside(dataset)]
+        self._parts = [(part, _first_of(part)) for part in _inside(dataset)]
 
     def renew(self) -> None:
         """In another process than before, set what was opened back to what it was at first."""
         if self._process == (process := os.getpid()):
             return
         self._process = process
-        for part in self._parts:
-            for name in part.opened():
-                _inherited.append(vars(part.dataset)[name])
-                part.close(name, vars(part.dataset))
+        for part, first in self._parts:
+            for name in first.opened(part):
+                _inherited.append(vars(part)[name])
+                first.close(name, vars(part))
 
     def without(self, dataset: Any) -> Any:
         """The dataset, or a part of it, to be pickled: a shallow copy where something is open.
 
         A class with its own ``__getstate__`` or ``__reduce__`` decides itself.
         """
-        part = next((part for part in self._parts if part.dataset is dataset), None)
-        if part is None or not _pickled_by_attributes(type(dataset)):
+        first = next((first for part, first in self._parts if part is dataset), None)
+        if first is None or not _pickled_by_attributes(type(dataset)):
             return dataset
         values = {name: self._closed(value) for name, value in vars(dataset).items()}
-        opened = part.opened()
+        opened = first.opened(dataset)
         if not opened and all(values[name] is value for name, value in vars(dataset).items()):
             return dataset
         closed = copy(dataset)
         vars(closed).update(values)
         for name in opened:
-            part.close(name, vars(closed))
+            first.close(name, vars(closed))
         return closed
 
     def _closed(self, value: Any) -> Any:
@@ -74,26 +76,39 @@ class Handles:
         return value if all(a is b for a, b in zip(parts, value)) else type(value)(parts)
 
 
-class _Part:
-    """A dataset, and which of its attributes held nothing at first."""
+class _First:
+    """The names of the attributes of a dataset at first, and which of them held nothing."""
 
     def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
-        self._empty = {name: value for name, value in vars(dataset).items() if _is_empty(value)}
-        self._held = vars(dataset).keys() - self._empty.keys()
+        now = vars(dataset).items()
+        self._empty = {name: type(value) for name, value in now if _is_empty(value)}
+        self._held = frozenset(name for name, value in now if not _is_empty(value))
 
-    def opened(self) -> list[str]:
+    def opened(self, dataset: Any) -> list[str]:
         """Names of the attributes that were opened since."""
-        new = vars(self.dataset).keys() - self._held
-        return [name for name in new if _is_handle(vars(self.dataset)[name])]
+        new = vars(dataset).keys() - self._held
+        return [name for name in new if _is_handle(vars(dataset)[name])]
 
     def close(self, name: str, attributes: dict[str, Any]) -> None:
         """Set an attribute back to what it was at first."""
-        if name not in self._empty:
-            del attributes[name]
+        if name in self._empty:
+            attributes[name] = self._empty[name]()  # NoneType() is None
         else:
-            first = self._empty[name]
-            attributes[name] = None if first is None else type(first)()
+            del attributes[name]
+
+
+_OF_DATASETS: dict[int, _First] = {}
+
+
+def _first_of(dataset: Any) -> _First:
+    """How a dataset was when its first pool was made; now, if it cannot be referred to weakly."""
+    known = _OF_DATASETS.get(id(dataset))
+    if known is None:
+        known = _First(dataset)
+        with suppress(TypeError):
+            weakref.finalize(dataset, _OF_DATASETS.pop, id(dataset), None).atexit = False
+            _OF_DATASETS[id(dataset)] = known
+    return known
 
 
 def _inside(dataset: Any) -> Iterator[Any]:

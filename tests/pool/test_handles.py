@@ -73,6 +73,15 @@ def test_a_file_that_reading_opened_is_not_pickled_and_is_opened_again(path, wra
     assert pickle.loads(pickle.dumps(again))[2].tolist() == [52, 52]  # also after it has read
 
 
+def test_a_second_pool_of_a_dataset_is_as_the_first(path):
+    data = Lazy(path)
+    al.ActiveLearningDataset(data)[3]
+    assert data.file is not None
+    again = pickle.loads(pickle.dumps(al.ActiveLearningDataset(Subset(data, range(4)))))
+    assert again._samples.dataset.dataset.file is None
+    assert again[2].tolist() == [52, 52]
+
+
 def test_the_getstate_of_a_dataset_decides_itself(path):
     pool = al.ActiveLearningDataset(Ready(path))
     pool.annotate([3])
