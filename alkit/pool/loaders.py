@@ -100,7 +100,7 @@ def train_loader(
     if isinstance(samples, PoolView) and options.get("collate_fn") is None:
         collate = partial(_collated, partial(with_labels, key=samples.label_key))
         samples, options = _InOneRead(samples), {**options, "collate_fn": collate}
-    return Loader(samples, batch_sampler=batches, generator=own, **options)
+    return Loader(samples, batch_sampler=batches, generator=own, **options).checked()
 
 
 def eval_loader(

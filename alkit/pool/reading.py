@@ -33,8 +33,8 @@ class Reader:
             ConfigurationError: the dataset has grown or shrunk.
         """
         self._samples.items.check_length()
-        ways = self.read, self.read_several, self._stack
-        return PoolView(ids, *(partial(way, transform, labels) for way in ways))
+        one, stack = (partial(way, transform, labels) for way in (self.read, self._stack))
+        return PoolView(ids, one, partial(self.read_several, transform, labels), stack)
 
     def read(self, transform: Transform | None, labels: bool, index: int) -> object:
         """An input, or input and label in the form of the dataset's items."""

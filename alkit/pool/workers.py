@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from multiprocessing import get_context
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
@@ -22,10 +23,24 @@ class Loader(DataLoader):
         try:
             return super().__iter__()
         except Exception as error:
-            found = _culprit(self._sent()) if self.num_workers else None
-            if found is None:
-                raise
-            raise ConfigurationError(_message(*found)) from error
+            if self.num_workers:
+                self._check(error)
+            raise
+
+    def checked(self) -> Loader:
+        """The loader, checked before it starts: an error within a fit of Lightning is hidden there.
+
+        Cost: where workers are spawned, a pass of pickle over the dataset, as for each worker.
+        """
+        context = self.multiprocessing_context or get_context()
+        if self.num_workers and context.get_start_method() != "fork":
+            self._check()
+        return self
+
+    def _check(self, cause: Exception | None = None) -> None:
+        found = _culprit(self._sent())
+        if found is not None:
+            raise ConfigurationError(_message(*found)) from cause or found[2]
 
     def _sent(self) -> Iterable[tuple[str, Any]]:
         """Names and objects that a worker gets and that are the user's."""
