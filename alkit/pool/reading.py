@@ -42,7 +42,7 @@ class Reader:
         return self._made(transform, labels, index, *self._samples[index])
 
     def read_several(self, transform: Transform | None, labels: bool, indices: np.ndarray) -> list:
-        """What ``read`` returns for each, in one read if the dataset supports it."""
+        """Results of ``read`` for several samples, in one read if the dataset supports it."""
         ids = indices.tolist()
         if not self._samples.items.at_once:  # a transform may draw, in turn with the dataset
             return [self.read(transform, labels, index) for index in ids]

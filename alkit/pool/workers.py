@@ -44,7 +44,7 @@ class Loader(DataLoader):
 
     def _sent(self) -> Iterable[tuple[str, Any]]:
         """Names and objects that a worker gets and that are the user's."""
-        parts = getattr(self.dataset, "sent", None)  # of a view of a pool
+        parts = getattr(self.dataset, "sent", None)  # a view of a pool has it
         yield from [("dataset", self.dataset)] if parts is None else parts.items()
         yield from (("collate_fn", self.collate_fn), ("worker_init_fn", self.worker_init_fn))
 
