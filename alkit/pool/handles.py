@@ -101,7 +101,7 @@ _OF_DATASETS: dict[int, _First] = {}
 
 
 def _first_of(dataset: Any) -> _First:
-    """Attributes of a dataset at its first pool; those of now if it cannot be referred to weakly."""
+    """Attributes of a dataset at its first pool; now, if it cannot be referred to weakly."""
     known = _OF_DATASETS.get(id(dataset))
     if known is None:
         known = _First(dataset)
