@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from alkit.errors import LabelError, UnreadableSampleError
+from alkit.errors import LabelError
 from alkit.pool.annotations import Annotations
 from alkit.pool.boxes import BOXES, are_boxes
 from alkit.pool.csv_labels import Origins, read_labels
@@ -142,7 +142,7 @@ class Labeling:
         for index in own[:: max(1, len(own) // PROBES)].tolist():
             try:
                 label = self._samples[index][1]
-            except (OSError, UnreadableSampleError):  # it must not cost the annotations
+            except OSError:  # an item that cannot be read now must not cost the annotations
                 continue
             self.gate.own(index, label, self._names.describe)
         self._known.restore(ids, rounds, dict(zip(labels, values, strict=True)), excluded)

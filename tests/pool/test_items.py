@@ -9,7 +9,13 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import ToTensor
 
 import alkit as al
-from alkit.errors import ConfigurationError, LabelError, PicksError, UnreadableSampleError
+from alkit.errors import (
+    AnnotationError,
+    ConfigurationError,
+    LabelError,
+    PicksError,
+    UnreadableSampleError,
+)
 from alkit.pool.loaders import eval_loader, scoring_loader, train_loader
 from alkit.pool.unlabeled_batches import for_inputs
 
@@ -143,6 +149,18 @@ def test_whole_batches_equal_those_of_single_items(outside, transform, collate, 
         assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
     if not cache:
         assert [count for count in asked if count > 1] == [4, 3, 3, 2, 4]
+
+
+@pytest.mark.parametrize("transform", [None, lambda x: 2 * x])
+def test_a_whole_batch_has_no_sample_that_is_no_longer_annotated(transform):
+    pool = al.ActiveLearningDataset(AtOnce(), transform=transform)
+    pool.annotate([1, 2])
+    pool.annotate([4, 6])
+    view = pool.annotated
+    pool.undo()
+    order = torch.utils.data.SequentialSampler(range(4))
+    with pytest.raises(AnnotationError, match="sample 4 of this view is no longer annotated"):
+        list(train_loader(view, 4, order))
 
 
 def test_items_are_read_in_turn_with_the_transform_where_they_are_read_one_by_one():
