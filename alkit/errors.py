@@ -172,7 +172,7 @@ class FeaturesError(ConfigurationError, ProjectError):
     """Features that do not fit the samples: another number, order or names, NaN, no weights."""
 
 
-class UnreadableSampleError(AlkitError, ValueError):
+class UnreadableSampleError(AlkitError, ValueError, OSError):
     """A sample that cannot be read: a damaged image, an empty text, a row that is not finite."""
 
 

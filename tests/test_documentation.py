@@ -29,6 +29,7 @@ def blocks(page: Path, language: str) -> list[tuple[int, str]]:
     return [(text.count("\n", 0, match.start(1)), match[1]) for match in found]
 
 
+NEEDS = {"docs/how-to/large_pools.md": ("datasets", "h5py")}  # packages of the tests alone
 WITH_CODE = [page for page in PAGES if blocks(page, "python")]
 
 
@@ -63,6 +64,8 @@ def _a_person(monkeypatch):
 @pytest.mark.usefixtures("_files", "_a_person")
 @pytest.mark.parametrize("page", WITH_CODE, ids=name)
 def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path):
+    for package in NEEDS.get(name(page), ()):
+        pytest.importorskip(package)
     names = {"__name__": page.stem}
     for line, code in blocks(page, "python"):
         # as many empty lines in front as the page has: a traceback points into the page

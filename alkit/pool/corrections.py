@@ -15,6 +15,7 @@ from alkit.pool.labeling import Labeling
 from alkit.pool.ledger import Ledger
 from alkit.pool.names import Names
 from alkit.pool.query import Query
+from alkit.pool.samples import Samples
 from alkit.pool.taking import Taken, take
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ Exclude = Indices | Query | list[Query] | tuple[Query, ...] | None  # what a que
 class Corrections:
     """Changes of a pool by people: other labels, samples that are left out, files with errors."""
 
+    _samples: Samples
     _known: Annotations
     _labels: Labeling
     _names: Names
@@ -62,10 +64,12 @@ class Corrections:
             LabelError: the whole file cannot be read, or lacks a column.
             LedgerError: the ledger cannot be written.
         """
+        self._samples.items.check_length()
         return take(self, path, who)  # type: ignore[arg-type]
 
     def relabel(self, indices: Indices, labels: object) -> np.ndarray:
         """Change the labels of annotated samples, not their rounds, and return the indices."""
+        self._samples.items.check_length()
         ids = self._checked(indices, annotated=True)
         labels = self._labels.given(labels, ids)
         self._known.change(ids, self._known.rounds[ids], labels)
@@ -132,6 +136,8 @@ class Corrections:
         return self._book.refresh()
 
     def _checked(self, indices: Indices, *, annotated: bool | None) -> np.ndarray:
+        if annotated is not True:  # labels are read for a new pool
+            self._samples.items.check_length()
         return self._known.check(self._names.indices(indices), annotated=annotated)
 
 

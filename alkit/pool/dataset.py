@@ -19,7 +19,6 @@ from alkit.pool.kept import kept_of
 from alkit.pool.labeling import Labeling
 from alkit.pool.labels import plain
 from alkit.pool.ledger import Ledger
-from alkit.pool.names import Names
 from alkit.pool.query import Query
 from alkit.pool.reading import Reader
 from alkit.pool.samples import PoolView, Samples, Transform, check_transform
@@ -76,7 +75,7 @@ class ActiveLearningDataset(Corrections, Dataset):
     ) -> None:
         self._samples = Samples(dataset, cache=cache, label_key=label_key, input_key=input_key)
         self.input_key, self.label_key = input_key, label_key
-        self._names = Names(names, len(self._samples))
+        self._names = self._samples.named(names)
         inside = self._names.indices(among)
         self._known = Annotations(len(self._samples), inside, self._names.describe)
         gate = Gate(classes, missing)
@@ -197,6 +196,7 @@ class ActiveLearningDataset(Corrections, Dataset):
             LabelError: labels have the wrong number or kind, or neither the call nor the dataset
                 provides them; a file cannot be read, or its names are not those of the pool.
         """
+        self._samples.items.check_length()
         if isinstance(indices, str | PathLike):
             ids, labels, written, asked = self._labels.from_file(indices, labels)
             round = written if round is None else round

@@ -71,6 +71,7 @@ class Identity:
             state: the state.
             ids: its annotated samples.
         """
+        self._samples.items.check_length()
         classes = state.get("classes")
         if classes is not None and classes != self._classes:
             raise ConfigurationError(

@@ -19,6 +19,7 @@ from torch.utils.data import (
 from alkit.errors import ConfigurationError, warn
 from alkit.pool.collating import collated, with_labels
 from alkit.pool.samples import PoolView
+from alkit.pool.workers import Loader
 
 if TYPE_CHECKING:
     from alkit.pool.dataset import ActiveLearningDataset
@@ -99,14 +100,14 @@ def train_loader(
     if isinstance(samples, PoolView) and options.get("collate_fn") is None:
         collate = partial(_collated, partial(with_labels, key=samples.label_key))
         samples, options = _InOneRead(samples), {**options, "collate_fn": collate}
-    return DataLoader(samples, batch_sampler=batches, generator=own, **options)
+    return Loader(samples, batch_sampler=batches, generator=own, **options).checked()
 
 
 def eval_loader(
     samples: Dataset, batch_size: int, *, drop_last: bool = False, **options: Any
 ) -> DataLoader:
     """Loader of all samples in their order; ``drop_last``, which is for training, is ignored."""
-    return DataLoader(samples, batch_size, shuffle=False, generator=torch.Generator(), **options)
+    return Loader(samples, batch_size, shuffle=False, generator=torch.Generator(), **options)
 
 
 def scoring_loader(
@@ -160,6 +161,10 @@ class _InOneRead(Dataset):
     def __init__(self, view: PoolView) -> None:
         self._view = view
 
+    @property
+    def sent(self) -> dict[str, Any]:
+        return self._view.sent
+
     def __len__(self) -> int:
         return len(self._view)
 
@@ -168,7 +173,7 @@ class _InOneRead(Dataset):
 
     def __getitems__(self, positions: list[int]) -> list[object] | _Stacked:
         batch = self._view.stacked(positions)
-        return [self._view[k] for k in positions] if batch is None else _Stacked(batch)
+        return self._view.__getitems__(positions) if batch is None else _Stacked(batch)
 
 
 class _Stacked:
@@ -183,17 +188,16 @@ def _collated(collate: Callable, items: list[object] | _Stacked) -> object:
 class _WithIds(Dataset):
     """Dataset of whole batches: dataset indices together with the items."""
 
-    def __init__(self, samples: Dataset, indices: np.ndarray) -> None:
+    def __init__(self, samples: _InOneRead | PoolView, indices: np.ndarray) -> None:
         self._samples = samples
         self._indices = indices
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        return self._samples.sent
 
     def __len__(self) -> int:
         return len(self._indices)
 
     def __getitems__(self, positions: list[int]) -> tuple[np.ndarray, Any]:
-        samples = self._samples
-        if isinstance(samples, _InOneRead):
-            items = samples.__getitems__(positions)
-        else:
-            items = [samples[k] for k in positions]
-        return self._indices[positions], items
+        return self._indices[positions], self._samples.__getitems__(positions)

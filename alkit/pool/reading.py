@@ -27,16 +27,38 @@ class Reader:
         self._samples, self._known, self._labels = samples, known, labels
 
     def view(self, ids: np.ndarray, transform: Transform | None, labels: bool) -> PoolView:
-        """The given samples, read on access."""
-        read, stack = (partial(how, transform, labels) for how in (self.read, self._stack))
-        return PoolView(ids, read, stack)
+        """The given samples, read on access.
+
+        Raises:
+            ConfigurationError: the dataset has grown or shrunk.
+        """
+        self._samples.items.check_length()
+        one, stack = (partial(way, transform, labels) for way in (self.read, self._stack))
+        return PoolView(ids, one, partial(self.read_several, transform, labels), stack)
 
     def read(self, transform: Transform | None, labels: bool, index: int) -> object:
         """An input, or input and label in the form of the dataset's items."""
+        self._check(labels, index)
+        return self._made(transform, labels, index, *self._samples[index])
+
+    def read_several(self, transform: Transform | None, labels: bool, indices: np.ndarray) -> list:
+        """Results of ``read`` for several samples, in one read if the dataset supports it."""
+        ids = indices.tolist()
+        if not self._samples.items.at_once:  # a transform may draw, in turn with the dataset
+            return [self.read(transform, labels, index) for index in ids]
+        for index in ids:
+            self._check(labels, index)
+        pairs = zip(ids, self._samples.several(ids), strict=True)
+        return [self._made(transform, labels, index, *pair) for index, pair in pairs]
+
+    def _check(self, labels: bool, index: int) -> None:
         if labels and not self._known.is_annotated(index):
             raise AnnotationError(f"sample {index} of this view is no longer annotated.")
-        x, label = self._samples[index]
-        seen = x if transform is None else transform(x)
+
+    def _made(
+        self, transform: Transform | None, labels: bool, index: int, x: object, label: object
+    ) -> object:
+        seen = x if transform is None else self._samples.items.transformed(transform, index, x)
         if not labels:
             return seen
         label = self._labels.of(index, label)

@@ -10,11 +10,13 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Subset, TensorDataset
+from torch.utils.data import Dataset, TensorDataset
 
 from alkit.errors import ConfigurationError, LabelError
 from alkit.pool.collating import collated, with_labels
+from alkit.pool.items import Items
 from alkit.pool.labels import ABSENT
+from alkit.pool.names import Names
 from alkit.pool.sources import check_dataset
 
 Transform = Callable[[Any], Any]
@@ -48,18 +50,35 @@ class Samples:
         self, dataset: Any, *, cache: bool, label_key: str | None, input_key: str | None = None
     ) -> None:
         check_dataset(dataset, "A pool")
-        self.dataset = dataset
+        self.items = Items(dataset)
         self.label_key = label_key
         self.input_key = input_key
         self._pairs = False  # whether items are (x, y), where x may be a dict too
         self._cache: dict[int, tuple[Any, Any]] | None = {} if cache else None
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return self.items.length
+
+    @property
+    def dataset(self) -> Any:
+        """The dataset of the items."""
+        return self.items.dataset
+
+    def named(self, names: object) -> Names:
+        """The names of the samples, by which errors name them from then on."""
+        checked = Names(names, len(self))
+        self.items.describe = checked.describe
+        return checked
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         """Input and label of one item; the label is ``ABSENT`` if the item has none."""
-        x, label = self._item(index)
+        return self._lent(*self._item(index))
+
+    def several(self, indices: list[int]) -> list[tuple[Any, Any]]:
+        """Input and label of several items, as ``samples[index]`` of each, in one read."""
+        return [self._lent(*pair) for pair in self._items(indices)]
+
+    def _lent(self, x: Any, label: Any) -> tuple[Any, Any]:
         # a transform may change its input in place
         return (x if self._cache is None else copy.deepcopy(x)), self._own(label)
 
@@ -73,14 +92,14 @@ class Samples:
     def _item(self, index: int) -> tuple[Any, Any]:
         """Read one item, through the cache if there is one."""
         if self._cache is None:
-            return self._split(index, self.dataset[index])
+            return self._split(index, self.items.one(index))
         if index not in self._cache:
-            self._cache[index] = self._split(index, self.dataset[index])
+            self._cache[index] = self._split(index, self.items.one(index))
         return self._cache[index]
 
     def _items(self, indices: list[int]) -> list[tuple[Any, Any]]:
         """Read several items, in one call if the dataset supports it, as loaders do."""
-        if not _reads_at_once(self.dataset):
+        if not self.items.at_once:
             return [self._item(index) for index in indices]
         if self._cache is None:
             return self._at_once(indices)
@@ -89,8 +108,7 @@ class Samples:
         return [self._cache[index] for index in indices]
 
     def _at_once(self, indices: list[int]) -> list[tuple[Any, Any]]:
-        items = self.dataset.__getitems__(indices)
-        return [self._split(*pair) for pair in zip(indices, items, strict=True)]
+        return [*map(self._split, indices, self.items.several(indices))]
 
     def __getstate__(self) -> dict[str, Any]:
         """State without cached items: a copy, or a worker of a loader, starts its own cache."""
@@ -171,19 +189,6 @@ class Samples:
         return 0 if self._cache is None else _nbytes(self[0][0]) * len(self)
 
 
-def _reads_at_once(dataset: object) -> bool:
-    """Return True if ``__getitems__`` exists and no subclass overrides ``__getitem__`` alone.
-
-    A Subset passes both on to its dataset.
-    """
-    if type(dataset) is Subset:
-        return _reads_at_once(dataset.dataset)
-    for owner in type(dataset).__mro__:
-        if "__getitems__" in vars(owner) or "__getitem__" in vars(owner):
-            return "__getitems__" in vars(owner)
-    return False
-
-
 def _nbytes(item: Any) -> int:
     if isinstance(item, Tensor | np.ndarray):
         return item.nbytes
@@ -199,18 +204,19 @@ def _nbytes(item: Any) -> int:
 class PoolView(Dataset):
     """Some samples of a pool in a fixed order, read on access; ``indices`` are dataset indices.
 
-    ``stacked(positions)`` is the batch that a loader would collate, if one read suffices; else
-    None.
+    ``stacked(positions)`` is the batch that a loader would collate, if one read suffices.
     """
 
     def __init__(
         self,
         indices: np.ndarray,
         read: Callable[[int], Any],
+        read_several: Callable[[np.ndarray], list[Any]],
         stack: Callable[[np.ndarray], Any],
     ) -> None:
         self.indices = indices
         self._read = read
+        self._read_several = read_several
         self._stack = stack
 
     @property
@@ -224,11 +230,21 @@ class PoolView(Dataset):
         samples: Samples | None = getattr(self.reader, "_samples", None)
         return None if samples is None else samples.label_key
 
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The parts that a worker gets and that are the user's: the dataset and the transform."""
+        samples: Samples | None = getattr(self.reader, "_samples", None)
+        dataset = {} if samples is None else {"dataset": samples.items.__getstate__()["dataset"]}
+        return {**dataset, "transform": getattr(self._read, "args", (None,))[0]}
+
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, position: int) -> Any:
         return self._read(self.indices.item(position))
 
-    def stacked(self, positions: list[int]) -> object:
+    def __getitems__(self, positions: list[int]) -> list[Any]:
+        return self._read_several(self.indices[positions])
+
+    def stacked(self, positions: list[int]) -> object | None:
         return self._stack(self.indices[positions])

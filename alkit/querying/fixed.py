@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alkit.errors import ConfigurationError, FeaturesError, warn
+from alkit.errors import ConfigurationError, FeaturesError, UnreadableSampleError, warn
 from alkit.features import Source, check, make, recipe
 from alkit.hardware import check_memory
 from alkit.pool import ActiveLearningDataset
@@ -196,10 +196,11 @@ def _kept(samples: Samples, space: Fixed, wanted: np.ndarray) -> tuple[np.ndarra
             )
         try:
             return made(every)  # excluded ones as well, so that features do not depend on these
-        except Exception:
-            if len(pool.indices) == len(every):
+        except Exception as error:
+            left = wanted if isinstance(error, UnreadableSampleError) else pool.indices
+            if len(left) == len(every):
                 raise
-            return made(pool.indices)  # an excluded sample may be broken
+            return made(left)  # an excluded sample, or one that is left out, may be broken
 
     found, rows = pool.features.rows(key, all_made, wanted, content)
     if bool(rows[torch.from_numpy(np.searchsorted(found, wanted)), 0].isnan().any()):

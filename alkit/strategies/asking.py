@@ -27,6 +27,7 @@ from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
 from alkit.querying.validation import validation_query
 from alkit.selectors import Selector
+from alkit.strategies.skipping import OnError, of_readable
 
 if TYPE_CHECKING:  # a Block that is trained on a pool
     from alkit.blocks import Block
@@ -38,6 +39,8 @@ if TYPE_CHECKING:  # a Block that is trained on a pool
         predictor: Predictor
         posterior: Any
         loader: dict[str, Any]
+        on_error: OnError
+        unreadable: dict[int, str]
 
         def predictions(
             self, pool: ActiveLearningDataset, indices: Indices
@@ -149,14 +152,13 @@ class Asks(_Base):
             with showing(progress):
                 return self._within(pool, n, budget, cost)
         n = check_query_size(n, len(pool.unannotated_indices))
-        validation = validation_query(val_pool, n, self.val_share, self.seed, pool.next_round)
+        share, round = self.val_share, pool.next_round
+        validation = self._of_readable(
+            val_pool, lambda pool: validation_query(pool, n, share, self.seed, round), {}
+        )
         size = n - (0 if validation is None else len(validation))
-        ask = self._ask if self._acquisition_replaced else self.query_strategy
         with showing(progress):
-            query = ask(pool, size)
-        indices = checked_picks(query, size, pool)
-        if not isinstance(query, Query):
-            query = Query(indices, pool.next_round, why=type(self).__name__)
+            query = self._of_readable(pool, lambda pool: self._picked(pool, size), self.unreadable)
         why = query.why + self.posterior.why(self)
         if (why, pool.next_round, validation) != (query.why, query.round, None):
             query = replace(query, round=pool.next_round, validation=validation, why=why)
@@ -174,10 +176,29 @@ class Asks(_Base):
             )
         if n is not None:
             n = check_query_size(n, len(pool.unannotated_indices))
-        query = Within(self._acquisition, budget, cost).ask(PoolContext(self, pool), n)
+        within = Within(self._acquisition, budget, cost)
+        query = self._of_readable(
+            pool, lambda pool: within.ask(PoolContext(self, pool), n), self.unreadable
+        )
         query = replace(query, why=query.why + self.posterior.why(self))
         self.monitor.record(query, len(pool.unannotated_indices))
         return query
+
+    def _picked(self, pool: ActiveLearningDataset, n: int) -> Query:
+        """Query of a pool by the acquisition, or by an overridden ``query_strategy``."""
+        n = check_query_size(n, len(pool.unannotated_indices))
+        ask = self._ask if self._acquisition_replaced else self.query_strategy
+        query = ask(pool, n)
+        indices = checked_picks(query, n, pool)
+        if isinstance(query, Query):
+            return query
+        return Query(indices, pool.next_round, why=type(self).__name__)
+
+    def _of_readable(self, pool: Any, ask: Callable[[Any], Any], known: dict[int, str]) -> Any:
+        """Query of a pool; with ``on_error="skip"``, without the samples that cannot be read."""
+        if self.on_error == "raise" or pool is None:
+            return ask(pool)
+        return of_readable(ask, pool, known, self.loader)
 
     def query_strategy(self, pool: ActiveLearningDataset, n: int) -> Any:
         """``n`` samples to annotate: dataset indices, or a Query; by default the acquisition's."""

@@ -37,6 +37,7 @@ from alkit.strategies.asking import Asks
 from alkit.strategies.foreign_hooks import check_hooks
 from alkit.strategies.posterior import declared
 from alkit.strategies.saving import Saved
+from alkit.strategies.skipping import OnError, check_on_error
 from alkit.training.batches import Inputs, Places
 from alkit.training.budget import check_counts
 from alkit.training.initial_weights import InitialWeights
@@ -106,6 +107,8 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
             which is then computed once per sample, not in each query; see ``CachedFeatures``.
             That part is what comes before the first layer that is trained, or ends with the layer
             ``features``. Its weights and the samples are compared at each query.
+        on_error: ``"skip"`` to leave samples that cannot be read, such as damaged files, out of
+            queries, whose ``why`` names them; ``unreadable`` has the reasons. Default: an error.
         seed: seed of the data order and of the queries. Default: one from torch's generator, which
             is not advanced; it is in ``self.seed``.
     """
@@ -135,6 +138,7 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         members: int | None = None,
         loader: Mapping[str, Any] | None = None,
         cache_features: str | PathLike[str] | None = None,
+        on_error: OnError = "raise",
         seed: int | None = None,
     ) -> None:
         super().__init__()
@@ -144,6 +148,7 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         inner, self.posterior = declared(module, samples, members, self.seed, outputs)
         check_arguments(inner, train_pool, val_pool, val_share, val)
         check_datasets(val=val, test=test)
+        check_on_error(on_error)
         check_counts(
             batch_size=batch_size,
             val_batch_size=val_batch_size,
@@ -167,6 +172,7 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         self.steps_per_epoch = steps_per_epoch
         self.loader = dict(loader or {})
         self.cache_features = None if cache_features is None else CachedFeatures(cache_features)
+        self.on_error, self.unreadable = on_error, dict[int, str]()
         layer = features or getattr(inner, "features_layer", None)
         places = Places(inputs, train_pool.input_key, train_pool.label_key)
         self.predictor = Predictor(places, meaning_of(inner, outputs, task), layer, head)

@@ -25,6 +25,7 @@ from alkit.querying.meaning import Outputs
 from alkit.selectors import Random, Selector
 from alkit.strategies.learner import ActiveLearner
 from alkit.strategies.posterior import unwrapped
+from alkit.strategies.skipping import OnError
 from alkit.training import Application, Classifier
 from alkit.training.batches import Inputs
 from alkit.training.losses import as_network
@@ -50,6 +51,7 @@ class LearnerOptions(TypedDict, total=False):
     head: str | None
     loader: Mapping[str, Any] | None
     cache_features: str | PathLike[str] | None
+    on_error: OnError
     seed: int | None
 
 

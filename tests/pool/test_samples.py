@@ -250,5 +250,5 @@ def test_items_changed_by_a_subclass_are_never_bypassed(wrap):
 
 def test_a_dataset_that_returns_fewer_items_than_requested_is_refused(monkeypatch):
     monkeypatch.setattr(AtOnce, "__getitems__", lambda self, indices: [(0.0, 1)])
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(ConfigurationError, match="one item per index, 2, got 1"):
         samples(AtOnce()).stacked(np.array([3, 1]))

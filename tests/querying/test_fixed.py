@@ -9,7 +9,12 @@ from torch import nn
 from torch.utils.data import Dataset, TensorDataset
 
 import alkit as al
-from alkit.errors import ConfigurationError, FeaturesError, PredictionError
+from alkit.errors import (
+    ConfigurationError,
+    FeaturesError,
+    PredictionError,
+    UnreadableSampleError,
+)
 from alkit.querying import fixed
 from alkit.selectors import Frozen, Given, Inputs, MaxHerding, TypiClust, Whitened
 
@@ -212,7 +217,7 @@ def test_other_inputs_have_other_features(data):
 def test_excluded_samples_may_be_broken(data):
     dataset = Reads(gaussian(30, 3), broken=[7])
     pool = al.ActiveLearningDataset(dataset)
-    with pytest.raises(OSError, match="sample 7 is broken"):
+    with pytest.raises(UnreadableSampleError, match="sample 7 is broken"):
         strategy(pool, al.KCenter(Inputs()), Counted(3)).query(3)
     pool.exclude([7], "broken")
     assert 7 not in strategy(pool, al.KCenter(Inputs()), Counted(3)).query(29)
@@ -221,6 +226,16 @@ def test_excluded_samples_may_be_broken(data):
     mended = strategy(pool, al.KCenter(Inputs()), Counted(3)).query(30).indices.tolist()
     pool.features.clear()
     assert strategy(pool, al.KCenter(Inputs()), Counted(3)).query(30).indices.tolist() == mended
+
+
+@pytest.mark.parametrize("rows", [29, 31])
+def test_a_memmap_of_another_shape_than_the_pool_is_refused(rows, tmp_path):
+    path = tmp_path / "rows.npy"
+    np.save(path, np.random.default_rng(0).random((rows, 4), np.float32))
+    pool = al.ActiveLearningDataset(Reads(gaussian(30, 3)))
+    for given in Given(np.load(path, mmap_mode="r")), Given(path):
+        with pytest.raises(FeaturesError, match=f"has {rows} rows, and there are 30 samples"):
+            strategy(pool, al.KCenter(given), Counted(3)).query(3)
 
 
 def test_exclusions_do_not_change_the_features_of_others(data):

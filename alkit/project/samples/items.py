@@ -82,7 +82,7 @@ class Items:
             with self._lock:
                 return self._samples[self._places[name]][0]
         except Exception as error:  # any class of a dataset
-            raise unreadable(error) from error
+            raise unreadable(_of_dataset(error)) from error
 
     def image(self, name: str, side: int | None = None) -> Image.Image:
         """The input as an image, at its full size."""
@@ -111,8 +111,14 @@ class Items:
                 with self._lock:
                     content = content_of(self._samples, self._places[name])
             except Exception as error:  # any class of a dataset
-                raise OSError(str(error)) from error
+                raise OSError(str(_of_dataset(error))) from error
         return content or hash_of(name.encode())
+
+
+def _of_dataset(error: Exception) -> Exception:
+    """The error of the dataset itself, without what a user of a pool is told."""
+    cause = error.__cause__ if isinstance(error, UnreadableSampleError) else None
+    return cause if isinstance(cause, Exception) else error
 
 
 def _kind(item: Any) -> Kind:

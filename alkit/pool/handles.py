@@ -1,0 +1,154 @@
+"""Handles that reading opens in a dataset, such as that of an HDF5 file: each process has its own.
+
+A pool reads samples before the workers of a loader start, where torch alone would not. A dataset
+that opens its file at the first read then has it open, and a worker must not get that handle.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Iterator
+from contextlib import suppress
+from copy import copy
+from multiprocessing.reduction import ForkingPickler
+from pickle import PicklingError
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import Dataset
+
+PLAIN = (type(None), bool, int, float, complex, str, bytes, np.ndarray, Tensor)
+
+_inherited: list[object] = []  # handles of the parent, which a worker must neither use nor close
+
+
+class Handles:
+    """Attributes of a dataset that were opened since its first pool was made.
+
+    These are the attributes, also those of datasets inside it, that were None, empty or missing at
+    first and now hold a memmap, or an object that can neither be pickled nor called. Functions are
+    not among them: a transform would be lost without a word.
+
+    Args:
+        dataset: the dataset, as it is when the pool is made.
+    """
+
+    def __init__(self, dataset: object) -> None:
+        self._process = os.getpid()
+        self._parts = [(part, _first_of(part)) for part in _inside(dataset)]
+
+    def renew(self) -> None:
+        """In another process than before, set what was opened back to what it was at first."""
+        if self._process == (process := os.getpid()):
+            return
+        self._process = process
+        for part, first in self._parts:
+            for name in first.opened(part):
+                _inherited.append(vars(part)[name])
+                first.close(name, vars(part))
+
+    def without(self, dataset: Any) -> Any:
+        """The dataset, or a part of it, to be pickled: a shallow copy where something is open.
+
+        A class with its own ``__getstate__`` or ``__reduce__`` decides itself.
+        """
+        first = next((first for part, first in self._parts if part is dataset), None)
+        if first is None or not _pickled_by_attributes(type(dataset)):
+            return dataset
+        values = {name: self._closed(value) for name, value in vars(dataset).items()}
+        opened = first.opened(dataset)
+        if not opened and all(values[name] is value for name, value in vars(dataset).items()):
+            return dataset
+        closed = copy(dataset)
+        vars(closed).update(values)
+        for name in opened:
+            first.close(name, vars(closed))
+        return closed
+
+    def _closed(self, value: Any) -> Any:
+        if isinstance(value, Dataset):
+            return self.without(value)
+        if type(value) not in (list, tuple) or not any(isinstance(v, Dataset) for v in value):
+            return value
+        parts = [self._closed(part) for part in value]
+        return value if all(a is b for a, b in zip(parts, value)) else type(value)(parts)
+
+
+class _First:
+    """The names of the attributes of a dataset at first, and which of them held nothing."""
+
+    def __init__(self, dataset: Any) -> None:
+        now = vars(dataset).items()
+        self._empty = {name: type(value) for name, value in now if _is_empty(value)}
+        self._held = frozenset(name for name, value in now if not _is_empty(value))
+
+    def opened(self, dataset: Any) -> list[str]:
+        """Names of the attributes that were opened since."""
+        new = vars(dataset).keys() - self._held
+        return [name for name in new if _is_handle(vars(dataset)[name])]
+
+    def close(self, name: str, attributes: dict[str, Any]) -> None:
+        """Set an attribute back to what it was at first."""
+        if name in self._empty:
+            attributes[name] = self._empty[name]()  # NoneType() is None
+        else:
+            del attributes[name]
+
+
+_OF_DATASETS: dict[int, _First] = {}
+
+
+def _first_of(dataset: Any) -> _First:
+    """Attributes of a dataset at its first pool; now, if it cannot be referred to weakly."""
+    known = _OF_DATASETS.get(id(dataset))
+    if known is None:
+        known = _First(dataset)
+        with suppress(TypeError):
+            weakref.finalize(dataset, _OF_DATASETS.pop, id(dataset), None).atexit = False
+            _OF_DATASETS[id(dataset)] = known
+    return known
+
+
+def _inside(dataset: Any) -> Iterator[Any]:
+    """A dataset and those inside it, such as that of a Subset, if they have attributes."""
+    for value in getattr(dataset, "__dict__", {}).values():
+        for part in value if type(value) in (list, tuple) else (value,):
+            if isinstance(part, Dataset):
+                yield from _inside(part)
+    if hasattr(dataset, "__dict__"):
+        yield dataset
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (type(value) in (dict, list, set) and not value)
+
+
+def _is_handle(value: Any) -> bool:
+    if isinstance(value, np.memmap):
+        return True  # it would be pickled with its data
+    if isinstance(value, PLAIN) or callable(value):
+        return False
+    try:
+        ForkingPickler(Nowhere()).dump(value)
+    except (TypeError, AttributeError, PicklingError):
+        return True
+    except Exception:  # such as a lock of multiprocessing, which is for workers
+        return False
+    return False
+
+
+def _pickled_by_attributes(cls: type) -> bool:
+    return (cls.__reduce_ex__, cls.__reduce__, cls.__getstate__) == (
+        object.__reduce_ex__,
+        object.__reduce__,
+        object.__getstate__,
+    )
+
+
+class Nowhere:
+    """File that keeps nothing."""
+
+    def write(self, content: Any) -> int:
+        return len(memoryview(content))

@@ -1,0 +1,88 @@
+"""Queries that leave out the samples that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+
+from alkit.errors import (
+    ConfigurationError,
+    QuerySizeError,
+    SelectionWarning,
+    UnreadableSampleError,
+    warn,
+)
+from alkit.pool import ActiveLearningDataset, Query
+from alkit.pool.corrections import without
+from alkit.pool.scan import scan
+
+OnError = Literal["raise", "skip"]
+SHOWN = 10
+
+
+def check_on_error(on_error: object) -> None:
+    """Raise a ConfigurationError for anything but "raise" or "skip"."""
+    if on_error not in ("raise", "skip"):
+        raise ConfigurationError(
+            'on_error must be "raise", or "skip" to leave samples that cannot be read out of '
+            f"queries, got {on_error!r}."
+        )
+
+
+def of_readable(
+    ask: Callable[[ActiveLearningDataset], Query | None],
+    pool: ActiveLearningDataset,
+    known: dict[int, str],
+    loader: Mapping[str, Any],
+) -> Query | None:
+    """The query of a pool without the samples that cannot be read, which its ``why`` names.
+
+    It is the one that ``ask`` makes of a pool without them, whatever it reads. Nothing is guessed:
+    they stay unannotated, and are tried again by the next query.
+
+    Args:
+        ask: function that makes a query of a pool.
+        pool: the pool.
+        known: index and reason of those of the last query, which are read first; replaced.
+        loader: options of a DataLoader.
+
+    Cost: a read of each pick. If a sample cannot be read, and the last query did not know, one of
+    all unannotated samples, and a second query.
+
+    Raises:
+        QuerySizeError: too few samples can be read.
+    """
+    skipped = scan(pool, np.intersect1d([*known], pool.unannotated_indices).astype(int), loader)
+    while True:
+        left = without(pool, [*skipped]) if skipped else pool
+        try:
+            query = ask(left)
+            new = {} if query is None else scan(left, query, loader)
+        except QuerySizeError as error:
+            if not skipped:
+                raise
+            raise QuerySizeError(f"{error} {_left_out(pool, skipped)}.") from error
+        except UnreadableSampleError:
+            new = scan(left, left.unannotated_indices, loader)
+            if not new:
+                raise  # an annotated sample
+        if not new:
+            break
+        skipped |= new
+    known.clear()
+    known.update(skipped)
+    if query is None or not skipped:
+        return query
+    left_out = _left_out(pool, skipped)
+    warn(f"{left_out}.", SelectionWarning)
+    return replace(query, why=f"{query.why}; warning: {left_out}")
+
+
+def _left_out(pool: ActiveLearningDataset, skipped: Mapping[int, str]) -> str:
+    ids = sorted(skipped)
+    named = ", ".join(map(pool._names.describe, ids[:SHOWN])) + ", ..." * (len(ids) > SHOWN)
+    count = "1 sample" if len(ids) == 1 else f"{len(ids):,} samples"
+    return f"{count} could not be read and had to be left out of the query: {named}"
