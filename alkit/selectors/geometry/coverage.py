@@ -36,11 +36,12 @@ class Coverage:
         weights: ``(M,)`` w, not negative; default: ones.
         known: points that are in S from the start.
         bonus: ``(N,)`` gain of each candidate that does not depend on S; default: none.
+        room: bytes that a table may take; default: 4 GiB.
 
     Cost: N M D multiply-adds, half of them if the targets are the candidates. Without a table,
     about N D more for each target whenever a pick raises its coverage, at most N M D H(n) for n
-    picks and the harmonic number H. Memory: O(N + M), and with a table 4 N M bytes, at most 4 GiB
-    and half of what is free.
+    picks and the harmonic number H. Memory: O(N + M), and with a table 4 N M bytes, at most the
+    room and half of what is free.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Coverage:
         weights: Tensor | None = None,
         known: Points | None = None,
         bonus: Tensor | None = None,
+        room: int | None = None,
     ) -> None:
         candidates.squared_distances(candidates[:1])  # caches its norms for all blocks
         targets = candidates if targets is None else targets
@@ -63,7 +65,7 @@ class Coverage:
             targets, weights, best = targets[live], weights[live], best[live]
         self.kernel, self.candidates, self.targets = kernel, candidates, targets
         self.weights, self.best, self.bonus = weights, best.clamp_(min=0), bonus
-        self.table = self._table()
+        self.table = self._table(TABLE if room is None else room)
         self.gains = ones.new_zeros(len(candidates), dtype=torch.float64)
         self.fresh = torch.ones_like(self.gains, dtype=torch.bool)
         self._start()
@@ -101,10 +103,11 @@ class Coverage:
         """Exclude these candidates from further picks."""
         self.gains[rows] = self.settled[1][rows] = -torch.inf
 
-    def _table(self) -> Tensor | None:
+    def _table(self, room: int) -> Tensor | None:
         shape = len(self.candidates), len(self.targets)
         nbytes = shape[0] * shape[1] * self.best.element_size()
-        return self.best.new_empty(shape) if fits(nbytes, self.best.device) else None
+        kept = nbytes <= room and fits(nbytes, self.best.device)
+        return self.best.new_empty(shape) if kept else None
 
     def _start(self) -> None:
         """Compute the gains before any pick; each pair of blocks is compared once."""
