@@ -8,7 +8,9 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.selectors.candidates import Candidates
+from alkit.selectors.kmeans import completed
 from alkit.selectors.picks import Picks
+from alkit.selectors.spaces import Space
 
 LARGE = 2**16  # number of candidates beyond which a part of them is compared
 EACH = 10  # candidates of a part for each pick, at least
@@ -73,3 +75,21 @@ class Part:
     def picks(self, positions: Tensor) -> Tensor | Picks:
         """Picks within the part as those of all candidates."""
         return positions if self.rows is None else Picks(self.rows[positions], note=self.note)
+
+
+def is_large(candidates: Candidates) -> bool:
+    """True if there are more than 65,536 candidates."""
+    return len(candidates) > LARGE
+
+
+def completed_in_part(
+    space: Space, candidates: Candidates, picks: Tensor, n: int, generator: Generator
+) -> Tensor:
+    """Picks without repeats, and the farthest candidates of a part to make them ``n``.
+
+    See ``completed``.
+    """
+    part = Part.of(candidates, n, generator, picks)
+    points, known = space(part.candidates)
+    positions = completed(part.at(picks), points, known, n, generator)
+    return positions if part.rows is None else part.rows[positions]

@@ -6,11 +6,21 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.arguments import check_number
-from alkit.selectors.candidates import Candidates
-from alkit.selectors.geometry.balls import Balls
+from alkit.selectors.candidates import Candidates, Picks, needed
+from alkit.selectors.geometry.balls import Apart, Balls
 from alkit.selectors.geometry.clustering import kmeans, space_with_means
-from alkit.selectors.geometry.coverage import Coverage, blocks, fits, greedy, highest_value, sample
+from alkit.selectors.geometry.coverage import (
+    Coverage,
+    blocks,
+    fits,
+    greedy,
+    highest_value,
+    raising,
+    sample,
+)
 from alkit.selectors.geometry.points import Points
+from alkit.selectors.part import completed_in_part, is_large
+from alkit.selectors.pieces import SIZE, Rows, nearest, pieces
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Features, Space, as_space
 
@@ -70,13 +80,27 @@ class ProbCover(Selector):
         if radius is None and classes is None:
             self.needs |= {"outputs"}
 
-    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
+    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor | Picks:
+        if is_large(candidates):
+            return self._of_large(candidates, n, generator)
         points, known = self.space(candidates)
         radius = self.radius
         if radius is None:
             classes = self.classes or candidates.probabilities.shape[1]
             radius = pure_radius(points, int(classes), generator)
         return greedy(balls(points, known, float(radius)), known, n, generator)
+
+    def _of_large(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
+        points = Rows(self.space, candidates)
+        radius = self.radius
+        if radius is None:
+            classes = int(self.classes or candidates.probabilities.shape[1])
+            radius = pure_radius_of_large(points, classes, generator)
+        groups, rest = pieces(points, torch.arange(len(points)), generator), float(radius)
+        apart = Apart(groups, (within(points[group], points.known, rest) for group in groups))
+        picks = raising(apart, n, generator)
+        picks = completed_in_part(self.space, candidates, picks, n, generator)
+        return Picks(picks, note=f"balls within groups of about {SIZE:,} candidates")
 
     def __repr__(self) -> str:
         parts = ["" if repr(self.space) == repr(DEFAULT) else f"space={self.space!r}"]
@@ -90,12 +114,16 @@ class ProbCover(Selector):
 
 def balls(points: Points, known: Points | None, radius: float) -> Balls | Coverage:
     """Balls with one bit per pair, on a CPU with room for them; else balls by their kernel."""
-    kernel = partial(inside, radius)
     if points.device.type != "cpu" or not fits(Balls.nbytes(len(points)), points.device):
-        return Coverage(kernel, points, known=known)
+        return Coverage(partial(inside, radius), points, known=known)
+    return within(points, known, radius)
+
+
+def within(points: Points, known: Points | None, radius: float) -> Balls:
+    """Balls with one bit per pair; the balls of the annotated samples are covered already."""
     left = torch.ones(len(points), dtype=torch.bool)
     if known is not None:
-        left = highest_value(kernel, points, known) < 1
+        left = highest_value(partial(inside, radius), points, known).cpu() < 1
     return Balls(points, radius, left)
 
 
@@ -114,11 +142,33 @@ def pure_radius(points: Points, classes: int, generator: Generator) -> float:
     labels = kmeans([points], min(classes, len(points)), generator).labels
     rows = sample(points, PROBES, generator)
     probes, theirs = (points, labels) if rows is None else (points[rows], labels[rows])
+    return _pure(_impure(probes, theirs, points, labels))
+
+
+def pure_radius_of_large(points: Rows, classes: int, generator: Generator) -> float:
+    """The same, with the centers of the clusters found from a part of the points."""
+    drawn = points[points.drawn(generator)]
+    clusters = kmeans([drawn], classes, generator)
+    centers, rows = clusters.centers, sample(drawn, PROBES, generator)
+    probes = drawn if rows is None else drawn[rows]
+    theirs, limits = nearest(probes, centers)[0], None
+    for _, part in points.chunks(torch.arange(len(points))):
+        found = _impure(probes, theirs, part, nearest(part, centers)[0])
+        limits = found if limits is None else limits.minimum(found)
+    return _pure(needed(limits, "points"))
+
+
+def _impure(probes: Points, theirs: Tensor, points: Points, labels: Tensor) -> Tensor:
+    """Squared distance of each probe to the nearest point with another label."""
     limits = torch.full((len(probes),), torch.inf, dtype=points.dtype, device=points.device)
     for part in blocks(probes):
         for others in blocks(points):
             squares = probes[part].squared_distances(points[others])
             squares.masked_fill_(theirs[part, None] == labels[others], torch.inf)
             limits[part] = limits[part].minimum(squares.amin(1))
+    return limits
+
+
+def _pure(limits: Tensor) -> float:
     impure = int((1 - PURITY) * len(limits))
     return float(limits.sort().values[impure].sqrt())

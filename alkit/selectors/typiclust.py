@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
 import torch
 from torch import Generator, Tensor
 
 from alkit.arguments import check_number
-from alkit.selectors.candidates import Candidates
+from alkit.selectors.candidates import Candidates, Picks
 from alkit.selectors.geometry.clustering import kmeans, space_with_means
 from alkit.selectors.geometry.neighbors import densest
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
+from alkit.selectors.part import completed_in_part, is_large
+from alkit.selectors.pieces import SIZE, Rows, clustered, pieces
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Features, Space
 
@@ -19,6 +23,20 @@ SMALL = 5  # clusters of at most this many points come last
 
 # the features in the paper have norm one
 DEFAULT = Features(normalize=True)
+
+
+@dataclass(eq=False)
+class _Group:
+    """Members of a cluster that are compared with each other.
+
+    Attributes:
+        members: positions of those that are left.
+        best: mean distance of the most typical one, its position, and the members that do not
+            equal it; None if not known.
+    """
+
+    members: Tensor
+    best: tuple[float, int, Tensor] | None = None
 
 
 class TypiClust(Selector):
@@ -54,42 +72,104 @@ class TypiClust(Selector):
         self.neighbors = int(neighbors)
         self.needs = self.space.needs | {"annotated"}
 
-    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
+    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor | Picks:
+        if is_large(candidates):
+            return self._of_large(candidates, n, generator)
         points, known = self.space(candidates)
         if n == len(points):
             return torch.randperm(n, generator=generator)
         parts = [points] if known is None else [points, known]
-        clusters = kmeans(parts, min(n + candidates.num_annotated, MOST_CLUSTERS), generator)
-        theirs = clusters.labels[len(points) :]
-        free = list(clusters.members(len(points)))
+        found = kmeans(parts, min(n + candidates.num_annotated, MOST_CLUSTERS), generator)
+        members, theirs = found.members(len(points)), found.labels[len(points) :]
+        picks = self._picks(points, known, members, theirs, n, generator)
+        return completed(picks, points, known, n, generator)
+
+    def _of_large(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
+        points = Rows(self.space, candidates)
+        k = min(n + candidates.num_annotated, MOST_CLUSTERS)
+        members, theirs = clustered(points, k, generator)
+        picks = self._picks(points, points.known, members, theirs, n, generator)
+        picks = completed_in_part(self.space, candidates, picks, n, generator)
+        return Picks(picks, note=f"neighbors within groups of about {SIZE:,} candidates")
+
+    def _picks(
+        self,
+        points: Points | Rows,
+        known: Points | None,
+        members: Sequence[Tensor],
+        theirs: Tensor,
+        n: int,
+        generator: Generator,
+    ) -> Tensor:
+        """At most ``n`` picks: the most typical of the clusters whose turn it is.
+
+        Args:
+            points: N candidates.
+            known: points of the annotated samples.
+            members: candidates in each cluster.
+            theirs: ``(A,)`` clusters of the annotated samples.
+            n: number of picks.
+            generator: source of random numbers, for ties.
+        """
         luck = torch.rand(len(points), generator=generator, dtype=torch.float64)
         luck = luck.to(points.device)
-        held = torch.bincount(theirs, minlength=len(free)).tolist()
-        sizes = clusters.sizes().tolist()
-        queue = [(sizes[i] <= SMALL, held[i], -sizes[i], i) for i in range(len(free))]
+        held = torch.bincount(theirs, minlength=len(members)).tolist()
+        sizes = [len(each) + more for each, more in zip(members, held, strict=True)]
+        queue = [(sizes[i] <= SMALL, held[i], -sizes[i], i) for i in range(len(members))]
         heapify(queue)
+        groups: dict[int, list[_Group]] = {}
         picks: list[int] = []
         while queue and len(picks) < n:
             small, taken, size, i = heappop(queue)
-            # its first turn, and it holds annotated samples
-            if known is not None and taken and taken == held[i]:
-                free[i] = free[i][points[free[i]].reach(known[theirs == i]) > 0]
-            if len(free[i]):
-                pick, free[i] = self._most_typical(points, free[i], luck)
-                picks.append(pick)
+            if i not in groups:  # its first turn
+                inside = (
+                    known[(theirs == i).to(known.device)] if known is not None and held[i] else None
+                )
+                groups[i] = self._groups(points, members[i], inside, generator)
+            if pick := self._most_typical(points, groups[i], luck):
+                picks += pick
                 heappush(queue, (small, taken + 1, size, i))
-        return completed(torch.tensor(picks, dtype=torch.long), points, known, n, generator)
+        return torch.tensor(picks, dtype=torch.long)
 
-    def _most_typical(self, points: Points, members: Tensor, luck: Tensor) -> tuple[int, Tensor]:
-        """Most typical member of a cluster, and the members that do not equal it."""
+    def _groups(
+        self, points: Points | Rows, members: Tensor, known: Points | None, generator: Generator
+    ) -> list[_Group]:
+        """Members of a cluster that are no annotated sample, in groups if they are many."""
+        if isinstance(points, Rows) and len(members) > 4 * SIZE:
+            found = pieces(points, members, generator)
+            large = [each for each in found if len(each) > 2 * self.neighbors]
+            groups = [_Group(each) for each in large or found]
+        else:
+            groups = [_Group(members)]
+        for group in groups if known is not None else ():
+            group.members = group.members[points[group.members].reach(known) > 0]
+        return groups
+
+    def _most_typical(self, points: Points | Rows, groups: list[_Group], luck: Tensor) -> list[int]:
+        """Take the most typical member out of some groups, and all that equal it; none if empty."""
+        for group in groups:
+            if group.best is None and len(group.members):
+                group.best = self._best(points, group.members, luck)
+        left = [group for group in groups if group.best is not None]
+        if not left:
+            return []
+        group = min(left, key=lambda group: group.best[0])
+        _, pick, group.members = group.best
+        group.best = None
+        return [pick]
+
+    def _best(
+        self, points: Points | Rows, members: Tensor, luck: Tensor
+    ) -> tuple[float, int, Tensor]:
+        """Mean distance of the most typical member, itself, and the members not equal to it."""
         if len(members) == 1:
-            return int(members), members[:0]
+            return 0.0, int(members), members[:0]
         inside = points[members]
         k = max(min(self.neighbors, len(members) // 2), 1)
-        best = densest(inside, k, luck[members])
-        equal = inside.equals(inside[best : best + 1])
+        best, mean = densest(inside, k, luck[members].to(inside.device))
+        equal = inside.equals(inside[best : best + 1]).to(members.device)
         twins = members[equal]
-        return int(twins[luck[twins].argmin()]), members[~equal]
+        return mean, int(twins[luck[twins].argmin()]), members[~equal]
 
     def __repr__(self) -> str:
         parts = ["" if repr(self.space) == repr(DEFAULT) else f"space={self.space!r}"]

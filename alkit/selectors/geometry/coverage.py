@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.arguments import check_number
-from alkit.selectors.geometry.balls import Balls
+from alkit.selectors.geometry.balls import Apart, Balls
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
 
@@ -177,6 +177,12 @@ def greedy(
         n: number of picks, at most N.
         generator: source of random numbers, for ties; gains that differ by rounding only are tied.
     """
+    picks = raising(coverage, n, generator)
+    return completed(picks, coverage.candidates, known, n, generator)
+
+
+def raising(coverage: Coverage | Balls | Apart, n: int, generator: Generator) -> Tensor:
+    """At most ``n`` positions, greedily those with the highest gain, as long as a gain is left."""
     luck = torch.randperm(len(coverage.gains), generator=generator).to(coverage.gains.device)
     picks: list[int] = []
     while len(picks) < n and len(rows := coverage.highest()):
@@ -186,8 +192,7 @@ def greedy(
             coverage.drop(rows[coverage.candidates[rows].equals(chosen)])
         if len(picks) < n:
             coverage.take(picks[-1])
-    positions = torch.tensor(picks, dtype=torch.long)
-    return completed(positions, coverage.candidates, known, n, generator)
+    return torch.tensor(picks, dtype=torch.long)
 
 
 def highest_value(kernel: Kernel, points: Points, others: Points) -> Tensor:

@@ -13,8 +13,10 @@ FIRST = 32  # points that are compared first, to find a dense one
 TINY = torch.finfo(torch.float64).tiny  # added, so that luck breaks ties at distance zero too
 
 
-def densest(points: Points, k: int, luck: Tensor) -> int:
+def densest(points: Points, k: int, luck: Tensor) -> tuple[int, float]:
     """Position of the point whose mean distance to its ``k`` nearest others is the smallest.
+
+    Second comes this mean, up to six digits.
 
     Exact, without the neighbors of most points. For any t, the k smallest distances of a point add
     up to at least ``k t`` less all that its distances fall below t. This takes one pass over the
@@ -35,14 +37,15 @@ def densest(points: Points, k: int, luck: Tensor) -> int:
     found = torch.full_like(luck, torch.inf)
     found[rows] = (means + TINY) * luck[rows]
     if len(rows) < len(points):
-        best = means.argmin()
-        bounds = _bounds(points, k, float(edges[best]), float(means[best]))
+        dense = means.argmin()
+        bounds = _bounds(points, k, float(edges[dense]), float(means[dense]))
         bounds[rows] = torch.inf
         while len(rows := (bounds <= found.amin()).nonzero().flatten()):
             rows = rows[bounds[rows].argsort()[:FEW]]
             found[rows] = (_nearest(points, rows, k)[0] + TINY) * luck[rows]
             bounds[rows] = torch.inf
-    return int(found.argmin())
+    best = int(found.argmin())
+    return best, float(found[best])
 
 
 def _nearest(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
