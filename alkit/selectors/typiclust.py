@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
 import torch
@@ -10,33 +9,19 @@ from torch import Generator, Tensor
 from alkit.arguments import check_number
 from alkit.selectors.candidates import Candidates, Picks
 from alkit.selectors.geometry.clustering import kmeans, space_with_means
-from alkit.selectors.geometry.neighbors import densest
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
 from alkit.selectors.part import completed_in_part, is_large
-from alkit.selectors.pieces import SIZE, Rows, clustered, pieces
+from alkit.selectors.pieces import SIZE, Rows, clustered
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Features, Space
+from alkit.selectors.typical import Cluster, LargeCluster
 
 MOST_CLUSTERS = 500
 SMALL = 5  # clusters of at most this many points come last
 
 # the features in the paper have norm one
 DEFAULT = Features(normalize=True)
-
-
-@dataclass(eq=False)
-class _Group:
-    """Members of a cluster that are compared with each other.
-
-    Attributes:
-        members: positions of those that are left.
-        best: mean distance of the most typical one, its position, and the members that do not
-            equal it; None if not known.
-    """
-
-    members: Tensor
-    best: tuple[float, int, Tensor] | None = None
 
 
 class TypiClust(Selector):
@@ -117,59 +102,26 @@ class TypiClust(Selector):
         sizes = [len(each) + more for each, more in zip(members, held, strict=True)]
         queue = [(sizes[i] <= SMALL, held[i], -sizes[i], i) for i in range(len(members))]
         heapify(queue)
-        groups: dict[int, list[_Group]] = {}
+        clusters: dict[int, Cluster] = {}
         picks: list[int] = []
         while queue and len(picks) < n:
             small, taken, size, i = heappop(queue)
-            if i not in groups:  # its first turn
-                inside = (
-                    known[(theirs == i).to(known.device)] if known is not None and held[i] else None
-                )
-                groups[i] = self._groups(points, members[i], inside, generator)
-            if pick := self._most_typical(points, groups[i], luck):
-                picks += pick
+            if i not in clusters:  # its first turn
+                clusters[i] = self._cluster(points, members[i], luck, generator)
+                if known is not None:
+                    clusters[i].without(known[(theirs == i).to(known.device)])
+            pick = clusters[i].take()
+            if pick is not None:
+                picks.append(pick)
                 heappush(queue, (small, taken + 1, size, i))
         return torch.tensor(picks, dtype=torch.long)
 
-    def _groups(
-        self, points: Points | Rows, members: Tensor, known: Points | None, generator: Generator
-    ) -> list[_Group]:
-        """Members of a cluster that are no annotated sample, in groups if they are many."""
+    def _cluster(
+        self, points: Points | Rows, members: Tensor, luck: Tensor, generator: Generator
+    ) -> Cluster:
         if isinstance(points, Rows) and len(members) > 4 * SIZE:
-            found = pieces(points, members, generator)
-            large = [each for each in found if len(each) > 2 * self.neighbors]
-            groups = [_Group(each) for each in large or found]
-        else:
-            groups = [_Group(members)]
-        for group in groups if known is not None else ():
-            group.members = group.members[points[group.members].reach(known) > 0]
-        return groups
-
-    def _most_typical(self, points: Points | Rows, groups: list[_Group], luck: Tensor) -> list[int]:
-        """Take the most typical member out of some groups, and all that equal it; none if empty."""
-        for group in groups:
-            if group.best is None and len(group.members):
-                group.best = self._best(points, group.members, luck)
-        left = [group for group in groups if group.best is not None]
-        if not left:
-            return []
-        group = min(left, key=lambda group: group.best[0])
-        _, pick, group.members = group.best
-        group.best = None
-        return [pick]
-
-    def _best(
-        self, points: Points | Rows, members: Tensor, luck: Tensor
-    ) -> tuple[float, int, Tensor]:
-        """Mean distance of the most typical member, itself, and the members not equal to it."""
-        if len(members) == 1:
-            return 0.0, int(members), members[:0]
-        inside = points[members]
-        k = max(min(self.neighbors, len(members) // 2), 1)
-        best, mean = densest(inside, k, luck[members].to(inside.device))
-        equal = inside.equals(inside[best : best + 1]).to(members.device)
-        twins = members[equal]
-        return mean, int(twins[luck[twins].argmin()]), members[~equal]
+            return LargeCluster(points, members, self.neighbors, luck, generator)
+        return Cluster(points, members, self.neighbors, luck)
 
     def __repr__(self) -> str:
         parts = ["" if repr(self.space) == repr(DEFAULT) else f"space={self.space!r}"]

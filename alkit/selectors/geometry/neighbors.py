@@ -13,10 +13,8 @@ FIRST = 32  # points that are compared first, to find a dense one
 TINY = torch.finfo(torch.float64).tiny  # added, so that luck breaks ties at distance zero too
 
 
-def densest(points: Points, k: int, luck: Tensor) -> tuple[int, float]:
+def densest(points: Points, k: int, luck: Tensor) -> int:
     """Position of the point whose mean distance to its ``k`` nearest others is the smallest.
-
-    Second comes this mean, up to six digits.
 
     Exact, without the neighbors of most points. For any t, the k smallest distances of a point add
     up to at least ``k t`` less all that its distances fall below t. This takes one pass over the
@@ -33,7 +31,7 @@ def densest(points: Points, k: int, luck: Tensor) -> tuple[int, float]:
     """
     luck = 1 + 1e-6 * luck
     rows = torch.arange(len(points) if len(points) <= FEW else FIRST, device=points.device)
-    means, edges = _nearest(points, rows, k)
+    means, edges = nearest_means(points, rows, k)
     found = torch.full_like(luck, torch.inf)
     found[rows] = (means + TINY) * luck[rows]
     if len(rows) < len(points):
@@ -42,13 +40,12 @@ def densest(points: Points, k: int, luck: Tensor) -> tuple[int, float]:
         bounds[rows] = torch.inf
         while len(rows := (bounds <= found.amin()).nonzero().flatten()):
             rows = rows[bounds[rows].argsort()[:FEW]]
-            found[rows] = (_nearest(points, rows, k)[0] + TINY) * luck[rows]
+            found[rows] = (nearest_means(points, rows, k)[0] + TINY) * luck[rows]
             bounds[rows] = torch.inf
-    best = int(found.argmin())
-    return best, float(found[best])
+    return int(found.argmin())
 
 
-def _nearest(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def nearest_means(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Mean distance of each of these rows to its k nearest others, and distance to the k-th."""
     means, edges = [], []
     for part in rows.split(max(2**22 // len(points), 16)):
