@@ -8,9 +8,9 @@ thread, in this process. It prints the CPU seconds, and the peak of anonymous me
 process held before; pages of the file are not in it. Exits with 1 beyond 600 s or 1.5 GiB.
 
 ``quality`` compares the approximate form of large pools with the exact one: it divides the size
-beyond which a pool is large by the ratio of a million to ``--samples``, so that the part is the
-same share of the pool. The number of targets of coverage and the size of the groups in which
-neighbors are found stay as they are. It prints, for each selector, the objective of the picks over
+beyond which a pool is large by the ratio of a million to ``--samples``, so that a part is the same
+share of the pool; for coverage it is as large as the sample, 10,000. The size of the groups in
+which neighbors are found stays as it is. It prints, for each selector, the objective of the picks over
 all candidates, approximate divided by exact: mean coverage, or the share within the radius; for
 TypiClust, the mean distance of the picks to their 20 nearest candidates, exact divided by
 approximate. A ratio of 1 is as good; below .98, it exits with 1.
@@ -190,7 +190,6 @@ def main() -> None:
     torch.set_num_threads(1)
     timing, width, n = options.what == "time", options.features, options.query
     number = options.samples or (1_000_000 if timing else 60_000)
-    record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     missed = []
     for name in options.names or SELECTORS:
         if timing:
@@ -200,6 +199,7 @@ def main() -> None:
             found = compare(name, number, width, n, options.seeds)
             good = found["ratio"] >= 0.98  # type: ignore[operator]
         print(f"{name}, {n} of {number:,} x {width}: {found}", flush=True)
+        record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
         record[f"{options.what}, {name}, {n} of {number:,} x {width}"] = found
         RECORD.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
         missed += [] if good else [name]

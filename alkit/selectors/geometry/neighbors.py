@@ -35,8 +35,8 @@ def densest(points: Points, k: int, luck: Tensor) -> int:
     found = torch.full_like(luck, torch.inf)
     found[rows] = (means + TINY) * luck[rows]
     if len(rows) < len(points):
-        dense = means.argmin()
-        bounds = _bounds(points, k, float(edges[dense]), float(means[dense]))
+        best = means.argmin()
+        bounds = _bounds(points, k, float(edges[best]), float(means[best]))
         bounds[rows] = torch.inf
         while len(rows := (bounds <= found.amin()).nonzero().flatten()):
             rows = rows[bounds[rows].argsort()[:FEW]]

@@ -5,7 +5,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from alkit.selectors import Points
 from alkit.selectors.geometry import neighbors
-from alkit.selectors.geometry.neighbors import _bounds, nearest_means, densest
+from alkit.selectors.geometry.neighbors import _bounds, densest, nearest_means
 
 
 def generator(seed=0):
