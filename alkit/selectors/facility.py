@@ -43,9 +43,11 @@ class FacilityLocation(Selector):
 
     The sum is over ``sample`` candidates drawn at random, or over all if there are no more than
     that. Once no pick would raise it, picks are the farthest from all others, as in ``KCenter``.
+    Of more than 65,536 candidates, the picks are among that many; see ``MaxHerding``.
 
-    Cost: O(N M D) multiply-adds for a sample of M, a few times that without the table. Memory: a
-    table of 4 N M bytes if there is room for it, at most 4 GiB, else O(N).
+    Cost: O(N M D) multiply-adds for a sample of M, a few times that without the table. N counts at
+    most 65,536, or the sample if that is larger. Memory: a table of 4 N M bytes if there is room
+    for it, at most 4 GiB, or 1 GiB where candidates are drawn; else O(N).
 
     Args:
         space: space in which candidates are compared. Default: ``Features("cosine")``.

@@ -44,7 +44,13 @@ class ProbCover(Selector):
     radius is found from the balls around 1,000 candidates drawn at random, or around all if there
     are fewer.
 
-    Cost: O(N^2 D) multiply-adds, for half of the pairs. Memory: N^2 / 8 bytes for the graph of the
+    Of more than 65,536 candidates, a ball holds only candidates of the same group, one of about
+    N / 2,048 that lie together, by k-means. The picks then cover at least ``1 - 1 / e`` of what any
+    n such balls could hold. ``query.why`` states it. The default radius is still that of all.
+
+    Cost: O(N^2 D) multiply-adds, for half of the pairs; with groups, O(N D (N / 2,048 + 2,048)),
+    and O(1,000 N D) for the default radius. Memory: with groups, 256 N bytes if they are equally
+    large. Without: N^2 / 8 bytes for the graph of the
     balls, and one and a half times that of the features; 4 N^2 bytes on a GPU. If there is no room
     for these (4 GiB, and half of what is free), O(N) beyond the features; each candidate that gets
     covered is then compared with all others once more.

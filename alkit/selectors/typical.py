@@ -70,6 +70,7 @@ class LargeCluster(Cluster):
         super().__init__(points, members, neighbors, luck)
         self.points: Rows = points
         self.generator, self.ranked = generator, members[:0]
+        self.taken: list[int] = []
 
     def without(self, known: Points) -> None:
         if len(known):
@@ -78,18 +79,17 @@ class LargeCluster(Cluster):
 
     def take(self) -> int | None:
         if not len(self.ranked):
+            if self.taken:
+                self.without(self.points[torch.tensor(self.taken)])
+                self.taken = []
             if len(self.members) <= 4 * SIZE:
                 return super().take()
             self.ranked = self._ranked()
-            ranked = torch.isin(self.members, self.ranked)
-            self.members = self.members[~ranked]
-        pick, rest = self.ranked[:1], self.ranked[1:]
-        chosen = self.points[pick]
-        if len(rest):
-            self.ranked = rest[~self.points[rest].equals(chosen).cpu()]
-        else:
-            self.ranked = rest
-        return int(pick)
+            self.members = self.members[~torch.isin(self.members, self.ranked)]
+        inside = self.points[self.ranked]
+        self.taken.append(int(self.ranked[0]))
+        self.ranked = self.ranked[~inside.equals(inside[:1]).cpu()]
+        return self.taken[-1]
 
     def _ranked(self) -> Tensor:
         """The most typical members, the first one first."""
