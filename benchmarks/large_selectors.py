@@ -7,13 +7,12 @@
 thread, in this process. It prints the CPU seconds, and the peak of anonymous memory beyond what the
 process held before; pages of the file are not in it. Exits with 1 beyond 600 s or 1.5 GiB.
 
-``quality`` compares the approximate form of large pools with the exact one: it divides the size
+``quality`` compares the approximate form of large pools with the exact one. It divides the size
 beyond which a pool is large by the ratio of a million to ``--samples``, so that a part is the same
 share of the pool; for coverage it is as large as the sample, 10,000. The size of the groups in
-which neighbors are found stays as it is. It prints, for each selector, the objective of the picks over
-all candidates, approximate divided by exact: mean coverage, or the share within the radius; for
-TypiClust, the mean distance of the picks to their 20 nearest candidates, exact divided by
-approximate. A ratio of 1 is as good; below .98, it exits with 1.
+which neighbors are found stays as it is. It prints the objective of the picks over all candidates,
+approximate divided by exact: mean coverage, or the share within the radius; for TypiClust, one over
+the mean distance of the picks to their 20 nearest candidates. It exits with 1 below .98.
 
 Both write their figures into ``benchmarks/results/large_selectors.json``.
 """
@@ -178,7 +177,7 @@ def compare(name: str, number: int, width: int, n: int, seeds: int) -> dict[str,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("time", "quality"))
     parser.add_argument("names", nargs="*", metavar="selector", help=f"of {', '.join(SELECTORS)}")
     parser.add_argument("--samples", type=int)

@@ -122,6 +122,28 @@ def test_large_pools_give_distinct_new_picks_repeatably(small, selector, annotat
     assert min(names) >= annotated
 
 
+class Counting(al.selectors.Features):
+    """Normalized features that record how many rows were asked for at a time."""
+
+    most = 0
+
+    def factors(self, prediction):
+        self.most = max(self.most, len(prediction))
+        return super().factors(prediction)
+
+
+@pytest.mark.parametrize(
+    "selector", [MaxHerding, al.UncertaintyHerding, FacilityLocation, ProbCover, TypiClust]
+)
+def test_half_precision_of_a_large_pool_is_converted_part_by_part(small, monkeypatch, selector):
+    monkeypatch.setattr(pieces, "SEEN", 2)
+    space, half = Counting(normalize=True), torch.as_tensor(rows(3000)).half()
+    more = {ProbCover: {"radius": 0.1}, TypiClust: {}}.get(selector, {"sample": 200})
+    picks = pick(selector(space, **more), candidates(half)).positions
+    assert picks.equal(pick(selector(space, **more), candidates(half.float())).positions)
+    assert space.most <= 320  # 300, and 20 picks
+
+
 def covered(x, picks):
     return np.exp(-(cdist(x, x[picks]) ** 2)).max(1).mean()
 
