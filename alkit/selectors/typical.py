@@ -31,7 +31,8 @@ class Cluster:
     def without(self, known: Points) -> None:
         """Drop the members that equal one of these points."""
         if len(known):
-            self.members = self.members[self.points[self.members].reach(known) > 0]
+            left = self.points[self.members].reach(known) > 0
+            self.members = self.members[left.to(self.members.device)]
 
     def take(self) -> int | None:
         """The most typical member, which is dropped with all that equal it; None if none is left.

@@ -77,6 +77,8 @@ class TypiClust(Selector):
         return completed(picks, points, known, n, generator)
 
     def _of_large(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
+        if n == len(candidates):
+            return Picks(torch.randperm(n, generator=generator))
         points = Rows(self.space, candidates)
         k = min(n + candidates.num_annotated, MOST_CLUSTERS)
         members, theirs = clustered(points, k, generator)

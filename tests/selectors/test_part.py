@@ -122,6 +122,12 @@ def test_large_pools_give_distinct_new_picks_repeatably(small, selector, annotat
     assert min(names) >= annotated
 
 
+@pytest.mark.parametrize("selector", SELECTORS, ids=repr)
+def test_a_query_of_a_whole_large_pool_is_that_pool(small, selector):
+    picks = pick(selector, candidates(rows(330)), 330).positions
+    assert sorted(picks.tolist()) == list(range(330))
+
+
 class Counting(al.selectors.Features):
     """Normalized features that record how many rows were asked for at a time."""
 
