@@ -6,6 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.arguments import check_number
+from alkit.hardware import check_memory
 from alkit.selectors.candidates import Candidates, Picks, needed
 from alkit.selectors.geometry.balls import Apart, Balls
 from alkit.selectors.geometry.clustering import kmeans, space_with_means
@@ -65,6 +66,7 @@ class ProbCover(Selector):
     Raises:
         ConfigurationError: ``radius`` is not above 0, ``classes`` is not an integer of at least 2,
             or the space has the manhattan distance and no radius is given.
+        NotEnoughMemoryError: the balls of a large pool do not fit into memory.
     """
 
     def __init__(
@@ -102,9 +104,12 @@ class ProbCover(Selector):
         if radius is None:
             classes = int(self.classes or candidates.probabilities.shape[1])
             radius = pure_radius_of_large(points, classes, generator)
-        groups, rest = pieces(points, torch.arange(len(points)), generator), float(radius)
-        apart = Apart(groups, (within(points[group], points.known, rest) for group in groups))
-        picks = raising(apart, n, generator)
+        groups = pieces(points, torch.arange(len(points)), generator)
+        nbytes = sum(Balls.nbytes(len(group)) for group in groups)
+        what = f"{self!r} among {len(points):,} candidates"
+        check_memory(nbytes, "cpu", what, "Use al.Prefilter(factor, ProbCover()).")
+        found = (within(points[group], points.known, float(radius)) for group in groups)
+        picks = raising(Apart(groups, found), n, generator)
         picks = completed_in_part(self.space, candidates, picks, n, generator)
         return Picks(picks, note=f"balls within groups of about {SIZE:,} candidates")
 

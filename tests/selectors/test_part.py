@@ -128,6 +128,25 @@ def test_a_query_of_a_whole_large_pool_is_that_pool(small, selector):
     assert sorted(picks.tolist()) == list(range(330))
 
 
+@pytest.mark.parametrize(
+    "selector",
+    [
+        ProbCover(al.selectors.Features("manhattan"), radius=0.4),
+        ProbCover(al.selectors.GradientEmbedding(), classes=3),
+        TypiClust(al.selectors.GradientEmbedding()),
+        TypiClust(al.selectors.Whitened(al.selectors.Features(pca=3))),
+        MaxHerding(al.selectors.Whitened(), sample=200),
+    ],
+    ids=repr,
+)
+def test_a_large_pool_may_be_compared_in_every_space(small, selector):
+    x = torch.as_tensor(rows(700))
+    prediction = al.Prediction(x[:, :3], features=x)
+    known = al.Prediction(x[:9, :3] + 1, features=x[:9] + 1, ids=torch.arange(700, 709))
+    picks = pick(selector, Candidates(None, prediction, known), 30).positions
+    assert len(picks.unique()) == 30
+
+
 class Counting(al.selectors.Features):
     """Normalized features that record how many rows were asked for at a time."""
 
