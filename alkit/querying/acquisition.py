@@ -185,7 +185,7 @@ class Acquisition:
         return Query(
             candidates.ids.cpu()[picks.positions].numpy(),
             scores=values,
-            why=explained(why, self.reason, reasons),
+            why=explained(why, "; ".join(filter(None, [self.reason, picks.note])), reasons),
             probabilities=None if picks.probabilities is None else picks.probabilities.numpy(),
             shares=shares,
             trace=Trace(**trace),

@@ -34,6 +34,7 @@ from alkit.selectors import (
 )
 from alkit.selectors.fixed import fixed_needs
 from alkit.selectors.geometry.coverage import SAMPLE
+from alkit.selectors.part import LARGE
 
 WORK = 5e10  # multiply-adds of the distances in a query
 FEWEST = 1_000  # targets of coverage, at least; 10 for each pick
@@ -61,7 +62,8 @@ class Auto(Acquisition):
     Cost: one forward pass over the candidates, none while the network is untrained; the features
     once for the pool (see ``Fixed``); then that of ``UncertaintyHerding``. Coverage is measured on
     10,000 candidates, or fewer if that would take more than 5e10 multiply-adds, but at least 1,000
-    and 10 per pick: 3 s of one core for 60,000 candidates of 512 features.
+    and 10 per pick: 3 s of one core for 60,000 candidates of 512 features, or more, as at most
+    65,536 are compared.
 
     Args:
         features: a space, such as ``Inputs()``, ``Frozen(encoder)``, ``Given(array)`` or, for a
@@ -201,7 +203,7 @@ def targets(candidates: Candidates, space: Space, n: int) -> int:
     if not fixed and "features" not in space.needs:  # as few columns as classes
         return SAMPLE
     rows = fixed[0].rows(candidates) if fixed else candidates.features
-    affordable = int(WORK / max(1, rows.numel()))
+    affordable = int(WORK / max(1, min(len(rows), LARGE) * rows[:1].numel()))
     return min(SAMPLE, max(FEWEST, 10 * n, affordable))
 
 

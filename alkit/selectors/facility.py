@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from alkit.arguments import check_number
 from alkit.errors import ConfigurationError
-from alkit.selectors.candidates import Candidates, needed
+from alkit.selectors.candidates import Candidates, Picks, needed
 from alkit.selectors.geometry.coverage import (
     SAMPLE,
     Coverage,
@@ -20,6 +20,7 @@ from alkit.selectors.geometry.coverage import (
     sample,
 )
 from alkit.selectors.geometry.points import Points
+from alkit.selectors.part import Part
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Features, Space, as_space
 
@@ -42,9 +43,11 @@ class FacilityLocation(Selector):
 
     The sum is over ``sample`` candidates drawn at random, or over all if there are no more than
     that. Once no pick would raise it, picks are the farthest from all others, as in ``KCenter``.
+    Of more than 65,536 candidates, the picks are among that many; see ``MaxHerding``.
 
-    Cost: O(N M D) multiply-adds for a sample of M, a few times that without the table. Memory: a
-    table of 4 N M bytes if there is room for it, at most 4 GiB, else O(N).
+    Cost: O(N M D) multiply-adds for a sample of M, a few times that without the table. N counts at
+    most 65,536, or the sample if that is larger. Memory: a table of 4 N M bytes if there is room
+    for it, at most 4 GiB, or 1 GiB where candidates are drawn; else O(N).
 
     Args:
         space: space in which candidates are compared. Default: ``Features("cosine")``.
@@ -71,13 +74,14 @@ class FacilityLocation(Selector):
         if avoided is not None:
             self.needs |= {"labels"}
 
-    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
-        points, known = self.space(candidates)
+    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor | Picks:
+        part = Part.of(candidates, n, generator, size=self.sample)
+        points, known = self.space(part.candidates)
         rows = sample(points, self.sample, generator)
         targets = None if rows is None else points[rows]
         start = known if self.avoided is None else _of(self.avoided, known, candidates)
-        coverage = Coverage(similarity, points, targets, known=start)
-        return greedy(coverage, known, n, generator)
+        coverage = Coverage(similarity, points, targets, known=start, room=part.room)
+        return part.picks(greedy(coverage, known, n, generator))
 
     def __repr__(self) -> str:
         parts = _shown(self.space)

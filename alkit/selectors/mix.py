@@ -51,7 +51,7 @@ class Mix(Selector):
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
         left, picked = torch.arange(len(candidates)), torch.zeros(0, dtype=torch.long)
         chances: list[Tensor | None] = []
-        unreachable = 0
+        unreachable, notes = 0, []
         for (_, selector), size in zip(self.parts, self._sizes(n), strict=True):
             if not size:
                 continue
@@ -60,9 +60,10 @@ class Mix(Selector):
             left = left[torch.isin(left, picked, assume_unique=True, invert=True)]
             chances.append(picks.probabilities)
             unreachable = max(unreachable, picks.unreachable)
+            notes += [picks.note] if picks.note else []
         known = [probabilities for probabilities in chances if probabilities is not None]
         all_known = torch.cat(known) if len(known) == len(chances) else None
-        return Picks(picked, all_known, unreachable)
+        return Picks(picked, all_known, unreachable, "; ".join(dict.fromkeys(notes)))
 
     def _sizes(self, n: int) -> list[int]:
         total = math.fsum(share for share, _ in self.parts)

@@ -17,11 +17,14 @@ class Picks:
             left at its turn; None if it is not known.
         unreachable: number of candidates that had a probability of zero at some turn; estimates
             from the probabilities do not cover these.
+        note: how the picks of a large pool were approximated, for ``query.why``; empty if they are
+            exact.
     """
 
     positions: Tensor
     probabilities: Tensor | None = None
     unreachable: int = 0
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.positions)

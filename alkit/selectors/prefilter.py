@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from torch import Generator, Tensor
+from torch import Generator
 
 from alkit.arguments import check_number
-from alkit.selectors.candidates import Candidates
+from alkit.selectors.candidates import Candidates, Picks
 from alkit.selectors.function import as_selector
 from alkit.selectors.selector import Selector
 from alkit.selectors.topk import TopK
@@ -43,12 +43,14 @@ class Prefilter(Selector):
         self.by = as_selector(TopK() if by is None else by)
         self.needs = self.then.needs | self.by.needs
 
-    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
+    def select(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
         size = math.ceil(self.factor * n - 1e-9)  # 1.1 * 50 is 55, not a little more
         if size >= len(candidates):
-            return self.then(candidates, n, generator).positions
+            picks = self.then(candidates, n, generator)
+            return Picks(picks.positions, note=picks.note)
         listed = self.by(candidates.only(self.by.needs), size, generator).positions
-        return listed[self.then(candidates.only(self.then.needs)[listed], n, generator).positions]
+        picks = self.then(candidates.only(self.then.needs)[listed], n, generator)
+        return Picks(listed[picks.positions], note=picks.note)
 
     def __repr__(self) -> str:
         by = "" if repr(self.by) == "TopK()" else f", {self.by!r}"

@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 
 from alkit.arguments import check_number
 from alkit.errors import ConfigurationError
-from alkit.selectors.candidates import Candidates
+from alkit.selectors.candidates import Candidates, Picks
 from alkit.selectors.function import as_selector
 from alkit.selectors.selector import Selector
 from alkit.selectors.topk import TopK
@@ -39,16 +39,18 @@ class Quotas(Selector):
         """
         raise NotImplementedError(f"{type(self).__name__} must define split(candidates).")
 
-    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
+    def select(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
         groups, held, weights = self.split(candidates)
         sizes = torch.bincount(groups, minlength=len(held)).tolist()
         order = turns(n, sizes, held, weights, generator)
         members = groups.argsort(stable=True).cpu().split(sizes)  # ascending, like the ids
-        ours, picked = candidates.only(self.then.needs), {}
+        ours, picked, notes = candidates.only(self.then.needs), {}, []
         for group, size in sorted(Counter(order).items()):
             picks = self.then(ours[members[group]], size, generator)
             picked[group] = iter(members[group][picks.positions].tolist())
-        return torch.tensor([next(picked[group]) for group in order])
+            notes += [picks.note] if picks.note else []
+        positions = torch.tensor([next(picked[group]) for group in order])
+        return Picks(positions, note="; ".join(dict.fromkeys(notes)))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({'' if repr(self.then) == 'TopK()' else repr(self.then)})"

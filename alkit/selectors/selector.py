@@ -172,8 +172,8 @@ def _checked_picks(selector: Selector, picked: Tensor | Picks, n: int, candidate
     if len(picks.unique()) != n:
         raise PicksError(f"{expected}, got only {len(picks.unique())} distinct ones.")
     if (p := picked.probabilities) is None:
-        return Picks(picks)
+        return Picks(picks, note=picked.note)
     p = torch.as_tensor(p).detach().cpu().double()
     if p.shape != (n,) or not bool(((p > 0) & (p <= 1 + 1e-9)).all()):
         raise PicksError(f"{selector!r} must return {n} probabilities in (0, 1], got {p}.")
-    return Picks(picks, p, picked.unreachable)
+    return Picks(picks, p, picked.unreachable, picked.note)

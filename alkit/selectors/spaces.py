@@ -26,6 +26,8 @@ class Space:
     metric: Metric = "euclidean"
     origin_is_known: bool = False
     """True if a candidate at the origin carries no information."""
+    joint: bool = False
+    """True if the point of a candidate depends on the others, as with principal components."""
 
     def factors(self, prediction: Prediction) -> tuple[Tensor, ...]:
         """Matrices of N rows whose row-wise outer products are the points; see ``Points``."""
@@ -82,6 +84,7 @@ class Features(Space):
         self.metric = metric
         self.normalize = normalize
         self.pca = pca
+        self.joint = pca is not None
 
     def factors(self, prediction: Prediction) -> tuple[Tensor, ...]:
         features = as_float(prediction.features)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 
 import torch
@@ -7,13 +8,15 @@ from torch import Generator, Tensor
 
 from alkit.arguments import check_number
 from alkit.progress import report
-from alkit.selectors.candidates import Candidates
+from alkit.selectors.candidates import Candidates, Picks
 from alkit.selectors.geometry.clustering import kmeans, space_with_means
-from alkit.selectors.geometry.neighbors import densest
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
+from alkit.selectors.part import completed_in_part, is_large
+from alkit.selectors.pieces import SIZE, Rows, clustered
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Features, Space
+from alkit.selectors.typical import Cluster, LargeCluster
 
 MOST_CLUSTERS = 500
 SMALL = 5  # clusters of at most this many points come last
@@ -35,8 +38,15 @@ class TypiClust(Selector):
     Neighbors are the candidates of the cluster that are still free, at most half of them. If a
     cluster is used up, the next one takes its turn.
 
+    Of more than 65,536 candidates, the clusters are those of 65,536, drawn at random, and all
+    belong to the nearest. Clusters of more than 8,192 are split into groups of about 2,048. Of the
+    256 that are most typical in their groups, the one that is most typical in the whole cluster is
+    picked. ``query.why`` states it.
+
     Cost: O(N (A + n) (D + 320) + M^2 D) multiply-adds. M^2 is the sum of the squared sizes of the
-    clusters that are picked from, about N^2 / (A + n). O(32 (N + A) + M D) memory.
+    clusters that are picked from, about N^2 / (A + n); for those that are split, it is 2,304 M.
+    O(32 (N + A) + M D) memory; for large pools, M is at most 65,536, and the features are not
+    copied.
 
     Args:
         space: space in which candidates are compared: euclidean or cosine. Default:
@@ -55,43 +65,74 @@ class TypiClust(Selector):
         self.neighbors = int(neighbors)
         self.needs = self.space.needs | {"annotated"}
 
-    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
+    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor | Picks:
+        if is_large(candidates):
+            return self._of_large(candidates, n, generator)
         points, known = self.space(candidates)
         if n == len(points):
             return torch.randperm(n, generator=generator)
         parts = [points] if known is None else [points, known]
-        clusters = kmeans(parts, min(n + candidates.num_annotated, MOST_CLUSTERS), generator)
-        theirs = clusters.labels[len(points) :]
-        free = list(clusters.members(len(points)))
+        found = kmeans(parts, min(n + candidates.num_annotated, MOST_CLUSTERS), generator)
+        members, theirs = found.members(len(points)), found.labels[len(points) :]
+        picks = self._picks(points, known, members, theirs, n, generator)
+        return completed(picks, points, known, n, generator)
+
+    def _of_large(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
+        if n == len(candidates):
+            return Picks(torch.randperm(n, generator=generator))
+        points = Rows(self.space, candidates)
+        k = min(n + candidates.num_annotated, MOST_CLUSTERS)
+        members, theirs = clustered(points, k, generator)
+        picks = self._picks(points, points.known, members, theirs, n, generator)
+        picks = completed_in_part(self.space, candidates, picks, n, generator)
+        return Picks(picks, note=f"neighbors within groups of about {SIZE:,} candidates")
+
+    def _picks(
+        self,
+        points: Points | Rows,
+        known: Points | None,
+        members: Sequence[Tensor],
+        theirs: Tensor,
+        n: int,
+        generator: Generator,
+    ) -> Tensor:
+        """At most ``n`` picks: the most typical of the clusters whose turn it is.
+
+        Args:
+            points: N candidates.
+            known: points of the annotated samples.
+            members: candidates in each cluster.
+            theirs: ``(A,)`` clusters of the annotated samples.
+            n: number of picks.
+            generator: source of random numbers, for ties.
+        """
         luck = torch.rand(len(points), generator=generator, dtype=torch.float64)
         luck = luck.to(points.device)
-        held = torch.bincount(theirs, minlength=len(free)).tolist()
-        sizes = clusters.sizes().tolist()
-        queue = [(sizes[i] <= SMALL, held[i], -sizes[i], i) for i in range(len(free))]
+        held = torch.bincount(theirs, minlength=len(members)).tolist()
+        sizes = [len(each) + more for each, more in zip(members, held, strict=True)]
+        queue = [(sizes[i] <= SMALL, held[i], -sizes[i], i) for i in range(len(members))]
         heapify(queue)
+        clusters: dict[int, Cluster] = {}
         picks: list[int] = []
         while queue and len(picks) < n:
             report(len(picks), n)
             small, taken, size, i = heappop(queue)
-            # its first turn, and it holds annotated samples
-            if known is not None and taken and taken == held[i]:
-                free[i] = free[i][points[free[i]].reach(known[theirs == i]) > 0]
-            if len(free[i]):
-                pick, free[i] = self._most_typical(points, free[i], luck)
+            if i not in clusters:  # its first turn
+                clusters[i] = self._cluster(points, members[i], luck, generator)
+                if known is not None:
+                    clusters[i].without(known[(theirs == i).to(known.device)])
+            pick = clusters[i].take()
+            if pick is not None:
                 picks.append(pick)
                 heappush(queue, (small, taken + 1, size, i))
-        return completed(torch.tensor(picks, dtype=torch.long), points, known, n, generator)
+        return torch.tensor(picks, dtype=torch.long)
 
-    def _most_typical(self, points: Points, members: Tensor, luck: Tensor) -> tuple[int, Tensor]:
-        """Most typical member of a cluster, and the members that do not equal it."""
-        if len(members) == 1:
-            return int(members), members[:0]
-        inside = points[members]
-        k = max(min(self.neighbors, len(members) // 2), 1)
-        best = densest(inside, k, luck[members])
-        equal = inside.equals(inside[best : best + 1])
-        twins = members[equal]
-        return int(twins[luck[twins].argmin()]), members[~equal]
+    def _cluster(
+        self, points: Points | Rows, members: Tensor, luck: Tensor, generator: Generator
+    ) -> Cluster:
+        if isinstance(points, Rows) and len(members) > 4 * SIZE:
+            return LargeCluster(points, members, self.neighbors, luck, generator)
+        return Cluster(points, members, self.neighbors, luck)
 
     def __repr__(self) -> str:
         parts = ["" if repr(self.space) == repr(DEFAULT) else f"space={self.space!r}"]

@@ -28,6 +28,8 @@ class Whitened(Space):
         ConfigurationError: the space has another metric, or is one of gradients.
     """
 
+    joint = True
+
     def __init__(self, space: Space | None = None, *, normalize: bool = True) -> None:
         self.space, self.normalize = as_space(space), bool(normalize)
         if self.space.metric != "euclidean" or self.space.origin_is_known:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -40,8 +42,7 @@ class Balls:
 
     def highest(self) -> Tensor:
         """Candidates with the highest gain; empty if no gain is left."""
-        best = self.gains.amax()
-        return (self.gains == best.clamp_(min=1)).nonzero().flatten()
+        return _highest(self.gains)
 
     def take(self, pick: int) -> None:
         """Cover the ball of a candidate."""
@@ -61,6 +62,43 @@ class Balls:
         return np.unpackbits(self.bits[rows], axis=1, count=len(self.bits))
 
 
+class Apart:
+    """Balls in groups of candidates; a ball holds candidates of its own group alone.
+
+    The points are not kept. Memory: M^2 / 8 bytes for a group of M.
+
+    Args:
+        groups: positions of the candidates in each group.
+        balls: the balls in each group, computed one after the other.
+    """
+
+    def __init__(self, groups: Sequence[Tensor], balls: Iterable[Balls]) -> None:
+        number = sum(map(len, groups))
+        self.groups, self.balls = groups, []
+        self.gains = torch.zeros(number, dtype=torch.int32)
+        self.group, self.place = torch.zeros(2, number, dtype=torch.long)
+        for group, each in zip(groups, balls, strict=True):
+            each.candidates = Points((torch.empty(0, 0),))
+            self.gains[group] = each.gains
+            self.group[group], self.place[group] = len(self.balls), torch.arange(len(group))
+            self.balls.append(each)
+
+    def highest(self) -> Tensor:
+        """Candidates with the highest gain; empty if no gain is left."""
+        return _highest(self.gains)
+
+    def take(self, pick: int) -> None:
+        """Cover the ball of a candidate in its group."""
+        number = int(self.group[pick])
+        each = self.balls[number]
+        each.take(int(self.place[pick]))
+        self.gains[self.groups[number]] = each.gains
+
+
+def _highest(gains: Tensor) -> Tensor:
+    return (gains == gains.amax().clamp_(min=1)).nonzero().flatten()
+
+
 def _graph(points: Points, radius: float) -> np.ndarray:
     """Bits ``(N, N / 8)``; each pair of blocks is compared once."""
     number = len(points)
@@ -73,7 +111,7 @@ def _graph(points: Points, radius: float) -> np.ndarray:
             others = centered[first : first + SIZE]
             near = block.closer(others, radius)[: number - start, : number - first]
             for top, left, half in ((start, first, near), (first, start, near.T)):
-                packed = np.packbits(half.contiguous().numpy(), axis=1)
+                packed = np.packbits(half.cpu().contiguous().numpy(), axis=1)
                 bits[top : top + SIZE, left // 8 : left // 8 + packed.shape[1]] = packed
     return bits
 

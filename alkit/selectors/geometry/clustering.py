@@ -118,7 +118,7 @@ def kmeans(
     mean, sketch = sketched(parts, width, generator)
     labels = _search(sketch, k, generator, weights)
     centers, _ = _means(parts, labels, mean.expand(k, -1), weights)
-    labels, about = _assign(parts, centers, mean)
+    labels, about = assign(parts, centers, mean)
     centers, _ = _means(parts, labels, centers, weights)
     return Clusters(parts, labels, centers, about)
 
@@ -166,7 +166,7 @@ def _lloyd(points: Points, centers: Tensor, weights: Tensor | None) -> tuple[Ten
     """Centers, clusters and inertia, once the inertia no longer falls."""
     last = math.inf
     for _ in range(ITERATIONS):
-        labels, squared = _assign([points], centers)
+        labels, squared = assign([points], centers)
         centers, empty = _means([points], labels, centers, weights)
         cost = squared if weights is None else squared * weights
         if len(empty):
@@ -178,7 +178,7 @@ def _lloyd(points: Points, centers: Tensor, weights: Tensor | None) -> tuple[Ten
     return centers, labels, last  # pyright: ignore[reportPossiblyUnbound]
 
 
-def _assign(
+def assign(
     parts: Sequence[Points], centers: Tensor, origin: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Nearest center of each point, and its squared distance by the GEMM form.

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from alkit.arguments import check_number
 from alkit.progress import report
-from alkit.selectors.geometry.balls import Balls
+from alkit.selectors.geometry.balls import Apart, Balls
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
 
@@ -37,11 +37,12 @@ class Coverage:
         weights: ``(M,)`` w, not negative; default: ones.
         known: points that are in S from the start.
         bonus: ``(N,)`` gain of each candidate that does not depend on S; default: none.
+        room: bytes that a table may take; default: 4 GiB.
 
     Cost: N M D multiply-adds, half of them if the targets are the candidates. Without a table,
     about N D more for each target whenever a pick raises its coverage, at most N M D H(n) for n
-    picks and the harmonic number H. Memory: O(N + M), and with a table 4 N M bytes, at most 4 GiB
-    and half of what is free.
+    picks and the harmonic number H. Memory: O(N + M), and with a table 4 N M bytes, at most the
+    room and half of what is free.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Coverage:
         weights: Tensor | None = None,
         known: Points | None = None,
         bonus: Tensor | None = None,
+        room: int | None = None,
     ) -> None:
         candidates.squared_distances(candidates[:1])  # caches its norms for all blocks
         targets = candidates if targets is None else targets
@@ -64,7 +66,7 @@ class Coverage:
             targets, weights, best = targets[live], weights[live], best[live]
         self.kernel, self.candidates, self.targets = kernel, candidates, targets
         self.weights, self.best, self.bonus = weights, best.clamp_(min=0), bonus
-        self.table = self._table()
+        self.table = self._table(TABLE if room is None else room)
         self.gains = ones.new_zeros(len(candidates), dtype=torch.float64)
         self.fresh = torch.ones_like(self.gains, dtype=torch.bool)
         self._start()
@@ -102,10 +104,11 @@ class Coverage:
         """Exclude these candidates from further picks."""
         self.gains[rows] = self.settled[1][rows] = -torch.inf
 
-    def _table(self) -> Tensor | None:
+    def _table(self, room: int) -> Tensor | None:
         shape = len(self.candidates), len(self.targets)
         nbytes = shape[0] * shape[1] * self.best.element_size()
-        return self.best.new_empty(shape) if fits(nbytes, self.best.device) else None
+        kept = nbytes <= room and fits(nbytes, self.best.device)
+        return self.best.new_empty(shape) if kept else None
 
     def _start(self) -> None:
         """Compute the gains before any pick; each pair of blocks is compared once."""
@@ -176,6 +179,12 @@ def greedy(
         n: number of picks, at most N.
         generator: source of random numbers, for ties; gains that differ by rounding only are tied.
     """
+    picks = raising(coverage, n, generator)
+    return completed(picks, coverage.candidates, known, n, generator)
+
+
+def raising(coverage: Coverage | Balls | Apart, n: int, generator: Generator) -> Tensor:
+    """At most ``n`` positions, greedily those with the highest gain, as long as a gain is left."""
     luck = torch.randperm(len(coverage.gains), generator=generator).to(coverage.gains.device)
     picks: list[int] = []
     while len(picks) < n and len(rows := coverage.highest()):
@@ -186,8 +195,7 @@ def greedy(
             coverage.drop(rows[coverage.candidates[rows].equals(chosen)])
         if len(picks) < n:
             coverage.take(picks[-1])
-    positions = torch.tensor(picks, dtype=torch.long)
-    return completed(positions, coverage.candidates, known, n, generator)
+    return torch.tensor(picks, dtype=torch.long)
 
 
 def highest_value(kernel: Kernel, points: Points, others: Points) -> Tensor:

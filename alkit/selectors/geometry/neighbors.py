@@ -31,7 +31,7 @@ def densest(points: Points, k: int, luck: Tensor) -> int:
     """
     luck = 1 + 1e-6 * luck
     rows = torch.arange(len(points) if len(points) <= FEW else FIRST, device=points.device)
-    means, edges = _nearest(points, rows, k)
+    means, edges = nearest_means(points, rows, k)
     found = torch.full_like(luck, torch.inf)
     found[rows] = (means + TINY) * luck[rows]
     if len(rows) < len(points):
@@ -40,12 +40,12 @@ def densest(points: Points, k: int, luck: Tensor) -> int:
         bounds[rows] = torch.inf
         while len(rows := (bounds <= found.amin()).nonzero().flatten()):
             rows = rows[bounds[rows].argsort()[:FEW]]
-            found[rows] = (_nearest(points, rows, k)[0] + TINY) * luck[rows]
+            found[rows] = (nearest_means(points, rows, k)[0] + TINY) * luck[rows]
             bounds[rows] = torch.inf
     return int(found.argmin())
 
 
-def _nearest(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def nearest_means(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Mean distance of each of these rows to its k nearest others, and distance to the k-th."""
     means, edges = [], []
     for part in rows.split(max(2**22 // len(points), 16)):

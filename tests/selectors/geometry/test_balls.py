@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from torch.utils.flop_counter import FlopCounterMode
 
-from alkit.selectors.geometry.balls import Balls
+from alkit.selectors.geometry.balls import Apart, Balls
 from alkit.selectors.geometry.points import Points
 
 
@@ -63,3 +63,17 @@ def test_each_pair_is_compared_once_and_takes_a_bit():
         balls = Balls(Points((rows,)), 1.0, torch.ones(4000, dtype=torch.bool))
     assert flops.get_total_flops() < 0.6 * 2 * 4096**2 * 32
     assert balls.bits.nbytes == Balls.nbytes(4000) == 4000 * 500
+
+
+def test_balls_in_groups_hold_what_lies_in_their_group():
+    rows, left = gaussian(300, 2), gaussian(300, seed=1) > -1
+    group = torch.randint(4, (300,), generator=torch.Generator().manual_seed(2))
+    groups = [(group == number).nonzero().flatten() for number in range(4)]
+    found = Apart(groups, (Balls(Points((rows[each],)), 0.7, left[each]) for each in groups))
+    near, left = graph(rows, 0.7) & (group[:, None] == group).numpy(), left.numpy()
+    for pick in (5, 17, 250, 6):
+        expected = near[:, left].sum(1)
+        assert found.gains.tolist() == expected.tolist()
+        assert found.highest().tolist() == np.flatnonzero(expected == expected.max()).tolist()
+        found.take(pick)
+        left = left & ~near[pick]

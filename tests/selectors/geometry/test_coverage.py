@@ -152,6 +152,12 @@ def test_without_room_for_a_table_memory_is_linear_and_the_picks_are_the_same(mo
     assert largest.values <= 2**18
 
 
+def test_a_table_may_be_denied_room():
+    points = Points((gaussians(50, 3),))
+    assert Coverage(KERNEL, points, room=4 * 50**2).table is not None
+    assert Coverage(KERNEL, points, room=4 * 50**2 - 1).table is None
+
+
 def test_each_pair_of_candidates_is_compared_once():
     rows = gaussians(4000, 32)
     with FlopCounterMode(display=False) as flops:

@@ -5,7 +5,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from alkit.selectors import Points
 from alkit.selectors.geometry import neighbors
-from alkit.selectors.geometry.neighbors import _bounds, _nearest, densest
+from alkit.selectors.geometry.neighbors import _bounds, densest, nearest_means
 
 
 def generator(seed=0):
@@ -79,9 +79,9 @@ def test_copies_with_a_little_noise_are_not_compared_one_by_one(monkeypatch):
 
     def counted(points, some, k):
         compared.extend(some.tolist())
-        return _nearest(points, some, k)
+        return nearest_means(points, some, k)
 
-    monkeypatch.setattr(neighbors, "_nearest", counted)
+    monkeypatch.setattr(neighbors, "nearest_means", counted)
     found = densest(Points((rows,)), 19, luck(1000))
     means = mean_distances(rows.double().numpy(), 19)
     assert means[found] < means.min() * (1 + 2e-4)
