@@ -19,6 +19,7 @@ from torch.utils.data import (
 from alkit.errors import ConfigurationError, warn
 from alkit.pool.collating import collated, with_labels
 from alkit.pool.samples import PoolView
+from alkit.processes import share_of_batch
 
 if TYPE_CHECKING:
     from alkit.pool.dataset import ActiveLearningDataset
@@ -70,7 +71,7 @@ class EvenBatches(BatchSampler):
             order = order[: len(order) // self.batch_size * self.batch_size]
         parts = math.ceil(len(order) / self.batch_size)
         for part in np.array_split(order, parts):
-            yield part.tolist()
+            yield share_of_batch(part).tolist()
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.sampler), self.batch_size)

@@ -26,6 +26,7 @@ class Learner(Protocol):
     train_pool: ActiveLearningDataset
     val_pool: ActiveLearningDataset | None
     seed: int
+    test_batch_size: int
 
     @property
     def module(self) -> nn.Module: ...

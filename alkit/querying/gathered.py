@@ -119,10 +119,11 @@ def gather(
         torch.cat(bare) if bare else None,
     )
     ascending = bool((joined[1:] > joined[:-1]).all())
-    return seen if ascending else _in_order(seen, joined.argsort())
+    return seen if ascending else in_order(seen, joined.argsort())
 
 
-def _in_order(seen: Gathered, order: Tensor) -> Gathered:
+def in_order(seen: Gathered, order: Tensor) -> Gathered:
+    """The same samples in another order."""
     return replace(
         seen,
         ids=seen.ids[order],

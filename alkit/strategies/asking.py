@@ -17,6 +17,7 @@ from alkit.pool.annotations import Indices
 from alkit.pool.checks import check_query_size
 from alkit.pool.corrections import Exclude, validation_of, without
 from alkit.prediction import Prediction
+from alkit.processes import from_first
 from alkit.querying import Acquisition, Monitor, PoolContext
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
 from alkit.querying.answering import answers_of, who_of, without_unanswered
@@ -26,6 +27,7 @@ from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
 from alkit.querying.validation import validation_query
 from alkit.selectors import Selector
+from alkit.strategies.joining import asked_together
 
 if TYPE_CHECKING:  # a Block that is trained on a pool
     from alkit.blocks import Block
@@ -101,6 +103,7 @@ class Asks(_Base):
     def query(
         self, n: int | None = None, *, exclude: Exclude = None, budget: float, cost: Cost
     ) -> Query: ...
+    @asked_together
     def query(
         self,
         n: int | None = None,
@@ -191,7 +194,9 @@ class Asks(_Base):
         """
         check_oracle(oracle)
         query = self.query(n)
-        answers = None if oracle is None else answers_of(oracle, query)
+        answers = None
+        if oracle is not None:
+            answers = from_first(lambda: answers_of(oracle, query), "answers of the oracle")
         query, answered, labels = without_unanswered(query, answers)
         self.train_pool.annotate(answered, labels, who=who_of(oracle))
         if query.validation is not None and self.val_pool is not None:

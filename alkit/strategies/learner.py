@@ -33,6 +33,7 @@ from alkit.seeds import fresh_seed
 from alkit.selectors import Selector
 from alkit.strategies.asking import Asks
 from alkit.strategies.foreign_hooks import check_hooks
+from alkit.strategies.joining import Joins
 from alkit.strategies.posterior import declared
 from alkit.strategies.saving import Saved
 from alkit.training.batches import Inputs, Places
@@ -41,7 +42,7 @@ from alkit.training.initial_weights import InitialWeights
 from alkit.training.on_pool import TrainedOnPool
 
 
-class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
+class ActiveLearner(Asks, Joins, Saved, InitialWeights, Block, TrainedOnPool):
     """Any LightningModule, unchanged, with a pool to learn from and an acquisition to query it.
 
     The module trains by its own ``training_step`` and ``configure_optimizers``, and gets the
@@ -206,3 +207,4 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
     def forget_training(self) -> None:
         super().forget_training()
         self._asked: list[Asked] = []
+        self._joined = False

@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import Checkpoint, ProgressBar, Timer, TQDMProg
 
 from alkit.arguments import check_keywords
 from alkit.errors import ConfigurationError, TrainerEndedError
+from alkit.processes import from_first
 from alkit.training.budget import LIMITS, check_limits
 from alkit.training.class_labels import explained
 from alkit.training.committee import again, mean_results, turns
@@ -125,7 +126,8 @@ class Trainer(lightning.Trainer):
         model = model or self.lightning_module
         test = super().test
         with quiet(), interruptible(), moved_if_elsewhere():
-            return mean_results([test(model, *args, **kwargs) for _ in turns(model, trains=False)])
+            found = mean_results([test(model, *args, **kwargs) for _ in turns(model, trains=False)])
+            return from_first(lambda: found, "results of a test")
 
     validate = _quietly(lightning.Trainer.validate)
     predict = _quietly(lightning.Trainer.predict)
