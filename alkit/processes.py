@@ -57,6 +57,15 @@ def share_of_batch(batch: S) -> S:
     return share(batch) if rank() < len(batch) else batch[rank() % len(batch) :][:1]  # type: ignore
 
 
+def weight_of_share(size: int) -> float:
+    """Weight of the mean over a share, so that the mean over the processes is that of a batch.
+
+    Args:
+        size: number of samples in the batch.
+    """
+    return len(share(range(size))) * world() / size if size >= world() else 1.0
+
+
 def exchanged(value: T, what: str) -> list[T]:
     """The values of all processes, by rank, in all of them. They are pickled.
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import lightning as L
 from torchmetrics import Metric
 
 from alkit.errors import ConfigurationError
-from alkit.processes import world
+from alkit.pool.loaders import EvenBatches
+from alkit.processes import weight_of_share, world
 from alkit.training.lightning_internals import samples_as_given
 
 
@@ -16,13 +18,15 @@ class InProcesses(L.Callback):
     """Callback of a strategy whose Trainer has several processes.
 
     The processes join at the start. A training step has the samples that it would have in one
-    process, and each process computes its share. Validation and tests read all samples in every
-    process, since a module may collect what it likes, so each sample counts once; their metrics are
-    not reduced over the processes.
+    process, and each process computes its share; gradients are averaged by the number of samples.
+    Validation and tests read all samples in every
+    process, since a module may collect what it likes, so each sample counts once; their metrics
+    are not reduced over the processes.
     """
 
     def __init__(self) -> None:
         self._reduced: list[tuple[Metric, Any]] = []
+        self._weight = 1.0
 
     def setup(self, trainer: L.Trainer, pl_module: Any, stage: str) -> None:
         if trainer.world_size != world():
@@ -31,6 +35,21 @@ class InProcesses(L.Callback):
                 'pass its devices and strategy, Trainer(devices=2, strategy="ddp"), to all of them.'
             )
         pl_module.join()
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        batches = _even_batches(trainer.train_dataloader)
+        self._weight = 1.0
+        if batches is not None:
+            earlier = trainer.current_epoch * (batches.length or 0)  # else each epoch is one pass
+            self._weight = weight_of_share(batches.size(earlier + batch_idx))
+
+    def on_before_backward(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Any
+    ) -> None:
+        if self._weight != 1.0:  # DDP averages over the processes, whose shares differ by one
+            loss.register_hook(lambda gradient: gradient * self._weight)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         metrics = [part for part in pl_module.modules() if isinstance(part, Metric)]
@@ -53,6 +72,13 @@ def in_processes(trainer: L.Trainer) -> list[L.Callback]:
         return []
     samples_as_given(trainer)
     return [InProcesses()]
+
+
+def _even_batches(loaders: Any) -> EvenBatches | None:
+    """The batches of annotated samples of a training; None if a loader was given."""
+    annotated = loaders.get("annotated") if isinstance(loaders, Mapping) else loaders
+    batches = getattr(annotated, "batch_sampler", None)
+    return batches if isinstance(batches, EvenBatches) else None
 
 
 def _alone() -> bool:
