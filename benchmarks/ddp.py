@@ -84,7 +84,8 @@ def measured(world: int, arguments: Sequence[str]) -> dict[str, Any]:
             subprocess.Popen([*command, "--rank", str(rank)], env=environment)
             for rank in range(world)
         ]
-        if any([process.wait() for process in started]):
+        codes = [process.wait() for process in started]
+        if any(codes):
             raise SystemExit(f"a process of {world} failed")
         return json.loads((Path(folder) / "found.json").read_text())
 

@@ -46,10 +46,11 @@ ARMS = {
 }
 
 
-def strategy(arm, x=X, **options):
+def strategy(arm, x=X, pool=None, **options):
     """A strategy without a seed of anything."""
-    pool = al.ActiveLearningDataset(TensorDataset(x, Y))
-    pool.annotate_random(23)
+    if pool is None:
+        pool = al.ActiveLearningDataset(TensorDataset(x, Y))
+        pool.annotate_random(23)
     model, asks = ARMS[arm]()
     metrics = [MulticlassAccuracy(3, average="micro"), Count()]
     options = {"batch_size": 10, "test_batch_size": 50, **asks, **options}
@@ -69,7 +70,8 @@ def rounds(learner, number, folder=None, **trainer):
         learner.fit(max_epochs=2, **trainer)
         steps, tested = learner.trainer.global_step, learner.test(**trainer)
         query = learner.query_and_update(7)
-        seen.append((steps, tested, told(query), learner.train_pool.state_dict()))
+        annotated = learner.train_pool.annotated_indices.tolist()
+        seen.append((steps, tested, told(query), annotated))
         learner.reset_model()
         if folder is not None:
             learner.save(folder / f"after_{query.round}.pt")
@@ -88,23 +90,33 @@ def run(folder):
     saw = {"loop": rounds(strategy("margin"), 3, folder, **TWO)}
     rank = torch.distributed.get_rank()
     resumed = strategy("margin").load(folder / "after_1.pt")
-    saw["resumed"] = rounds(resumed, 2, **TWO)
+
+    def stop(records, learner):
+        return "other processes are not asked" if rank else None
+
+    loop = al.ActiveLearningLoop(resumed, 7, 2, max_epochs=2, trainer=TWO, stop=stop)
+    saw["resumed"] = [(r.steps, r.metrics, told(r.query)) for r in loop]
     for arm in ARMS:
         learner = strategy(arm)
         learner.fit(max_steps=12, **TWO)
         learner.save(folder / f"{arm}.pt")
         saw[arm] = learner.test(**TWO), told(learner.query(11))
-    asked = []
+    pool = al.ActiveLearningDataset(TensorDataset(X, Y), ledger=folder / "labels.db")
+    torch.distributed.barrier()
+    pool.annotate_random(23, seed=0)
+    learner, asked = strategy("margin", pool=pool), []
 
     def oracle(ids):
         asked.append(rank)
         return Y[ids] if len(asked) == 1 else 1 / 0
 
     labeled = learner.query_and_update(5, oracle).indices.tolist()
-    saw["oracle"] = asked, learner.train_pool.labels_of(labeled)
+    saw["oracle"] = [*asked], pool.labels_of(labeled), len(pool.ledger)
     saw["oracle fails"] = error_of(lambda: learner.query_and_update(5, oracle))
     saw["sizes differ"] = error_of(lambda: learner.query(5 + rank))
-    learner.train_pool.annotate([int(learner.query(2)[rank])])
+    learner = strategy("margin")
+    learner.query(2)
+    learner.train_pool.annotate([int(learner.train_pool.unannotated_indices[rank])])
     saw["annotations differ"] = error_of(lambda: learner.query(5))
     learner = strategy("margin", X + rank)
     saw["data differ"] = error_of(lambda: learner.fit(max_steps=2, **TWO))
@@ -134,5 +146,7 @@ def die(folder):
 
 
 if __name__ == "__main__":
+    import two_processes  # so that the classes are those of the tests
+
     torch.set_num_threads(1)
-    {"run": run, "die": die}[sys.argv[1]](Path(sys.argv[2]))
+    getattr(two_processes, sys.argv[1])(Path(sys.argv[2]))

@@ -28,13 +28,16 @@ class Joins:
 
     _joined: bool = False  # the processes have had the same state once
 
-    def join(self) -> None:
+    def join(self, purpose: str) -> None:
         """Agree with the other processes on data, annotations, weights and seed.
 
         At the first meeting, the state of the first process replaces that of the others, its
         annotations and initial weights included. From then on, annotations that differ are an
         error. Weights that differ, as the running statistics of BatchNorm do, and the seed become
-        those of the first process. Nothing is done, and nothing computed, with one process.
+        those of the first process. With one process, nothing is computed.
+
+        Args:
+            purpose: what follows, the same in all processes.
 
         Raises:
             ProcessError: the processes have other data, other strategies or other annotations;
@@ -43,7 +46,7 @@ class Joins:
         if world() == 1:
             return
         strategy = cast("Asks", self)
-        told = exchanged(_told(strategy), "join")
+        told = exchanged(_told(strategy), purpose)
         _compare([each["data"] for each in told], "data")
         if not all(each["joined"] for each in told):
             _take_over(strategy)
@@ -64,10 +67,9 @@ def asked_together(query: F) -> F:
     def ask(self: Asks, n: int | None = None, **options: Any) -> Query:
         if world() == 1:
             return query(self, n, **options)
-        self.join()
-        asked, self._asked[:] = led(
-            lambda: (query(self, n, **options), self._asked[:]), f"query({n!r})"
-        )
+        what = f"query({n!r})"
+        self.join(what)
+        asked, self._asked[:] = led(lambda: (query(self, n, **options), self._asked[:]), what)
         return asked
 
     return cast(F, ask)

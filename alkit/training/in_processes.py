@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import lightning as L
 from torchmetrics import Metric
 
 from alkit.errors import ConfigurationError
 from alkit.pool.loaders import EvenBatches
-from alkit.processes import weight_of_share, world
-from alkit.training.lightning_internals import samples_as_given
+from alkit.processes import from_first, weight_of_share, world
+from alkit.training.lightning_internals import callbacks_of, samples_as_given
+
+T = TypeVar("T")
 
 
 class InProcesses(L.Callback):
@@ -34,7 +36,7 @@ class InProcesses(L.Callback):
                 f"torch.distributed has {world()} processes, and the Trainer {trainer.world_size}: "
                 'pass its devices and strategy, Trainer(devices=2, strategy="ddp"), to all of them.'
             )
-        pl_module.join()
+        pl_module.join(stage.lower())
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
@@ -72,6 +74,12 @@ def in_processes(trainer: L.Trainer) -> list[L.Callback]:
         return []
     samples_as_given(trainer)
     return [InProcesses()]
+
+
+def results_of_first(trainer: L.Trainer, results: T) -> T:
+    """Results of a test as the first process has them; devices may differ in the last digits."""
+    together = any(isinstance(each, InProcesses) for each in callbacks_of(trainer))
+    return from_first(lambda: results, "results of a test") if together else results
 
 
 def _even_batches(loaders: Any) -> EvenBatches | None:

@@ -14,11 +14,11 @@ from lightning.pytorch.callbacks import Checkpoint, ProgressBar, Timer, TQDMProg
 
 from alkit.arguments import check_keywords
 from alkit.errors import ConfigurationError, TrainerEndedError
-from alkit.processes import from_first
 from alkit.training.budget import LIMITS, check_limits
 from alkit.training.class_labels import explained
 from alkit.training.committee import again, mean_results, turns
 from alkit.training.history import History
+from alkit.training.in_processes import results_of_first
 from alkit.training.lightning_internals import (
     callbacks_of,
     interruptible,
@@ -127,7 +127,7 @@ class Trainer(lightning.Trainer):
         test = super().test
         with quiet(), interruptible(), moved_if_elsewhere():
             found = mean_results([test(model, *args, **kwargs) for _ in turns(model, trains=False)])
-            return from_first(lambda: found, "results of a test")
+            return results_of_first(self, found)
 
     validate = _quietly(lightning.Trainer.validate)
     predict = _quietly(lightning.Trainer.predict)
