@@ -15,12 +15,13 @@ from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import numpy as np
 from torch import distributed
 
 from alkit.errors import ProcessError
 
 T = TypeVar("T")
-S = TypeVar("S", bound=Sequence)
+S = TypeVar("S", Sequence, np.ndarray)
 
 _own: list[Any] = []  # the group of torch, and that of alkit within it
 
@@ -105,7 +106,8 @@ def helped(function: Callable[[], T], what: str) -> list[T]:
 
     The other processes return from ``led``.
     """
-    value = error = None
+    value: Any = None
+    error = None
     try:
         value = function()
     except Exception as raised:

@@ -75,7 +75,7 @@ def work(options: argparse.Namespace) -> None:
 
 
 def measured(world: int, arguments: Sequence[str]) -> dict[str, Any]:
-    """What ``world`` new processes measure."""
+    """Seconds and picks that ``world`` new processes measure."""
     with tempfile.TemporaryDirectory() as folder:
         more = ["--world", str(world), "--folder", folder]
         command = [sys.executable, "-W", "ignore", __file__, *arguments, *more]

@@ -46,10 +46,10 @@ def look_at(context: PoolContext, ids: Tensor, **kept: Any) -> Gathered:
 
 
 def merged(parts: Sequence[Gathered], ids: Tensor) -> Gathered:
-    """What several processes gathered, together, by the ids of the samples.
+    """Join the parts that several processes gathered, by the ids of the samples.
 
     Args:
-        parts: what each gathered.
+        parts: the part of each process that had samples.
         ids: ``(N,)`` ids of all samples, ascending.
 
     Raises:

@@ -141,7 +141,7 @@ def _in_all(function: Callable[[], None]) -> None:
 
 
 def _sent(function: Callable[[], Any], what: str) -> Any:
-    """What a function returns in the first process, its tensors on the CPU."""
+    """Result of a function in the first process, its tensors on the CPU."""
 
     def packed() -> bytes:
         content = io.BytesIO()
@@ -158,5 +158,5 @@ def _hash(module: nn.Module) -> str:
     for value in module.state_dict().values():
         if isinstance(value, Tensor):
             row = value.detach().reshape(-1).contiguous().cpu()
-            digests.update(row.view(torch.uint8).numpy())
+            digests.update(row.view(torch.uint8).numpy().tobytes())
     return digests.hexdigest()

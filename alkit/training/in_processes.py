@@ -58,7 +58,7 @@ class InProcesses(L.Callback):
         for metric in metrics:
             metric.distributed_available_fn = _alone
 
-    def on_validation_end(self, *_: object) -> None:
+    def on_validation_end(self, *_: object, **__: object) -> None:
         for metric, available in self._reduced:
             metric.distributed_available_fn = available
         self._reduced = []
