@@ -113,12 +113,10 @@ def helped(function: Callable[[], T], what: str) -> list[T]:
     except Exception as raised:
         error = raised
     _exchanged(None, what, error)
-    parts: list[Any] = [None] * world()
-    first = rank() == 0  # it keeps its own part
-    distributed.gather_object(None if first else value, parts if first else None, group=_group())
-    if not first:
+    if rank() > 0:
+        distributed.send_object_list([value], dst=0, group=_group())
         raise _Helped
-    return [value, *parts[1:]]
+    return [value, *map(_received, range(1, world()))]  # one at a time: they may be large
 
 
 def _spread(function: Callable[[], Any] | None, what: str, state: _Led | None = None) -> Any:
@@ -158,6 +156,12 @@ def _exchanged(value: Any, what: str, error: Exception | None) -> list[Any]:
         f"the processes of a distributed training are at different places of the program ({places})"
         ". Fit, query, annotate and reset in all of them alike."
     )
+
+
+def _received(source: int) -> Any:
+    sent: list[Any] = [None]
+    distributed.recv_object_list(sent, src=source, group=_group())
+    return sent[0]
 
 
 @contextmanager

@@ -69,7 +69,8 @@ class ActiveLearner(Asks, Joins, Saved, InitialWeights, Block, TrainedOnPool):
         val: a dataset of ``(x, y)`` for validation in each fit, instead of a ``val_pool``. It is
             not counted among the labels that were bought.
         test: a dataset of ``(x, y)`` for ``test()``.
-        batch_size: largest number of samples per training step; batches have nearly equal sizes.
+        batch_size: largest number of samples per training step, of all processes together; batches
+            have nearly equal sizes.
         steps_per_epoch: gradient steps that Lightning counts as an epoch. Default: one pass over
             the annotated samples, or what the module declares (``AdversarialStrategy``). The order
             of the samples does not depend on it.
