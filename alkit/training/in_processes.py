@@ -11,6 +11,7 @@ from torchmetrics import Metric
 from alkit.errors import ConfigurationError
 from alkit.pool.loaders import EvenBatches
 from alkit.processes import from_first, weight_of_share, world
+from alkit.training.history import HistoryOfFits
 from alkit.training.lightning_internals import callbacks_of, samples_as_given
 
 T = TypeVar("T")
@@ -67,12 +68,17 @@ class InProcesses(L.Callback):
     on_test_end = on_exception = on_validation_end
 
 
-def in_processes(trainer: L.Trainer) -> list[L.Callback]:
-    """The callback for a Trainer, if it has several processes, or torch.distributed has."""
-    if trainer.world_size == world() == 1:
-        return []
-    samples_as_given(trainer)
-    return [InProcesses()]
+def attach(trainer: L.Trainer, history: HistoryOfFits) -> None:
+    """Add the callbacks of a strategy to a Trainer, in place of those of an earlier run.
+
+    ``InProcesses`` is one of them if the Trainer has several processes, or torch.distributed has.
+    """
+    own = callbacks_of(trainer)
+    others = [c for c in own if not isinstance(c, HistoryOfFits | InProcesses)]
+    own[:] = [*others, history]
+    if trainer.world_size > 1 or world() > 1:
+        samples_as_given(trainer)
+        own.append(InProcesses())
 
 
 def results_of_first(trainer: L.Trainer, results: T) -> T:

@@ -24,7 +24,7 @@ from alkit.training.budget import limits_of
 from alkit.training.class_labels import check_at_first_outputs, check_no_more
 from alkit.training.held_out import labeled_loader, validation_data
 from alkit.training.history import History, HistoryOfFits
-from alkit.training.in_processes import InProcesses, in_processes
+from alkit.training.in_processes import attach
 from alkit.training.inner_hooks import attribute_inside, hooks_of_module
 from alkit.training.lightning_internals import (
     LogsHyperparameters,
@@ -214,11 +214,7 @@ class TrainedOnPool(L.LightningModule):
             restart([*own, *([callbacks] if one else callbacks)], trainer, self)
         self._dtypes = dtypes_of(self.module)
         # not returned, since it would then replace the Trainer's History
-        ours = (HistoryOfFits, InProcesses)
-        own[:] = [c for c in own if not isinstance(c, ours)] + [
-            self.history,
-            *in_processes(trainer),
-        ]
+        attach(trainer, self.history)
         return callbacks
 
     def on_fit_start(self) -> None:

@@ -5,12 +5,17 @@ from lightning.pytorch.utilities import CombinedLoader
 from torch import nn
 from torchmetrics.classification import MulticlassAccuracy
 
-from alkit.training.in_processes import InProcesses, _even_batches, in_processes
+from alkit.training.history import HistoryOfFits
+from alkit.training.in_processes import InProcesses, _even_batches, attach
 from alkit.training.on_pool import train_loader
 
 
-def test_a_trainer_of_one_process_gets_no_callback(lightning_trainer):
-    assert in_processes(lightning_trainer(max_steps=1)) == []
+def test_a_trainer_of_one_process_gets_the_history_alone(lightning_trainer):
+    trainer, first, second = lightning_trainer(max_steps=1), HistoryOfFits(), HistoryOfFits()
+    before = [*trainer.callbacks]
+    for history in (first, second):
+        attach(trainer, history)
+        assert trainer.callbacks == [*before, history]
 
 
 def test_metrics_are_not_reduced_over_the_processes_during_validation_and_tests():
