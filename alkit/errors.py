@@ -123,6 +123,10 @@ class TrainerEndedError(AlkitError, RuntimeError):
     """A Trainer that has already ended: fitting again would silently do nothing."""
 
 
+class ProcessError(AlkitError, RuntimeError):
+    """Processes of a distributed training that have different data, labels or programs."""
+
+
 class ModelOutputError(AlkitError, TypeError):
     """A model whose output or input alkit cannot use as declared."""
 

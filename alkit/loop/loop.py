@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import NoneType
 from typing import Any
 
@@ -16,6 +17,7 @@ from alkit.loop.reasons import Stop, checked_stops, reason_to_stop
 from alkit.loop.tensorboard import Board
 from alkit.pool.checks import check_query_size
 from alkit.pool.query import Query
+from alkit.processes import from_first
 from alkit.querying.checks import check_oracle
 from alkit.strategies.asking import Oracle
 from alkit.strategies.learner import ActiveLearner
@@ -125,7 +127,7 @@ class ActiveLearningLoop:
         records: list[RoundRecord] = []
         for round in range(self.rounds):
             records.append(self.evaluate(round))
-            reason = reason_to_stop(stops, records, self.strategy)
+            reason = from_first(partial(reason_to_stop, stops, records, self.strategy), "stop")
             if reason is None:
                 records[-1] = self.acquire(records[-1])
                 reason = self._ended(records[-1])

@@ -60,6 +60,11 @@ def content_of(samples: Samples, index: int) -> str | None:
     return None if any(isinstance(part, _Unknown) for part in parts) else _hash(parts, size=16)
 
 
+def content_hash(values: Any) -> str:
+    """Hash of plain values, texts, arrays and lists or dicts of these; large arrays in part."""
+    return _hash(list(_parts(values)))
+
+
 def _inputs(samples: Samples, places: list[int]) -> str:
     with fixed_draws():
         return _hash([part for index in places for part in _parts(samples[index][0])])

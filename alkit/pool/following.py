@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from torch import distributed
-
 from alkit.errors import AnnotationError
 from alkit.pool.ledger import Entry, Ledger
+from alkit.processes import rank
 
 PATIENCE = 60.0  # seconds to wait for the first process
 PAUSE = 0.01
@@ -16,9 +15,7 @@ PAUSE = 0.01
 
 def is_follower() -> bool:
     """True in a process of a distributed training that is not the first."""
-    return (
-        distributed.is_available() and distributed.is_initialized() and distributed.get_rank() > 0
-    )
+    return rank() > 0
 
 
 def wait_for(ledger: Ledger, entries: Sequence[Entry], after: int) -> None:
@@ -37,7 +34,7 @@ def wait_for(ledger: Ledger, entries: Sequence[Entry], after: int) -> None:
             raise AnnotationError(
                 f"the processes of a distributed training answer alike, and the first writes to "
                 f"{ledger.path}: it has not written the answer of process "
-                f"{distributed.get_rank()} about {missing[0].sample!r} within {PATIENCE:g} s. "
+                f"{rank()} about {missing[0].sample!r} within {PATIENCE:g} s. "
                 "Annotate in all processes alike, or in the first alone and call pool.refresh() in "
                 "the others."
             )

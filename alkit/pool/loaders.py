@@ -20,6 +20,7 @@ from alkit.errors import ConfigurationError, warn
 from alkit.pool.collating import collated, with_labels
 from alkit.pool.samples import PoolView
 from alkit.pool.workers import Loader
+from alkit.processes import share_of_batch
 
 if TYPE_CHECKING:
     from alkit.pool.dataset import ActiveLearningDataset
@@ -67,16 +68,29 @@ class EvenBatches(BatchSampler):
     def _pass(self) -> Iterator[list[int]]:
         # nothing is drawn before the first batch: Lightning starts passes that it does not use
         order = np.fromiter(self.sampler, dtype=np.int64, count=len(self.sampler))
-        if self.drop_last and len(order) >= self.batch_size:
-            order = order[: len(order) // self.batch_size * self.batch_size]
-        parts = math.ceil(len(order) / self.batch_size)
-        for part in np.array_split(order, parts):
-            yield part.tolist()
+        for part in np.array_split(order[: self._used], self._parts):
+            yield share_of_batch(part).tolist()
 
     def __len__(self) -> int:
-        full, rest = divmod(len(self.sampler), self.batch_size)
-        one_pass = full + (rest > 0 and not (self.drop_last and full))
-        return one_pass if self.length is None else self.length
+        return self._parts if self.length is None else self.length
+
+    @property
+    def _used(self) -> int:
+        """Number of samples in a pass."""
+        total = len(self.sampler)
+        return (
+            total - total % self.batch_size if self.drop_last and total > self.batch_size else total
+        )
+
+    @property
+    def _parts(self) -> int:
+        """Number of batches in a pass."""
+        return math.ceil(self._used / self.batch_size)
+
+    def size(self, batch: int) -> int:
+        """Number of samples in a batch, with those of all processes, counted from the first."""
+        low, larger = divmod(self._used, self._parts)
+        return low + (batch % self._parts < larger)
 
 
 def train_loader(

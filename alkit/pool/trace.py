@@ -136,7 +136,7 @@ class Watch:
     @property
     def seen(self) -> Seen | None:
         """Rows kept so far; None if there are none."""
-        return _joined(self._parts) if self._parts else None
+        return joined(self._parts) if self._parts else None
 
 
 def scale_of(whole: Tensor) -> float:
@@ -205,7 +205,8 @@ def _of_rows(whole: Prediction, samples: Tensor | slice) -> Seen:
     return replace(seen, prediction=prediction, unit=whole.unit, bare=int((sizes == 0).sum()))
 
 
-def _joined(parts: Sequence[Seen]) -> Seen:
+def joined(parts: Sequence[Seen]) -> Seen:
+    """Rows of several parts together, by their ids."""
     predictions = [part.prediction for part in parts]
     ids = torch.cat([prediction.ids for prediction in predictions])
     rows = {

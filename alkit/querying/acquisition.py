@@ -22,6 +22,7 @@ from alkit.querying.context import PoolContext
 from alkit.querying.doubts import doubts, explained, is_constant, without_rows
 from alkit.querying.fixed import of_pool
 from alkit.querying.gathered import Gathered, gather
+from alkit.querying.look import look_at
 from alkit.querying.second_look import LookAgain
 from alkit.seeds import derive, generator
 from alkit.selectors import Candidates, Picks, Selector, TopK, as_selector
@@ -105,8 +106,7 @@ class Acquisition:
             return Gathered(ids)
         check_features(self.selector, context.learner.predictor.features_of(context.learner.module))
         watch = ids[drawn(len(ids), derive(context.seed, "doctor", context.round))]
-        with context.stream(ids) as predictions:
-            return gather(predictions, len(ids), terms=terms, keep=keep, guesses=True, watch=watch)
+        return look_at(context, ids, terms=terms, keep=keep, guesses=True, watch=watch)
 
     def candidates(self, context: PoolContext, seen: Gathered) -> Candidates:
         """The candidates with their final scores, and what the selector needs of the others."""

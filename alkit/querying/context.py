@@ -27,6 +27,7 @@ class Learner(Protocol):
     val_pool: ActiveLearningDataset | None
     test_batch_size: int
     seed: int
+    test_batch_size: int
 
     @property
     def module(self) -> nn.Module: ...

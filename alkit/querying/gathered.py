@@ -120,7 +120,7 @@ def gather(
         torch.cat(bare) if bare else None,
     )
     ascending = bool((joined[1:] > joined[:-1]).all())
-    return seen if ascending else _in_order(seen, joined.argsort())
+    return seen if ascending else in_order(seen, joined.argsort())
 
 
 def _shown(predictions: Iterable[Prediction], total: int) -> Iterator[Prediction]:
@@ -132,7 +132,8 @@ def _shown(predictions: Iterable[Prediction], total: int) -> Iterator[Prediction
             bar.update(count)
 
 
-def _in_order(seen: Gathered, order: Tensor) -> Gathered:
+def in_order(seen: Gathered, order: Tensor) -> Gathered:
+    """The same samples in another order."""
     return replace(
         seen,
         ids=seen.ids[order],

@@ -17,6 +17,7 @@ from alkit.pool.annotations import Indices
 from alkit.pool.checks import check_query_size
 from alkit.pool.corrections import Exclude, validation_of, without
 from alkit.prediction import Prediction
+from alkit.processes import from_first
 from alkit.progress import showing
 from alkit.querying import Acquisition, Monitor, PoolContext
 from alkit.querying.acquisition import ScoreFunction, as_acquisition
@@ -27,6 +28,7 @@ from alkit.querying.monitor import Asked
 from alkit.querying.predictor import Predictor
 from alkit.querying.validation import validation_query
 from alkit.selectors import Selector
+from alkit.strategies.joining import asked_together
 from alkit.strategies.skipping import OnError, of_readable
 
 if TYPE_CHECKING:  # a Block that is trained on a pool
@@ -111,6 +113,7 @@ class Asks(_Base):
         cost: Cost,
         progress: bool = True,
     ) -> Query: ...
+    @asked_together
     def query(
         self,
         n: int | None = None,
@@ -130,7 +133,6 @@ class Asks(_Base):
             n: number of samples; with a budget, at most so many.
             exclude: samples that are not queried this time: an open query, a list of open queries,
                 dataset indices or names. Queries that exclude each other do not overlap.
-
             budget: largest sum of the costs of the samples, which are then those with the highest
                 score per cost, see ``alkit.querying.budget.Within``.
             cost: cost of each sample ``(N,)``, or a function of dataset indices, as ``oracle.of``.
@@ -227,7 +229,9 @@ class Asks(_Base):
         check_oracle(oracle)
         with showing(progress):
             query = self.query(n)
-        answers = None if oracle is None else answers_of(oracle, query)
+        answers = None
+        if oracle is not None:
+            answers = from_first(lambda: answers_of(oracle, query), "answers of the oracle")
         query, answered, labels = without_unanswered(query, answers)
         self.train_pool.annotate(answered, labels, who=who_of(oracle))
         if query.validation is not None and self.val_pool is not None:

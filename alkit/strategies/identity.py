@@ -30,7 +30,7 @@ OWN = frozenset(
     """train_pool val_pool val_share val_data test_data batch_size val_batch_size test_batch_size
     steps_per_epoch loader cache_features predictor posterior seed history fits initial_weights
     weights_from module _acquisition _acquisition_replaced _asked _optimizers_are_new _fit_device
-    _ready_made _dtypes _made_with _labels_read query on_error unreadable""".split()
+    _ready_made _dtypes _made_with _labels_read _joined query on_error unreadable""".split()
 )  # attributes of every strategy, which are described elsewhere, or its state
 
 

@@ -35,6 +35,7 @@ from alkit.seeds import fresh_seed
 from alkit.selectors import Selector
 from alkit.strategies.asking import Asks
 from alkit.strategies.foreign_hooks import check_hooks
+from alkit.strategies.joining import Joins
 from alkit.strategies.posterior import declared
 from alkit.strategies.saving import Saved
 from alkit.strategies.skipping import OnError, check_on_error
@@ -44,7 +45,7 @@ from alkit.training.initial_weights import InitialWeights
 from alkit.training.on_pool import TrainedOnPool
 
 
-class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
+class ActiveLearner(Asks, Joins, Saved, InitialWeights, Block, TrainedOnPool):
     """Any LightningModule, unchanged, with a pool to learn from and an acquisition to query it.
 
     The module trains by its own ``training_step`` and ``configure_optimizers``, and gets the
@@ -71,7 +72,8 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
         val: a dataset of ``(x, y)`` for validation in each fit, instead of a ``val_pool``. It is
             not counted among the labels that were bought.
         test: a dataset of ``(x, y)`` for ``test()``.
-        batch_size: largest number of samples per training step; batches have nearly equal sizes.
+        batch_size: largest number of samples per training step, of all processes together; batches
+            have nearly equal sizes.
         steps_per_epoch: gradient steps that Lightning counts as an epoch. Default: one pass over
             the annotated samples, or what the module declares (``AdversarialStrategy``). The order
             of the samples does not depend on it.
@@ -224,3 +226,4 @@ class ActiveLearner(Asks, Saved, InitialWeights, Block, TrainedOnPool):
     def forget_training(self) -> None:
         super().forget_training()
         self._asked: list[Asked] = []
+        self._joined = False

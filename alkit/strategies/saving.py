@@ -15,6 +15,7 @@ from torch import Tensor
 
 from alkit.atomic import as_path, write_whole
 from alkit.errors import AlkitError, ConfigurationError, FolderError
+from alkit.processes import rank
 from alkit.querying import Monitor
 from alkit.strategies.identity import arguments, differences, functions, identity, settings
 from alkit.strategies.own_labels import check_labels, own_labels
@@ -46,7 +47,7 @@ class Saved:
         state of torch's generators, from which dropout draws. Not the data. Nothing is pickled.
         Optimizers are not needed, since each fit makes new ones. A subclass that keeps more between
         rounds returns it from ``get_extra_state`` and takes it in ``set_extra_state``, as in any
-        ``nn.Module``, in tensors and plain values.
+        ``nn.Module``, in tensors and plain values. Of several processes, the first writes.
 
         Memory: about three times the weights. Cost: the annotated samples whose labels are the
         dataset's are read once per strategy, so that ``load`` can compare their labels.
@@ -58,7 +59,9 @@ class Saved:
         """
         strategy = cast("Asks", self)
         strategy.check_built("save")
-        content = _packed(_state_of(strategy))
+        if rank() > 0:  # files are written by the first process
+            return
+        content = _packed(state_of(strategy))
         try:
             _unpacked(content)
         except Exception as error:
@@ -91,27 +94,32 @@ class Saved:
         strategy = cast("Asks", self)
         strategy.check_built("load")
         state = _read(as_path(path))
-        unlike = differences(state["identity"], identity(strategy))
-        for part in ("made_with", "code"):  # a file of an earlier version has neither, or less code
-            if not unlike and part in state:
-                before, now = state[part], _made(strategy)[part]
-                kept = _known(before, now) if part == "code" else now
-                unlike = differences(before, kept)
-        if not unlike:
-            mine = _shapes(strategy.initial_weights)
-            unlike = differences(_shapes(state["initial_weights"]), mine)
-        if not unlike and state["weights"].keys() != (own := strategy.state_dict()).keys():
-            unlike = [f"weights were {[*state['weights']]} and are {[*own]}"]
-        if unlike:
+        if unlike := unlike_in(strategy, state):
             raise ConfigurationError(
                 f"{path} is of another strategy: {'; '.join(unlike)}. Make the strategy as it was "
                 "made when the file was saved."
             )
-        _restore(strategy, state, str(path))
+        restore(strategy, state, str(path))
         return self
 
 
-def _state_of(strategy: Asks) -> dict[str, Any]:
+def unlike_in(strategy: Asks, state: Mapping[str, Any]) -> list[str]:
+    """Differences between a strategy and the one of a state, in words."""
+    unlike = differences(state["identity"], identity(strategy))
+    for part in ("made_with", "code"):  # a file of an earlier version has neither, or less code
+        if not unlike and part in state:
+            before, now = state[part], _made(strategy)[part]
+            unlike = differences(before, _known(before, now) if part == "code" else now)
+    if not unlike:
+        mine = _shapes(strategy.initial_weights)
+        unlike = differences(_shapes(state["initial_weights"]), mine)
+    if not unlike and state["weights"].keys() != (own := strategy.state_dict()).keys():
+        unlike = [f"weights were {[*state['weights']]} and are {[*own]}"]
+    return unlike
+
+
+def state_of(strategy: Asks) -> dict[str, Any]:
+    """All that the next round of a strategy depends on."""
     pools = {"train_pool": strategy.train_pool, "val_pool": strategy.val_pool}
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     return {
@@ -145,7 +153,7 @@ def _known(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _restore(strategy: Asks, state: Mapping[str, Any], path: str) -> None:
+def restore(strategy: Asks, state: Mapping[str, Any], path: str) -> None:
     """Replace the state of a strategy; what may be refused is checked or restored first."""
     Monitor(strategy.train_pool, []).load_state_dict(state["monitor"])
     pools = {"train_pool": strategy.train_pool, "val_pool": strategy.val_pool}

@@ -214,6 +214,15 @@ def train_on_own_data(
             source.instance = learner
 
 
+def samples_as_given(trainer: L.Trainer) -> None:
+    """Let each process read the batches that it is given.
+
+    Lightning 2.6 would put its DistributedSampler, which repeats samples, into every loader, and no
+    hook comes before. This is ``Trainer(use_distributed_sampler=False)``.
+    """
+    trainer._accelerator_connector.use_distributed_sampler = False
+
+
 def callbacks_of(trainer: L.Trainer) -> list[L.Callback]:
     """The callbacks of a Trainer, as the list that it uses: Lightning 2.6 does not declare it."""
     return trainer.callbacks  # type: ignore[attr-defined]

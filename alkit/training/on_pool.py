@@ -24,6 +24,7 @@ from alkit.training.budget import limits_of
 from alkit.training.class_labels import check_at_first_outputs, check_no_more
 from alkit.training.held_out import labeled_loader, validation_data
 from alkit.training.history import History, HistoryOfFits
+from alkit.training.in_processes import attach
 from alkit.training.inner_hooks import attribute_inside, hooks_of_module
 from alkit.training.lightning_internals import (
     LogsHyperparameters,
@@ -157,8 +158,6 @@ class TrainedOnPool(L.LightningModule):
 
         If the module learns from unannotated samples, each batch also contains some of these.
         """
-        if self._trainer is not None and self.trainer.world_size > 1:
-            self.seed = self.trainer.strategy.broadcast(self.seed)  # all processes query alike
         pool, generator = self.train_pool, self.generator
         if not pool.get_num_annotated():
             raise EmptyPoolError(
@@ -215,7 +214,7 @@ class TrainedOnPool(L.LightningModule):
             restart([*own, *([callbacks] if one else callbacks)], trainer, self)
         self._dtypes = dtypes_of(self.module)
         # not returned, since it would then replace the Trainer's History
-        own[:] = [c for c in own if not isinstance(c, HistoryOfFits)] + [self.history]
+        attach(trainer, self.history)
         return callbacks
 
     def on_fit_start(self) -> None:

@@ -18,6 +18,7 @@ from alkit.training.budget import LIMITS, check_limits
 from alkit.training.class_labels import explained
 from alkit.training.committee import again, mean_results, turns
 from alkit.training.history import History
+from alkit.training.in_processes import results_of_first
 from alkit.training.lightning_internals import (
     callbacks_of,
     interruptible,
@@ -125,7 +126,8 @@ class Trainer(lightning.Trainer):
         model = model or self.lightning_module
         test = super().test
         with quiet(), interruptible(), moved_if_elsewhere():
-            return mean_results([test(model, *args, **kwargs) for _ in turns(model, trains=False)])
+            found = mean_results([test(model, *args, **kwargs) for _ in turns(model, trains=False)])
+            return results_of_first(self, found)
 
     validate = _quietly(lightning.Trainer.validate)
     predict = _quietly(lightning.Trainer.predict)

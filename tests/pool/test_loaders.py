@@ -32,6 +32,7 @@ def test_batches_are_even_and_contain_each_sample_once(n, size, drop):
     drops = drop and n >= size
     assert len(came) == len(batches) == (n // size if drops else math.ceil(n / size))
     lengths = [len(batch) for batch in came]
+    assert lengths == [batches.size(k) for k in range(len(batches))]
     assert max(lengths) <= size
     assert max(lengths) - min(lengths) <= 1
     flat = sorted(index for batch in came for index in batch)
@@ -51,6 +52,7 @@ def test_an_epoch_of_any_length_continues_where_the_last_one_stopped(n, size, le
     passes = EvenBatches(order(n), size)
     expected = [batch for _ in range(2 * length) for batch in passes]
     assert came == expected
+    assert [len(batch) for batch in came] == [batches.size(k) for k in range(len(came))]
 
 
 def test_full_batches_are_the_batches_of_torch():

@@ -1,0 +1,199 @@
+"""Processes of a distributed training: the first decides, and all others follow it.
+
+With one process, every function here costs one look at ``torch.distributed``. The functions that
+exchange something must be called in all processes, in the same order. They use a group of their own
+on the CPU (gloo), which has no time limit, since people may be asked meanwhile; a process that dies
+closes its connections, which is an error in all others.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import numpy as np
+from torch import distributed
+
+from alkit.errors import ProcessError
+
+T = TypeVar("T")
+S = TypeVar("S", Sequence, np.ndarray)
+
+_own: list[Any] = []  # the group of torch, and that of alkit within it
+
+
+class _Helped(BaseException):
+    """The part of a process that is not the first is done; what follows is up to the first."""
+
+
+class _Led:
+    failed = False  # an error has been raised in all processes
+
+
+_led: ContextVar[_Led | None] = ContextVar("led", default=None)
+
+
+def world() -> int:
+    """Number of processes; 1 without a distributed training."""
+    known = distributed.is_available() and distributed.is_initialized()
+    return distributed.get_world_size() if known else 1
+
+
+def rank() -> int:
+    """Number of this process, from 0; 0 without a distributed training."""
+    return distributed.get_rank() if world() > 1 else 0
+
+
+def share(parts: S) -> S:
+    """Every ``world()``-th part, from the ``rank()``-th: together, the processes have each once."""
+    return parts if world() == 1 else parts[rank() :: world()]  # type: ignore[return-value]
+
+
+def share_of_batch(batch: S) -> S:
+    """The share of a process in a batch; a process whose share would be empty has one sample."""
+    return share(batch) if rank() < len(batch) else batch[rank() % len(batch) :][:1]  # type: ignore
+
+
+def weight_of_share(size: int) -> float:
+    """Weight of the mean over a share, so that the mean over the processes is that of a batch.
+
+    Args:
+        size: number of samples in the batch.
+    """
+    return len(share(range(size))) * world() / size if size >= world() else 1.0
+
+
+def exchanged(value: T, what: str) -> list[T]:
+    """The values of all processes, by rank, in all of them. They are pickled.
+
+    Raises:
+        ProcessError: another process is elsewhere in the program.
+    """
+    return _exchanged(value, what, None) if world() > 1 else [value]
+
+
+def from_first(function: Callable[[], T], what: str) -> T:
+    """Result of a function that only the first process calls; an error there is raised in all."""
+    if world() == 1:
+        return function()
+    return _spread(function, what) if rank() == 0 else _spread(None, what)
+
+
+def led(function: Callable[[], T], what: str) -> T:
+    """Result in the first process of a function that all call; the others help until ``helped``.
+
+    Raises:
+        ProcessError: another process is elsewhere in the program, or raised an error that cannot
+            be pickled; others are raised in all processes.
+    """
+    if world() == 1:
+        return function()
+    with _leading() as state:
+        return _spread(function, what, state)
+
+
+def is_led() -> bool:
+    """True within ``led`` of several processes."""
+    return _led.get() is not None
+
+
+def helped(function: Callable[[], T], what: str) -> list[T]:
+    """Results of a function that all processes call within ``led``, by rank, in the first one.
+
+    The other processes return from ``led``.
+    """
+    value: Any = None
+    error = None
+    try:
+        value = function()
+    except Exception as raised:
+        error = raised
+    _exchanged(None, what, error)
+    if rank() > 0:
+        distributed.send_object_list([value], dst=0, group=_group())
+        raise _Helped
+    return [value, *map(_received, range(1, world()))]  # one at a time: they may be large
+
+
+def _spread(function: Callable[[], Any] | None, what: str, state: _Led | None = None) -> Any:
+    """Call a function, and return the result of the first process, pickled for the others."""
+    value = content = error = None
+    try:
+        value = None if function is None else function()
+        content = pickle.dumps(value) if rank() == 0 else None
+    except _Helped:
+        pass
+    except Exception as raised:
+        if state is not None and state.failed:
+            raise
+        error = raised
+    _exchanged(None, what, error)
+    sent = [content]
+    distributed.broadcast_object_list(sent, group=_group())
+    return value if rank() == 0 or sent[0] is None else pickle.loads(sent[0])
+
+
+def _exchanged(value: Any, what: str, error: Exception | None) -> list[Any]:
+    """Values of all processes, if all are at the same place and without an error."""
+    told: list[Any] = [None] * world()
+    mine = (what, None if error is None else _pickled(error), value)
+    distributed.all_gather_object(told, mine, group=_group())
+    failed = [(k, failure) for k, (_, failure, _) in enumerate(told) if failure is not None]
+    if not failed and len({place for place, _, _ in told}) == 1:
+        return [value for *_, value in told]
+    if (state := _led.get()) is not None:
+        state.failed = True
+    if error is not None:
+        raise error
+    if failed:
+        raise _unpickled(*failed[0])
+    places = "; ".join(f"process {k}: {place}" for k, (place, *_) in enumerate(told))
+    raise ProcessError(
+        f"the processes of a distributed training are at different places of the program ({places})"
+        ". Fit, query, annotate and reset in all of them alike."
+    )
+
+
+def _received(source: int) -> Any:
+    sent: list[Any] = [None]
+    distributed.recv_object_list(sent, src=source, group=_group())
+    return sent[0]
+
+
+@contextmanager
+def _leading() -> Iterator[_Led]:
+    state = _Led()
+    token = _led.set(state)
+    try:
+        yield state
+    finally:
+        _led.reset(token)
+
+
+def _group() -> Any:
+    """A group of all processes on the CPU, made at the first use."""
+    whole = distributed.group.WORLD
+    if not _own or _own[0] is not whole:
+        _own[:] = [whole, distributed.new_group(backend="gloo", timeout=timedelta(days=30))]
+    return _own[1]
+
+
+def _pickled(error: Exception) -> tuple[str, bytes]:
+    text = f"{type(error).__name__}: {error}"
+    try:
+        content = pickle.dumps(error)
+        pickle.loads(content)  # an error with arguments of its own may not be made again
+    except Exception:
+        return text, b""
+    return text, content
+
+
+def _unpickled(process: int, failure: tuple[str, bytes]) -> Exception:
+    text, content = failure
+    if content:
+        return pickle.loads(content)
+    return ProcessError(f"process {process} of a distributed training raised {text}")
