@@ -12,6 +12,13 @@ from alkit.errors import NotEnoughMemoryError
 REDUCED = {"tf32": 2.0**-9, "high": 2.0**-9, "bf16": 2.0**-6, "medium": 2.0**-6}
 
 
+def free_memory(device: torch.device) -> int:
+    """Number of bytes that are free on a device."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return psutil.virtual_memory().available
+
+
 def check_memory(nbytes: int, device: torch.device | str, what: str, instead: str = "") -> None:
     """Raise a NotEnoughMemoryError if ``nbytes`` exceeds the free memory of the device.
 
@@ -22,10 +29,7 @@ def check_memory(nbytes: int, device: torch.device | str, what: str, instead: st
         instead: suggested alternative, for the message.
     """
     device = torch.device(device)
-    if device.type == "cuda":
-        free = torch.cuda.mem_get_info(device)[0]
-    else:
-        free = psutil.virtual_memory().available
+    free = free_memory(device)
     if nbytes > free:
         raise NotEnoughMemoryError(
             f"{what} needs {nbytes / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free on "

@@ -104,7 +104,10 @@ class Acquisition:
         check_features(self.selector, context.learner.predictor.features_of(context.learner.module))
         watch = ids[drawn(len(ids), derive(context.seed, "doctor", context.round))]
         with context.stream(ids) as predictions:
-            return gather(predictions, len(ids), terms=terms, keep=keep, guesses=True, watch=watch)
+            return gather(
+                predictions, len(ids), terms=terms, keep=keep, guesses=True, watch=watch,
+                storage=context.storage,
+            )  # fmt: skip
 
     def candidates(self, context: PoolContext, seen: Gathered) -> Candidates:
         """The candidates with their final scores, and what the selector needs of the others."""

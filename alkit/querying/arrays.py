@@ -15,6 +15,7 @@ from alkit.errors import ConfigurationError, PredictionError
 from alkit.prediction import Prediction, held_by
 from alkit.querying.row_numbers import RowNumbers
 from alkit.selectors.fixed import fixed_needs
+from alkit.storage import DEFAULT, Storage, some
 
 FORMS = {
     "probabilities": ("(N, C) or (N, K, C)", (2, 3)),
@@ -38,6 +39,7 @@ class Arrays:
         scores: scores, or None.
         prediction: outputs of any kind, and features, instead of the first two; or None.
         rows: the row numbers.
+        storage: place of copies of rows: a file if an array is one.
     """
 
     outputs: Tensor | None
@@ -45,6 +47,7 @@ class Arrays:
     scores: Tensor | None
     prediction: Prediction | None
     rows: RowNumbers
+    storage: Storage = DEFAULT
 
     @classmethod
     def of(
@@ -85,7 +88,9 @@ class Arrays:
         }
         lengths = {name: len(rows) for name, rows in given.items() if rows is not None}
         rows = RowNumbers.of({**lengths, **more}, names=names, annotated=annotated, among=among)
-        return cls(outputs, features, _as_floats(wanted), prediction, rows)
+        mapped = any(isinstance(part, np.memmap) for part in (probabilities, embeddings))
+        storage = Storage(share=0) if mapped else DEFAULT
+        return cls(outputs, features, _as_floats(wanted), prediction, rows, storage)
 
     def of_candidates(self) -> Prediction | None:
         """Prediction of the candidates, checked; None if there are scores or row numbers alone."""
@@ -94,7 +99,8 @@ class Arrays:
             part = self.prediction[at(len(self.prediction))]
             return replace(part, ids=ids if part.owners is None else self.rows.numbers)
         outputs, features = (
-            None if rows is None else rows[at(len(rows))] for rows in (self.outputs, self.features)
+            None if rows is None else some(rows, at(len(rows)), self.storage)
+            for rows in (self.outputs, self.features)
         )
         if outputs is None and features is None:
             return None

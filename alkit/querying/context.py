@@ -17,6 +17,7 @@ from alkit.prediction import Prediction
 from alkit.querying.gathered import gather
 from alkit.querying.monitor import Monitor
 from alkit.querying.predictor import Predictor
+from alkit.storage import DEFAULT, Storage
 
 
 class Learner(Protocol):
@@ -59,6 +60,11 @@ class PoolContext(Context):
         self.learner = learner
         self.pool = pool
 
+    @property
+    def storage(self) -> Storage:
+        """Place of what is kept of many samples."""
+        return getattr(self.learner, "storage", DEFAULT)
+
     @contextmanager
     def stream(
         self, ids: Indices, pool: ActiveLearningDataset | None = None
@@ -83,7 +89,8 @@ class PoolContext(Context):
         if not len(ids):
             raise ConfigurationError("expected at least one sample to predict, got none.")
         with self.stream(ids, pool) as predictions:
-            return gather(predictions, len(ids), keep=keep).prediction  # type: ignore[return-value]
+            seen = gather(predictions, len(ids), keep=keep, storage=self.storage)
+        return seen.prediction  # type: ignore[return-value]
 
     def draw(self, n: int, purpose: str, samples: object = None) -> Prediction:
         pool = self.pool

@@ -7,10 +7,11 @@ from alkit.arguments import check_number
 from alkit.hardware import check_memory
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.fisher import Trace, information, roots
+from alkit.selectors.geometry.lazy import whole
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
 from alkit.selectors.selector import Selector
-from alkit.selectors.spaces import as_float
+from alkit.selectors.spaces import as_matrix
 
 OVERSAMPLE = 2  # additions per pick
 EQUAL = 1e-9  # share of a gain that rounding may change
@@ -78,7 +79,7 @@ class BAIT(Selector):
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
         parts = [candidates.prediction, candidates.annotated]
         parts = [part for part in parts if part is not None and len(part)]
-        points, *known = (Points((as_float(part.features),)) for part in parts)
+        points, *known = (Points((as_matrix(part.features),)) for part in parts)
         known = known[0] if known else None
         p = [part.mean_probabilities.double() for part in parts]
         p = [part.amax(1, keepdim=True) for part in p] if self.binary else p
@@ -151,8 +152,8 @@ def _projected(points: Points, known: Points | None, directions: int | None) -> 
     parts = [part.factors[0] for part in (points, known) if part is not None]
     width = parts[0].shape[1]
     if directions is None or directions >= width:
-        return [part.double() for part in parts]
-    moment = parts[0].new_zeros(width, width, dtype=torch.float64)
+        return [whole(part).double() for part in parts]
+    moment = torch.zeros(width, width, dtype=torch.float64, device=parts[0].device)
     for part in parts:
         for rows in part.split(8192):
             moment += rows.double().T @ rows.double()

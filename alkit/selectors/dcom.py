@@ -11,6 +11,7 @@ from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.balls import Balls
 from alkit.selectors.geometry.clustering import space_with_means
 from alkit.selectors.geometry.coverage import Coverage, blocks, fits
+from alkit.selectors.geometry.lazy import pieces
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed, joined
 from alkit.selectors.probcover import inside, pure_radius
@@ -188,6 +189,7 @@ def _greedy(
     else:
         graph = Coverage(partial(inside, radius), points, weights=left.to(points.dtype))
     picks: list[int] = []
+    columns = [torch.cat([part[:, 0] for part in pieces(f)]) for f in points.factors]
     while len(picks) < n and bool(free.any()):
         gains = graph.gains.double().clamp(min=0)
         values = wanted + weight * gains / gains.amax().clamp(min=1)
@@ -195,7 +197,7 @@ def _greedy(
         best = (values == values.amax()).nonzero().flatten()
         picks.append(int(best[luck[best].argmin()]))
         pick = points[picks[-1] : picks[-1] + 1]
-        alike = torch.stack([f[:, 0] == f[picks[-1], 0] for f in points.factors]).all(0)
+        alike = torch.stack([column == column[picks[-1]] for column in columns]).all(0)
         alike = alike.nonzero().flatten()  # few, so that not all rows are compared
         free[alike[points[alike].equals(pick)]] = False
         if len(picks) < n:

@@ -12,10 +12,11 @@ from alkit.arguments import check_integer, check_number
 from alkit.errors import ConfigurationError
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.dropquery import ROWS, check_classes, logits_of
+from alkit.selectors.geometry.norms import unit_rows
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import medoids
 from alkit.selectors.selector import Selector
-from alkit.selectors.spaces import as_float, unit_rows
+from alkit.selectors.spaces import as_float
 
 Loss = Literal["error", "log"]
 

@@ -74,7 +74,7 @@ class GreedySampling(Selector):
         rest = rest[rest != first]
         if n == 1:
             return torch.tensor([first])
-        after = [(part[rest.to(part.device)], part[first : first + 1]) for part, _ in spaces]
+        after = [(part.part(rest.to(part.device)), part[first : first + 1]) for part, _ in spaces]
         return torch.cat([torch.tensor([first]), rest[_farthest(after, n - 1, generator)]])
 
     def __repr__(self) -> str:

@@ -113,7 +113,7 @@ def kmeans(
         weights = None
     first = parts[0]
     width = math.prod(factor.shape[1] for factor in first.factors)
-    nbytes = 4 * k * width * first.factors[0].element_size()
+    nbytes = 4 * k * width * first.dtype.itemsize
     check_memory(nbytes, first.device, f"k-means with {k:,} clusters", "Use fewer, or PCA.")
     mean, sketch = sketched(parts, width, generator)
     labels = _search(sketch, k, generator, weights)
@@ -145,7 +145,7 @@ def _search(points: Points, k: int, generator: Generator, weights: Tensor | None
 
 def _seeds(points: Points, k: int, generator: Generator) -> Tensor:
     """Greedy k-means++ (Arthur & Vassilvitskii 2007): each seed is the best of a few draws."""
-    rows, trials = points.factors[0], 2 + int(math.log(k))
+    rows, trials = points.matrices[0], 2 + int(math.log(k))
     chance = torch.rand(k, trials, generator=generator, dtype=torch.float64).to(rows.device)
     near = torch.ones_like(points.squared_norms)
     seeds = []
@@ -153,7 +153,7 @@ def _seeds(points: Points, k: int, generator: Generator) -> Tensor:
         sums = near.cumsum(0, dtype=torch.float64)
         drawn = torch.searchsorted(sums, chance[step] * sums[-1], right=True)
         others = points[drawn.clamp_(max=len(rows) - 1)]
-        left = torch.addmm(points.squared_norms, others.factors[0], rows.T, alpha=-2)
+        left = torch.addmm(points.squared_norms, others.matrices[0], rows.T, alpha=-2)
         left.add_(others.squared_norms[:, None]).clamp_(min=0)
         left = left.minimum(near) if step else left
         best = left.sum(1).argmin()
@@ -170,7 +170,7 @@ def _lloyd(points: Points, centers: Tensor, weights: Tensor | None) -> tuple[Ten
         centers, empty = _means([points], labels, centers, weights)
         cost = squared if weights is None else squared * weights
         if len(empty):
-            centers[empty] = points.factors[0][cost.topk(len(empty)).indices]
+            centers[empty] = points.matrices[0][cost.topk(len(empty)).indices]
         inertia = float(cost.sum(dtype=torch.float64))
         gain, last = last - inertia, inertia
         if gain <= TOLERANCE * inertia and not len(empty):
