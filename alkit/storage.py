@@ -72,7 +72,7 @@ class Storage:
     def empty(
         self, shape: Sequence[int], dtype: torch.dtype, device: torch.device, what: str
     ) -> Tensor:
-        """A tensor to be filled: on the device if it has room, else on the CPU, else in a file.
+        """A tensor to be filled, on the device; on the CPU, in a file if memory has no room for it.
 
         Args:
             shape: its shape.
@@ -84,9 +84,8 @@ class Storage:
             NotEnoughMemoryError: there is no room for the file.
         """
         nbytes = math.prod(shape) * dtype.itemsize
-        for place in (device, torch.device("cpu")):
-            if not nbytes or self.holds(nbytes, place):
-                return torch.empty(*shape, dtype=dtype, device=place)
+        if device.type != "cpu" or not nbytes or self.holds(nbytes, device):
+            return torch.empty(*shape, dtype=dtype, device=device)
         folder = _folder() if self.folder is None else Path(self.folder)
         free = shutil.disk_usage(folder).free
         size, kind = f"{nbytes / 1e9:.1f} GB", str(dtype).removeprefix("torch.")

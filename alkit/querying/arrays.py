@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Set, Sized
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -155,7 +156,11 @@ def as_tensor(name: str, rows: Any) -> Tensor | None:
         if not isinstance(rows, Tensor | list | tuple):
             rows = np.asarray(rows)
             rows = rows.copy() if min(rows.strides, default=0) < 0 else rows  # torch has none
-        tensor = torch.as_tensor(rows)
+        with warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", "The given NumPy array is not writable"
+            )  # nor written
+            tensor = torch.as_tensor(rows)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise PredictionError(
             f"{name} must be numbers {form}, as an array, a tensor or lists of equal lengths; got "

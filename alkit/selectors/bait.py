@@ -4,7 +4,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.arguments import check_number
-from alkit.hardware import check_memory
+from alkit.hardware import check_cost
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.fisher import Trace, information, roots
 from alkit.selectors.geometry.lazy import whole
@@ -83,7 +83,7 @@ class BAIT(Selector):
         known = known[0] if known else None
         p = [part.mean_probabilities.double() for part in parts]
         p = [part.amax(1, keepdim=True) for part in p] if self.binary else p
-        self._check_memory(points, p[0].shape[1])
+        self._check_cost(points, p[0].shape[1], n)
         rows = _projected(points, known, self.pca)
         fisher = [information(*pair) for pair in zip(rows, p, strict=True)]
         prior = self.regularization * torch.eye(len(fisher[0])).to(fisher[0])
@@ -96,14 +96,18 @@ class BAIT(Selector):
         picks = _kept(trace, picks, n, luck)
         return completed(torch.tensor(picks, dtype=torch.long), points, known, n, generator)
 
-    def _check_memory(self, points: Points, classes: int) -> None:
+    def _check_cost(self, points: Points, classes: int, n: int) -> None:
         width = points.factors[0].shape[1]
         d = min(self.pca or width, width)
         kept = min(self.classes or classes, classes)
         nbytes = 8 * (6 * (classes * d) ** 2 + len(points) * (d + kept * (classes + 2 * kept)))
+        each = width**2 + (classes * d) ** 2 + 2 * OVERSAMPLE * n * kept * classes * (d + kept)
         what = f"{self!r} with {len(points):,} candidates, {classes:,} classes and {d:,} directions"
-        instead = "Use fewer directions and classes, such as pca=16 and classes=2."
-        check_memory(nbytes, points.device, what, instead)
+        instead = (
+            "Use fewer directions and classes, such as pca=16 and classes=2, or choose among the "
+            "highest scores, Prefilter(10, BAIT())."
+        )
+        check_cost(nbytes, len(points) * each + (classes * d) ** 3, points.device, what, instead)
 
     def __repr__(self) -> str:
         parts = [] if self.pca == 64 else [f"pca={self.pca!r}"]

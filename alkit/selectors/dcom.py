@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.arguments import check_number
+from alkit.hardware import check_cost
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.balls import Balls
 from alkit.selectors.geometry.clustering import space_with_means
@@ -78,6 +79,7 @@ class Dcom(Selector):
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
         points, known = self.space(candidates)
+        self._check_cost(points, known)
         p, scores = candidates.probabilities, needed(candidates.scores, "scores")
         radius = self.radius or pure_radius(points, max(p.shape[1], 2), generator)
         wanted = _scaled(scores.double())
@@ -97,6 +99,13 @@ class Dcom(Selector):
         luck = torch.randperm(len(points), generator=generator).to(points.device)
         picks = _greedy(points, ~covered, mean, competence * wanted, 1 - competence, free, luck, n)
         return completed(picks, points, known, n, generator)
+
+    def _check_cost(self, points: Points, known: Points | None) -> None:
+        number, width = len(points), sum(factor.shape[1] for factor in points.factors)
+        products = number * width * (number / 2 + (0 if known is None else len(known)))
+        nbytes = 6 * number * width  # features about their mean, in two precisions
+        instead = "Choose among the highest scores, Prefilter(10, Dcom())."
+        check_cost(nbytes, products, points.device, f"{self!r} of {number:,} candidates", instead)
 
     def competence(self, coverage: float) -> float:
         """Weight of the scores, in (0, 1], for the share of the pool that is covered."""
