@@ -13,7 +13,7 @@ from alkit.errors import ConfigurationError, close
 from alkit.prediction import Prediction, unchecked
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.axes import projected
-from alkit.selectors.geometry.lazy import LARGE, Lazy, Matrix
+from alkit.selectors.geometry.lazy import Lazy, Matrix, is_large
 from alkit.selectors.geometry.norms import unit_rows
 from alkit.selectors.geometry.points import Metric, Points
 
@@ -191,9 +191,9 @@ def as_float(rows: Tensor | None) -> Tensor:
 def as_matrix(rows: Tensor | None) -> Matrix:
     """Rows as contiguous float32 or float64; many are converted when they are taken, not copied."""
     rows = torch.as_tensor(rows)
-    first, size = as_float(rows[:1]), rows.numel()
+    first = as_float(rows[:1])
     held = first.dtype == rows.dtype and rows.is_contiguous()
-    if held or size * first.element_size() <= LARGE:
+    if held or not is_large(rows.numel() * first.element_size()):
         return as_float(rows)
     shape = len(rows), rows.shape[1]
     return Lazy(lambda some: as_float(rows[some]), shape, first.dtype, rows.device)
@@ -202,7 +202,7 @@ def as_matrix(rows: Tensor | None) -> Matrix:
 def _read(prediction: Prediction, function: Callable[[Prediction], Tensor]) -> Matrix:
     """What a function makes of the outputs of each row; a large matrix when rows are taken."""
     first = function(prediction[:1])
-    if len(prediction) * first.nbytes <= LARGE:
+    if not is_large(len(prediction) * first.nbytes):
         return function(prediction)
     known = prediction.ids, prediction.outputs, prediction.kind, None, prediction.task
     outputs, shape = unchecked(*known), (len(prediction), first.shape[1])

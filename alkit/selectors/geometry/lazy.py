@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-LARGE = 2**26  # bytes of a copy from which on rows are computed as they are taken
+LARGE = 2**26  # bytes
 BLOCK = 2**20  # values of a block
 
 
@@ -51,6 +51,11 @@ class Lazy:
 Matrix = Tensor | Lazy
 
 
+def is_large(nbytes: int) -> bool:
+    """True if a copy of this size is not made, and its rows are computed as they are taken."""
+    return nbytes > LARGE
+
+
 def pieces(matrix: Matrix) -> Iterator[Tensor]:
     """The whole of a tensor, or blocks of computed rows."""
     if isinstance(matrix, Tensor):
@@ -65,7 +70,7 @@ def whole(matrix: Matrix) -> Tensor:
 
 def part_of(matrix: Matrix, rows: Tensor) -> Matrix:
     """Some rows; many of them are not copied."""
-    if len(rows) * matrix.shape[1] * matrix.dtype.itemsize <= LARGE:
+    if not is_large(len(rows) * matrix.shape[1] * matrix.dtype.itemsize):
         return matrix[rows]
     shape = len(rows), matrix.shape[1]
     return Lazy(lambda some: matrix[rows[some]], shape, matrix.dtype, matrix.device)

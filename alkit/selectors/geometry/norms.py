@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.linalg import vector_norm
 
 from alkit.errors import NonFiniteError
-from alkit.selectors.geometry.lazy import LARGE, Lazy, Matrix, pieces
+from alkit.selectors.geometry.lazy import Lazy, Matrix, is_large, pieces
 
 
 def squared_norms(factors: Sequence[Matrix]) -> Tensor:
@@ -49,7 +49,7 @@ def unit_rows(matrix: Matrix) -> Matrix:
     if ((norms - 1).abs() <= 4 * torch.finfo(matrix.dtype).eps).all():
         return matrix
     norms.clamp_(min=torch.finfo(matrix.dtype).tiny)
-    if isinstance(matrix, Tensor) and matrix.nbytes <= LARGE:
+    if isinstance(matrix, Tensor) and not is_large(matrix.nbytes):
         return matrix / norms
     shape = len(matrix), matrix.shape[1]
     return Lazy(lambda rows: matrix[rows] / norms[rows], shape, matrix.dtype, matrix.device)
