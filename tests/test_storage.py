@@ -42,13 +42,16 @@ def test_what_fits_into_memory_is_there_and_what_does_not_is_in_a_file(tmp_path,
 def test_a_file_holds_what_is_written_and_leaves_nothing_in_its_folder(tmp_path, dtype, capsys):
     rows = Storage(folder=tmp_path, share=0).empty((50, 2, 3), dtype, CPU, "the features of 50")
     said = capsys.readouterr().err
-    assert said.startswith("alkit: the features of 50, 0.0 GB of ") and str(tmp_path) in said
+    assert said.startswith("alkit: the features of 50, 0.0 GB of ")
+    assert str(tmp_path) in said
     values = torch.arange(300).view(50, 2, 3).to(dtype)
     rows.copy_(values)
     rows[:, 0] *= 2
-    assert rows.dtype == dtype and torch.equal(rows[:, 1], values[:, 1])
+    assert rows.dtype == dtype
+    assert torch.equal(rows[:, 1], values[:, 1])
     assert torch.equal(rows[:, 0], 2 * values[:, 0])
-    assert mapped(rows, tmp_path) and not list(tmp_path.iterdir())
+    assert mapped(rows, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_space_of_a_file_is_free_once_its_tensor_is_gone(tmp_path):

@@ -41,5 +41,6 @@ def test_a_large_part_is_not_copied_and_a_part_of_it_neither(monkeypatch):
     monkeypatch.setattr(lazy, "LARGE", 0)
     for held in (matrix, rows.float() * 2):
         part = part_of(part_of(held, places), torch.tensor([3, 0]))
-        assert isinstance(part, Lazy) and part.shape == (2, 3)
+        assert isinstance(part, Lazy)
+        assert part.shape == (2, 3)
         assert torch.equal(whole(part), 2 * rows[[9, 7]].float())

@@ -24,7 +24,8 @@ def test_scaled_rows_are_bit_for_bit_the_same(n, width, seed):
         assert torch.equal(squared_norms((ours, ours)), squared_norms((rows, rows)))
         for matrix in (rows, ours):
             scaled = unit_rows(matrix)
-            assert isinstance(scaled, Lazy) and torch.equal(whole(scaled), expected)
+            assert isinstance(scaled, Lazy)
+            assert torch.equal(whole(scaled), expected)
             assert torch.equal(scaled[5:7], expected[5:7])
 
 
@@ -34,7 +35,7 @@ def test_rows_of_norm_one_stay_what_they_are():
 
 
 def test_norms_that_overflow_are_an_error():
-    with pytest.raises(NonFiniteError, match="overflow torch.float32"):
+    with pytest.raises(NonFiniteError, match="overflow torch"):
         unit_rows(torch.full((2, 3), 3e38))
     with pytest.raises(NonFiniteError, match="squared norms"):
         squared_norms((torch.full((2, 3), 1e30),))
