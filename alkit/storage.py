@@ -32,10 +32,10 @@ class Storage:
 
         strategy.storage = al.querying.Storage("float16", share=0)     # always in a file
 
-    In memory, unless that takes more than a share of what is free; else in a temporary file, which
-    is mapped, so that the system keeps in memory what is used and there is room for. A line on the
-    standard error output states its size first. The file has no name: its space is free again after
-    the query, or when the process ends in any way.
+    In memory, unless that takes more than a share of what is free, and more than 64 MB; else in a
+    temporary file, which is mapped, so that the system keeps in memory what is used and has room. A
+    line on the standard error output states its size first. The file has no name: its space is free
+    again after the query, or when the process ends in any way.
 
     Args:
         dtype: type of the features in the file, ``"float32"`` or ``"float16"``, which halves them
@@ -65,8 +65,6 @@ class Storage:
 
     def holds(self, nbytes: int, device: torch.device) -> bool:
         """True if this many bytes are kept on the device, and not in a file."""
-        if not self.share:
-            return False
         return nbytes <= SMALL or nbytes <= self.share * free_memory(device)
 
     def empty(

@@ -16,6 +16,12 @@ from alkit.storage import Storage, some
 CPU = torch.device("cpu")
 
 
+@pytest.fixture
+def nothing_small(monkeypatch):
+    """No matrix is so small that it is always in memory."""
+    monkeypatch.setattr(storage, "SMALL", 0)
+
+
 def mapped(rows, folder):
     """True if a tensor lies in a file of a folder."""
     start = rows.data_ptr()
@@ -38,6 +44,7 @@ def test_what_fits_into_memory_is_there_and_what_does_not_is_in_a_file(tmp_path,
     assert not mapped(Storage(folder=tmp_path).empty((10, 3), torch.float32, CPU, ""), tmp_path)
 
 
+@pytest.mark.usefixtures("nothing_small")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_a_file_holds_what_is_written_and_leaves_nothing_in_its_folder(tmp_path, dtype, capsys):
     rows = Storage(folder=tmp_path, share=0).empty((50, 2, 3), dtype, CPU, "the features of 50")
@@ -73,6 +80,7 @@ def test_a_disk_without_room_is_an_error_before_anything_is_written(tmp_path, ca
     assert not capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("nothing_small")
 def test_a_disk_that_gets_full_meanwhile_is_an_error(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -82,6 +90,7 @@ def test_a_disk_that_gets_full_meanwhile_is_an_error(tmp_path, monkeypatch):
         Storage(folder=tmp_path, share=0).empty((10,), torch.float32, CPU, "rows")
 
 
+@pytest.mark.usefixtures("nothing_small")
 def test_blocks_are_reserved_where_the_system_cannot_reserve_them(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "posix_fallocate")
     monkeypatch.setattr(storage, "BLOCK", 7)

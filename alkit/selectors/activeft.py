@@ -11,7 +11,7 @@ from alkit.hardware import check_memory
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.clustering import space_with_means
 from alkit.selectors.geometry.coverage import SAMPLE, check_sample, sample
-from alkit.selectors.geometry.lazy import Lazy, Matrix, pieces, whole
+from alkit.selectors.geometry.lazy import Lazy, Matrix, filled, pieces, whole
 from alkit.selectors.geometry.norms import unit_rows
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.geometry.sketch import blocks
@@ -214,5 +214,5 @@ def _similar(rows: Matrix, centers: Tensor) -> Iterator[Tensor]:
         yield from (rows @ center for center in centers)
         return
     for some in centers.split(TOGETHER):
-        found = torch.cat([some @ part.T for part in pieces(rows)], dim=1)
-        yield from found.unbind()
+        found = filled((part @ some.T for part in pieces(rows)), len(rows))
+        yield from found.T.contiguous()

@@ -7,7 +7,7 @@ from alkit.arguments import check_number
 from alkit.hardware import check_cost
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.fisher import Trace, information, roots
-from alkit.selectors.geometry.lazy import whole
+from alkit.selectors.geometry.lazy import filled, whole
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
 from alkit.selectors.selector import Selector
@@ -162,4 +162,6 @@ def _projected(points: Points, known: Points | None, directions: int | None) -> 
         for rows in part.split(8192):
             moment += rows.double().T @ rows.double()
     axes = torch.linalg.eigh(moment).eigenvectors[:, -directions:]
-    return [torch.cat([rows.double() @ axes for rows in part.split(8192)]) for part in parts]
+    return [
+        filled((rows.double() @ axes for rows in part.split(8192)), len(part)) for part in parts
+    ]

@@ -74,17 +74,17 @@ class DropQuery(Selector):
         self, features: Tensor, head: Callable[[Tensor], Tensor], generator: Generator
     ) -> Tensor:
         """``(N,)`` numbers of passes in which dropout changes the predicted class."""
-        counts = []
-        for block in features.split(ROWS):
-            block = for_head(head, block)
+        counts = torch.empty(len(features), dtype=torch.long, device=features.device)
+        for start in range(0, len(features), ROWS):
+            block = for_head(head, features[start : start + ROWS])
             guesses = logits_of(head, block).argmax(1)
             flips = torch.zeros_like(guesses)
             for _ in range(self.passes):
                 kept = torch.rand(block.shape, generator=generator) >= self.dropout
                 dropped = block * kept.to(block.device) / (1 - self.dropout)
                 flips += logits_of(head, dropped).argmax(1) != guesses
-            counts.append(flips)
-        return torch.cat(counts)
+            counts[start : start + ROWS] = flips
+        return counts
 
     def __repr__(self) -> str:
         parts = [shown(self.space), "" if self.dropout == 0.75 else f"dropout={self.dropout}"]

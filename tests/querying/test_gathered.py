@@ -86,7 +86,8 @@ def test_of_what_is_watched_rows_are_kept_and_of_the_rest_none():
 
 
 @pytest.mark.parametrize("dtype", [None, "float32", "float16"])
-def test_what_is_kept_in_a_file_is_what_was_predicted(dtype, tmp_path, capsys):
+def test_what_is_kept_in_a_file_is_what_was_predicted(dtype, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("alkit.storage.SMALL", 0)
     features = torch.randn(9, 4).half().float()  # numbers of float16
     whole = al.Prediction(torch.randn(9, 2, 3), torch.arange(9) * 2, features=features)
     chunks = cut(whole, [4, 5], torch.tensor([8, 0, 7, 1, 6, 2, 5, 3, 4]))
@@ -103,7 +104,10 @@ def test_what_is_kept_in_a_file_is_what_was_predicted(dtype, tmp_path, capsys):
     assert f"the features of 9 candidates, 0.0 GB of {dtype or 'float32'}, go to a temp" in said[1]
 
 
-def test_features_that_float16_cannot_hold_are_an_error_and_memory_keeps_them(tmp_path):
+def test_features_that_float16_cannot_hold_are_an_error_and_memory_keeps_them(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("alkit.storage.SMALL", 0)
     whole = al.Prediction(ids=torch.arange(2), features=torch.tensor([[1.0], [7e4]]))
     with pytest.raises(NonFiniteError, match=r'7e\+04 overflow float16.*Storage\("float32"\)'):
         gather([whole], 2, keep={"features"}, storage=Storage("float16", tmp_path, share=0))
@@ -117,8 +121,10 @@ SELECTORS = [al.KMeansPlusPlus(), al.KMeansPlusPlus(space=al.GradientEmbedding()
 @pytest.mark.parametrize("selector", SELECTORS, ids=repr)
 @pytest.mark.filterwarnings("ignore::alkit.errors.SelectionWarning")
 def test_a_strategy_picks_from_a_file_what_it_picks_from_memory(
-    net, pool, selector, tmp_path, capsys
+    net, pool, selector, tmp_path, capsys, monkeypatch
 ):
+    monkeypatch.setattr("alkit.storage.SMALL", 0)
+
     def query(storage=None):
         strategy = al.Strategy(net(), pool, selector=selector, seed=0).build()
         if storage is not None:

@@ -11,7 +11,7 @@ from alkit.errors import NonFiniteError
 from alkit.selectors.geometry.lazy import Matrix, pieces
 from alkit.storage import DEFAULT
 
-VALUES = 2**24  # values that are summed at a time
+VALUES = 2**23  # values that are summed at a time
 ROWS = 8192  # rows that are projected at a time
 
 

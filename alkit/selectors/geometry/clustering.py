@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from alkit.errors import ConfigurationError
 from alkit.hardware import check_memory
+from alkit.selectors.geometry.lazy import filled
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.geometry.sketch import blocks, sketched
 from alkit.selectors.spaces import Space, as_space
@@ -46,11 +47,11 @@ class Clusters:
         They are computed by differences, so equal points of a cluster have equal distances. Cost:
         O(N W).
         """
-        squared = [
+        squared = (
             (block - self.centers[self.labels[rows]]).square_().sum(1)
             for rows, block in blocks(self.parts, 2 * self.centers.shape[1])
-        ]
-        return torch.cat(squared)
+        )
+        return filled(squared, len(self.labels))
 
     def sizes(self, weights: Tensor | None = None) -> Tensor:
         """``(k,)`` number of points in each cluster, or their weight, in float64."""
@@ -189,11 +190,10 @@ def _assign(
     half = moved.square().sum(1) / 2
     if origin is not None:
         half += moved @ origin
-    found = []
-    for _, block in blocks(parts, centers.shape[1] + len(centers)):
-        best, labels = torch.addmm(half, block, moved.T, alpha=-1).min(1)
-        found.append((labels, best))
-    labels, best = (torch.cat(column) for column in zip(*found, strict=True))
+    labels = torch.empty(sum(map(len, parts)), dtype=torch.long, device=centers.device)
+    best = torch.empty_like(labels, dtype=centers.dtype)
+    for rows, block in blocks(parts, centers.shape[1] + len(centers)):
+        best[rows], labels[rows] = torch.addmm(half, block, moved.T, alpha=-1).min(1)
     norms = torch.cat([part.squared_norms for part in parts])
     return labels, best.mul_(2).add_(norms).clamp_(min=0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -66,6 +66,23 @@ def pieces(matrix: Matrix) -> Iterator[Tensor]:
 def whole(matrix: Matrix) -> Tensor:
     """All rows in memory."""
     return matrix[:] if isinstance(matrix, Lazy) else matrix
+
+
+def filled(parts: Iterable[Tensor], number: int) -> Tensor:
+    """Concatenate parts of ``number`` rows in all, each of which is freed before the next is made.
+
+    Parts that are all kept lie scattered between the larger blocks that they are computed from,
+    whose memory can then not be used again.
+    """
+    result: Tensor | None = None
+    start = 0
+    for part in parts:
+        if result is None:
+            result = part.new_empty(number, *part.shape[1:])
+        result[start : start + len(part)] = part
+        start += len(part)
+        del part
+    return torch.empty(0) if result is None else result
 
 
 def part_of(matrix: Matrix, rows: Tensor) -> Matrix:

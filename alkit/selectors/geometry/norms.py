@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.linalg import vector_norm
 
 from alkit.errors import NonFiniteError
-from alkit.selectors.geometry.lazy import Lazy, Matrix, is_large, pieces
+from alkit.selectors.geometry.lazy import Lazy, Matrix, filled, is_large, pieces
 
 
 def squared_norms(factors: Sequence[Matrix]) -> Tensor:
@@ -31,8 +31,9 @@ def squared_norms(factors: Sequence[Matrix]) -> Tensor:
 
 def norms_of(matrix: Matrix) -> Tensor:
     """``(N,)`` euclidean norms of the rows."""
-    found = [vector_norm(part, dim=1) for part in pieces(matrix)]
-    return found[0] if len(found) == 1 else torch.cat(found)
+    if isinstance(matrix, Tensor):
+        return vector_norm(matrix, dim=1)
+    return filled((vector_norm(part, dim=1) for part in pieces(matrix)), len(matrix))
 
 
 def unit_rows(matrix: Matrix) -> Matrix:

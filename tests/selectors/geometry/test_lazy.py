@@ -1,11 +1,13 @@
 """Computed rows are those of the whole matrix, whatever is taken of it."""
 
+import weakref
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alkit.selectors.geometry import lazy
-from alkit.selectors.geometry.lazy import Lazy, part_of, pieces, whole
+from alkit.selectors.geometry.lazy import Lazy, filled, part_of, pieces, whole
 
 
 def doubled(n, width=3):
@@ -17,7 +19,8 @@ def doubled(n, width=3):
 def test_rows_blocks_and_parts_are_those_of_the_whole(n, size, seed):
     matrix, rows = doubled(n)
     expected = 2 * rows.float()
-    assert len(matrix) == n and matrix.nbytes == expected.nbytes
+    assert len(matrix) == n
+    assert matrix.nbytes == expected.nbytes
     assert torch.equal(whole(matrix), expected)
     assert torch.equal(torch.cat([*matrix.split(size)]), expected)
     assert max(map(len, matrix.split(size))) <= size
@@ -44,3 +47,17 @@ def test_a_large_part_is_not_copied_and_a_part_of_it_neither(monkeypatch):
         assert isinstance(part, Lazy)
         assert part.shape == (2, 3)
         assert torch.equal(whole(part), 2 * rows[[9, 7]].float())
+
+
+def test_parts_are_filled_in_and_each_is_freed_before_the_next_is_made():
+    alive = []
+
+    def parts():
+        for size in (3, 1, 4):
+            assert not any(ref() is not None for ref in alive)
+            rows = torch.full((size, 2), size)
+            alive.append(weakref.ref(rows))
+            yield rows
+            del rows
+
+    assert filled(parts(), 8)[:, 1].tolist() == [3] * 3 + [1] + [4] * 4
