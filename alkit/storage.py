@@ -28,7 +28,7 @@ SMALL = 2**26  # bytes that are always held in memory
 
 @dataclass(frozen=True)
 class Storage:
-    """Where a query keeps what it gathers of all candidates, such as their features.
+    """Place of what a query keeps of all candidates, such as their features.
 
         strategy.storage = al.querying.Storage("float16", share=0)     # always in a file
 

@@ -200,7 +200,7 @@ def as_matrix(rows: Tensor | None) -> Matrix:
 
 
 def _read(prediction: Prediction, function: Callable[[Prediction], Tensor]) -> Matrix:
-    """What a function makes of the outputs of each row; a large matrix when rows are taken."""
+    """Matrix of a function of each row of outputs; a large one is computed when rows are taken."""
     first = function(prediction[:1])
     if not is_large(len(prediction) * first.nbytes):
         return function(prediction)
