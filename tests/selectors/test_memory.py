@@ -48,9 +48,7 @@ for text in sys.argv[3:]:
 SELECTORS = [
     "al.KMeansPlusPlus()",
     "al.KCenter(selectors.Features(normalize=True))",
-    "al.KCenter(selectors.Features('cosine'))",
     "selectors.KMeans()",
-    "selectors.LCMD()",
     "selectors.KMeansPlusPlus(selectors.Features(pca=8))",
 ]
 COPIED = [SELECTORS[1], SELECTORS[-1]]  # scaled, or summed in float64
