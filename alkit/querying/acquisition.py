@@ -118,7 +118,8 @@ class Acquisition:
         fixed = of_pool(context, needs, seen.ids.numpy(), known, device)
         keep = needs & {"outputs", "features"}
         if len(known) and "annotated" in needs and (keep or fixed is None):
-            annotated = context.predict(known, keep=keep or {"outputs"})
+            place = None if seen.prediction is None else device  # that of the candidates
+            annotated = context.predict(known, keep=keep or {"outputs"}, device=place)
         if len(known) and "labels" in needs:
             labels = numbers_of_labels(context.pool.labels_of(known), seen.prediction)
         if "head" in needs:

@@ -156,10 +156,8 @@ def as_tensor(name: str, rows: Any) -> Tensor | None:
         if not isinstance(rows, Tensor | list | tuple):
             rows = np.asarray(rows)
             rows = rows.copy() if min(rows.strides, default=0) < 0 else rows  # torch has none
-        with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", "The given NumPy array is not writable"
-            )  # nor written
+        with warnings.catch_warnings():  # nothing is written
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable")
             tensor = torch.as_tensor(rows)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise PredictionError(
