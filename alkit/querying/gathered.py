@@ -85,12 +85,12 @@ def gather(
         NonFiniteError: features overflow the type in which they are kept.
     """
     terms = tuple(terms)
-    ids: list[Tensor] = []
-    columns: list[list[Tensor]] = [[] for _ in terms]
+    ids = _Column(total)
+    columns = [_Column(total) for _ in terms]
     kept: dict[str, Tensor] = {}
     first: Prediction | None = None
     filled = 0
-    guessed: list[Tensor] = []
+    guessed = _Column(total)
     bare: list[Tensor] = []
     witness = None if watch is None else Watch(watch)
     for prediction in predictions:
@@ -111,23 +111,46 @@ def gather(
         if witness is not None:
             witness.look(prediction)
         del prediction  # its rows are freed before the next batch is predicted
-    joined = torch.cat(ids)
+    joined = ids.rows
     whole = None
     if first is not None:
         parts = {name: kept.get(name) for name in ("outputs", "features")}
         whole = replace(first, ids=joined, **parts)
-    scores = [torch.cat(column) for column in columns]
+    scores = [column.rows for column in columns]
     held = next(iter(kept.values()), None)
     seen = Gathered(
         joined,
         scores if held is None else [column.to(held.device) for column in scores],
         whole,
-        torch.cat(guessed) if guessed else torch.empty(0),
+        guessed.rows,
         None if witness is None else witness.seen,
         torch.cat(bare) if bare else None,
     )
     ascending = bool((joined[1:] > joined[:-1]).all())
     return seen if ascending else _in_order(seen, joined.argsort())
+
+
+class _Column:
+    """Values of all samples, written in place: kept parts would scatter between freed batches."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._filled = total, 0
+        self._rows = torch.empty(0)
+
+    def append(self, part: Tensor) -> None:
+        end = self._filled + len(part)
+        if not self._filled or end > len(self._rows):
+            rows = part.new_empty(max(self._total, 2 * end), *part.shape[1:])
+            if self._filled:
+                rows[: self._filled] = self._rows[: self._filled]
+            self._rows = rows
+        self._rows[self._filled : end] = part
+        self._filled = end
+
+    @property
+    def rows(self) -> Tensor:
+        """``(N, ...)`` values so far; a vector without values before the first."""
+        return self._rows[: self._filled]
 
 
 def _in_order(seen: Gathered, order: Tensor) -> Gathered:

@@ -24,9 +24,8 @@ class Fixed(Space):
     For every selector with a space. A strategy computes them for the samples of its pool at the
     first query that needs them, and ``al.select`` for those of ``inputs=``. ``pool.features`` keeps
     them for all strategies on the same dataset, 4 N D bytes, in memory or, if they take more than
-    half of what is free, in a temporary file. No network is asked for them
-    at later queries: a selector that needs neither scores nor outputs makes no forward pass over
-    the candidates.
+    half of what is free, in a temporary file. No network is asked for them at later queries: a
+    selector that needs neither scores nor outputs makes no forward pass over the candidates.
 
     Args:
         metric: ``"euclidean"``, ``"cosine"`` or ``"manhattan"``.

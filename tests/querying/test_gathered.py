@@ -139,3 +139,11 @@ def test_a_strategy_picks_from_a_file_what_it_picks_from_memory(
     again = query(Storage("float16", tmp_path, share=0))
     assert again.trace.look_again().drift < 0.01
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("total", [0, 9])
+def test_guesses_of_several_targets_are_kept_whatever_total_is_stated(total):
+    whole = al.Prediction(torch.randn(9, 2), kind="values")
+    seen = gather(cut(whole, [4, 5], torch.arange(9)), total, guesses=True)
+    assert torch.equal(seen.guesses, whole.outputs[:, 0])
+    assert seen.ids.tolist() == list(range(9))
