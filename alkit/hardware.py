@@ -8,9 +8,18 @@ from functools import cache
 import psutil
 import torch
 
-from alkit.errors import NotEnoughMemoryError
+from alkit.errors import NotEnoughMemoryError, SelectionWarning, warn
 
+RATES = {"cpu": 2e10}  # multiply-adds per second, of one thread; elsewhere 1e12
+LONG = 600.0  # seconds
 REDUCED = {"tf32": 2.0**-9, "high": 2.0**-9, "bf16": 2.0**-6, "medium": 2.0**-6}
+
+
+def free_memory(device: torch.device) -> int:
+    """Number of bytes that are free on a device."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return psutil.virtual_memory().available
 
 
 def check_memory(nbytes: int, device: torch.device | str, what: str, instead: str = "") -> None:
@@ -23,14 +32,38 @@ def check_memory(nbytes: int, device: torch.device | str, what: str, instead: st
         instead: suggested alternative, for the message.
     """
     device = torch.device(device)
-    if device.type == "cuda":
-        free = torch.cuda.mem_get_info(device)[0]
-    else:
-        free = psutil.virtual_memory().available
+    free = free_memory(device)
     if nbytes > free:
         raise NotEnoughMemoryError(
             f"{what} needs {nbytes / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free on "
             f"{device}. Nothing was started. {instead}".rstrip()
+        )
+
+
+def check_cost(nbytes: int, products: float, device: torch.device, what: str, instead: str) -> None:
+    """State the memory and time of what does not work block by block, before it begins.
+
+    Args:
+        nbytes: number of bytes about to be allocated.
+        products: number of multiply-adds.
+        device: the device.
+        what: name of the method.
+        instead: suggested alternative.
+
+    Raises:
+        NotEnoughMemoryError: the memory is not free.
+
+    Warns:
+        SelectionWarning: it takes more than about ten minutes.
+    """
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    seconds = products / (RATES.get(device.type, 1e12) * threads)
+    time = f"{seconds / 3600:,.1f} hours" if seconds > LONG else f"{seconds:,.0f} seconds"
+    check_memory(nbytes, device, f"{what} takes about {time}, and", instead)
+    if seconds > LONG:
+        warn(
+            f"{what} takes about {time} and {nbytes / 1e9:,.1f} GB on {device}. {instead}",
+            SelectionWarning,
         )
 
 

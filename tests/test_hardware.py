@@ -1,12 +1,13 @@
 import subprocess
 import sys
+import warnings
 
 import psutil
 import pytest
 import torch
 
-from alkit.errors import AlkitError
-from alkit.hardware import check_memory, multiplies_bfloat16
+from alkit.errors import AlkitError, SelectionWarning
+from alkit.hardware import check_cost, check_memory, multiplies_bfloat16
 
 CODE = """
 import torch
@@ -52,3 +53,15 @@ def test_an_allocation_that_does_not_fit_raises_with_the_amount():
     with pytest.raises(MemoryError, match=message) as caught:
         check_memory(needed, "cpu", "BAIT", "Take fewer.")
     assert isinstance(caught.value, AlkitError)
+
+
+def test_memory_and_time_are_stated_before_what_takes_long_begins():
+    cpu, needed = torch.device("cpu"), 10 * psutil.virtual_memory().total
+    message = "BAIT takes about .* hours, and needs .* GB, but only.*Nothing was started. Prefilter"
+    with pytest.raises(MemoryError, match=message):
+        check_cost(needed, 1e16, cpu, "BAIT", "Prefilter(10, BAIT()).")
+    with pytest.warns(SelectionWarning, match=r"BAIT takes about .* hours and 2.0 GB on cpu. Pref"):
+        check_cost(2 * 10**9, 1e16, cpu, "BAIT", "Prefilter(10, BAIT()).")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_cost(1, 1e9, cpu, "BAIT", "Prefilter(10, BAIT()).")

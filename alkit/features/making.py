@@ -28,6 +28,7 @@ from alkit.features.weights import fingerprint
 from alkit.hardware import check_memory
 from alkit.pool.kept import Same, pickled
 from alkit.selectors import Fixed, Frozen, Given, Inputs
+from alkit.storage import DEFAULT, some
 
 PATIENCE = 5.0  # seconds, until a bar shows
 TINY = torch.finfo(torch.float32).tiny
@@ -95,9 +96,8 @@ def _to_norm_one(rows: Tensor) -> None:
 
 
 def _room(count: int, width: int, space: Fixed) -> Tensor:
-    what = f"keeping {count:,} x {width:,} features, {space!r},"
-    check_memory(4 * count * width, "cpu", what, "Use fewer features, Inputs(50).")
-    return torch.empty(count, width)
+    what = f"{count:,} x {width:,} features, {space!r},"
+    return DEFAULT.empty((count, width), torch.float32, torch.device("cpu"), what)
 
 
 def _chunks(space: Fixed, source: Source) -> Rows:
@@ -210,7 +210,7 @@ def _check_varied(rows: Tensor, good: Tensor, space: Fixed, once: str = "") -> N
             f"{space!r} is NaN or infinite for all samples: look at its inputs, which may need "
             "their normalization, and at its weights."
         )
-    finite = (rows if bool(good.all()) else rows[good]).numpy()
+    finite = (rows if bool(good.all()) else some(rows, good)).numpy()
     if len(finite) > 1 and alike(finite):
         remedy = "normalize=False, or " if once else ""
         raise FeaturesError(

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 
 from alkit.errors import NonFiniteError, PredictionError
+from alkit.storage import DEFAULT
+
+ROWS = 2**16  # rows that are converted at a time
 
 
 def are_finite(values: Tensor) -> bool:
@@ -111,8 +114,17 @@ def checked_outputs(outputs: object) -> Tensor:
     if not outputs.is_floating_point():
         raise PredictionError(f"outputs must be floating point, got {outputs.dtype}.")
     if outputs.dtype in (torch.float16, torch.bfloat16):
-        return outputs.float()  # entropies of half precision are noise
+        return _widened(outputs)  # entropies of half precision are noise
     return outputs
+
+
+def _widened(outputs: Tensor) -> Tensor:
+    """Outputs in float32, converted block by block; in a file if they do not fit into memory."""
+    what = f"the outputs {tuple(outputs.shape)}"
+    wide = DEFAULT.empty(outputs.shape, torch.float32, outputs.device, what)
+    for ours, theirs in zip(wide.split(ROWS), outputs.split(ROWS), strict=True):
+        ours.copy_(theirs)
+    return wide
 
 
 def checked_features(features: object, ids: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ from alkit.prediction.probabilities import (
 from alkit.prediction.rows import in_order, part_of, rows_of
 from alkit.prediction.structures import Structures
 from alkit.prediction.values import Checked
+from alkit.storage import some
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,8 +182,8 @@ class Prediction(Checked, Structures):
         if self.owners is not None and self.outputs is not None:
             outputs, owners = part_of(self, rows)
         else:
-            outputs = None if self.outputs is None else self.outputs[rows]
-        features = None if self.features is None else self.features[rows]
+            outputs = None if self.outputs is None else some(self.outputs, rows)
+        features = None if self.features is None else some(self.features, rows)
         part = unchecked(ids, outputs, self.kind, features, self.task, owners, self.normal)
         if isinstance(rows, slice) and self.__dict__.get("ascending"):
             part._set("ascending", True)  # a slice of a tensor cannot run backwards

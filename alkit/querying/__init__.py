@@ -8,6 +8,7 @@ from alkit.querying.phases import Phases
 from alkit.querying.risk import Risk, estimate_risk
 from alkit.querying.selection import select
 from alkit.querying.tailor import Tailor
+from alkit.storage import Storage
 
 __all__ = [
     "Acquisition",
@@ -16,6 +17,7 @@ __all__ = [
     "Phases",
     "PoolContext",
     "Risk",
+    "Storage",
     "Tailor",
     "estimate_risk",
     "select",

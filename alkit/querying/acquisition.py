@@ -106,7 +106,9 @@ class Acquisition:
             return Gathered(ids)
         check_features(self.selector, context.learner.predictor.features_of(context.learner.module))
         watch = ids[drawn(len(ids), derive(context.seed, "doctor", context.round))]
-        return look_at(context, ids, terms=terms, keep=keep, guesses=True, watch=watch)
+        return look_at(
+            context, ids, terms=terms, keep=keep, guesses=True, watch=watch, storage=context.storage
+        )
 
     def candidates(self, context: PoolContext, seen: Gathered) -> Candidates:
         """The candidates with their final scores, and what the selector needs of the others."""
@@ -117,7 +119,8 @@ class Acquisition:
         fixed = of_pool(context, needs, seen.ids.numpy(), known, device)
         keep = needs & {"outputs", "features"}
         if len(known) and "annotated" in needs and (keep or fixed is None):
-            annotated = context.predict(known, keep=keep or {"outputs"})
+            place = None if seen.prediction is None else device  # that of the candidates
+            annotated = context.predict(known, keep=keep or {"outputs"}, device=place)
         if len(known) and "labels" in needs:
             labels = numbers_of_labels(context.pool.labels_of(known), seen.prediction)
         if "head" in needs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Set, Sized
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from alkit.errors import ConfigurationError, PredictionError
 from alkit.prediction import Prediction, held_by, read_in_chunks
 from alkit.querying.row_numbers import RowNumbers
 from alkit.selectors.fixed import fixed_needs
+from alkit.storage import DEFAULT, Storage, some
 
 FORMS = {
     "probabilities": ("(N, C) or (N, K, C)", (2, 3)),
@@ -38,6 +40,7 @@ class Arrays:
         scores: scores, or None.
         prediction: outputs of any kind, and features, instead of the first two; or None.
         rows: the row numbers.
+        storage: place of copies of rows: a file if an array is one.
     """
 
     outputs: Tensor | None
@@ -45,6 +48,7 @@ class Arrays:
     scores: Tensor | None
     prediction: Prediction | None
     rows: RowNumbers
+    storage: Storage = DEFAULT
 
     @classmethod
     def of(
@@ -85,7 +89,9 @@ class Arrays:
         }
         lengths = {name: len(rows) for name, rows in given.items() if rows is not None}
         rows = RowNumbers.of({**lengths, **more}, names=names, annotated=annotated, among=among)
-        return cls(outputs, features, _as_floats(wanted), prediction, rows)
+        mapped = any(isinstance(part, np.memmap) for part in (probabilities, embeddings))
+        storage = Storage(share=0) if mapped else DEFAULT
+        return cls(outputs, features, _as_floats(wanted), prediction, rows, storage)
 
     def of_candidates(self, *, unread: bool = False) -> Prediction | None:
         """Prediction of the candidates, checked; None if there are scores or row numbers alone.
@@ -99,7 +105,8 @@ class Arrays:
             part = self.prediction[at(len(self.prediction))]
             return replace(part, ids=ids if part.owners is None else self.rows.numbers)
         outputs, features = (
-            None if rows is None else rows[at(len(rows))] for rows in (self.outputs, self.features)
+            None if rows is None else some(rows, at(len(rows)), self.storage)
+            for rows in (self.outputs, self.features)
         )
         if outputs is None and features is None:
             return None
@@ -156,7 +163,9 @@ def as_tensor(name: str, rows: Any) -> Tensor | None:
         if not isinstance(rows, Tensor | list | tuple):
             rows = np.asarray(rows)
             rows = rows.copy() if min(rows.strides, default=0) < 0 else rows  # torch has none
-        tensor = torch.as_tensor(rows)
+        with warnings.catch_warnings():  # nothing is written
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+            tensor = torch.as_tensor(rows)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise PredictionError(
             f"{name} must be numbers {form}, as an array, a tensor or lists of equal lengths; got "

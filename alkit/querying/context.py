@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence, Set
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from alkit.criteria import Context
@@ -17,6 +19,7 @@ from alkit.prediction import Prediction
 from alkit.querying.gathered import gather
 from alkit.querying.monitor import Monitor
 from alkit.querying.predictor import Predictor
+from alkit.storage import DEFAULT, Storage
 
 
 class Learner(Protocol):
@@ -61,6 +64,11 @@ class PoolContext(Context):
         self.learner = learner
         self.pool = pool
 
+    @property
+    def storage(self) -> Storage:
+        """Place of what is kept of many samples."""
+        return getattr(self.learner, "storage", DEFAULT)
+
     @contextmanager
     def stream(
         self, ids: Indices, pool: ActiveLearningDataset | None = None
@@ -74,6 +82,7 @@ class PoolContext(Context):
         ids: Sequence[int] | np.ndarray | Tensor,
         pool: ActiveLearningDataset | None = None,
         keep: Set[str] = frozenset({"outputs"}),
+        device: torch.device | None = None,
     ) -> Prediction:
         """One prediction of some samples of a pool, in the order of their ids.
 
@@ -81,11 +90,17 @@ class PoolContext(Context):
             ids: dataset indices, at least one.
             pool: the pool of these samples. Default: that of the context.
             keep: ``"outputs"``, ``"features"`` or both.
+            device: device of these. Default: that of the model, if they fit there.
         """
         if not len(ids):
             raise ConfigurationError("expected at least one sample to predict, got none.")
         with self.stream(ids, pool) as predictions:
-            return gather(predictions, len(ids), keep=keep).prediction  # type: ignore[return-value]
+            seen = gather(predictions, len(ids), keep=keep, storage=self.storage)
+        found: Prediction = seen.prediction  # type: ignore[assignment]
+        parts = {name: getattr(found, name) for name in seen.kept}
+        if device is None or all(rows.device == device for rows in parts.values()):
+            return found
+        return replace(found, **{name: rows.to(device) for name, rows in parts.items()})
 
     def draw(self, n: int, purpose: str, samples: object = None) -> Prediction:
         pool = self.pool

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from alkit.errors import ConfigurationError, FeaturesError, UnreadableSampleError, warn
 from alkit.features import Source, check, make, recipe
-from alkit.hardware import check_memory
 from alkit.pool import ActiveLearningDataset
 from alkit.pool.annotations import OUTSIDE
 from alkit.pool.fingerprint import content_of_some, fixed_draws
@@ -22,6 +21,7 @@ from alkit.querying.arrays import check_whole
 from alkit.querying.row_numbers import RowNumbers
 from alkit.selectors import Fixed, FixedRows, Given
 from alkit.selectors.fixed import fixed_needs
+from alkit.storage import some
 from alkit.training.batches import INPUTS, Places
 
 if TYPE_CHECKING:
@@ -217,9 +217,7 @@ def _taken(ids: np.ndarray, rows: Tensor, wanted: np.ndarray, space: Fixed, name
     if np.array_equal(ids, wanted):
         part = rows
     else:
-        nbytes = len(wanted) * rows[:1].nbytes
-        check_memory(nbytes, "cpu", f"{space!r} of {len(wanted):,} samples")
-        part = rows[torch.from_numpy(np.searchsorted(ids, wanted))]
+        part = some(rows, torch.from_numpy(np.searchsorted(ids, wanted)))
     bad = part[:, 0].isnan()
     if bool(bad.any()):
         index = int(wanted[int(bad.byte().argmax())])

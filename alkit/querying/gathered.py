@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from alkit.criteria import Criterion, scores_of
-from alkit.errors import PredictionError
-from alkit.hardware import check_memory
+from alkit.errors import NonFiniteError, PredictionError
 from alkit.pool.trace import Seen, Watch
 from alkit.prediction import Prediction, needs_one_row
 from alkit.progress import Bar
+from alkit.storage import DEFAULT, DTYPES, Storage
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +64,13 @@ def gather(
     keep: Set[str] = frozenset(),
     guesses: bool = False,
     watch: Tensor | None = None,
+    storage: Storage = DEFAULT,
 ) -> Gathered:
     """Read a stream of predictions once, and keep scores, outputs, features or guesses.
 
-    Each term is computed chunk by chunk, and stays on the model's device. Memory: O(N) per term;
-    ``N K C`` outputs and ``N D`` features only where they are kept.
+    Each term is computed chunk by chunk, and stays on the model's device, unless what is kept of
+    all samples does not fit there. Memory: O(N) per term; ``N K C`` outputs and ``N D`` features
+    only where they are kept.
 
     Args:
         predictions: predictions of distinct samples, in any order.
@@ -77,17 +79,19 @@ def gather(
         keep: ``"outputs"``, ``"features"`` or both, to keep for all samples.
         guesses: True to keep the predicted labels.
         watch: ids of samples of which a bounded number of rows is kept for the trace.
+        storage: place of the outputs and features.
 
     Raises:
         NotEnoughMemoryError: what is to be kept does not fit; raised after the first chunk.
+        NonFiniteError: features overflow the type in which they are kept.
     """
     terms = tuple(terms)
-    ids: list[Tensor] = []
-    columns: list[list[Tensor]] = [[] for _ in terms]
+    ids = _Column(total)
+    columns = [_Column(total) for _ in terms]
     kept: dict[str, Tensor] = {}
     first: Prediction | None = None
     filled = 0
-    guessed: list[Tensor] = []
+    guessed = _Column(total)
     bare: list[Tensor] = []
     witness = None if watch is None else Watch(watch)
     for prediction in _shown(predictions, total):
@@ -95,9 +99,11 @@ def gather(
         for column, term in zip(columns, terms, strict=True):
             column.append(scores_of(term, prediction))
         if keep and not kept:
-            kept, first = _room(prediction, total, keep), prediction
+            kept, first = _room(prediction, total, keep, storage), prediction
         for name, rows in kept.items():
-            rows[filled : filled + len(prediction)] = getattr(prediction, name)
+            part = getattr(prediction, name)
+            _check_range(part, rows.dtype)
+            rows[filled : filled + len(prediction)] = part
         filled += len(prediction)
         if prediction.owners is not None:
             bare.append((prediction.sizes == 0).cpu())
@@ -106,21 +112,46 @@ def gather(
         if witness is not None:
             witness.look(prediction)
         del prediction  # its rows are freed before the next batch is predicted
-    joined = torch.cat(ids)
+    joined = ids.rows
     whole = None
     if first is not None:
         parts = {name: kept.get(name) for name in ("outputs", "features")}
         whole = replace(first, ids=joined, **parts)
+    scores = [column.rows for column in columns]
+    held = next(iter(kept.values()), None)
     seen = Gathered(
         joined,
-        [torch.cat(column) for column in columns],
+        scores if held is None else [column.to(held.device) for column in scores],
         whole,
-        torch.cat(guessed) if guessed else torch.empty(0),
+        guessed.rows,
         None if witness is None else witness.seen,
         torch.cat(bare) if bare else None,
     )
     ascending = bool((joined[1:] > joined[:-1]).all())
     return seen if ascending else in_order(seen, joined.argsort())
+
+
+class _Column:
+    """Values of all samples, written in place: kept parts would scatter between freed batches."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._filled = total, 0
+        self._rows = torch.empty(0)
+
+    def append(self, part: Tensor) -> None:
+        end = self._filled + len(part)
+        if not self._filled or end > len(self._rows):
+            rows = part.new_empty(max(self._total, 2 * end), *part.shape[1:])
+            if self._filled:
+                rows[: self._filled] = self._rows[: self._filled]
+            self._rows = rows
+        self._rows[self._filled : end] = part
+        self._filled = end
+
+    @property
+    def rows(self) -> Tensor:
+        """``(N, ...)`` values so far; a vector without values before the first."""
+        return self._rows[: self._filled]
 
 
 def _shown(predictions: Iterable[Prediction], total: int) -> Iterator[Prediction]:
@@ -144,15 +175,32 @@ def in_order(seen: Gathered, order: Tensor) -> Gathered:
     )
 
 
-def _room(first: Prediction, total: int, keep: Set[str]) -> dict[str, Tensor]:
-    """Allocate what is kept of all candidates, in the shape of the first chunk."""
+def _room(first: Prediction, total: int, keep: Set[str], storage: Storage) -> dict[str, Tensor]:
+    """Allocate what is kept of all candidates, in the shape of the first chunk, on one device."""
     if "outputs" in keep and first.owners is not None:
         raise PredictionError(needs_one_row(first))
     rows = {name: getattr(first, name) for name in ("outputs", "features") if name in keep}
     rows = {name: value for name, value in rows.items() if value is not None}
     nbytes = sum(total * value[:1].nbytes for value in rows.values())
-    if rows:
-        device = next(iter(rows.values())).device
-        what = f"keeping the {' and '.join(rows)} of {total:,} candidates for the selector"
-        check_memory(nbytes, device, what, "Choose from a part of the pool, or by scores alone.")
-    return {name: value.new_empty(total, *value.shape[1:]) for name, value in rows.items()}
+    kept = {}
+    for name, value in rows.items():
+        device = value.device if storage.holds(nbytes, value.device) else torch.device("cpu")
+        dtype, held = value.dtype, storage.holds(nbytes, device)
+        if name == "features" and storage.dtype is not None and not held:
+            dtype = DTYPES[storage.dtype]
+        place = storage if held else replace(storage, share=0)
+        what = f"the {name} of {total:,} candidates"
+        kept[name] = place.empty((total, *value.shape[1:]), dtype, device, what)
+    return kept
+
+
+def _check_range(rows: Tensor, dtype: torch.dtype) -> None:
+    """Raise a NonFiniteError if rows overflow another type."""
+    if dtype == rows.dtype or not rows.numel():
+        return
+    largest = float(rows.abs().amax())
+    if largest > torch.finfo(dtype).max:
+        raise NonFiniteError(
+            f"features as large as {largest:.3g} overflow float16: keep them in another type, "
+            'strategy.storage = Storage("float32"), or scale them down. Nothing was selected.'
+        )

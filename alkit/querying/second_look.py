@@ -54,5 +54,5 @@ class LookAgain:
         if again.watched is None:
             return None
         pairs = zip(self._first, again.columns, strict=True)
-        drifts = [difference(scale, first, second) for (scale, first), second in pairs]
+        drifts = [difference(scale, first, second.to(first)) for (scale, first), second in pairs]
         return SecondLook(again.watched, max(drifts, default=None))

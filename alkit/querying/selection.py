@@ -115,7 +115,8 @@ def select(
             type.
 
     Cost: that of the criterion and the selector. No array is copied, except the rows of the
-    candidates where these are not consecutive.
+    candidates where these are not consecutive; those of a memory map are copied to a temporary
+    file. Features in half precision are converted block by block.
     """
     if among is not None and candidates is not None:
         raise ConfigurationError("candidates= is the former name of among=: give among= alone.")

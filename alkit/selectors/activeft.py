@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Generator, Tensor
@@ -10,11 +11,15 @@ from alkit.hardware import check_memory
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.clustering import space_with_means
 from alkit.selectors.geometry.coverage import SAMPLE, check_sample, sample
+from alkit.selectors.geometry.lazy import Lazy, Matrix, filled, pieces, whole
+from alkit.selectors.geometry.norms import unit_rows
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.geometry.sketch import blocks
 from alkit.selectors.kmeans import completed
 from alkit.selectors.selector import Selector
-from alkit.selectors.spaces import Features, Space, unit_rows
+from alkit.selectors.spaces import Features, Space
+
+TOGETHER = 16  # centers that computed rows are compared with at a time
 
 # the features in the paper have norm one
 DEFAULT = Features(normalize=True)
@@ -72,10 +77,10 @@ class ActiveFT(Selector):
         points, known = self.space(candidates)
         if n == len(points):
             return torch.randperm(n, generator=generator)
-        rows, fixed = _vectors(points), None if known is None else _vectors(known)
+        rows, fixed = _vectors(points), None if known is None else whole(_vectors(known))
         start = torch.randperm(len(rows), generator=generator)[:n].to(rows.device)
         drawn = sample(points, self.sample, generator)
-        features = rows if drawn is None else rows[drawn]
+        features = _held(rows) if drawn is None else rows[drawn]
         centers = _moved(
             features, rows[start], fixed, self.temperature, steps=self.steps, lr=self.lr
         )
@@ -92,13 +97,23 @@ class ActiveFT(Selector):
         return f"ActiveFT({', '.join(filter(None, parts))})"
 
 
-def _vectors(points: Points) -> Tensor:
+def _held(rows: Matrix) -> Tensor:
+    """All rows in memory."""
+    what = f"the mean over all {len(rows):,} candidates, sample=None,"
+    instead = "Use a sample, or a part of the candidates, such as Prefilter(10, ActiveFT())."
+    if isinstance(rows, Lazy):
+        check_memory(rows.nbytes, rows.device, what, instead)
+    return whole(rows)
+
+
+def _vectors(points: Points) -> Matrix:
     """Points as plain rows of norm one."""
     if len(points.factors) == 1:
         return unit_rows(points.factors[0])
     width = math.prod(factor.shape[1] for factor in points.factors)
-    nbytes = len(points) * width * points.factors[0].element_size()
-    check_memory(nbytes, points.device, f"{len(points):,} x {width:,} features", "Use fewer.")
+    nbytes = len(points) * width * points.dtype.itemsize
+    instead = "Use fewer, or a part of the candidates, such as Prefilter(10, ActiveFT(space))."
+    check_memory(nbytes, points.device, f"{len(points):,} x {width:,} features", instead)
     return unit_rows(torch.cat([block for _, block in blocks([points], width)]))
 
 
@@ -123,7 +138,7 @@ def _moved(
         # without the part along the center, which the scaling to norm one cancels
         moving.grad = (slope - (slope * units).sum(1, keepdim=True) * units) / norms
         optimizer.step()
-    return unit_rows(moving.detach())
+    return whole(unit_rows(moving.detach()))
 
 
 def gradient(
@@ -181,13 +196,23 @@ def _shares(features: Tensor, centers: Tensor, fixed: Tensor | None) -> Tensor:
     return counts[: len(centers)]
 
 
-def _nearest(rows: Tensor, centers: Tensor, luck: Tensor) -> Tensor:
+def _nearest(rows: Matrix, centers: Tensor, luck: Tensor) -> Tensor:
     """For each center in turn, the most similar row that no center before it has; on the CPU."""
     slack = 64 * torch.finfo(rows.dtype).eps
     taken, picks = torch.zeros_like(luck, dtype=torch.bool), []
-    for center in centers:
-        similar = (rows @ center).masked_fill_(taken, -torch.inf)
+    for similar in _similar(rows, centers):
+        similar.masked_fill_(taken, -torch.inf)
         best = (similar >= similar.amax() - slack).nonzero().flatten()
         picks.append(best[luck[best].argmin()])
         taken[picks[-1]] = True
     return torch.stack(picks).cpu()
+
+
+def _similar(rows: Matrix, centers: Tensor) -> Iterator[Tensor]:
+    """Similarities ``(N,)`` of all rows to each center."""
+    if isinstance(rows, Tensor):
+        yield from (rows @ center for center in centers)
+        return
+    for some in centers.split(TOGETHER):
+        found = filled((part @ some.T for part in pieces(rows)), len(rows))
+        yield from found.T.contiguous()

@@ -9,8 +9,9 @@ from torch.nn.functional import cross_entropy
 from alkit.arguments import check_number
 from alkit.errors import ConfigurationError
 from alkit.selectors.candidates import Candidates, needed
-from alkit.selectors.dropquery import ROWS, check_classes, logits_of
+from alkit.selectors.dropquery import ROWS, check_classes, for_head, logits_of
 from alkit.selectors.geometry.clustering import space_with_means
+from alkit.selectors.geometry.lazy import filled
 from alkit.selectors.kmeans import medoids
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Features, Space
@@ -76,7 +77,10 @@ class ALFAMix(Selector):
         head, labels = needed(candidates.head, "head"), needed(candidates.labels, "labels")
         anchors = _class_means(needed(annotated.features, "features"), labels)
         reach = self.epsilon / features.shape[1] ** 0.5
-        return torch.cat([_flips(head, block, anchors, reach) for block in features.split(ROWS)])
+        flips = (
+            _flips(head, for_head(head, block), anchors, reach) for block in features.split(ROWS)
+        )
+        return filled(flips, len(features))
 
     def __repr__(self) -> str:
         parts = ["" if repr(self.space) == repr(DEFAULT) else f"space={self.space!r}"]

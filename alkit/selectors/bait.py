@@ -4,14 +4,15 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.arguments import check_number
-from alkit.hardware import check_memory
+from alkit.hardware import check_cost
 from alkit.progress import report
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.fisher import Trace, information, roots
+from alkit.selectors.geometry.lazy import filled, whole
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
 from alkit.selectors.selector import Selector
-from alkit.selectors.spaces import as_float
+from alkit.selectors.spaces import as_matrix
 
 OVERSAMPLE = 2  # additions per pick
 EQUAL = 1e-9  # share of a gain that rounding may change
@@ -79,11 +80,11 @@ class BAIT(Selector):
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
         parts = [candidates.prediction, candidates.annotated]
         parts = [part for part in parts if part is not None and len(part)]
-        points, *known = (Points((as_float(part.features),)) for part in parts)
+        points, *known = (Points((as_matrix(part.features),)) for part in parts)
         known = known[0] if known else None
         p = [part.mean_probabilities.double() for part in parts]
         p = [part.amax(1, keepdim=True) for part in p] if self.binary else p
-        self._check_memory(points, p[0].shape[1])
+        self._check_cost(points, p[0].shape[1], n)
         rows = _projected(points, known, self.pca)
         fisher = [information(*pair) for pair in zip(rows, p, strict=True)]
         prior = self.regularization * torch.eye(len(fisher[0])).to(fisher[0])
@@ -96,14 +97,18 @@ class BAIT(Selector):
         picks = _kept(trace, picks, n, luck)
         return completed(torch.tensor(picks, dtype=torch.long), points, known, n, generator)
 
-    def _check_memory(self, points: Points, classes: int) -> None:
+    def _check_cost(self, points: Points, classes: int, n: int) -> None:
         width = points.factors[0].shape[1]
         d = min(self.pca or width, width)
         kept = min(self.classes or classes, classes)
         nbytes = 8 * (6 * (classes * d) ** 2 + len(points) * (d + kept * (classes + 2 * kept)))
+        each = width**2 + (classes * d) ** 2 + 2 * OVERSAMPLE * n * kept * classes * (d + kept)
         what = f"{self!r} with {len(points):,} candidates, {classes:,} classes and {d:,} directions"
-        instead = "Use fewer directions and classes, such as pca=16 and classes=2."
-        check_memory(nbytes, points.device, what, instead)
+        instead = (
+            "Use fewer directions and classes, such as pca=16 and classes=2, or choose among the "
+            "highest scores, Prefilter(10, BAIT())."
+        )
+        check_cost(nbytes, len(points) * each + (classes * d) ** 3, points.device, what, instead)
 
     def __repr__(self) -> str:
         parts = [] if self.pca == 64 else [f"pca={self.pca!r}"]
@@ -153,10 +158,12 @@ def _projected(points: Points, known: Points | None, directions: int | None) -> 
     parts = [part.factors[0] for part in (points, known) if part is not None]
     width = parts[0].shape[1]
     if directions is None or directions >= width:
-        return [part.double() for part in parts]
-    moment = parts[0].new_zeros(width, width, dtype=torch.float64)
+        return [whole(part).double() for part in parts]
+    moment = torch.zeros(width, width, dtype=torch.float64, device=parts[0].device)
     for part in parts:
         for rows in part.split(8192):
             moment += rows.double().T @ rows.double()
     axes = torch.linalg.eigh(moment).eigenvectors[:, -directions:]
-    return [torch.cat([rows.double() @ axes for rows in part.split(8192)]) for part in parts]
+    return [
+        filled((rows.double() @ axes for rows in part.split(8192)), len(part)) for part in parts
+    ]

@@ -86,7 +86,10 @@ class BatchBALD(Selector):
             nbytes += outputs.nbytes
         what = f"{self!r} with {N:,} candidates, {K:,} posterior samples and {C:,} classes"
         check_memory(
-            nbytes, outputs.device, what, "Query a part of the pool, or lower configurations."
+            nbytes,
+            outputs.device,
+            what,
+            "Choose among the highest scores, Prefilter(10, BatchBALD()), or lower configurations.",
         )
 
     def __repr__(self) -> str:

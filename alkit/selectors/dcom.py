@@ -7,11 +7,13 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.arguments import check_number
+from alkit.hardware import check_cost
 from alkit.progress import report
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.balls import Balls
 from alkit.selectors.geometry.clustering import space_with_means
 from alkit.selectors.geometry.coverage import Coverage, blocks, fits
+from alkit.selectors.geometry.lazy import pieces
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed, joined
 from alkit.selectors.probcover import inside, pure_radius
@@ -78,6 +80,7 @@ class Dcom(Selector):
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
         points, known = self.space(candidates)
+        self._check_cost(points, known)
         p, scores = candidates.probabilities, needed(candidates.scores, "scores")
         radius = self.radius or pure_radius(points, max(p.shape[1], 2), generator)
         wanted = _scaled(scores.double())
@@ -97,6 +100,13 @@ class Dcom(Selector):
         luck = torch.randperm(len(points), generator=generator).to(points.device)
         picks = _greedy(points, ~covered, mean, competence * wanted, 1 - competence, free, luck, n)
         return completed(picks, points, known, n, generator)
+
+    def _check_cost(self, points: Points, known: Points | None) -> None:
+        number, width = len(points), sum(factor.shape[1] for factor in points.factors)
+        products = number * width * (number / 2 + (0 if known is None else len(known)))
+        nbytes = 6 * number * width  # features about their mean, in two precisions
+        instead = "Choose among the highest scores, Prefilter(10, Dcom())."
+        check_cost(nbytes, products, points.device, f"{self!r} of {number:,} candidates", instead)
 
     def competence(self, coverage: float) -> float:
         """Weight of the scores, in (0, 1], for the share of the pool that is covered."""
@@ -189,6 +199,7 @@ def _greedy(
     else:
         graph = Coverage(partial(inside, radius), points, weights=left.to(points.dtype))
     picks: list[int] = []
+    columns = [torch.cat([part[:, 0] for part in pieces(f)]) for f in points.factors]
     while len(picks) < n and bool(free.any()):
         report(len(picks), n)
         gains = graph.gains.double().clamp(min=0)
@@ -197,7 +208,7 @@ def _greedy(
         best = (values == values.amax()).nonzero().flatten()
         picks.append(int(best[luck[best].argmin()]))
         pick = points[picks[-1] : picks[-1] + 1]
-        alike = torch.stack([f[:, 0] == f[picks[-1], 0] for f in points.factors]).all(0)
+        alike = torch.stack([column == column[picks[-1]] for column in columns]).all(0)
         alike = alike.nonzero().flatten()  # few, so that not all rows are compared
         free[alike[points[alike].equals(pick)]] = False
         if len(picks) < n:

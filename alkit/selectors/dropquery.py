@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from alkit.arguments import check_number
 from alkit.errors import PredictionError
@@ -74,16 +74,17 @@ class DropQuery(Selector):
         self, features: Tensor, head: Callable[[Tensor], Tensor], generator: Generator
     ) -> Tensor:
         """``(N,)`` numbers of passes in which dropout changes the predicted class."""
-        counts = []
-        for block in features.split(ROWS):
+        counts = torch.empty(len(features), dtype=torch.long, device=features.device)
+        for start in range(0, len(features), ROWS):
+            block = for_head(head, features[start : start + ROWS])
             guesses = logits_of(head, block).argmax(1)
             flips = torch.zeros_like(guesses)
             for _ in range(self.passes):
                 kept = torch.rand(block.shape, generator=generator) >= self.dropout
                 dropped = block * kept.to(block.device) / (1 - self.dropout)
                 flips += logits_of(head, dropped).argmax(1) != guesses
-            counts.append(flips)
-        return torch.cat(counts)
+            counts[start : start + ROWS] = flips
+        return counts
 
     def __repr__(self) -> str:
         parts = [shown(self.space), "" if self.dropout == 0.75 else f"dropout={self.dropout}"]
@@ -102,13 +103,21 @@ def check_classes(selector: Selector, candidates: Candidates) -> None:
         )
 
 
+def for_head(head: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:
+    """Features in the precision of the head; as they are for a function without weights."""
+    module = head if isinstance(head, nn.Module) else getattr(head, "module", None)
+    weights = module.parameters() if isinstance(module, nn.Module) else ()
+    first = next((each for each in weights if each.is_floating_point()), None)
+    return features if first is None else features.to(first.dtype)
+
+
 def logits_of(head: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:
     """Logits ``(M, C)`` of features ``(M, D)``; a single logit becomes those of two classes.
 
     Raises:
         PredictionError: the head returns anything else.
     """
-    logits = head(features)
+    logits = head(for_head(head, features))
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(features):
         got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise PredictionError(

@@ -12,10 +12,12 @@ from alkit.arguments import check_integer, check_number
 from alkit.errors import ConfigurationError
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.dropquery import ROWS, check_classes, logits_of
+from alkit.selectors.geometry.lazy import filled
+from alkit.selectors.geometry.norms import unit_rows
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import medoids
 from alkit.selectors.selector import Selector
-from alkit.selectors.spaces import as_float, unit_rows
+from alkit.selectors.spaces import as_float
 
 Loss = Literal["error", "log"]
 
@@ -81,7 +83,8 @@ class ExpectedErrorReduction(Selector):
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
         updates, features = self._updates(candidates, generator), candidates.features
-        gains = torch.cat([part.mean(1, dtype=torch.float64) for part in updates.of(features)])
+        parts = (part.mean(1, dtype=torch.float64) for part in updates.of(features))
+        gains = filled(parts, len(features))
         luck = torch.rand(len(gains), generator=generator, dtype=torch.float64).to(gains.device)
         gains += torch.finfo(updates.z.dtype).eps * luck  # what rounding alone tells apart
         best = gains.argsort(descending=True)[: math.ceil(self.shortlist * n - 1e-9)]
@@ -95,7 +98,7 @@ class ExpectedErrorReduction(Selector):
         """``(N,)`` float64 expected decrease of the mean loss of the targets by each label."""
         updates = self._updates(candidates, generator)
         parts = updates.of(candidates.features)
-        return torch.cat([part.mean(1, dtype=torch.float64) for part in parts])
+        return filled((part.mean(1, dtype=torch.float64) for part in parts), len(candidates))
 
     @torch.no_grad()
     def _updates(self, candidates: Candidates, generator: Generator) -> _Updates:

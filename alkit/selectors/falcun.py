@@ -4,6 +4,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.arguments import check_number
+from alkit.hardware import check_memory
 from alkit.selectors.candidates import Candidates, Picks
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import as_float
@@ -35,7 +36,10 @@ class Falcun(Selector):
         self.gamma = gamma
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
-        p = as_float(candidates.probabilities).clone()
+        p = candidates.probabilities
+        instead = "Choose among the highest scores, Prefilter(10, Falcun())."
+        check_memory(4 * p.numel(), p.device, f"{self!r} of {len(p):,} candidates", instead)
+        p = as_float(p).clone()
         first, second = p.topk(2, dim=1).values.unbind(1)
         unsure = 1 - (first - second)
         nearest, rows = unsure.clone(), torch.arange(len(p), device=p.device)

@@ -15,7 +15,7 @@ from alkit.errors import ConfigurationError, PredictionError
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.encoder import as_encoder
 from alkit.selectors.geometry.points import Metric
-from alkit.selectors.spaces import Space, as_float, check_metric
+from alkit.selectors.spaces import Factors, Space, as_matrix, check_metric
 
 
 class Fixed(Space):
@@ -23,9 +23,9 @@ class Fixed(Space):
 
     For every selector with a space. A strategy computes them for the samples of its pool at the
     first query that needs them, and ``al.select`` for those of ``inputs=``. ``pool.features`` keeps
-    them in memory for all strategies on the same dataset, 4 N D bytes. No network is asked for them
-    at later queries: a selector that needs neither scores nor outputs makes no forward pass over
-    the candidates.
+    them for all strategies on the same dataset, 4 N D bytes, in memory or, if they take more than
+    half of what is free, in a temporary file. No network is asked for them at later queries: a
+    selector that needs neither scores nor outputs makes no forward pass over the candidates.
 
     Args:
         metric: ``"euclidean"``, ``"cosine"`` or ``"manhattan"``.
@@ -63,11 +63,11 @@ class Fixed(Space):
             )
         return fixed.candidates[self]
 
-    def parts(self, candidates: Candidates) -> list[tuple[Tensor, ...]]:
+    def parts(self, candidates: Candidates) -> list[Factors]:
         ours, fixed = self.rows(candidates), candidates.fixed
         known = None if fixed is None else fixed.annotated.get(self)
         rows = [ours] if known is None or not len(known) else [ours, known]
-        return [(as_float(part),) for part in rows]
+        return [(as_matrix(part),) for part in rows]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Fixed:
         return self  # it never changes, and its features are kept for this very object

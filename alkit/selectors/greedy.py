@@ -12,6 +12,7 @@ from alkit.progress import report
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.coverage import blocks
 from alkit.selectors.geometry.farthest import farthest_first
+from alkit.selectors.geometry.lazy import filled
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.geometry.sketch import blocks as plain
 from alkit.selectors.kmeans import completed
@@ -75,7 +76,7 @@ class GreedySampling(Selector):
         rest = rest[rest != first]
         if n == 1:
             return torch.tensor([first])
-        after = [(part[rest.to(part.device)], part[first : first + 1]) for part, _ in spaces]
+        after = [(part.part(rest.to(part.device)), part[first : first + 1]) for part, _ in spaces]
         return torch.cat([torch.tensor([first]), rest[_farthest(after, n - 1, generator)]])
 
     def __repr__(self) -> str:
@@ -115,7 +116,7 @@ def _central(points: Points, generator: Generator) -> int:
     width = math.prod(factor.shape[1] for factor in points.factors)
     total = sum(rows.double().sum(0) for _, rows in plain([points], width))
     mean = total / len(points)
-    parts = [(rows.double() - mean).square_().sum(1) for _, rows in plain([points], width)]
-    apart = torch.cat(parts)
+    parts = ((rows.double() - mean).square_().sum(1) for _, rows in plain([points], width))
+    apart = filled(parts, len(points))
     luck = torch.rand(len(points), generator=generator).to(points.device)
     return int(luck.where(apart <= apart.amin() * (1 + 2.0**-30), torch.inf).argmin())

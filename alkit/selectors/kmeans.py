@@ -119,7 +119,7 @@ def completed(
     free[picks] = False
     rest = free.nonzero().flatten()
     centers = joined(points[picks.to(points.device)], known)
-    others = points[rest.to(points.device)]
+    others = points.part(rest.to(points.device))
     more = farthest_first(others, centers if len(centers) else None, n - len(picks), generator)
     return torch.cat([picks, rest[more]])
 
@@ -128,5 +128,5 @@ def joined(points: Points, others: Points | None) -> Points:
     """Concatenate the points of both."""
     if others is None:
         return points
-    factors = zip(points.factors, others.factors, strict=True)
+    factors = zip(points.matrices, others.matrices, strict=True)
     return Points(tuple(torch.cat(pair) for pair in factors), points.metric)

@@ -90,7 +90,7 @@ def nearest(points: Points, centers: Tensor) -> tuple[Tensor, Tensor]:
     origin = centers.mean(0)
     labels, about = assign([points], centers, origin)
     if len(points.factors) == 1:
-        about = about - 2 * (points.factors[0] @ origin) + origin.square().sum()
+        about = about - 2 * (points.matrices[0] @ origin) + origin.square().sum()
     return labels, about
 
 

@@ -13,7 +13,8 @@ from alkit.errors import ConfigurationError, PredictionError
 from alkit.eval_mode import evaluating
 from alkit.prediction import Prediction
 from alkit.selectors.candidates import Candidates, needed
-from alkit.selectors.spaces import Space, as_float
+from alkit.selectors.spaces import Factors, Space, as_float, as_matrix
+from alkit.storage import DEFAULT
 
 VALUES = 2**22  # values of gradients that are held at a time
 
@@ -50,10 +51,10 @@ class GradientSketch(Space):
     def __init__(self, size: int = 512, *, seed: int = 0) -> None:
         self.size, self.seed = check_integer("size", size), check_integer("seed", seed, 0)
 
-    def factors(self, prediction: Prediction) -> tuple[Tensor, ...]:
+    def factors(self, prediction: Prediction) -> Factors:
         return (as_float(prediction.features),)
 
-    def parts(self, candidates: Candidates) -> list[tuple[Tensor, ...]]:
+    def parts(self, candidates: Candidates) -> list[Factors]:
         _ = candidates.features  # its error explains how to get them
         module = self._module(candidates)
         parts = (candidates.prediction, candidates.annotated)
@@ -71,8 +72,10 @@ class GradientSketch(Space):
         return module
 
     def _sketched(self, prediction: Prediction, module: nn.Module) -> Prediction:
-        features = as_float(prediction.features)
-        sketch = features.new_zeros(len(features), self.size)
+        features = as_matrix(prediction.features)
+        what = f"{self!r} of {len(features):,} samples"
+        shape = len(features), self.size
+        sketch = DEFAULT.empty(shape, features.dtype, features.device, what).zero_()
         with evaluating(module, features.device):
             first = next(module.parameters())
             states = {**dict(module.named_parameters()), **dict(module.named_buffers())}
@@ -90,12 +93,12 @@ class GradientSketch(Space):
             for column in range(columns):
                 places = torch.randint(self.size, (number,), generator=generator)
                 signs = 1 - 2 * torch.randint(2, (number,), generator=generator)
-                places, signs = places.to(features.device), signs.to(features)
+                places, signs = places.to(features.device), signs.to(sketch)
                 gradient = vmap(grad(output), in_dims=(None, 0, None), randomness="same")
                 for start in range(0, len(features), size):
                     rows = features[start : start + size].to(first.dtype)
                     parts = gradient(trained, rows, column).values()
-                    values = torch.cat([part.flatten(1) for part in parts], 1).to(features) * signs
+                    values = torch.cat([part.flatten(1) for part in parts], 1).to(sketch) * signs
                     sketch[start : start + size].index_add_(1, places, values)
         return Prediction(None, prediction.ids, features=sketch)
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from alkit.arguments import check_integer, meant
-from alkit.errors import ConfigurationError, NonFiniteError, close
-from alkit.prediction import Prediction
+from alkit.errors import ConfigurationError, close
+from alkit.prediction import Prediction, unchecked
 from alkit.selectors.candidates import Candidates, needed
+from alkit.selectors.geometry.axes import projected
+from alkit.selectors.geometry.lazy import Lazy, Matrix, is_large
+from alkit.selectors.geometry.norms import unit_rows
 from alkit.selectors.geometry.points import Metric, Points
+
+Factors = tuple[Matrix, ...]
 
 
 class Space:
@@ -29,7 +34,7 @@ class Space:
     joint: bool = False
     """True if the point of a candidate depends on the others, as with principal components."""
 
-    def factors(self, prediction: Prediction) -> tuple[Tensor, ...]:
+    def factors(self, prediction: Prediction) -> Factors:
         """Matrices of N rows whose row-wise outer products are the points; see ``Points``."""
         raise NotImplementedError(f"{type(self).__name__} must define factors(prediction).")
 
@@ -40,19 +45,21 @@ class Space:
         ours, *others = [Points(factors, self.metric) for factors in parts]
         return ours, others[0] if others else None
 
-    def parts(self, candidates: Candidates) -> list[tuple[Tensor, ...]]:
+    def parts(self, candidates: Candidates) -> list[Factors]:
         """Factors of the candidates, then those of the annotated samples if there are any."""
         if "features" in self.needs:
             _ = candidates.features  # its error explains how to get them
         known = candidates.prediction
         if "outputs" in self.needs and (known is None or known.task != "multilabel"):
-            _ = candidates.probabilities  # so does this one
+            _ = (
+                candidates.probabilities if known is None else known[:1].mean_probabilities
+            )  # as well
         known = candidates.annotated
         predictions = [needed(candidates.prediction, "prediction")]
         predictions += [] if known is None or not len(known) else [known]
         return [self.factors(part) for part in predictions]
 
-    def _together(self, parts: list[tuple[Tensor, ...]]) -> list[tuple[Tensor, ...]]:
+    def _together(self, parts: list[Factors]) -> list[Factors]:
         """Transform the factors of the candidates and the annotated samples jointly."""
         return parts
 
@@ -86,14 +93,14 @@ class Features(Space):
         self.pca = pca
         self.joint = pca is not None
 
-    def factors(self, prediction: Prediction) -> tuple[Tensor, ...]:
-        features = as_float(prediction.features)
+    def factors(self, prediction: Prediction) -> Factors:
+        features = as_matrix(prediction.features)
         return (unit_rows(features) if self.normalize else features,)
 
-    def _together(self, parts: list[tuple[Tensor, ...]]) -> list[tuple[Tensor, ...]]:
+    def _together(self, parts: list[Factors]) -> list[Factors]:
         if self.pca is None or self.pca >= parts[0][0].shape[1]:
             return parts
-        return [(part,) for part in _projected([factors[0] for factors in parts], self.pca)]
+        return [(part,) for part in projected([factors[0] for factors in parts], self.pca)]
 
     def __repr__(self) -> str:
         shown = [] if self.metric == "euclidean" else [repr(self.metric)]
@@ -110,8 +117,8 @@ class Probabilities(Space):
 
     needs = frozenset({"outputs"})
 
-    def factors(self, prediction: Prediction) -> tuple[Tensor, ...]:
-        return (_mean_probabilities(prediction),)
+    def factors(self, prediction: Prediction) -> Factors:
+        return (_read(prediction, _mean_probabilities),)
 
 
 class GradientEmbedding(Space):
@@ -128,13 +135,18 @@ class GradientEmbedding(Space):
     needs = frozenset({"outputs", "features"})
     origin_is_known = True
 
-    def factors(self, prediction: Prediction) -> tuple[Tensor, ...]:
-        p = _mean_probabilities(prediction)
-        if prediction.task == "multilabel":
-            return p - (p >= 0.5).to(p.dtype), as_float(prediction.features)
-        residual = p.clone()
-        residual.scatter_add_(1, p.argmax(1, keepdim=True), p.new_full((len(p), 1), -1.0))
-        return residual, as_float(prediction.features)
+    def factors(self, prediction: Prediction) -> Factors:
+        return _read(prediction, _residual), as_matrix(prediction.features)
+
+
+def _residual(prediction: Prediction) -> Tensor:
+    """Gradient ``(N, C)`` of the loss at the predicted label with respect to the logits."""
+    p = _mean_probabilities(prediction)
+    if prediction.task == "multilabel":
+        return p - (p >= 0.5).to(p.dtype)
+    residual = p.clone()
+    residual.scatter_add_(1, p.argmax(1, keepdim=True), p.new_full((len(p), 1), -1.0))
+    return residual
 
 
 def _mean_probabilities(prediction: Prediction) -> Tensor:
@@ -179,47 +191,22 @@ def as_float(rows: Tensor | None) -> Tensor:
     return (rows if rows.dtype == torch.float64 else rows.float()).contiguous()
 
 
-def unit_rows(rows: Tensor) -> Tensor:
-    """Scale rows to norm one; a row of zeros stays. Rows that all have norm one are not copied.
-
-    Raises a NonFiniteError if norms overflow.
-    """
-    norms = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-    if not torch.isfinite(norms).all():
-        raise NonFiniteError(f"The norms of the features overflow {rows.dtype}: scale them down.")
-    if ((norms - 1).abs() <= 4 * torch.finfo(rows.dtype).eps).all():
-        return rows
-    return rows / norms.clamp_(min=torch.finfo(rows.dtype).tiny)
+def as_matrix(rows: Tensor | None) -> Matrix:
+    """Rows as contiguous float32 or float64; many are converted when they are taken, not copied."""
+    rows = torch.as_tensor(rows)
+    first = as_float(rows[:1])
+    held = first.dtype == rows.dtype and rows.is_contiguous()
+    if held or not is_large(rows.numel() * first.element_size()):
+        return as_float(rows)
+    shape = len(rows), rows.shape[1]
+    return Lazy(lambda some: as_float(rows[some]), shape, first.dtype, rows.device)
 
 
-def _projected(parts: list[Tensor], components: int) -> list[Tensor]:
-    """Project all rows onto their common principal components; the covariance is in float64."""
-    mean, _, axes = principal_axes(parts)
-    axes = axes[:, -components:].flip(1).to(parts[0].dtype)
-    return [torch.cat([block @ axes for block in centered(part, mean)]) for part in parts]
-
-
-def principal_axes(
-    parts: list[Tensor], dtype: torch.dtype | None = None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean ``(D,)`` of all rows, and their principal axes ``(D, D)``, the first one last.
-
-    Second comes the sum of squares ``(D,)`` of the centered rows along each axis. All in float64.
-
-    Args:
-        parts: the rows, in several matrices.
-        dtype: precision of products of rows. Default: that of the rows.
-    """
-    sums = torch.stack([part.sum(0, dtype=torch.float64) for part in parts])
-    mean = sums.sum(0) / sum(map(len, parts))
-    blocks = (block.to(dtype or block.dtype) for part in parts for block in centered(part, mean))
-    products = (block.T @ block for block in blocks)
-    covariance = sum((product.double() for product in products), start=mean.new_zeros(()))
-    if not torch.isfinite(covariance).all():
-        raise NonFiniteError("The covariance of the features overflows: scale them down first.")
-    return mean, *torch.linalg.eigh(covariance)
-
-
-def centered(part: Tensor, mean: Tensor) -> Iterator[Tensor]:
-    """Blocks of rows minus their mean ``(D,)``, which is in float64."""
-    return ((block.double() - mean).to(part.dtype) for block in part.split(8192))
+def _read(prediction: Prediction, function: Callable[[Prediction], Tensor]) -> Matrix:
+    """Matrix of a function of each row of outputs; a large one is computed when rows are taken."""
+    first = function(prediction[:1])
+    if not is_large(len(prediction) * first.nbytes):
+        return function(prediction)
+    known = prediction.ids, prediction.outputs, prediction.kind, None, prediction.task
+    outputs, shape = unchecked(*known), (len(prediction), first.shape[1])
+    return Lazy(lambda rows: function(outputs[rows]), shape, first.dtype, first.device)

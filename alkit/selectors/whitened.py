@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from alkit.errors import ConfigurationError, SelectionWarning, warn
 from alkit.selectors.candidates import Candidates
-from alkit.selectors.spaces import Space, as_space, centered, principal_axes, unit_rows
+from alkit.selectors.geometry.axes import onto, principal_axes
+from alkit.selectors.geometry.norms import unit_rows
+from alkit.selectors.spaces import Factors, Space, as_space
 
 LEAST = 1e-10  # share of the largest variance below which a direction is rounding
 
@@ -39,7 +40,7 @@ class Whitened(Space):
             )
         self.needs: frozenset[Any] = self.space.needs
 
-    def parts(self, candidates: Candidates) -> list[tuple[Tensor, ...]]:
+    def parts(self, candidates: Candidates) -> list[Factors]:
         parts = [factors[0] for factors in self.space._together(self.space.parts(candidates))]
         mean, squares, axes = principal_axes(parts, torch.float64)
         kept = squares > LEAST * squares.amax().clamp_min(torch.finfo(torch.float64).tiny)
@@ -54,7 +55,7 @@ class Whitened(Space):
                 "directions, such as Whitened(Features(pca=10)) or Whitened(Inputs(10)).",
                 SelectionWarning,
             )
-        rows = [torch.cat([block @ turned for block in centered(part, mean)]) for part in parts]
+        rows = [onto(part, mean, turned) for part in parts]
         return [(unit_rows(part) if self.normalize else part,) for part in rows]
 
     def __repr__(self) -> str:

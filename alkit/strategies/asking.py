@@ -192,15 +192,13 @@ class Asks(_Base):
         ask = self._ask if self._acquisition_replaced else self.query_strategy
         query = ask(pool, n)
         indices = checked_picks(query, n, pool)
-        if isinstance(query, Query):
-            return query
-        return Query(indices, pool.next_round, why=type(self).__name__)
+        made = Query(indices, pool.next_round, why=type(self).__name__)
+        return query if isinstance(query, Query) else made
 
     def _of_readable(self, pool: Any, ask: Callable[[Any], Any], known: dict[int, str]) -> Any:
         """Query of a pool; with ``on_error="skip"``, without the samples that cannot be read."""
-        if self.on_error == "raise" or pool is None:
-            return ask(pool)
-        return of_readable(ask, pool, known, self.loader)
+        skips = self.on_error == "skip" and pool is not None
+        return of_readable(ask, pool, known, self.loader) if skips else ask(pool)
 
     def query_strategy(self, pool: ActiveLearningDataset, n: int) -> Any:
         """``n`` samples to annotate: dataset indices, or a Query; by default the acquisition's."""

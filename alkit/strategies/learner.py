@@ -33,6 +33,7 @@ from alkit.querying.structures import check_background
 from alkit.querying.tokens import check_tags
 from alkit.seeds import fresh_seed
 from alkit.selectors import Selector
+from alkit.storage import DEFAULT, Storage
 from alkit.strategies.asking import Asks
 from alkit.strategies.foreign_hooks import check_hooks
 from alkit.strategies.joining import Joins
@@ -114,6 +115,9 @@ class ActiveLearner(Asks, Joins, Saved, InitialWeights, Block, TrainedOnPool):
         seed: seed of the data order and of the queries. Default: one from torch's generator, which
             is not advanced; it is in ``self.seed``.
     """
+
+    storage: Storage = DEFAULT
+    """Place of what a query keeps of all candidates: memory, or a file; see ``Storage``."""
 
     def __init__(
         self,

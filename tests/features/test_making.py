@@ -2,6 +2,7 @@
 
 import tracemalloc
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -249,8 +250,14 @@ def test_what_does_not_fit_is_an_error_before_it_is_begun(monkeypatch):
     monkeypatch.setattr(making, "check_memory", full)
     with pytest.raises(NotEnoughMemoryError, match=r"20 samples 800 bytes"):
         make(Inputs(), Reads(gaussian(20, 5)))
-    with pytest.raises(NotEnoughMemoryError, match=r"keeping 20 x 5 feat.* 400 bytes Use"):
-        make(Given(gaussian(20, 5)), Reads(gaussian(20, 5)))
+    monkeypatch.setattr("alkit.storage.SMALL", 0)
+    monkeypatch.setattr("alkit.storage.free_memory", lambda device: 0)
+    expected = make(Given(x := gaussian(20, 5)), Reads(x))  # in a file
+    monkeypatch.setattr("alkit.storage.shutil.disk_usage", lambda folder: SimpleNamespace(free=399))
+    with pytest.raises(NotEnoughMemoryError, match=r"20 x 5 features, Given.* need 0.0 GB.*disk"):
+        make(Given(x), Reads(x))
+    monkeypatch.undo()
+    assert torch.equal(make(Given(x), Reads(x)), expected)
 
 
 def test_rows_belong_to_their_samples_whatever_the_order_of_the_batches():

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import alkit as al
-from alkit.errors import ScoreError
+from alkit.errors import NonFiniteError, ScoreError
+from alkit.querying import Storage
 from alkit.querying.gathered import gather
 
 CRITERIA = [
@@ -82,3 +83,67 @@ def test_of_what_is_watched_rows_are_kept_and_of_the_rest_none():
     torch.testing.assert_close(kept.features, whole.features[[0, 3, 8]])
     torch.testing.assert_close(kept.outputs[:, 0], whole.mean_probabilities[[0, 3, 8]])
     assert gather(chunks, 9).watched is None
+
+
+@pytest.mark.parametrize("dtype", [None, "float32", "float16"])
+def test_what_is_kept_in_a_file_is_what_was_predicted(dtype, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("alkit.storage.SMALL", 0)
+    features = torch.randn(9, 4).half().float()  # numbers of float16
+    whole = al.Prediction(torch.randn(9, 2, 3), torch.arange(9) * 2, features=features)
+    chunks = cut(whole, [4, 5], torch.tensor([8, 0, 7, 1, 6, 2, 5, 3, 4]))
+    keep, storage = {"outputs", "features"}, Storage(dtype, tmp_path, share=0)
+    for order in (chunks, cut(whole, [4, 5], torch.arange(9))):
+        seen = gather(order, 9, terms=al.Margin().terms, keep=keep, storage=storage)
+        assert torch.equal(seen.prediction.ids, whole.ids)
+        assert torch.equal(seen.prediction.outputs, whole.outputs)
+        assert torch.equal(seen.prediction.features.float(), whole.features)
+        assert seen.prediction.features.dtype == getattr(torch, dtype or "float32")
+        torch.testing.assert_close(seen.scores[0], al.Margin()(whole))
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 4
+    assert f"the features of 9 candidates, 0.0 GB of {dtype or 'float32'}, go to a temp" in said[1]
+
+
+def test_features_that_float16_cannot_hold_are_an_error_and_memory_keeps_them(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("alkit.storage.SMALL", 0)
+    whole = al.Prediction(ids=torch.arange(2), features=torch.tensor([[1.0], [7e4]]))
+    with pytest.raises(NonFiniteError, match=r'7e\+04 overflow float16.*Storage\("float32"\)'):
+        gather([whole], 2, keep={"features"}, storage=Storage("float16", tmp_path, share=0))
+    seen = gather([whole], 2, keep={"features"}, storage=Storage("float16", tmp_path))
+    assert seen.prediction.features.dtype == torch.float32
+
+
+SELECTORS = [al.KMeansPlusPlus(), al.KMeansPlusPlus(space=al.GradientEmbedding()), al.KCenter()]
+
+
+@pytest.mark.parametrize("selector", SELECTORS, ids=repr)
+@pytest.mark.filterwarnings("ignore::alkit.errors.SelectionWarning")
+def test_a_strategy_picks_from_a_file_what_it_picks_from_memory(
+    net, pool, selector, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("alkit.storage.SMALL", 0)
+
+    def query(storage=None):
+        strategy = al.Strategy(net(), pool, selector=selector, seed=0).build()
+        if storage is not None:
+            strategy.storage = storage
+        return strategy.query(9)
+
+    expected = query()
+    assert not capsys.readouterr().err
+    assert list(query(Storage(folder=tmp_path, share=0))) == list(expected)
+    said = capsys.readouterr().err
+    assert f"the features of {len(pool.unannotated_indices)} candidates, 0.0 GB of flo" in said
+    again = query(Storage("float16", tmp_path, share=0))
+    assert again.trace.look_again().drift < 0.01
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("total", [0, 9])
+def test_guesses_of_several_targets_are_kept_whatever_total_is_stated(total):
+    whole = al.Prediction(torch.randn(9, 2), kind="values")
+    seen = gather(cut(whole, [4, 5], torch.arange(9)), total, guesses=True)
+    assert torch.equal(seen.guesses, whole.outputs[:, 0])
+    assert seen.ids.tolist() == list(range(9))

@@ -172,6 +172,7 @@ def test_posterior_samples_of_the_pool_are_never_stored():
 def test_where_a_selector_needs_them_their_bytes_are_stated_first(monkeypatch):
     told = []
     monkeypatch.setattr("alkit.hardware.psutil.virtual_memory", lambda: told.append(1) or Free())
+    monkeypatch.setattr("alkit.storage.shutil.disk_usage", lambda folder: Free())
     chunks = [al.Prediction(torch.randn(10, 50, 10), torch.arange(10))]
     with pytest.raises(NotEnoughMemoryError, match=r"outputs of 1,000,000 candidates .* 2.0 GB"):
         gather(chunks, 1_000_000, keep={"outputs"})
@@ -180,7 +181,7 @@ def test_where_a_selector_needs_them_their_bytes_are_stated_first(monkeypatch):
 
 
 class Free:
-    available = 10**9
+    available = free = 10**9
 
 
 def test_papers_put_the_dropout_around_the_network(pool):

@@ -72,7 +72,7 @@ class Cells:
 
 def distinct(points: Points) -> Points:
     """The points without those that equal an earlier one."""
-    _, group = torch.unique(torch.cat(points.factors, 1), dim=0, return_inverse=True)
+    _, group = torch.unique(torch.cat(points.matrices, 1), dim=0, return_inverse=True)
     rows = torch.arange(len(group), device=group.device)
     first = torch.full_like(rows, len(rows)).scatter_reduce_(0, group, rows, "amin")
     return points[first[first < len(rows)].sort().values]

@@ -29,9 +29,9 @@ class Centered(Points):
 
         Kernels for bfloat16 are compiled, and kept, for each shape, so there should be few shapes.
         """
-        first, *more = points.factors
+        first, *more = points.matrices
         if more or points.metric == "manhattan":
-            return cls(points.factors, points.metric)
+            return cls(points.matrices, points.metric)
         rows = first.new_zeros(len(first) + -len(first) % multiple, first.shape[1])
         torch.sub(first, first.mean(0), out=rows[: len(first)])
         moved = cls((rows,), points.metric)

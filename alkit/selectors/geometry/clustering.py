@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from alkit.errors import ConfigurationError
 from alkit.hardware import check_memory
+from alkit.selectors.geometry.lazy import filled
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.geometry.sketch import blocks, sketched
 from alkit.selectors.spaces import Space, as_space
@@ -46,11 +47,11 @@ class Clusters:
         They are computed by differences, so equal points of a cluster have equal distances. Cost:
         O(N W).
         """
-        squared = [
+        squared = (
             (block - self.centers[self.labels[rows]]).square_().sum(1)
             for rows, block in blocks(self.parts, 2 * self.centers.shape[1])
-        ]
-        return torch.cat(squared)
+        )
+        return filled(squared, len(self.labels))
 
     def sizes(self, weights: Tensor | None = None) -> Tensor:
         """``(k,)`` number of points in each cluster, or their weight, in float64."""
@@ -113,7 +114,7 @@ def kmeans(
         weights = None
     first = parts[0]
     width = math.prod(factor.shape[1] for factor in first.factors)
-    nbytes = 4 * k * width * first.factors[0].element_size()
+    nbytes = 4 * k * width * first.dtype.itemsize
     check_memory(nbytes, first.device, f"k-means with {k:,} clusters", "Use fewer, or PCA.")
     mean, sketch = sketched(parts, width, generator)
     labels = _search(sketch, k, generator, weights)
@@ -145,7 +146,7 @@ def _search(points: Points, k: int, generator: Generator, weights: Tensor | None
 
 def _seeds(points: Points, k: int, generator: Generator) -> Tensor:
     """Greedy k-means++ (Arthur & Vassilvitskii 2007): each seed is the best of a few draws."""
-    rows, trials = points.factors[0], 2 + int(math.log(k))
+    rows, trials = points.matrices[0], 2 + int(math.log(k))
     chance = torch.rand(k, trials, generator=generator, dtype=torch.float64).to(rows.device)
     near = torch.ones_like(points.squared_norms)
     seeds = []
@@ -153,7 +154,7 @@ def _seeds(points: Points, k: int, generator: Generator) -> Tensor:
         sums = near.cumsum(0, dtype=torch.float64)
         drawn = torch.searchsorted(sums, chance[step] * sums[-1], right=True)
         others = points[drawn.clamp_(max=len(rows) - 1)]
-        left = torch.addmm(points.squared_norms, others.factors[0], rows.T, alpha=-2)
+        left = torch.addmm(points.squared_norms, others.matrices[0], rows.T, alpha=-2)
         left.add_(others.squared_norms[:, None]).clamp_(min=0)
         left = left.minimum(near) if step else left
         best = left.sum(1).argmin()
@@ -170,7 +171,7 @@ def _lloyd(points: Points, centers: Tensor, weights: Tensor | None) -> tuple[Ten
         centers, empty = _means([points], labels, centers, weights)
         cost = squared if weights is None else squared * weights
         if len(empty):
-            centers[empty] = points.factors[0][cost.topk(len(empty)).indices]
+            centers[empty] = points.matrices[0][cost.topk(len(empty)).indices]
         inertia = float(cost.sum(dtype=torch.float64))
         gain, last = last - inertia, inertia
         if gain <= TOLERANCE * inertia and not len(empty):
@@ -189,11 +190,10 @@ def assign(
     half = moved.square().sum(1) / 2
     if origin is not None:
         half += moved @ origin
-    found = []
-    for _, block in blocks(parts, centers.shape[1] + len(centers)):
-        best, labels = torch.addmm(half, block, moved.T, alpha=-1).min(1)
-        found.append((labels, best))
-    labels, best = (torch.cat(column) for column in zip(*found, strict=True))
+    labels = torch.empty(sum(map(len, parts)), dtype=torch.long, device=centers.device)
+    best = torch.empty_like(labels, dtype=centers.dtype)
+    for rows, block in blocks(parts, centers.shape[1] + len(centers)):
+        best[rows], labels[rows] = torch.addmm(half, block, moved.T, alpha=-1).min(1)
     norms = torch.cat([part.squared_norms for part in parts])
     return labels, best.mul_(2).add_(norms).clamp_(min=0)
 

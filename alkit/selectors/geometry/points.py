@@ -9,11 +9,11 @@ from typing import Literal, Self
 
 import torch
 from torch import Tensor
-from torch.linalg import vector_norm
 
-from alkit.errors import NonFiniteError
 from alkit.hardware import multiplies_bfloat16, reduced_rounding
 from alkit.selectors.geometry.differences import distance_of, pairs, raw_apart, too_close
+from alkit.selectors.geometry.lazy import Lazy, Matrix, part_of, whole
+from alkit.selectors.geometry.norms import squared_norms
 
 Metric = Literal["euclidean", "cosine", "manhattan"]
 
@@ -28,13 +28,13 @@ class Points:
     for gradient embeddings, ``(N, C)`` and ``(N, D)``, whose ``N x C D`` values are never formed.
 
     Args:
-        factors: matrices of N rows, float32 or float64, contiguous. For the cosine distance their
-            rows have norm one.
+        factors: matrices of N rows, float32 or float64, contiguous, or computed when rows are
+            taken. For the cosine distance their rows have norm one.
         metric: ``"euclidean"``; ``"cosine"`` (1 - cosine; a row of zeros is 1/2 from the others);
             or ``"manhattan"`` (one factor).
     """
 
-    factors: tuple[Tensor, ...]
+    factors: tuple[Matrix, ...]
     metric: Metric = "euclidean"
 
     def __len__(self) -> int:
@@ -50,35 +50,35 @@ class Points:
 
     def __getitem__(self, rows: Tensor | slice) -> Self:
         part, known = type(self)(tuple(f[rows] for f in self.factors), self.metric), self.__dict__
-        for name in ("_shift", "_center"):
-            if name in known:
-                part.__dict__[name] = known[name]
-        for name in ("squared_norms", "_bfloat16"):
-            if name in known:
-                part.__dict__[name] = known[name][rows]
+        for name in known.keys() & {"_shift", "_center"}:
+            part.__dict__[name] = known[name]
+        for name in known.keys() & {"squared_norms", "_bfloat16"}:
+            part.__dict__[name] = known[name][rows]
         return part
+
+    def part(self, rows: Tensor) -> Points:
+        """Some of the points, at these positions; many of them are not copied."""
+        return Points(tuple(part_of(factor, rows) for factor in self.factors), self.metric)
+
+    @property
+    def matrices(self) -> tuple[Tensor, ...]:
+        """The factors in memory."""
+        return tuple(map(whole, self.factors))
 
     def double(self) -> Points:
         """The same points in float64."""
-        return Points(tuple(factor.double() for factor in self.factors), self.metric)
+        return Points(tuple(factor.double() for factor in self.matrices), self.metric)
 
     @cached_property
     def squared_norms(self) -> Tensor:
         """``(N,)`` squared euclidean norms. Raises a NonFiniteError if they overflow."""
-        norms = vector_norm(self.factors[0], dim=1).square_()
-        for factor in self.factors[1:]:
-            norms *= vector_norm(factor, dim=1).square_()
-        if not torch.isfinite(norms).all():
-            raise NonFiniteError(
-                f"The squared norms of the candidates overflow {self.dtype}: scale their features "
-                "down first. Nothing was selected."
-            )
-        return norms
+        return squared_norms(self.factors)
 
     def inner(self, others: Points) -> Tensor:
         """``(N, M)`` inner products; one GEMM per factor."""
-        product = self.factors[0] @ others.factors[0].T
-        for ours, theirs in zip(self.factors[1:], others.factors[1:], strict=True):
+        (first, second), *more = zip(self.matrices, others.matrices, strict=True)
+        product = first @ second.T
+        for ours, theirs in more:
             product *= ours @ theirs.T
         return product
 
@@ -92,7 +92,7 @@ class Points:
             others: M points.
             own: ``(N,)`` position of each point among the others; the distance there is infinite.
         """
-        result = self.factors[0].new_empty(len(self), len(others))
+        result = torch.empty(len(self), len(others), dtype=self.dtype, device=self.device)
         for rows, block, moved in self._blocks(others):
             raw = block._raw(moved)
             if own is not None:
@@ -113,7 +113,7 @@ class Points:
     def equals(self, other: Points) -> Tensor:
         """``(N,)`` mask of the points that equal this one. Cost: O(N D)."""
         if len(self.factors) == 1:
-            return (self.factors[0] - other.factors[0]).abs_().amax(1) == 0
+            return (self.matrices[0] - other.matrices[0]).abs_().amax(1) == 0
         return self._raw_apart(other) == 0
 
     def apart(self, others: Points) -> Tensor:
@@ -130,7 +130,7 @@ class Points:
         The GEMM form finds which of them can be the nearest; differences decide. Cost: N M D
         multiply-adds, O(N) memory.
         """
-        result = self.factors[0].new_full((len(self),), torch.inf, dtype=torch.float64)
+        result = torch.full((len(self),), torch.inf, dtype=torch.float64, device=self.device)
         for rows, block, moved in self._blocks(others):
             upper = block._raw(moved, self._slack)
             low = upper.amin(1, keepdim=True)
@@ -158,7 +158,7 @@ class Points:
         """
         coarse = coarse and self._roundable and len(others) > 16  # a few are quickly compared
         slack = self._slack + ROUNDED * coarse
-        result = self.factors[0].new_full((len(self),), torch.inf, dtype=torch.float64)
+        result = torch.full((len(self),), torch.inf, dtype=torch.float64, device=self.device)
         for rows, block, moved in self._blocks(others):
             raw = block._rounded(moved, slack) if coarse else block._raw(moved, slack)
             low = raw.amin(1).double()
@@ -195,8 +195,8 @@ class Points:
 
     def _moved(self, shift: Tensor | None) -> Points:
         if shift is None:
-            return self
-        moved = Points((self.factors[0] - shift,), self.metric)
+            return self[:] if any(isinstance(f, Lazy) for f in self.factors) else self
+        moved = Points((self.matrices[0] - shift,), self.metric)
         moved.__dict__["_shift"] = None
         return moved
 
@@ -214,13 +214,13 @@ class Points:
     def _raw(self, others: Points, slack: float = 0.0) -> Tensor:
         """``(N, M)`` manhattan or squared euclidean distances by GEMM, plus their error bound."""
         if self.metric == "manhattan":
-            raw = torch.cdist(self.factors[0], others.factors[0], p=1)
+            raw = torch.cdist(self.matrices[0], others.matrices[0], p=1)
             return raw.mul_(1 + slack) if slack else raw
         ours, theirs = self.squared_norms, others.squared_norms
         if slack:
             ours, theirs = ours * (1 + slack), theirs * (1 + slack)
         if len(self.factors) == 1:
-            raw = torch.addmm(theirs, self.factors[0], others.factors[0].T, alpha=-2)
+            raw = torch.addmm(theirs, self.matrices[0], others.matrices[0].T, alpha=-2)
         else:
             raw = self.inner(others).mul_(-2).add_(theirs)
         return raw.add_(ours[:, None])
@@ -238,7 +238,7 @@ class Points:
 
     @cached_property
     def _bfloat16(self) -> Tensor:
-        return self.factors[0].bfloat16()
+        return self.matrices[0].bfloat16()
 
     def _rounded(self, others: Points, slack: float) -> Tensor:
         """Result of ``_raw`` with a slack, by factors in bfloat16."""
@@ -247,4 +247,4 @@ class Points:
         return raw.add_(self.squared_norms[:, None] * (1 + slack))
 
     def _raw_apart(self, others: Points) -> Tensor:
-        return raw_apart(self.metric, self.factors, others.factors)
+        return raw_apart(self.metric, self.matrices, others.matrices)

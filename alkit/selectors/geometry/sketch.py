@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Generator, Tensor
 
+from alkit.selectors.geometry.lazy import filled
 from alkit.selectors.geometry.points import Points
 
 SKETCH = 32  # principal directions, used by all iterations but the last
@@ -29,10 +30,10 @@ def sketched(parts: Sequence[Points], width: int, generator: Generator) -> tuple
         start = torch.randn(number, SKETCH, generator=generator, dtype=torch.float32)
         axes = torch.linalg.qr(rows.T @ start.to(rows)).Q
         axes = torch.linalg.qr(rows.T @ (rows @ axes)).Q
-    moved = [
+    moved = (
         block - mean if axes is None else (block - mean) @ axes for _, block in blocks(parts, width)
-    ]
-    return mean, Points((torch.cat(moved),))
+    )
+    return mean, Points((filled(moved, sum(map(len, parts))),))
 
 
 def blocks(parts: Sequence[Points], width: int) -> Iterator[tuple[slice, Tensor]]:
