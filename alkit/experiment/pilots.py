@@ -113,8 +113,8 @@ def pilot(
     interval is that of ``alkit.evidence.statistics.crossed_interval``. Labels saved are read from
     the curve of random labels, up to the size of the small pool and no further.
 
-    It is an estimate for pools as small as half of the labels, where there is less to choose from
-    than in the whole pool, and for no budget beyond these. Where the interval contains zero, the
+    The estimate holds for pools of half as many samples as there are labels, which offer fewer
+    choices than the whole pool, and not for larger budgets. Where the interval contains zero, the
     outcome is ``"unknown"``. Measured 20 times each, with 100 labels and logistic regression: the
     interval contained the true gain on small pools 20 of 20 times in each of four settings. A gain
     was found 20 times in a pool that repeats itself (.094; in the whole pool .108), 17 and 10 times

@@ -56,7 +56,7 @@ def contents(space: Given) -> tuple[Hashable, ...]:
     Cost: a checksum of rows in memory, about 0.3 s per GB.
 
     Raises:
-        FeaturesError: there is no such file any longer.
+        FeaturesError: the file no longer exists.
     """
     rows = digest(space.array) if space.path is None else _facts(space.path)
     names = _names_of(space)
@@ -80,7 +80,7 @@ def _facts(path: Path) -> tuple[int, ...]:
     try:
         facts = path.stat()
     except OSError as error:
-        raise FeaturesError(f"there is no file {path} any longer: {error.strerror}.") from error
+        raise FeaturesError(f"the file {path} no longer exists: {error.strerror}.") from error
     return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 

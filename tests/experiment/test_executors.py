@@ -43,13 +43,13 @@ def test_two_processes_give_the_records_of_one(serial, tmp_path):
 
 @FORK
 def test_records_stream_in_while_the_workers_work(tmp_path):
-    seen = set()
+    counts = set()
 
     def watch():
-        while threading.main_thread() and not done.is_set():
+        while not done.is_set():
             if (tmp_path / "records.csv").exists():
-                seen.add(len(al.load(tmp_path).rows))
-            time.sleep(0.05)
+                counts.add(len(al.load(tmp_path).rows))
+            time.sleep(0.01)
 
     done = threading.Event()
     watcher = threading.Thread(target=watch)
@@ -57,10 +57,11 @@ def test_records_stream_in_while_the_workers_work(tmp_path):
         executor.submit(os.getpid).result()  # forked before there are threads
         executor.submit(os.getpid).result()
         watcher.start()
-        compare(executor=executor, folder=tmp_path, max_steps=60)
+        result = compare(executor=executor, folder=tmp_path, max_steps=60)
     done.set()
     watcher.join()
-    assert len(seen) > 3
+    # how many counts are seen depends on the load of the machine; one is enough
+    assert any(0 < count < len(result.rows) for count in counts)
 
 
 def test_processes_that_are_spawned_find_the_factories_by_name(serial):

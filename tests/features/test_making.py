@@ -487,7 +487,7 @@ def test_a_recipe_differs_with_what_is_given(tmp_path):
     found.append(recipe(space))
     assert len(set(found)) == 4
     path.unlink()
-    with pytest.raises(FeaturesError, match=r"no file .*x\.npy any longer"):
+    with pytest.raises(FeaturesError, match=r"file .*x\.npy no longer exists"):
         recipe(space)
 
 
