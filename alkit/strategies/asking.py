@@ -197,8 +197,9 @@ class Asks(_Base):
 
     def _of_readable(self, pool: Any, ask: Callable[[Any], Any], known: dict[int, str]) -> Any:
         """Query of a pool; with ``on_error="skip"``, without the samples that cannot be read."""
-        skips = self.on_error == "skip" and pool is not None
-        return of_readable(ask, pool, known, self.loader) if skips else ask(pool)
+        if pool is None or self.on_error == "raise":
+            return ask(pool)
+        return of_readable(ask, pool, known, self.loader)
 
     def query_strategy(self, pool: ActiveLearningDataset, n: int) -> Any:
         """``n`` samples to annotate: dataset indices, or a Query; by default the acquisition's."""
