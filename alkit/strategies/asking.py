@@ -125,14 +125,13 @@ class Asks(_Base):
     ) -> Query:
         """Query ``n`` samples, most wanted first. Changes nothing: not the model, not the pool.
 
-        Works before any training, after it, and without a Trainer. The same state of the pool
-        and model gives the same query. With a ``val_pool``, a share of ``n`` is in
-        ``query.validation``. ``monitor`` remembers the query.
+        Works before any training, after it, and without a Trainer. The same pool and model give
+        the same query. With a ``val_pool``, ``query.validation`` is a share of ``n``.
 
         Args:
-            n: number of samples; with a budget, at most so many.
-            exclude: samples that are not queried this time: an open query, a list of open queries,
-                dataset indices or names. Queries that exclude each other do not overlap.
+            n: number of samples; with a budget, the largest number.
+            exclude: samples that are not queried this time: one or several open queries, dataset
+                indices or names. Queries that exclude each other do not overlap.
             budget: largest sum of the costs of the samples, which are then those with the highest
                 score per cost, see ``alkit.querying.budget.Within``.
             cost: cost of each sample ``(N,)``, or a function of dataset indices, as ``oracle.of``.
@@ -150,22 +149,27 @@ class Asks(_Base):
             pool = without(pool, exclude)
             val_pool = val_pool and without(val_pool, validation_of(exclude))
         self.check_built("query")
-        if budget is not None or cost is not None:
-            with showing(progress):
-                return self._within(pool, n, budget, cost)
+        with showing(progress):
+            if budget is not None or cost is not None:
+                query, validation = self._within(pool, n, budget, cost), None
+            else:
+                query, validation = self._with_validation(pool, val_pool, n)
+        why = query.why + self.posterior.why(self)
+        if (why, pool.next_round, validation) != (query.why, query.round, None):
+            query = replace(query, round=pool.next_round, validation=validation, why=why)
+        self.monitor.record(query, len(pool.unannotated_indices))
+        return query
+
+    def _with_validation(self, pool: Any, val_pool: Any, n: Any) -> tuple[Query, Any]:
+        """Query of the pool, and the share of ``n`` for the validation pool, if there is one."""
         n = check_query_size(n, len(pool.unannotated_indices))
         share, round = self.val_share, pool.next_round
         validation = self._of_readable(
             val_pool, lambda pool: validation_query(pool, n, share, self.seed, round), {}
         )
         size = n - (0 if validation is None else len(validation))
-        with showing(progress):
-            query = self._of_readable(pool, lambda pool: self._picked(pool, size), self.unreadable)
-        why = query.why + self.posterior.why(self)
-        if (why, pool.next_round, validation) != (query.why, query.round, None):
-            query = replace(query, round=pool.next_round, validation=validation, why=why)
-        self.monitor.record(query, len(pool.unannotated_indices))
-        return query
+        query = self._of_readable(pool, lambda pool: self._picked(pool, size), self.unreadable)
+        return query, validation
 
     def _within(self, pool: Any, n: int | None, budget: Any, cost: Any) -> Query:
         """Query within a budget."""
@@ -179,12 +183,9 @@ class Asks(_Base):
         if n is not None:
             n = check_query_size(n, len(pool.unannotated_indices))
         within = Within(self._acquisition, budget, cost)
-        query = self._of_readable(
+        return self._of_readable(
             pool, lambda pool: within.ask(PoolContext(self, pool), n), self.unreadable
         )
-        query = replace(query, why=query.why + self.posterior.why(self))
-        self.monitor.record(query, len(pool.unannotated_indices))
-        return query
 
     def _picked(self, pool: ActiveLearningDataset, n: int) -> Query:
         """Query of a pool by the acquisition, or by an overridden ``query_strategy``."""
@@ -192,8 +193,9 @@ class Asks(_Base):
         ask = self._ask if self._acquisition_replaced else self.query_strategy
         query = ask(pool, n)
         indices = checked_picks(query, n, pool)
-        made = Query(indices, pool.next_round, why=type(self).__name__)
-        return query if isinstance(query, Query) else made
+        if isinstance(query, Query):
+            return query
+        return Query(indices, pool.next_round, why=type(self).__name__)
 
     def _of_readable(self, pool: Any, ask: Callable[[Any], Any], known: dict[int, str]) -> Any:
         """Query of a pool; with ``on_error="skip"``, without the samples that cannot be read."""
@@ -219,10 +221,10 @@ class Asks(_Base):
 
         Args:
             n: number of samples.
-            oracle: function from dataset indices to labels. Default: the dataset's labels. The
-                samples of ``val_pool`` always get their dataset's labels. A sample that it answers
-                with None is among the ``unanswered`` of the query. It is excluded from the pool
-                if the oracle has a ``reason``, such as "unsure", else it may be queried again.
+            oracle: function from dataset indices to labels. Default: the dataset's labels, which
+                the samples of ``val_pool`` always get. A sample that it answers with None is among
+                the ``unanswered`` of the query, and excluded from the pool if the oracle has a
+                ``reason``, such as "unsure".
             progress: see ``query``.
         """
         check_oracle(oracle)

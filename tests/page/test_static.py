@@ -13,6 +13,7 @@ from alkit.pool.ledger import Ledger
 
 expect = pytest.importorskip("playwright.sync_api").expect  # waits until it holds
 
+DEAD = 0.12  # seconds in which the keys of a new image do nothing, as in page.js
 CLASSES = [f"digit {k}" for k in range(4)]
 SCRIPT = """
 from pathlib import Path
@@ -186,11 +187,13 @@ def test_two_people_and_two_tabs_of_one_never_get_the_same_sample(folder, open_p
 def test_keys_are_dead_until_the_sample_has_been_seen(show):
     page = show(NAMES)
     page.labeler.shown()
+    start = time.monotonic()
     for _ in range(10):
         page.keyboard.press("1")  # the next image comes at once, and its keys are dead
     page.keyboard.down("2")
+    elapsed = time.monotonic() - start  # long on a busy machine
     page.labeler.sent()
-    assert len(page.stored()) in (1, 2)
+    assert 1 <= len(page.stored()) <= 2 + elapsed // DEAD
     before = len(page.stored())
     page.wait_for_timeout(400)
     for _ in range(5):
@@ -288,6 +291,7 @@ def test_classes_that_are_digits_have_themselves_as_keys(show):
     page = show(NAMES, classes)
     for key in "0907":
         page.labeler.press(key)
+    page.labeler.sent()
     labels = dict(page.labeler.pressed)
     entries = page.desk.ledger.current()
     assert {name: entry.label for name, entry in entries.items()} == labels
