@@ -88,7 +88,8 @@ def _message(path: str, value: Any, error: Exception) -> str:
         "define it at the top level of a module, not as a lambda or inside a function"
         if whole
         else "define __getstate__ of the dataset, which leaves it out, and open it again where it "
-        "is missing; or open the file in __getitems__, as docs/how-to/large_pools.md shows"
+        "is missing; or open the file in __getitems__, as docs/how-to/pool_larger_than_memory.md "
+        "shows"
     )
     return (
         f"workers that are spawned get the dataset pickled, and {path}, a {kind}, cannot be "
