@@ -21,8 +21,8 @@ ROOM = 2**30  # bytes of a table about a part
 class Part:
     """Candidates that a selector compares: all of them, or a part of a large pool.
 
-    For any ranking of all candidates, a part of 65,536 holds one of the first 0.01 % with a
-    probability of 99.8 %. Only its rows are read. Memory: a copy of them.
+    For any ranking of all candidates, 65,536 drawn at random hold one of the first 0.01 % with a
+    probability of 99.8 %. Only their rows are read. Memory: a copy of these.
 
     Attributes:
         candidates: the candidates to compare.
