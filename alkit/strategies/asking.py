@@ -123,16 +123,15 @@ class Asks(_Base):
         cost: Cost | None = None,
         progress: bool = True,
     ) -> Query:
-        """Query ``n`` samples, most wanted first. Changes nothing: not the model, not the pool.
+        """Query ``n`` samples, most wanted first. Changes neither the model nor the pool.
 
-        Works before any training, after it, and without a Trainer. The same state of the pool
-        and model gives the same query. With a ``val_pool``, a share of ``n`` is in
-        ``query.validation``. ``monitor`` remembers the query.
+        Works before and after training, also without a Trainer. The same pool and model give the
+        same query. A share for a ``val_pool`` is in ``query.validation``. ``monitor`` records all.
 
         Args:
-            n: number of samples; with a budget, at most so many.
-            exclude: samples that are not queried this time: an open query, a list of open queries,
-                dataset indices or names. Queries that exclude each other do not overlap.
+            n: number of samples; with a budget, the largest number.
+            exclude: an open query, a list of these, dataset indices or names, which are not queried.
+                Queries that exclude each other do not overlap.
             budget: largest sum of the costs of the samples, which are then those with the highest
                 score per cost, see ``alkit.querying.budget.Within``.
             cost: cost of each sample ``(N,)``, or a function of dataset indices, as ``oracle.of``.

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small import compare, lasting, margin, uniform
@@ -63,7 +64,7 @@ def test_resources_that_are_not_there_are_said(two_workers):
 def test_the_selection_over_shards_of_the_page_has_the_picks_of_its_loop(two_workers, tmp_path):
     page = PAGE.read_text(encoding="utf-8")
     here, made, on_ray = re.findall(r"^```py(?:thon)?\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    names = {"__name__": "shards"}
+    names: dict[str, Any] = {"__name__": "shards"}
     exec(here + made, names)
     of_loop = names.pop("chosen")
     names["paths"] = [str(tmp_path / path) for path in names["paths"]]  # workers are elsewhere
