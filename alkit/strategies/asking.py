@@ -130,8 +130,8 @@ class Asks(_Base):
 
         Args:
             n: number of samples; with a budget, the largest number.
-            exclude: an open query, a list of these, dataset indices or names, which are not queried.
-                Queries that exclude each other do not overlap.
+            exclude: samples that are not queried this time: an open query, a list of open queries,
+                dataset indices or names. Queries that exclude each other do not overlap.
             budget: largest sum of the costs of the samples, which are then those with the highest
                 score per cost, see ``alkit.querying.budget.Within``.
             cost: cost of each sample ``(N,)``, or a function of dataset indices, as ``oracle.of``.
