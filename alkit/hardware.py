@@ -10,7 +10,7 @@ import torch
 
 from alkit.errors import NotEnoughMemoryError, SelectionWarning, warn
 
-RATES = {"cpu": 2e10}  # multiply-adds per second, of one thread; elsewhere 1e12
+RATES = {"cpu": 2e10}  # multiply-adds per second, of one thread; 1e12 on other devices
 LONG = 600.0  # seconds
 REDUCED = {"tf32": 2.0**-9, "high": 2.0**-9, "bf16": 2.0**-6, "medium": 2.0**-6}
 
@@ -41,7 +41,7 @@ def check_memory(nbytes: int, device: torch.device | str, what: str, instead: st
 
 
 def check_cost(nbytes: int, products: float, device: torch.device, what: str, instead: str) -> None:
-    """State the memory and time of what does not work block by block, before it begins.
+    """Check the memory, and state the time, of a method that does not work block by block.
 
     Args:
         nbytes: number of bytes about to be allocated.
@@ -51,10 +51,10 @@ def check_cost(nbytes: int, products: float, device: torch.device, what: str, in
         instead: suggested alternative.
 
     Raises:
-        NotEnoughMemoryError: the memory is not free.
+        NotEnoughMemoryError: the memory is not available; the message states the time as well.
 
     Warns:
-        SelectionWarning: it takes more than about ten minutes.
+        SelectionWarning: the method takes more than about ten minutes.
     """
     threads = torch.get_num_threads() if device.type == "cpu" else 1
     seconds = products / (RATES.get(device.type, 1e12) * threads)

@@ -1,9 +1,9 @@
 """Processes of a distributed training: the first decides, and all others follow it.
 
-With one process, every function here costs one look at ``torch.distributed``. The functions that
-exchange something must be called in all processes, in the same order. They use a group of their own
-on the CPU (gloo), which has no time limit, since people may be asked meanwhile; a process that dies
-closes its connections, which is an error in all others.
+With one process, every function here only checks ``torch.distributed``. The functions that exchange
+something must be called in all processes, in the same order. They use a separate gloo group on the
+CPU, which has no time limit, since people may be asked in between. A process that dies closes its
+connections, which is an error in all others.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _own: list[Any] = []  # the group of torch, and that of alkit within it
 
 
 class _Helped(BaseException):
-    """The part of a process that is not the first is done; what follows is up to the first."""
+    """Signal that a process other than the first has done its part, and returns from ``led``."""
 
 
 class _Led:
@@ -49,17 +49,17 @@ def rank() -> int:
 
 
 def share(parts: S) -> S:
-    """Every ``world()``-th part, from the ``rank()``-th: together, the processes have each once."""
+    """Every ``world()``-th part from the ``rank()``-th, so that each part has one process."""
     return parts if world() == 1 else parts[rank() :: world()]  # type: ignore[return-value]
 
 
 def share_of_batch(batch: S) -> S:
-    """The share of a process in a batch; a process whose share would be empty has one sample."""
+    """Share of a process in a batch; one sample if the share would be empty."""
     return share(batch) if rank() < len(batch) else batch[rank() % len(batch) :][:1]  # type: ignore
 
 
 def weight_of_share(size: int) -> float:
-    """Weight of the mean over a share, so that the mean over the processes is that of a batch.
+    """Weight of the mean over a share, with which the mean of the processes is that of the batch.
 
     Args:
         size: number of samples in the batch.
@@ -68,16 +68,16 @@ def weight_of_share(size: int) -> float:
 
 
 def exchanged(value: T, what: str) -> list[T]:
-    """The values of all processes, by rank, in all of them. They are pickled.
+    """Values of all processes, by rank, in all of them. They are sent by pickle.
 
     Raises:
-        ProcessError: another process is elsewhere in the program.
+        ProcessError: another process is at another place of the program.
     """
     return _exchanged(value, what, None) if world() > 1 else [value]
 
 
 def from_first(function: Callable[[], T], what: str) -> T:
-    """Result of a function that only the first process calls; an error there is raised in all."""
+    """Result of a function that only the first process calls; its error is raised in all."""
     if world() == 1:
         return function()
     return _spread(function, what) if rank() == 0 else _spread(None, what)
@@ -87,8 +87,8 @@ def led(function: Callable[[], T], what: str) -> T:
     """Result in the first process of a function that all call; the others help until ``helped``.
 
     Raises:
-        ProcessError: another process is elsewhere in the program, or raised an error that cannot
-            be pickled; others are raised in all processes.
+        ProcessError: another process is at another place of the program, or raised an error that
+            cannot be pickled; other errors are raised in all processes.
     """
     if world() == 1:
         return function()
@@ -186,7 +186,7 @@ def _pickled(error: Exception) -> tuple[str, bytes]:
     text = f"{type(error).__name__}: {error}"
     try:
         content = pickle.dumps(error)
-        pickle.loads(content)  # an error with arguments of its own may not be made again
+        pickle.loads(content)  # not every error can be made again from its arguments
     except Exception:
         return text, b""
     return text, content

@@ -17,7 +17,7 @@ _on: ContextVar[bool] = ContextVar("on", default=True)
 class Bar:
     """A bar on the standard error output, which is made only once the work has taken two seconds.
 
-    Until then, a step costs a look at the clock. At the end, the bar disappears.
+    Until then, a step only reads the clock. At the end, the bar disappears.
 
     Args:
         total: number of steps; None if it is not known yet.
@@ -64,7 +64,7 @@ _watched: ContextVar[Bar | None] = ContextVar("watched", default=None)
 
 @contextmanager
 def showing(progress: bool) -> Iterator[None]:
-    """Switch the bars in the block off, if ``progress`` is False."""
+    """Switch off the bars in the block if ``progress`` is False."""
     token = _on.set(_on.get() and progress)
     try:
         yield
@@ -74,7 +74,7 @@ def showing(progress: bool) -> Iterator[None]:
 
 @contextmanager
 def watching(what: str) -> Iterator[None]:
-    """Show a bar of what ``report`` gets in the block."""
+    """Show a bar of the progress that is passed to ``report`` in the block."""
     with Bar(None, what) as bar:
         token = _watched.set(bar)
         try:
@@ -86,8 +86,8 @@ def watching(what: str) -> Iterator[None]:
 def report(done: int, total: int) -> None:
     """Report the progress of a loop to a caller that watches, if there is one.
 
-    A selector has no output of its own: its loop reports how many of the picks it has, and a query
-    shows them. Cost: less than a microsecond.
+    A selector prints nothing: its loop reports the number of picks so far, and the query shows it.
+    Cost: less than a microsecond.
     """
     bar = _watched.get()
     if bar is not None:

@@ -28,21 +28,21 @@ SMALL = 2**26  # bytes that are always held in memory
 
 @dataclass(frozen=True)
 class Storage:
-    """Place of what a query keeps of all candidates, such as their features.
+    """Place of the outputs and features that a query keeps of all candidates.
 
         strategy.storage = al.querying.Storage("float16", share=0)     # always in a file
 
-    In memory, unless that takes more than a share of what is free, and more than 64 MB; else in a
-    temporary file, which is mapped, so that the system keeps in memory what is used and has room. A
-    line on the standard error output states its size first. The file has no name: its space is free
-    again after the query, or when the process ends in any way.
+    They stay in memory unless they take more than 64 MB and more than a share of the free memory.
+    Else they go to a temporary file, which is mapped: the system keeps in memory what is used and
+    has room. A line on the standard error output states its size first. The file has no name: its
+    space is free again after the query, or when the process ends in any way.
 
     Args:
-        dtype: type of the features in the file, ``"float32"`` or ``"float16"``, which halves them
-            to three digits. Default: that of the model.
+        dtype: type of the features in the file, ``"float32"``, or ``"float16"`` for half the size
+            and three digits. Default: that of the model.
         folder: folder of the file. Default: that of the variable ``TMPDIR``, else ``/var/tmp``,
             which, unlike ``/tmp``, is not in memory.
-        share: share of the free memory, in [0, 1]; 0 for a file whatever is free.
+        share: share of the free memory, in [0, 1]; 0 to use a file in any case.
 
     Raises:
         ConfigurationError: an argument is out of range, or there is no such folder.
@@ -70,7 +70,7 @@ class Storage:
     def empty(
         self, shape: Sequence[int], dtype: torch.dtype, device: torch.device, what: str
     ) -> Tensor:
-        """A tensor to be filled, on the device; on the CPU, in a file if memory has no room for it.
+        """Allocate a tensor on the device; on the CPU, in a file if it does not fit in memory.
 
         Args:
             shape: its shape.

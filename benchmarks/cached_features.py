@@ -1,7 +1,7 @@
 """Cost of a query whose frozen backbone is cached, compared with the query without the file.
 
-A ResNet-18 with random weights and a trained last layer scores images of 64 x 64 pixels, made up,
-by their margin:
+A ResNet-18 with random weights and a trained last layer scores random images of 64 x 64 pixels by
+their margin:
 
     whole    ``strategy.query(50)`` without ``cache_features=``
     first    the first query with it, which makes the file

@@ -12,8 +12,8 @@ with that of the bare loop. Timings are warm: each way first runs one fit, repor
 
     python benchmarks/fit_overhead.py --out benchmarks/results/fit_overhead.json
 
-Exits with 1 if alkit is above ``--limit`` (1.1). The remaining overhead is about 1 ms per step,
-whatever the network: half of it is Lightning's loop, most of the rest its ``self.log``. The last
+Exits with 1 if alkit is above ``--limit`` (1.1). The remaining overhead is about 2 ms per step:
+half of it is Lightning's loop, most of the rest its ``self.log``. The last
 record has .98 to 1.05 for the course's CNN (29 to 110 ms per step), 1.08 and 1.10 for the small one
 at 25 ms, and 1.21 and 1.25 at 8 ms, where Lightning takes 1.09 and 1.24 with all off. Takes 10
 minutes.

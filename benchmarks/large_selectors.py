@@ -3,9 +3,9 @@
     nice -n 10 python benchmarks/large_selectors.py time TypiClust [--samples 1000000]
     nice -n 10 python benchmarks/large_selectors.py quality [--samples 60000]
 
-``time`` selects from features in a ``.npy`` file, which it writes first if it is not there, by one
+``time`` selects from features in a ``.npy`` file, which it writes first if it is missing, with one
 thread, in this process. It prints the CPU seconds, and the peak of anonymous memory beyond what the
-process held before; pages of the file are not in it. Exits with 1 beyond 600 s or 1.5 GiB.
+process held before, without pages of the file. It exits with 1 beyond 600 s or 1.5 GiB.
 
 ``quality`` compares the approximate form of large pools with the exact one. It divides the size
 beyond which a pool is large by the ratio of a million to ``--samples``, so that a part is the same

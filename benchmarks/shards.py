@@ -2,8 +2,8 @@
 
 8,000 rows of 60 clusters of different sizes, in 32 dimensions, are dealt out at random, or sorted
 by cluster, to 4 and 16 shards. Each shard picks n rows, and n of their union are picked, as on the
-page "Select over shards". Compared are what the picks are for: the mean similarity of a row to its
-nearest pick (facility location), the mean coverage (herding), and the largest distance to a pick
+page "Select over shards". We compare the objectives: the mean similarity of a row to its nearest
+pick (facility location), the mean coverage (herding), and the largest distance to a pick
 (k-center). A ratio of 1 is the exact greedy selection; for k-center, above 1 is worse.
 
     python benchmarks/shards.py --out benchmarks/results/shards.json

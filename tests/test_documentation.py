@@ -29,7 +29,8 @@ def blocks(page: Path, language: str) -> list[tuple[int, str]]:
     return [(text.count("\n", 0, match.start(1)), match[1]) for match in found]
 
 
-NEEDS = {"docs/how-to/large_pools.md": ("datasets", "h5py")}  # packages of the tests alone
+# packages of the tests alone
+NEEDS = {"docs/how-to/pool_larger_than_memory.md": ("datasets", "h5py")}
 WITH_CODE = [page for page in PAGES if blocks(page, "python")]
 
 

@@ -26,11 +26,11 @@ def entropy(p: Tensor) -> Tensor:
 
 
 def entropy_of_rows(p: Tensor) -> Tensor:
-    """``entropy`` of rows ``(N, C)``, to rounding, in a third of the time on many processors.
+    """``entropy`` of rows ``(N, C)`` up to rounding, in a third of the time on many processors.
 
-    Logarithms to base 2 are numpy's where these use AVX-512. They are off by at most two units in
-    the last place; torch's take five times as long where its MKL does not use AVX-512. Blocks and
-    their logarithms stay in the cache, without fresh memory for each.
+    Logarithms to base 2 are numpy's where these use AVX-512, with an error of at most two units in
+    the last place. Those of torch take five times as long where its MKL does not use AVX-512.
+    Blocks and their logarithms stay in the cache, and share one buffer.
     """
     if p.dtype != torch.float32 or p.device.type != "cpu" or not numpy_has_fast_log2():
         return entropy(p)

@@ -34,7 +34,7 @@ class Cache:
         folder: folder of the files, which is created if it is missing.
         name: start of the names of the files.
         recipe: description of all that determines the vectors but the contents.
-        file: name of the whole file, if it is to have the same one for all contents.
+        file: fixed name of the whole file. Default: a name with a hash of the contents.
     """
 
     def __init__(self, folder: Path, name: str, recipe: str, file: str = "") -> None:

@@ -105,6 +105,6 @@ def _content(x: Any) -> Iterator[bytes]:
         yield row.reshape(-1).view(torch.uint8).numpy().tobytes()
     else:
         raise FeaturesError(
-            "folder= and cache_features= keep outputs by the content of the inputs, and that of a "
-            f"{type(x).__name__} cannot be told: leave them out, or let collate_fn return tensors."
+            "folder= and cache_features= find outputs by the content of the inputs, and that of a "
+            f"{type(x).__name__} cannot be hashed: omit them, or let collate_fn return tensors."
         )

@@ -1,7 +1,7 @@
-"""Handles that reading opens in a dataset, such as that of an HDF5 file: each process has its own.
+"""Handles that a dataset opens when it is read, such as that of an HDF5 file, one per process.
 
-A pool reads samples before the workers of a loader start, where torch alone would not. A dataset
-that opens its file at the first read then has it open, and a worker must not get that handle.
+A pool reads samples before the workers of a loader start, unlike torch alone. A dataset that opens
+its file at the first read has it open by then, and a worker must not get that handle.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Handles:
 
     These are the attributes, also those of datasets inside it, that were None, empty or missing at
     first and now hold a memmap, or an object that can neither be pickled nor called. Functions are
-    not among them: a transform would be lost without a word.
+    excluded, since a transform would be lost silently.
 
     Args:
         dataset: the dataset, as it is when the pool is made.
@@ -40,7 +40,7 @@ class Handles:
         self._parts = [(part, _first_of(part)) for part in _inside(dataset)]
 
     def renew(self) -> None:
-        """In another process than before, set what was opened back to what it was at first."""
+        """In a new process, set the opened attributes back to what they were at first."""
         if self._process == (process := os.getpid()):
             return
         self._process = process
@@ -50,7 +50,7 @@ class Handles:
                 first.close(name, vars(part))
 
     def without(self, dataset: Any) -> Any:
-        """The dataset, or a part of it, to be pickled: a shallow copy where something is open.
+        """Return the dataset, or a part of it, for pickling: a shallow copy if something is open.
 
         A class with its own ``__getstate__`` or ``__reduce__`` decides itself.
         """
@@ -77,7 +77,7 @@ class Handles:
 
 
 class _First:
-    """The names of the attributes of a dataset at first, and which of them held nothing."""
+    """Names of the attributes that a dataset has at first, and the types of the empty ones."""
 
     def __init__(self, dataset: Any) -> None:
         now = vars(dataset).items()
@@ -101,7 +101,7 @@ _OF_DATASETS: dict[int, _First] = {}
 
 
 def _first_of(dataset: Any) -> _First:
-    """Attributes of a dataset at its first pool; now, if it cannot be referred to weakly."""
+    """Attributes of a dataset at its first pool, or now if it allows no weak references."""
     known = _OF_DATASETS.get(id(dataset))
     if known is None:
         known = _First(dataset)
@@ -112,7 +112,7 @@ def _first_of(dataset: Any) -> _First:
 
 
 def _inside(dataset: Any) -> Iterator[Any]:
-    """A dataset and those inside it, such as that of a Subset, if they have attributes."""
+    """Yield a dataset, and those inside it such as that of a Subset, if they have attributes."""
     for value in getattr(dataset, "__dict__", {}).values():
         for part in value if type(value) in (list, tuple) else (value,):
             if isinstance(part, Dataset):
@@ -148,7 +148,7 @@ def _pickled_by_attributes(cls: type) -> bool:
 
 
 class Nowhere:
-    """File that keeps nothing."""
+    """File that discards what is written."""
 
     def write(self, content: Any) -> int:
         return len(memoryview(content))

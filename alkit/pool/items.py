@@ -49,7 +49,7 @@ class Items:
         """Several items in one call, as loaders read them.
 
         Raises:
-            UnreadableSampleError: as of ``one``; all are read one by one to find the sample.
+            UnreadableSampleError: see ``one``; all are read one by one to find the sample.
             ConfigurationError: the dataset returns anything but one item per index.
         """
         self._handles.renew()
@@ -71,14 +71,14 @@ class Items:
         return items
 
     def transformed(self, transform: Callable[[Any], Any], index: int, x: object) -> Any:
-        """An input after a transform, in which an image of PIL may be decoded.
+        """An input after a transform, which may decode an image of PIL.
 
         Raises:
             UnreadableSampleError: its file is damaged.
         """
         try:
             return transform(x)
-        except (OSError, SyntaxError) as error:  # both of PIL
+        except (OSError, SyntaxError) as error:  # PIL raises both
             raise unreadable(error, index, self.dataset, self.describe) from error
 
     def check_length(self) -> None:
@@ -87,10 +87,9 @@ class Items:
         if now != self.length:
             raise ConfigurationError(
                 f"the dataset has {now:,} samples, and had {self.length:,} when the pool was made, "
-                "so that an index may be that of another sample: make a new pool of it. A ledger= "
-                "with names= restores the labels by name; otherwise, where the first samples are "
-                "still the same, new.annotate(ids, pool.labels_of(ids)) with "
-                "ids = pool.annotated_indices."
+                "so an index may be that of another sample: make a new pool. A ledger= with names= "
+                "restores the labels by name. Without it, if the first samples are still the same, "
+                "call new.annotate(ids, pool.labels_of(ids)) with ids = pool.annotated_indices."
             )
 
     def __getstate__(self) -> dict[str, Any]:

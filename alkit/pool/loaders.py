@@ -88,7 +88,7 @@ class EvenBatches(BatchSampler):
         return math.ceil(self._used / self.batch_size)
 
     def size(self, batch: int) -> int:
-        """Number of samples in a batch, with those of all processes, counted from the first."""
+        """Number of samples of all processes in a batch, which is counted from the first."""
         low, larger = divmod(self._used, self._parts)
         return low + (batch % self._parts < larger)
 

@@ -44,7 +44,7 @@ class Reader:
     def read_several(self, transform: Transform | None, labels: bool, indices: np.ndarray) -> list:
         """Results of ``read`` for several samples, in one read if the dataset supports it."""
         ids = indices.tolist()
-        if not self._samples.items.at_once:  # a transform may draw, in turn with the dataset
+        if not self._samples.items.at_once:  # a transform may draw numbers in turn with the dataset
             return [self.read(transform, labels, index) for index in ids]
         for index in ids:
             self._check(labels, index)

@@ -65,7 +65,7 @@ class Samples:
         return self.items.dataset
 
     def named(self, names: object) -> Names:
-        """The names of the samples, by which errors name them from then on."""
+        """Names of the samples, which errors use from then on."""
         checked = Names(names, len(self))
         self.items.describe = checked.describe
         return checked
@@ -75,7 +75,7 @@ class Samples:
         return self._lent(*self._item(index))
 
     def several(self, indices: list[int]) -> list[tuple[Any, Any]]:
-        """Input and label of several items, as ``samples[index]`` of each, in one read."""
+        """Input and label of several items, each as ``samples[index]`` has it, in one read."""
         return [self._lent(*pair) for pair in self._items(indices)]
 
     def _lent(self, x: Any, label: Any) -> tuple[Any, Any]:
@@ -232,7 +232,7 @@ class PoolView(Dataset):
 
     @property
     def sent(self) -> dict[str, Any]:
-        """The parts that a worker gets and that are the user's: the dataset and the transform."""
+        """Parts of the user that a worker gets: the dataset and the transform."""
         samples: Samples | None = getattr(self.reader, "_samples", None)
         dataset = {} if samples is None else {"dataset": samples.items.__getstate__()["dataset"]}
         return {**dataset, "transform": getattr(self._read, "args", (None,))[0]}

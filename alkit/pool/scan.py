@@ -24,12 +24,12 @@ WORKERS = ("num_workers", "multiprocessing_context", "timeout", "worker_init_fn"
 def scan(
     pool: ActiveLearningDataset, indices: Indices, options: Mapping[str, Any]
 ) -> dict[int, str]:
-    """Reason of each of some samples that cannot be read, by its dataset index.
+    """Reasons why some samples cannot be read, by dataset index.
 
     Args:
         pool: the pool.
         indices: dataset indices.
-        options: options of a DataLoader, of which those of its workers are used.
+        options: options of a DataLoader; only those of its workers are used.
 
     Cost: a read of each sample, under the scoring transform.
     """
@@ -50,7 +50,7 @@ def _as_it_is(batch: Any) -> Any:
 
 
 class _Reasons(Dataset):
-    """Dataset of batches: the reason of each sample of a view that cannot be read."""
+    """Dataset of batches, with the reason of each sample of a view that cannot be read."""
 
     def __init__(self, view: PoolView) -> None:
         self._view = view

@@ -206,7 +206,7 @@ def _of_rows(whole: Prediction, samples: Tensor | slice) -> Seen:
 
 
 def joined(parts: Sequence[Seen]) -> Seen:
-    """Rows of several parts together, by their ids."""
+    """Join the rows of several parts, in the order of their ids."""
     predictions = [part.prediction for part in parts]
     ids = torch.cat([prediction.ids for prediction in predictions])
     rows = {

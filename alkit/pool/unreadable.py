@@ -18,14 +18,14 @@ def unreadable(
     describe: Describe,
     others: Sequence[int] = (),
 ) -> UnreadableSampleError:
-    """The error for a sample that cannot be read.
+    """Error for a sample that cannot be read.
 
     Args:
         error: the reason.
         index: its dataset index.
-        dataset: the dataset, which may know the path of its file.
-        describe: a sample, as errors name it.
-        others: indices that were read together with it, any of which may be the reason.
+        dataset: the dataset, which may hold the path of the sample's file.
+        describe: function that names a sample in errors.
+        others: indices that were read together with it, any of which may be the cause.
     """
     sample, path = describe(index), path_of(dataset, index)
     named = f"{sample}, {path}," if path and path not in sample else sample
@@ -39,7 +39,7 @@ def unreadable(
 
 
 def path_of(dataset: Any, index: int) -> str:
-    """Path of a sample in a folder of torchvision, also through Subset; empty for other datasets.
+    """Path of a sample in a folder of torchvision, also inside a Subset; else empty.
 
     Such a dataset has a list ``samples`` of paths and classes.
     """

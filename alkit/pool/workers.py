@@ -1,4 +1,4 @@
-"""Loaders whose error names what cannot be sent to a worker that is spawned."""
+"""Loaders whose error names the part of a dataset that cannot be sent to a spawned worker."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Loader(DataLoader):
             raise
 
     def checked(self) -> Loader:
-        """The loader, checked before it starts: an error within a fit of Lightning is hidden there.
+        """Return the loader after a check, since a fit of Lightning hides an error of its start.
 
-        Cost: where workers are spawned, a pass of pickle over the dataset, as for each worker.
+        Cost: if workers are spawned, the dataset is pickled once more.
         """
         context = self.multiprocessing_context or get_context()
         if self.num_workers and context.get_start_method() != "fork":
@@ -43,7 +43,7 @@ class Loader(DataLoader):
             raise ConfigurationError(_message(*found)) from cause or found[2]
 
     def _sent(self) -> Iterable[tuple[str, Any]]:
-        """Names and objects that a worker gets and that are the user's."""
+        """Names and objects of the user that a worker gets."""
         parts = getattr(self.dataset, "sent", None)  # a view of a pool has it
         yield from [("dataset", self.dataset)] if parts is None else parts.items()
         yield from (("collate_fn", self.collate_fn), ("worker_init_fn", self.worker_init_fn))
@@ -88,9 +88,10 @@ def _message(path: str, value: Any, error: Exception) -> str:
         "define it at the top level of a module, not as a lambda or inside a function"
         if whole
         else "define __getstate__ of the dataset, which leaves it out, and open it again where it "
-        "is missing; or open the file in __getitems__, as docs/how-to/large_pools.md shows"
+        "is missing; or open the file in __getitems__, as docs/how-to/pool_larger_than_memory.md "
+        "shows"
     )
     return (
-        f"workers that are spawned get the dataset pickled, and {path}, a {kind}, cannot be "
-        f"({type(error).__name__}: {error!s:.200}): {remedy}. num_workers=0 needs neither."
+        f"spawned workers get a pickled dataset, and {path}, a {kind}, cannot be pickled "
+        f"({type(error).__name__}: {error!s:.200}): {remedy}. num_workers=0 avoids both."
     )

@@ -194,8 +194,8 @@ def read_in_chunks(outputs: Tensor, ids: Tensor, kind: OutputKind) -> Prediction
     """A prediction whose outputs are checked chunk by chunk, as its ``chunks`` are read.
 
     Each chunk is then scored while it is in the processor's cache. The caller must call ``check``
-    in the end, and first if an error comes between: all outputs are then checked, and errors are
-    those of the constructor.
+    at the end, and after an error before it is passed on: unless every chunk was read, all outputs
+    are then checked. Errors are those of the constructor.
     """
     later = object.__new__(Prediction)
     later._set("unread", True)

@@ -40,7 +40,7 @@ class Arrays:
         scores: scores, or None.
         prediction: outputs of any kind, and features, instead of the first two; or None.
         rows: the row numbers.
-        storage: place of copies of rows: a file if an array is one.
+        storage: place of copies of rows; a file if an array is a memory map.
     """
 
     outputs: Tensor | None
@@ -97,7 +97,7 @@ class Arrays:
         """Prediction of the candidates, checked; None if there are scores or row numbers alone.
 
         Args:
-            unread: True to leave the check of probabilities to whoever reads them; see
+            unread: True to check probabilities only as they are read; see
                 ``read_in_chunks``.
         """
         at, ids = self.rows.at, self.rows.ids

@@ -62,8 +62,8 @@ class Auto(Acquisition):
     Cost: one forward pass over the candidates, none while the network is untrained; the features
     once for the pool (see ``Fixed``); then that of ``UncertaintyHerding``. Coverage is measured on
     10,000 candidates, or fewer if that would take more than 5e10 multiply-adds, but at least 1,000
-    and 10 per pick: 3 s of one core for 60,000 candidates of 512 features, or more, as at most
-    65,536 are compared.
+    and 10 per pick: 3 s of one core for 60,000 candidates of 512 features. More take no longer, as
+    at most 65,536 are compared.
 
     Args:
         features: a space, such as ``Inputs()``, ``Frozen(encoder)``, ``Given(array)`` or, for a

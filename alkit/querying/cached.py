@@ -1,4 +1,4 @@
-"""Features of the frozen part of a strategy's own network, kept in a file over the rounds."""
+"""Features of the frozen part of a strategy's own network, kept in a file for all rounds."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class CachedFeatures:
         device: torch.device,
         sampled: nn.Module,
     ) -> Generator[Prediction, None, None]:
-        """Yield the predictions of some samples, as those of ``Predictor``; see there.
+        """Yield the predictions of some samples, as ``Predictor.predictions`` does.
 
         A few samples, and those of other pools, are predicted in full.
 
@@ -196,7 +196,7 @@ class _Waiting:
         self._part, self._keys, self._rows = part, [], []
 
     def add(self, keys: list[str], rows: np.ndarray, known: set[str]) -> None:
-        """Add those of some rows that are not known, and then are."""
+        """Add the rows whose keys are not known, and their keys to the known ones."""
         for key, row in zip(keys, rows, strict=True):
             if key not in known:
                 known.add(key)

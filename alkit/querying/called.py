@@ -45,7 +45,7 @@ class Calls:
         return len(self._ends.get(name, ())) == 1
 
     def start(self, name: str) -> int:
-        """Time of the first call of a part; late if it was not called."""
+        """Time of the first call of a part; a very late one if it was not called."""
         return self._starts.get(name, [2**62])[0]
 
     def end(self, name: str) -> int:
@@ -53,24 +53,24 @@ class Calls:
         return self._ends[name][-1]
 
     def before(self, time: int) -> list[str]:
-        """Parts whose calls had ended by a time, in their order, without parts of these."""
+        """Parts whose calls had all ended by a time, in order, without the parts inside these."""
         ended = [name for name, ends in self._ends.items() if ends[-1] <= time and name]
         names = [name for name in ended if not any(inside(name, other) for other in ended)]
         return sorted(names, key=self.end)
 
     def around(self, name: str) -> list[str]:
-        """Called parts that a part is inside of, from the inside to the outside."""
+        """Called parts that contain a part, the innermost first."""
         found = [other for other in self._ends if inside(name, other)]
         return sorted(found, key=len, reverse=True)
 
     def trained(self) -> list[str]:
-        """Called parts with parameters of their own that are trained, in the order of calls."""
+        """Called parts that hold trained parameters themselves, in the order of calls."""
         found = [name for name in self._ends if _own(self.parts[name])]
         return sorted(found, key=self.start)
 
 
 def inside(name: str, other: str) -> bool:
-    """True for the path of a part that is inside of another one."""
+    """True if the first path is that of a part inside the second."""
     return name != other and (not other or name.startswith(f"{other}."))
 
 

@@ -66,7 +66,7 @@ class PoolContext(Context):
 
     @property
     def storage(self) -> Storage:
-        """Place of what is kept of many samples."""
+        """Place of the outputs and features that are kept of many samples."""
         return getattr(self.learner, "storage", DEFAULT)
 
     @contextmanager

@@ -19,15 +19,15 @@ from alkit.querying.called import Calls, inside
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """A place in a network from which it can continue, if it gets the features there as input.
+    """Place in a network from which it can continue, given the features there.
 
     Attributes:
-        name: path of a layer, and which side of it.
+        name: path of a layer, and the side of it.
         layer: the layer, whose output is kept, or its input.
         of_input: True if it is the input.
         skipped: parts that are not called behind the cut.
-        around: modules that the cut is inside of.
-        forwards: what is called in place of the ``forward`` of some modules.
+        around: modules that contain the cut.
+        forwards: functions that are called in place of the ``forward`` of some modules.
     """
 
     name: str
@@ -62,11 +62,11 @@ class Cut:
             handle.remove()
 
     def weights(self) -> str:
-        """Text that differs for other weights, buffers or settings of what is before the cut."""
+        """Hash of the weights, buffers and settings of all that is before the cut."""
         digest = blake2b(self.name.encode(), digest_size=8)
         for part in self.skipped:
             digest.update(fingerprint(part).encode())
-        for part in self.around:  # their own tensors, as a class token
+        for part in self.around:  # their own tensors, such as a class token
             own = nn.Module()
             own._parameters, own._buffers = dict(part._parameters), dict(part._buffers)
             digest.update(fingerprint(own).encode())
@@ -88,13 +88,13 @@ def replaced(forwards: Mapping[nn.Module, Callable[..., Any]]) -> Iterator[None]
 
 
 def plainly(module: nn.Module) -> Any:
-    """Context in which the blocks inside that draw posterior samples pass their input on."""
+    """Context in which the MCDropout blocks of a module call their models once, as they are."""
     sampled = [part for part in module.modules() if isinstance(part, MCDropout)]
     return replaced({part: part.model.__call__ for part in sampled})
 
 
 def cuts(calls: Calls, features: str | None, named: tuple[str | None, str | None]) -> Iterator[Cut]:
-    """Cuts that may be right, the best ones first; each is to be tried.
+    """Yield cuts that may be right, the best ones first; the caller tries them.
 
     Args:
         calls: the calls of the module.
@@ -127,13 +127,13 @@ def cuts(calls: Calls, features: str | None, named: tuple[str | None, str | None
 
 
 def _containers(calls: Calls, names: list[str]) -> list[str]:
-    """Called parts that contain all of some, from the outside to the inside."""
+    """Parts that are called once and contain all of the named ones, the outermost first."""
     every = [name for name in calls.parts if calls.once(name)]
     return [name for name in every if all(one == name or inside(one, name) for one in names)]
 
 
 def _behind(calls: Calls, name: str) -> Iterator[Cut]:
-    """Cuts behind a part, which returns what a module that it is inside of got as its input."""
+    """Cuts behind a part, which returns the input of a module around it."""
     if not calls.once(name):
         return
     end = calls.end(name)
@@ -147,7 +147,7 @@ def _behind(calls: Calls, name: str) -> Iterator[Cut]:
 
 
 def _in_front(calls: Calls, name: str, features: str | None) -> Iterator[Cut]:
-    """Cuts in front of a part, which is called in place of a module that it is inside of."""
+    """Cuts in front of a part, which is called in place of a module around it."""
     if not calls.once(name):
         return
     skipped = tuple(calls.parts[part] for part in calls.before(calls.start(name)))
@@ -188,6 +188,6 @@ def one_tensor(found: list[Any], count: int, name: str) -> Tensor:
     if len(found) == 1 and isinstance(found[0], Tensor) and len(found[0]) == count:
         return found[0]
     raise FeaturesError(
-        f"{name} is not one tensor with one row per sample, which cache_features= keeps: name a "
+        f"{name} is not a single tensor with one row per sample, as cache_features= needs: name a "
         "layer that returns one, features= of the strategy."
     )

@@ -108,7 +108,7 @@ class CutNetwork:
                 continue
             if all(_alike(*pair, self.device) for pair in zip(true, again)):
                 return cut, torch.cat(parts)
-            reason = f"what is behind {cut.name} predicts something else from it alone"
+            reason = f"the part behind {cut.name} predicts something else from it alone"
         drops = self._dropouts()
         raise ConfigurationError(
             "cache_features= found no frozen part whose output is all that the rest of the network "
@@ -152,7 +152,7 @@ class CutNetwork:
         return next(name for name, other in calls.parts.items() if other is part)
 
     def _dropouts(self) -> str:
-        """Words about layers that draw posterior samples, if any do."""
+        """Advice about layers that draw posterior samples; empty if there are none."""
         if not any(isinstance(part, MCDropout) for part in self.sampled.modules()):
             return ""
         names = [n for n, p in self.module.named_modules() if isinstance(p, _DropoutNd) and p.p]
@@ -164,7 +164,7 @@ class CutNetwork:
 
 @contextmanager
 def _as_before(called: nn.Module) -> Iterator[None]:
-    """Let an attempt leave no trace in how posterior samples are drawn."""
+    """Restore after an attempt how posterior samples are drawn."""
     sampled = [(part, part._at_once) for part in called.modules() if isinstance(part, MCDropout)]
     try:
         yield

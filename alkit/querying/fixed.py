@@ -158,7 +158,7 @@ class Samples(NamedTuple):
 
     @property
     def reading(self) -> tuple[Hashable, ...]:
-        """All that determines how the samples are read."""
+        """Everything that determines how the samples are read."""
         places, pool = self.places, self.pool
         where = Same(places.inputs) if callable(places.inputs) else places.inputs
         keys = places.input_key, places.label_key, pool.label_key

@@ -1,4 +1,4 @@
-"""The look at all candidates of a query, which several processes share."""
+"""Predictions of all candidates of a query, which several processes share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def look_at(context: PoolContext, ids: Tensor, **kept: Any) -> Gathered:
     """Predict some samples once, and keep what ``gather`` is asked to keep.
 
     Within ``processes.led``, each process predicts its share of the batches, which are those of one
-    process, and the first gathers them by id; the others go no further.
+    process. The first gathers them by id, and the others return from ``led``.
 
     Args:
         context: the context of the query.
@@ -53,7 +53,7 @@ def merged(parts: Sequence[Gathered], ids: Tensor) -> Gathered:
         ids: ``(N,)`` ids of all samples, ascending.
 
     Raises:
-        ProcessError: a sample is missing, or is there twice.
+        ProcessError: a sample is missing, or was predicted twice.
     """
     found = torch.cat([part.ids for part in parts])
     _check_each_once(found, ids)
@@ -90,7 +90,7 @@ def _look(context: PoolContext, ids: Tensor, kept: dict[str, Any]) -> Gathered:
 
 
 def _dealt(ids: Tensor, size: int) -> Tensor:
-    """The share of a process: whole batches, so that each is that of one process, bit for bit."""
+    """Share of a process in whole batches, so that each is as in one process, bit for bit."""
     return torch.cat([*share(ids.split(size)), ids[:0]])
 
 
@@ -104,7 +104,7 @@ def _whole(parts: Sequence[Prediction], ids: Tensor) -> Prediction:
 
 
 def _column(parts: Sequence[Tensor]) -> Tensor:
-    """Parts together, on the device of the first."""
+    """Concatenate parts on the device of the first."""
     return torch.cat([part.to(parts[0].device) for part in parts])
 
 

@@ -31,8 +31,8 @@ class MaxHerding(Selector):
     The mean is over ``sample`` candidates drawn at random, or over all if there are no more than
     that. Once nothing is left to cover, picks are the farthest from all others, as in ``KCenter``.
 
-    Of more than 65,536 candidates, as many are drawn at random, and the picks are among these:
-    for any ranking of all, one of the first 0.01 % is drawn with a probability of 99.8 %.
+    If there are more than 65,536 candidates, that many are drawn at random, and the picks are among
+    these. For any ranking of all, one of the first 0.01 % is drawn with a probability of 99.8 %.
     ``query.why`` states it. With ``sample=None``, all are compared.
 
     Cost: O(N M D) multiply-adds for a sample of M, a few times that without the table. N counts at

@@ -19,10 +19,10 @@ ROOM = 2**30  # bytes of a table about a part
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Candidates that a selector compares: all of them, or of a large pool a part.
+    """Candidates that a selector compares: all of them, or a part of a large pool.
 
-    For any ranking of all candidates, a part of 65,536 holds one of the first 0.01 % with a
-    probability of 99.8 %. Only its rows are read. Memory: a copy of them.
+    For any ranking of all candidates, 65,536 drawn at random hold one of the first 0.01 % with a
+    probability of 99.8 %. Only their rows are read. Memory: a copy of these.
 
     Attributes:
         candidates: the candidates to compare.
@@ -73,7 +73,7 @@ class Part:
         return rows if self.rows is None else torch.searchsorted(self.rows, rows.cpu())
 
     def picks(self, positions: Tensor) -> Tensor | Picks:
-        """Picks within the part as those of all candidates."""
+        """Convert picks within the part to picks of all candidates."""
         return positions if self.rows is None else Picks(self.rows[positions], note=self.note)
 
 
@@ -85,7 +85,7 @@ def is_large(candidates: Candidates) -> bool:
 def completed_in_part(
     space: Space, candidates: Candidates, picks: Tensor, n: int, generator: Generator
 ) -> Tensor:
-    """Picks without repeats, and the farthest candidates of a part to make them ``n``.
+    """Drop repeated picks, and complete them to ``n`` by the farthest candidates of a part.
 
     See ``completed``.
     """

@@ -17,8 +17,8 @@ class Picks:
             left at its turn; None if it is not known.
         unreachable: number of candidates that had a probability of zero at some turn; estimates
             from the probabilities do not cover these.
-        note: how the picks of a large pool were approximated, for ``query.why``; empty if they are
-            exact.
+        note: text for ``query.why`` on how the picks of a large pool are approximated; empty if
+            they are exact.
     """
 
     positions: Tensor

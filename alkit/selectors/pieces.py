@@ -19,7 +19,7 @@ SEEN = 64  # candidates for each piece from which the centers of the pieces are 
 
 
 class Rows:
-    """Points of candidates, computed when some of them are asked for.
+    """Points of candidates, computed when some of them are taken.
 
     The points of a ``joint`` space are computed once, and kept.
 
@@ -95,7 +95,7 @@ def nearest(points: Points, centers: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _grouped(points: Rows, rows: Tensor, centers: Tensor) -> list[Tensor]:
-    """The rows with each center as the nearest, the nearest first."""
+    """Rows by their nearest center; in each group, the nearest first."""
     found = [nearest(part, centers) for _, part in points.chunks(rows)]
     labels, about = (torch.cat(column).cpu() for column in zip(*found, strict=True))
     order = about.argsort()

@@ -45,16 +45,16 @@ class ProbCover(Selector):
     radius is found from the balls around 1,000 candidates drawn at random, or around all if there
     are fewer.
 
-    Of more than 65,536 candidates, a ball holds only candidates of the same group, one of about
-    N / 2,048 that lie together, by k-means. The picks then cover at least ``1 - 1 / e`` of what any
-    n such balls could hold. ``query.why`` states it. The default radius is still that of all.
+    If there are more than 65,536 candidates, k-means splits them into about N / 2,048 groups, and a
+    ball holds only candidates of its own group. The picks then cover at least ``1 - 1 / e`` of what
+    any n such balls could hold. ``query.why`` states it. The default radius is still that of all.
 
     Cost: O(N^2 D) multiply-adds, for half of the pairs; with groups, O(N D (N / 2,048 + 2,048)),
     and O(1,000 N D) for the default radius. Memory: with groups, 256 N bytes if they are equally
-    large. Without: N^2 / 8 bytes for the graph of the
-    balls, and one and a half times that of the features; 4 N^2 bytes on a GPU. If there is no room
-    for these (4 GiB, and half of what is free), O(N) beyond the features; each candidate that gets
-    covered is then compared with all others once more.
+    large. Without groups, N^2 / 8 bytes for the graph of the balls, and one and a half times that
+    of the features; 4 N^2 bytes on a GPU. If there is no room for these (4 GiB, and half of what is
+    free), O(N) beyond the features; each candidate that gets covered is then compared with all
+    others once more.
 
     Args:
         space: space in which candidates are compared: euclidean or cosine, or any with a given
@@ -157,7 +157,7 @@ def pure_radius(points: Points, classes: int, generator: Generator) -> float:
 
 
 def pure_radius_of_large(points: Rows, classes: int, generator: Generator) -> float:
-    """The same, with the centers of the clusters found from a part of the points."""
+    """Pure radius of a large pool, whose clusters are found from a part of the points."""
     drawn = points[points.drawn(generator)]
     clusters = kmeans([drawn], classes, generator)
     centers, rows = clusters.centers, sample(drawn, PROBES, generator)

@@ -192,7 +192,7 @@ def as_float(rows: Tensor | None) -> Tensor:
 
 
 def as_matrix(rows: Tensor | None) -> Matrix:
-    """Rows as contiguous float32 or float64; many are converted when they are taken, not copied."""
+    """Rows as contiguous float32 or float64; a large matrix is converted as rows are taken."""
     rows = torch.as_tensor(rows)
     first = as_float(rows[:1])
     held = first.dtype == rows.dtype and rows.is_contiguous()

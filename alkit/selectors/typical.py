@@ -52,10 +52,10 @@ class Cluster:
 
 
 class LargeCluster(Cluster):
-    """A cluster of so many members that neighbors are first found in groups of about 2,048.
+    """Large cluster, where neighbors are first found in groups of about 2,048 members.
 
     The 256 members that are most typical in their groups are ranked by their neighbors in the whole
-    cluster. Members that were taken stay the neighbors of these.
+    cluster. Members that were taken still count as neighbors of these.
 
     Cost: O(M (2048 + 256) D) multiply-adds for the first 256 members that are taken.
     """
@@ -93,14 +93,14 @@ class LargeCluster(Cluster):
         return self.taken[-1]
 
     def _ranked(self) -> Tensor:
-        """The most typical members, the first one first."""
+        """The most typical members, in order."""
         k, found = self.neighbors, []
         for group in pieces(self.points, self.members, self.generator):
             if len(group) > 2 * k:
                 inside = self.points[group]
                 rows = torch.arange(len(group), device=inside.device)
                 found.append((nearest_means(inside, rows, k)[0].cpu(), group))
-        if not found:  # groups of a few, such as those of a split without a sense
+        if not found:  # groups are tiny, as after a split of points without clusters
             return self.members[:RANKED]
         means, rows = (torch.cat(column) for column in zip(*found, strict=True))
         rows = rows[means.topk(min(RANKED, len(rows)), largest=False).indices]

@@ -38,10 +38,10 @@ class TypiClust(Selector):
     Neighbors are the candidates of the cluster that are still free, at most half of them. If a
     cluster is used up, the next one takes its turn.
 
-    Of more than 65,536 candidates, the clusters are those of 65,536, drawn at random, and all
-    belong to the nearest. Clusters of more than 8,192 are split into groups of about 2,048. Of the
-    256 that are most typical in their groups, the one that is most typical in the whole cluster is
-    picked. ``query.why`` states it.
+    If there are more than 65,536 candidates, k-means finds the clusters from that many, drawn at
+    random, and each candidate belongs to the nearest. Clusters of more than 8,192 are split into
+    groups of about 2,048. Of the 256 candidates that are most typical in their groups, the one that
+    is most typical in the whole cluster is picked. ``query.why`` states it.
 
     Cost: O(N (A + n) (D + 320) + M^2 D) multiply-adds. M^2 is the sum of the squared sizes of the
     clusters that are picked from, about N^2 / (A + n); for those that are split, it is 2,304 M.

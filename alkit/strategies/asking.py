@@ -123,10 +123,10 @@ class Asks(_Base):
         cost: Cost | None = None,
         progress: bool = True,
     ) -> Query:
-        """Query ``n`` samples, most wanted first. Changes nothing: not the model, not the pool.
+        """Query ``n`` samples, most wanted first. Changes neither the model nor the pool.
 
-        Works before any training, after it, and without a Trainer. The same pool and model give
-        the same query. With a ``val_pool``, ``query.validation`` is a share of ``n``.
+        Works before and after training, also without a Trainer. The same pool and model give the
+        same query. A share for a ``val_pool`` is in ``query.validation``. ``monitor`` records all.
 
         Args:
             n: number of samples; with a budget, the largest number.

@@ -1,4 +1,4 @@
-"""Joins: a strategy in several processes, which begin alike and are compared from then on."""
+"""Joins: a strategy in several processes, which start alike and are compared from then on."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ F = TypeVar("F", bound=Callable[..., Query])
 
 
 class Joins:
-    """The meeting of a strategy with its twins in the other processes of a distributed training."""
+    """Mixin of a strategy that agrees with those of the other processes of a training."""
 
     _joined: bool = False  # the processes have had the same state once
 
     def join(self, purpose: str) -> None:
         """Agree with the other processes on data, annotations, weights and seed.
 
-        At the first meeting, the state of the first process replaces that of the others, its
-        annotations and initial weights included. From then on, annotations that differ are an
-        error. Weights that differ, as the running statistics of BatchNorm do, and the seed become
-        those of the first process. With one process, nothing is computed.
+        The first time, the state of the first process replaces that of the others, including its
+        annotations and initial weights. From then on, annotations that differ are an error, and the
+        weights and the seed become those of the first process if they differ, as the running
+        statistics of BatchNorm do. With one process, nothing is computed.
 
         Args:
             purpose: what follows, the same in all processes.
@@ -61,7 +61,7 @@ class Joins:
 
 
 def asked_together(query: F) -> F:
-    """A method that queries: in several processes, all score, the first selects, all return it."""
+    """Decorate a method that queries: all processes score, the first selects, all return it."""
 
     @functools.wraps(query)
     def ask(self: Asks, n: int | None = None, **options: Any) -> Query:
@@ -96,7 +96,7 @@ def _told(strategy: Asks) -> dict[str, Any]:
 
 
 def _fingerprints(strategy: Asks, data: Mapping[str, Any]) -> dict[str, str]:
-    """Fingerprints of datasets beside the pools, at the first meeting."""
+    """Fingerprints of the datasets other than the pools, the first time."""
     if strategy._joined:
         return {}
     key = strategy.train_pool.label_key
@@ -104,7 +104,7 @@ def _fingerprints(strategy: Asks, data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _compare(told: list[dict[str, Any]], what: str) -> None:
-    """Raise a ProcessError, in all processes, if one has something else than the first."""
+    """Raise a ProcessError, in all processes, if one of them differs from the first."""
     for k, each in enumerate(told):
         names = [name for name, found in each.items() if _differ(found, told[0].get(name, found))]
         if names:

@@ -38,19 +38,19 @@ def of_readable(
     known: dict[int, str],
     loader: Mapping[str, Any],
 ) -> Query | None:
-    """The query of a pool without the samples that cannot be read, which its ``why`` names.
+    """Query of a pool without the samples that cannot be read, which its ``why`` names.
 
-    It is the one that ``ask`` makes of a pool without them, whatever it reads. Nothing is guessed:
-    they stay unannotated, and are tried again by the next query.
+    It is the query that ``ask`` makes of a pool without them. Nothing is guessed: they stay
+    unannotated, and the next query tries them again.
 
     Args:
         ask: function that makes a query of a pool.
         pool: the pool.
-        known: index and reason of those of the last query, which are read first; replaced.
+        known: reasons by index of the last query; these samples are read first. Replaced.
         loader: options of a DataLoader.
 
-    Cost: a read of each pick. If a sample cannot be read, and the last query did not know, one of
-    all unannotated samples, and a second query.
+    Cost: one read of each pick. If a sample cannot be read that is not in ``known``, also one read
+    of each unannotated sample, and a second query.
 
     Raises:
         QuerySizeError: too few samples can be read.

@@ -22,8 +22,8 @@ class InProcesses(L.Callback):
 
     The processes join at the start. A training step has the samples that it would have in one
     process, and each process computes its share; gradients are averaged by the number of samples.
-    Validation and tests read all samples in every process, since a module may collect what it
-    likes, so each sample counts once; their metrics are not reduced over the processes.
+    Validation and tests read all samples in every process, since a module may collect anything. So
+    each sample counts once, and their metrics are not reduced over the processes.
     """
 
     def __init__(self) -> None:

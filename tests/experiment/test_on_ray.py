@@ -1,13 +1,17 @@
-"""Trials on Ray, on two workers of this machine."""
+"""Trials, and a selection over shards, on Ray: two workers of this machine."""
 
 import os
+import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small import compare, lasting, margin, uniform
 
 from alkit.errors import ConfigurationError
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "shards.md"
 
 ray = pytest.importorskip("ray", reason="the extra alkit[ray] is not installed")
 
@@ -55,3 +59,15 @@ def test_two_workers_give_the_serial_records_and_one_that_dies_is_replaced(two_w
 def test_resources_that_are_not_there_are_said(two_workers):
     with pytest.raises(ConfigurationError, match="asks for 64 CPU, and Ray has 2"):
         compare(executor="ray", cpus=64)
+
+
+def test_the_selection_over_shards_of_the_page_has_the_picks_of_its_loop(two_workers, tmp_path):
+    page = PAGE.read_text(encoding="utf-8")
+    here, made, on_ray = re.findall(r"^```py(?:thon)?\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {"__name__": "shards"}
+    exec(here + made, names)
+    of_loop = names.pop("chosen")
+    names["paths"] = [str(tmp_path / path) for path in names["paths"]]  # workers are elsewhere
+    exec(on_ray, names)
+    assert [(Path(path).name, row) for path, row in names["chosen"]] == of_loop
+    assert len(set(of_loop)) == 20

@@ -630,7 +630,7 @@ def test_as_many_grey_images_as_channels_are_told_apart(tmp_path):
     rows = make(Frozen(Brightness(), folder=tmp_path, normalize=False), Reads(images, 3))
     expected = make(Frozen(Brightness(), normalize=False), Reads(images, 3))
     np.testing.assert_allclose(rows, expected)
-    with pytest.raises(FeaturesError, match="that of a object cannot be told"):
+    with pytest.raises(FeaturesError, match="that of a object cannot be hashed"):
         make(Frozen(Brightness(), folder=tmp_path), Reads([object()] * 4))
 
 

@@ -19,7 +19,7 @@ from alkit.errors import ConfigurationError
 from alkit.pool.loaders import eval_loader, scoring_loader
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "how-to" / "large_pools.md"
+PAGE = ROOT / "docs" / "how-to" / "pool_larger_than_memory.md"
 COUNT = 24
 
 # h5py and datasets are packages of the tests: without them, the other sources are tested

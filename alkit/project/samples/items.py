@@ -116,7 +116,7 @@ class Items:
 
 
 def _of_dataset(error: Exception) -> Exception:
-    """The error of the dataset itself, without what a user of a pool is told."""
+    """Error of the dataset itself, without the advice for the user of a pool."""
     cause = error.__cause__ if isinstance(error, UnreadableSampleError) else None
     return cause if isinstance(cause, Exception) else error
 

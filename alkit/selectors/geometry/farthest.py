@@ -12,12 +12,8 @@ from alkit.progress import report
 from alkit.selectors.geometry.points import Points
 
 FIRST = 192  # centers that every candidate is compared with, at least
-
-
 SHARE = 90  # with A known centers, every candidate is compared with sqrt(SHARE * A) of them
-
-
-GROWTH = 4  # up to there, all candidates are compared when centers grew by this factor
+GROWTH = 4  # before that, all are compared each time the centers grew by this factor
 
 
 RUNNERS = 256  # candidates whose distances are kept exact while picks are made
@@ -79,7 +75,7 @@ class _Centers:
         self.bounds = torch.full((N,), torch.inf, dtype=torch.float64, device=device)
         self.seen = torch.zeros(N, dtype=torch.int32, device=device)
         self.met = 0  # centers that every point was compared with
-        # a bound that is too high costs more, the more centers it still misses
+        # a bound that is too high costs more if it misses more centers
         self.first = max(FIRST, math.isqrt(SHARE * (0 if known is None else len(known))))
 
     def __len__(self) -> int:

@@ -14,10 +14,10 @@ BLOCK = 2**20  # values of a block
 
 @dataclass(frozen=True, eq=False)
 class Lazy:
-    """Matrix ``(N, W)`` of which rows are computed each time they are taken.
+    """Matrix ``(N, W)`` whose rows are computed each time they are taken.
 
-    So large features stay where they are, in a mapped file or in half precision: converted and
-    scaled rows are held for one block at a time.
+    Large features stay where they are, in a mapped file or in half precision: converted and scaled
+    rows are held for one block at a time.
 
     Attributes:
         take: function from positions or a slice to these rows, contiguous.
@@ -52,7 +52,7 @@ Matrix = Tensor | Lazy
 
 
 def is_large(nbytes: int) -> bool:
-    """True if a copy of this size is not made, and its rows are computed as they are taken."""
+    """True if rows of this size in all are computed as they are taken, not copied."""
     return nbytes > LARGE
 
 
@@ -71,8 +71,8 @@ def whole(matrix: Matrix) -> Tensor:
 def filled(parts: Iterable[Tensor], number: int) -> Tensor:
     """Concatenate parts of ``number`` rows in all, each of which is freed before the next is made.
 
-    Parts that are all kept lie scattered between the larger blocks that they are computed from,
-    whose memory can then not be used again.
+    If the parts were all kept, they would lie scattered between the larger blocks that they are
+    computed from, and the memory of these could not be reused.
     """
     result: Tensor | None = None
     start = 0
@@ -86,7 +86,7 @@ def filled(parts: Iterable[Tensor], number: int) -> Tensor:
 
 
 def part_of(matrix: Matrix, rows: Tensor) -> Matrix:
-    """Some rows; many of them are not copied."""
+    """Some rows, which are not copied if they are large."""
     if not is_large(len(rows) * matrix.shape[1] * matrix.dtype.itemsize):
         return matrix[rows]
     shape = len(rows), matrix.shape[1]

@@ -57,7 +57,7 @@ class Points:
         return part
 
     def part(self, rows: Tensor) -> Points:
-        """Some of the points, at these positions; many of them are not copied."""
+        """Some of the points, at these positions, which are not copied if they are large."""
         return Points(tuple(part_of(factor, rows) for factor in self.factors), self.metric)
 
     @property
