@@ -8,6 +8,8 @@ import alkit as al
 from alkit import selectors
 from alkit.selectors import part, pieces
 from alkit.selectors.geometry import lazy
+from alkit.selectors.geometry.clustering import kmeans
+from alkit.selectors.geometry.points import Points
 
 N, D, C = 300, 12, 3
 LARGE = [
@@ -86,3 +88,12 @@ def test_a_pick_of_k_center_waits_for_the_device_twice():
             select(al.KCenter(), OnGpu, n)
         reads[n] = sum(gpu.reads.values())
     assert reads[60] - reads[20] <= 2 * 40 + 10
+
+
+def test_seeds_of_clusters_are_found_without_waiting_for_the_device():
+    x, reads = torch.randn(400, 6, generator=torch.Generator().manual_seed(0)), {}
+    for k in (10, 40):
+        with pretended() as gpu:
+            kmeans([Points((OnGpu(x),))], k, torch.Generator().manual_seed(0))
+        reads[k] = sum(gpu.reads.values())
+    assert reads[40] - reads[10] < 30  # as many seeds, in each of five runs
