@@ -1,5 +1,5 @@
 .PHONY: test lint types tutorials notebooks docs bench bench-bayesian bench-mnist bench-overhead \
-	bench-selection label-studio
+	bench-selection bench-gpu label-studio
 
 test:
 	pytest
@@ -58,3 +58,6 @@ bench-overhead:
 
 bench-selection:
 	python benchmarks/selection.py --out benchmarks/results/selection.json
+
+bench-gpu:
+	python benchmarks/gpu.py

@@ -16,9 +16,10 @@ REDUCED = {"tf32": 2.0**-9, "high": 2.0**-9, "bf16": 2.0**-6, "medium": 2.0**-6}
 
 
 def free_memory(device: torch.device) -> int:
-    """Number of bytes that are free on a device."""
+    """Number of bytes that are free on a device, or kept by torch after what used them is gone."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
     return psutil.virtual_memory().available
 
 

@@ -112,9 +112,11 @@ def some(rows: Tensor, places: Tensor | slice, storage: Storage = DEFAULT) -> Te
 
     Args:
         rows: ``(N, ...)``, in memory or mapped.
-        places: positions of the rows, a mask, or a slice, which copies nothing.
+        places: positions of the rows, a mask, on any device; or a slice, which copies nothing.
         storage: place of the copy.
     """
+    if isinstance(places, Tensor):
+        places = places.to(rows.device)
     nbytes = rows[:1].nbytes
     most = len(places) * nbytes if isinstance(places, Tensor) else 0
     if rows.device.type != "cpu" or not isinstance(places, Tensor) or most <= SMALL:

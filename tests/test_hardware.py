@@ -5,9 +5,10 @@ import warnings
 import psutil
 import pytest
 import torch
+from pretended_gpu import GPU, pretended
 
-from alkit.errors import AlkitError, SelectionWarning
-from alkit.hardware import check_cost, check_memory, multiplies_bfloat16
+from alkit.errors import AlkitError, NotEnoughMemoryError, SelectionWarning
+from alkit.hardware import check_cost, check_memory, free_memory, multiplies_bfloat16
 
 CODE = """
 import torch
@@ -65,3 +66,11 @@ def test_memory_and_time_are_stated_before_what_takes_long_begins():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_cost(1, 1e9, cpu, "BAIT", "Prefilter(10, BAIT()).")
+
+
+def test_what_torch_keeps_after_a_tensor_is_gone_is_free_on_a_gpu():
+    with pretended(free=2**30, kept=2**31):
+        assert free_memory(GPU) == 2**30 + 2**31
+        check_memory(2**31, GPU, "a table")
+        with pytest.raises(NotEnoughMemoryError, match=r"only 3\.2 GB are free on cuda:0"):
+            check_memory(2**32, GPU, "a table")

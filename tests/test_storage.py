@@ -74,7 +74,7 @@ def test_the_space_of_a_file_is_free_once_its_tensor_is_gone(tmp_path):
 
 def test_a_disk_without_room_is_an_error_before_anything_is_written(tmp_path, capsys):
     free = shutil.disk_usage(tmp_path).free
-    message = r"the features need [\d.]+ GB.*of disk in .*float16.*part of the"
+    message = r"the features need \d+\.\d GB.*of disk in .*float16.*part of the"
     with pytest.raises(NotEnoughMemoryError, match=message):
         Storage(folder=tmp_path, share=0).empty((2 * free,), torch.uint8, CPU, "the features")
     assert not capsys.readouterr().err

@@ -25,8 +25,9 @@ class HeadScore(Criterion):
     2019, "Learning loss for active learning". Cost: that of the head on ``(N, D)``.
 
     Args:
-        head: the head, from features ``(N, D)`` to ``(N, 1)`` or ``(N,)``, on the features'
-            device; or the path of that part in the strategy's module, ``"discriminator"``.
+        head: the head, from features ``(N, D)`` to ``(N, 1)`` or ``(N,)``; or the path of that part
+            in the strategy's module, ``"discriminator"``. It is moved to the features' device
+            while it runs.
 
     Raises:
         ConfigurationError: the head is neither a module nor a path.
@@ -54,7 +55,7 @@ class HeadScore(Criterion):
             )
         features = needs.features(self, prediction)
         weight = next(self.head.parameters(), features)
-        with evaluating(self.head), torch.no_grad():
+        with evaluating(self.head, features.device), torch.no_grad():
             scores = self.head(features.to(weight.dtype))
         scores = scores[:, 0] if scores.shape[1:] == (1,) else scores
         return scores.to(torch.promote_types(scores.dtype, torch.float32))

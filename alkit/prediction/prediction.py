@@ -174,8 +174,11 @@ class Prediction(Checked, Structures):
         self._set("unread", False)
 
     def __getitem__(self, rows: Tensor | slice) -> Prediction:
-        """The prediction for some rows (positions, a boolean mask or a slice), not rechecked."""
-        ids = self.ids[rows]
+        """The prediction for some rows (positions, a boolean mask or a slice), not rechecked.
+
+        Positions and a mask may be on any device: ids are often on the CPU while outputs are not.
+        """
+        ids = self.ids[rows.to(self.ids.device) if isinstance(rows, Tensor) else rows]
         if ids.ndim != 1:
             raise PredictionError(f"rows must be positions, a mask or a slice, got {rows!r}.")
         owners = None

@@ -105,8 +105,8 @@ def _farthest(spaces: Sequence[Known], n: int, generator: Generator) -> Tensor:
         height, best = (nearest * luck).max(0)
         if height == 0:
             break
-        picked.append(int(best))
-        ours, theirs = (points.squared_distances(points[best : best + 1]) for points in (x, y))
+        picked.append(pick := int(best))
+        ours, theirs = (points.squared_distances(points[pick : pick + 1]) for points in (x, y))
         nearest = nearest.minimum((ours.double() * theirs)[:, 0])
     return completed(torch.tensor(picked, dtype=torch.long), x, x_known, n, generator)
 

@@ -9,6 +9,7 @@ from alkit.arguments import check_number
 from alkit.hardware import check_memory
 from alkit.selectors.candidates import Candidates, Picks, needed
 from alkit.selectors.geometry.balls import Apart, Balls
+from alkit.selectors.geometry.centered import Centered
 from alkit.selectors.geometry.clustering import kmeans, space_with_means
 from alkit.selectors.geometry.coverage import (
     Coverage,
@@ -139,9 +140,13 @@ def within(points: Points, known: Points | None, radius: float) -> Balls:
 
 
 def inside(radius: float, points: Points, others: Points) -> Tensor:
-    """``(N, M)``: one where two points are closer than the radius, else zero."""
-    squares = points.squared_distances(others)
-    return torch.lt(squares, radius * radius, out=squares)
+    """``(N, M)``: one where two points are closer than the radius, else zero.
+
+    Exact, as the bits of ``Balls``: a radius found by purity is the distance of a pair.
+    """
+    moved = (part._moved(points._shift) for part in (points, others))
+    ours, theirs = (Centered(part.matrices, part.metric) for part in moved)
+    return ours.closer(theirs, radius).to(points.dtype)
 
 
 def pure_radius(points: Points, classes: int, generator: Generator) -> float:

@@ -207,6 +207,7 @@ def _read(prediction: Prediction, function: Callable[[Prediction], Tensor]) -> M
     first = function(prediction[:1])
     if not is_large(len(prediction) * first.nbytes):
         return function(prediction)
-    known = prediction.ids, prediction.outputs, prediction.kind, None, prediction.task
+    ids = prediction.ids.to(first.device)  # not moved with the rows of each block
+    known = ids, prediction.outputs, prediction.kind, None, prediction.task
     outputs, shape = unchecked(*known), (len(prediction), first.shape[1])
     return Lazy(lambda rows: function(outputs[rows]), shape, first.dtype, first.device)

@@ -45,7 +45,7 @@ def _all() -> Iterator[tuple[str, Candidates]]:
 
 def _head(features: Tensor) -> Tensor:
     dtype = torch.promote_types(features.dtype, WEIGHT.dtype)
-    return features.to(dtype) @ WEIGHT.to(dtype)
+    return features.to(dtype) @ WEIGHT.to(features.device, dtype)
 
 
 def candidates_of(

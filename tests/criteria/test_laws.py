@@ -2,10 +2,15 @@
 
 import pytest
 import torch
+from pretended_gpu import GPU, on_gpu, pretended
 
 import alkit as al
 from alkit import criteria
+from alkit.criteria import Context
+from alkit.errors import AlkitError
 from alkit.testing import check_criterion
+from alkit.testing.criteria import _predictions
+from alkit.testing.structured import structured_predictions
 
 # criteria that need arguments are listed here; all others are called without
 EXAMPLES = {
@@ -106,3 +111,19 @@ def test_every_formula_of_rows_satisfies_the_laws(formula):
 def test_a_formula_of_values_satisfies_the_laws():
     formula = al.Rank(criteria.UpperConfidenceBound(1)) + 0.1 * criteria.Variance()
     check_criterion(formula, kind="values")
+
+
+@pytest.mark.parametrize(("criterion", "uncertainty", "kind"), list(_leaves()))
+def test_every_criterion_scores_the_same_on_a_gpu(criterion, uncertainty, kind):
+    criterion, scored = criterion.at(Context(0)), 0
+    for on, prediction in [*_predictions(), *structured_predictions()]:
+        try:
+            expected = criterion(prediction)
+        except AlkitError:  # a kind of output that it refuses
+            continue
+        with pretended():
+            scores = criterion(on_gpu(prediction))
+            assert scores.device == GPU
+            assert torch.allclose(scores.cpu(), expected, rtol=1e-4, atol=1e-5), on
+        scored += 1
+    assert scored

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from pretended_gpu import OnGpu, pretended
 
 import alkit as al
 from alkit.errors import NonFiniteError, PredictionError
@@ -235,3 +236,15 @@ def test_probabilities_of_independent_labels_need_not_sum_to_one():
     rows = prediction.rows()
     assert rows.ids.tolist() == [0, 0, 1, 1]
     assert rows.probabilities[:, 0, 1].tolist() == pytest.approx([0.9, 0.8, 0.1, 0.0])
+
+
+def test_rows_are_taken_by_positions_on_another_device():
+    outputs, features, ids = torch.randn(5, 3), torch.randn(5, 2), torch.arange(10, 15)
+    with pretended():
+        whole = al.Prediction(OnGpu(outputs), ids, features=features)
+        for rows in (torch.tensor([3, 0]), torch.tensor([0, 0, 1, 0, 1]).bool()):
+            for places in (rows, OnGpu(rows)):
+                part = whole[places]
+                assert part.ids.tolist() == ids[rows].tolist()
+                assert torch.equal(part.outputs.cpu()[:, 0], outputs[rows])
+                assert torch.equal(part.features, features[rows])

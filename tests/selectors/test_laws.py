@@ -5,11 +5,13 @@ from functools import partial
 
 import pytest
 import torch
+from pretended_gpu import on_gpu, pretended
 
 import alkit as al
 from alkit import selectors
 from alkit.selectors import Selector
 from alkit.testing import check_selector
+from alkit.testing.candidates import examples_for
 
 GROUPS = torch.arange(100) % 3  # groups of the ids in the kit
 # name -> instances, for classes that need arguments
@@ -76,3 +78,23 @@ def test_every_selector_states_its_cost(selector):
 @pytest.mark.parametrize("selector", list(_leaves()))
 def test_every_selector_prints_as_it_is_made(selector):
     assert repr(selector).startswith(f"{type(selector).__name__}(")
+
+
+ON_GPU = ["12 candidates", "12 candidates, nothing annotated", "features in float16"]
+ON_GPU += ["K = 5 posterior samples"]
+
+
+@pytest.mark.filterwarnings("ignore::alkit.errors.SelectionWarning")
+@pytest.mark.parametrize(
+    "selector", [*_leaves(), *(each for each in _over_spaces() if "ActiveFT" not in str(each.id))]
+)
+def test_every_selector_picks_the_same_on_a_gpu(selector):
+    for on, candidates in examples_for(selector):
+        if on not in ON_GPU:
+            continue
+        expected = selector(candidates, 4, torch.Generator().manual_seed(7)).positions
+        with pretended():
+            moved = on_gpu(candidates)
+            picks = selector(moved, 4, torch.Generator().manual_seed(7)).positions
+        assert picks.device.type == "cpu"
+        assert picks.tolist() == expected.tolist(), on

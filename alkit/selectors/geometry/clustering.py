@@ -157,10 +157,10 @@ def _seeds(points: Points, k: int, generator: Generator) -> Tensor:
         left = torch.addmm(points.squared_norms, others.matrices[0], rows.T, alpha=-2)
         left.add_(others.squared_norms[:, None]).clamp_(min=0)
         left = left.minimum(near) if step else left
-        best = left.sum(1).argmin()
-        near = left[best]
+        best = left.sum(1).argmin(0, keepdim=True)  # not read, which would wait for a GPU
+        near = left[best][0]
         seeds.append(drawn[best])
-    return rows[torch.stack(seeds)]
+    return rows[torch.cat(seeds)]
 
 
 def _lloyd(points: Points, centers: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, float]:

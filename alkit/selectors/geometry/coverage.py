@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import psutil
 import torch
 from torch import Generator, Tensor
 
 from alkit.arguments import check_number
+from alkit.hardware import free_memory
 from alkit.progress import report
 from alkit.selectors.geometry.balls import Apart, Balls
 from alkit.selectors.geometry.points import Points
@@ -158,11 +158,7 @@ class Coverage:
 
 def fits(nbytes: int, device: torch.device) -> bool:
     """True if a table of this size may be kept: at most 4 GiB, and half of what is free."""
-    if device.type == "cuda":
-        free = torch.cuda.mem_get_info(device)[0]
-    else:
-        free = psutil.virtual_memory().available
-    return nbytes <= min(TABLE, free // 2)
+    return nbytes <= min(TABLE, free_memory(device) // 2)
 
 
 def greedy(

@@ -134,14 +134,15 @@ def _race(centers: _Centers, keys: Tensor, heights: Tensor, n: int, block: int) 
         return
     runners, limit = _highest(heights, RUNNERS)
     rows, outside = rows[runners], max(outside, limit)
-    keys, points = keys[rows], centers.points[rows]
+    places, keys, points = rows.tolist(), keys[rows], centers.points[rows]
     values, points = centers.exact(points), points.double()
     while len(centers.picked) < n:
         report(len(centers.picked), n)
         height, best = (keys * values).max(0)
         if height < outside:
             break
-        centers.picked.append(int(rows[best]))
+        best = int(best)  # read once: each read waits for a GPU
+        centers.picked.append(places[best])
         values = torch.minimum(values, points.apart(points[best : best + 1]))
     centers.bounds[rows], centers.seen[rows] = values, len(centers)
 
