@@ -19,6 +19,7 @@ import numpy as np
 from torch import distributed
 
 from alkit.errors import ProcessError
+from alkit.launched import place
 
 T = TypeVar("T")
 S = TypeVar("S", Sequence, np.ndarray)
@@ -44,8 +45,8 @@ def world() -> int:
 
 
 def rank() -> int:
-    """Number of this process, from 0; 0 without a distributed training."""
-    return distributed.get_rank() if world() > 1 else 0
+    """Number of this process, from 0; until they are connected, according to their launcher."""
+    return distributed.get_rank() if world() > 1 else place()
 
 
 def share(parts: S) -> S:
