@@ -32,7 +32,7 @@ class _Helped(BaseException):
 
 
 class _Led:
-    failed = False  # an error has been raised in all processes
+    failed = False  # the last meeting has raised an error in all processes
 
 
 _led: ContextVar[_Led | None] = ContextVar("led", default=None)
@@ -144,10 +144,11 @@ def _exchanged(value: Any, what: str, error: Exception | None) -> list[Any]:
     mine = (what, None if error is None else _pickled(error), value)
     distributed.all_gather_object(told, mine, group=_group())
     failed = [(k, failure) for k, (_, failure, _) in enumerate(told) if failure is not None]
-    if not failed and len({place for place, _, _ in told}) == 1:
-        return [value for *_, value in told]
+    met = not failed and len({place for place, _, _ in told}) == 1
     if (state := _led.get()) is not None:
-        state.failed = True
+        state.failed = not met
+    if met:
+        return [value for *_, value in told]
     if error is not None:
         raise error
     if failed:

@@ -74,7 +74,8 @@ def asked_together(query: F) -> F:
             self._asked_alone = True
             return query(self, n, **options)
         self.join(what)
-        asked, self._asked[:] = led(lambda: (query(self, n, **options), self._asked[:]), what)
+        whole = led(lambda: (query(self, n, **options), self._asked[:], self.unreadable), what)
+        asked, self._asked[:], self.unreadable = whole
         return asked
 
     return cast(F, ask)
