@@ -65,7 +65,9 @@ def weight_of_share(size: int) -> float:
     Args:
         size: number of samples in the batch.
     """
-    return len(share(range(size))) * world() / size if size >= world() else 1.0
+    if size >= world():
+        return len(share(range(size))) * world() / size
+    return world() / size / len(range(rank() % size, world(), size))  # these have the same sample
 
 
 def exchanged(value: T, what: str) -> list[T]:
@@ -102,10 +104,17 @@ def is_led() -> bool:
     return _led.get() is not None
 
 
-def helped(function: Callable[[], T], what: str) -> list[T]:
+def helped(
+    function: Callable[[], T], what: str, kept: Callable[[T], T] = lambda part: part
+) -> list[T]:
     """Results of a function that all processes call within ``led``, by rank, in the first one.
 
     The other processes return from ``led``.
+
+    Args:
+        function: the function.
+        what: purpose, the same in all processes.
+        kept: form in which the first process keeps a result until it has received all.
     """
     value: Any = None
     error = None
@@ -117,7 +126,8 @@ def helped(function: Callable[[], T], what: str) -> list[T]:
     if rank() > 0:
         distributed.send_object_list([value], dst=0, group=_group())
         raise _Helped
-    return [value, *map(_received, range(1, world()))]  # one at a time: they may be large
+    # one at a time: they may be large
+    return [value, *(kept(_received(source)) for source in range(1, world()))]
 
 
 def _spread(function: Callable[[], Any] | None, what: str, state: _Led | None = None) -> Any:

@@ -42,6 +42,11 @@ class InProcesses(L.Callback):
                 f"there are {number} processes, and the Trainer is for {trainer.world_size}: pass "
                 f'devices and strategy, Trainer(devices={number}, strategy="ddp"), in all of them.'
             )
+        if stage == "fit" and not any(weight.requires_grad for weight in pl_module.parameters()):
+            raise ConfigurationError(
+                f"{type(pl_module.module).__name__} has no weights with a gradient, which is what "
+                "processes share in a fit: fit it in one process."
+            )
         pl_module.join(stage.lower())
 
     def on_train_batch_start(
