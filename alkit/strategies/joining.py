@@ -74,6 +74,8 @@ def asked_together(query: F) -> F:
             self._asked_alone = True
             return query(self, n, **options)
         self.join(what)
+        if rank() > 0:
+            options["progress"] = False  # one bar, that of the first
         whole = led(lambda: (query(self, n, **options), self._asked[:], self.unreadable), what)
         asked, self._asked[:], self.unreadable = whole
         return asked
