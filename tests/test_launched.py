@@ -82,6 +82,17 @@ def test_copies_of_the_process_are_refused(strategy, environment):
         learner.fit(max_steps=1, devices=2, strategy=strategy, **script.QUIET)
 
 
+def test_a_project_is_not_opened_in_one_of_several_processes(environment, tmp_path):
+    np.save(tmp_path / "rows.npy", script.X.numpy())
+    made = {"embeddings": tmp_path / "rows.npy", "classes": ["a", "b", "c"]}
+    environment(WORLD_SIZE=2, LOCAL_RANK=1)
+    with pytest.raises(al.errors.ConfigurationError, match="a project is for one process"):
+        al.Project(tmp_path / "project", **made)
+    assert not (tmp_path / "project").exists()
+    environment()
+    al.Project(tmp_path / "project", **made)
+
+
 # --- torchrun ---------------------------------------------------------------------------------
 
 
