@@ -228,7 +228,7 @@ def samples_as_given(trainer: L.Trainer) -> None:
 
 
 def other_processes(trainer: L.Trainer) -> str:
-    """What a Trainer is about to start: ``"copies"`` of this process, the ``"script"``, or ""."""
+    """Processes that a Trainer is about to start: ``"copies"`` of this one, ``"script"`` or ""."""
     launcher = trainer.strategy.launcher  # Lightning 2.6 has no public name for its kinds
     if isinstance(launcher, _SubprocessScriptLauncher):
         return "" if launcher.cluster_environment.creates_processes_externally else "script"
