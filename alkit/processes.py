@@ -19,6 +19,7 @@ import numpy as np
 from torch import distributed
 
 from alkit.errors import ProcessError
+from alkit.launched import place
 
 T = TypeVar("T")
 S = TypeVar("S", Sequence, np.ndarray)
@@ -31,7 +32,7 @@ class _Helped(BaseException):
 
 
 class _Led:
-    failed = False  # an error has been raised in all processes
+    failed = False  # the last meeting has raised an error in all processes
 
 
 _led: ContextVar[_Led | None] = ContextVar("led", default=None)
@@ -44,8 +45,8 @@ def world() -> int:
 
 
 def rank() -> int:
-    """Number of this process, from 0; 0 without a distributed training."""
-    return distributed.get_rank() if world() > 1 else 0
+    """Number of this process, from 0; until they are connected, according to their launcher."""
+    return distributed.get_rank() if world() > 1 else place()
 
 
 def share(parts: S) -> S:
@@ -64,7 +65,9 @@ def weight_of_share(size: int) -> float:
     Args:
         size: number of samples in the batch.
     """
-    return len(share(range(size))) * world() / size if size >= world() else 1.0
+    if size >= world():
+        return len(share(range(size))) * world() / size
+    return world() / size / len(range(rank() % size, world(), size))  # these have the same sample
 
 
 def exchanged(value: T, what: str) -> list[T]:
@@ -101,10 +104,17 @@ def is_led() -> bool:
     return _led.get() is not None
 
 
-def helped(function: Callable[[], T], what: str) -> list[T]:
+def helped(
+    function: Callable[[], T], what: str, kept: Callable[[T], T] = lambda part: part
+) -> list[T]:
     """Results of a function that all processes call within ``led``, by rank, in the first one.
 
     The other processes return from ``led``.
+
+    Args:
+        function: the function.
+        what: purpose, the same in all processes.
+        kept: form in which the first process keeps a result until it has received all.
     """
     value: Any = None
     error = None
@@ -116,7 +126,8 @@ def helped(function: Callable[[], T], what: str) -> list[T]:
     if rank() > 0:
         distributed.send_object_list([value], dst=0, group=_group())
         raise _Helped
-    return [value, *map(_received, range(1, world()))]  # one at a time: they may be large
+    # one at a time: they may be large
+    return [value, *(kept(_received(source)) for source in range(1, world()))]
 
 
 def _spread(function: Callable[[], Any] | None, what: str, state: _Led | None = None) -> Any:
@@ -143,10 +154,11 @@ def _exchanged(value: Any, what: str, error: Exception | None) -> list[Any]:
     mine = (what, None if error is None else _pickled(error), value)
     distributed.all_gather_object(told, mine, group=_group())
     failed = [(k, failure) for k, (_, failure, _) in enumerate(told) if failure is not None]
-    if not failed and len({place for place, _, _ in told}) == 1:
-        return [value for *_, value in told]
+    met = not failed and len({place for place, _, _ in told}) == 1
     if (state := _led.get()) is not None:
-        state.failed = True
+        state.failed = not met
+    if met:
+        return [value for *_, value in told]
     if error is not None:
         raise error
     if failed:

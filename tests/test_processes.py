@@ -33,7 +33,7 @@ def test_the_weighted_mean_over_shares_is_that_of_the_batch(size, world):
     if size < world:
         assert all(len(share) == 1 for share in shares)
         assert {value for (value,) in shares} == set(values)
-        return
-    assert sorted(value for share in shares for value in share) == values
+    else:
+        assert sorted(value for share in shares for value in share) == values
     means = [w * sum(s) / len(s) for w, s in zip(weights, shares, strict=True)]
     assert sum(means) / world == pytest.approx(sum(values) / size)

@@ -27,6 +27,7 @@ from alkit.experiment.run import CEILING, ceiling_trials, run
 from alkit.experiment.stand_ins import Uniform
 from alkit.experiment.termination import ends_when_terminated
 from alkit.experiment.trial import Factory, Plan, Trial
+from alkit.launched import check_alone
 from alkit.loop.tensorboard import check_installed
 from alkit.reporting.result import Result
 
@@ -112,6 +113,7 @@ def compare(
         TrialError: trials failed in their workers. It is raised after all others have finished.
         SystemExit: SIGTERM, with the status 143. What is finished is kept, and a line says so.
     """
+    check_alone("compare")
     seeds = check_seeds(seeds)
     check_strategies(strategies)
     without = [without] if isinstance(without, str) else without

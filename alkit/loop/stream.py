@@ -10,6 +10,7 @@ import numpy as np
 
 from alkit.arguments import check_integer
 from alkit.errors import ConfigurationError
+from alkit.launched import check_alone
 from alkit.loop.arrivals import Scorer, check_waiting, load_stream, save_stream
 from alkit.loop.decider import Decider, Decisions
 from alkit.loop.rules import Rule
@@ -79,6 +80,7 @@ class Stream:
         trainer: Mapping[str, Any] | None = None,
         seed: int | None = None,
     ) -> None:
+        check_alone("Stream")
         if seed is None and isinstance(strategy, ActiveLearner):
             seed = strategy.seed
         self.decider = Decider(budget, rule, window=window, seed=seed)

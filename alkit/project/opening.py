@@ -16,6 +16,7 @@ from alkit.atomic import write_whole
 from alkit.errors import FolderError, ProjectError
 from alkit.features.networks import download
 from alkit.features.saved import SUFFIXES
+from alkit.launched import check_alone
 from alkit.pool.ledger import Entry, Ledger
 from alkit.project.changes import Changes
 from alkit.project.results import Results
@@ -63,6 +64,7 @@ def settled(
     Raises:
         ProjectError: a new project lacks data or classes, or the arguments differ from the file.
     """
+    check_alone("a project")
     given = {kind: value for kind, value in data.items() if value is not None}
     if len(given) > 1:
         raise ProjectError(f"a project has samples of one kind, got {' and '.join(given)}.")

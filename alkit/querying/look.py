@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,9 @@ from alkit.prediction import Prediction
 from alkit.processes import helped, is_led, rank, share
 from alkit.querying.context import PoolContext
 from alkit.querying.gathered import Gathered, gather, in_order
+from alkit.storage import DEFAULT, Storage
+
+ROWS = 4096  # rows that are copied at a time
 
 
 def look_at(context: PoolContext, ids: Tensor, **kept: Any) -> Gathered:
@@ -41,18 +45,22 @@ def look_at(context: PoolContext, ids: Tensor, **kept: Any) -> Gathered:
 
     if not is_led():
         return _look(context, ids, kept)
-    found = helped(part, f"scoring of {len(ids)} samples")
-    return merged([seen for seen in found if seen is not None], ids)
+    storage = kept.get("storage", DEFAULT)
+    stored = partial(_stored, storage=storage)  # each part before the next one is received
+    found = helped(part, f"scoring of {len(ids)} samples", stored)
+    return merged([seen for seen in found if seen is not None], ids, storage)
 
 
-def merged(parts: Sequence[Gathered], ids: Tensor) -> Gathered:
+def merged(parts: Sequence[Gathered], ids: Tensor, storage: Storage = DEFAULT) -> Gathered:
     """Join the parts that several processes gathered, by the ids of the samples.
 
     Args:
         parts: the part of each process that had samples.
         ids: ``(N,)`` ids of all samples, ascending.
+        storage: place of the outputs and features.
 
     Raises:
+        NotEnoughMemoryError: there is no room for the outputs and features.
         ProcessError: a sample is missing, or was predicted twice.
     """
     found = torch.cat([part.ids for part in parts])
@@ -63,12 +71,18 @@ def merged(parts: Sequence[Gathered], ids: Tensor) -> Gathered:
     seen = Gathered(
         found,
         [_column(column) for column in zip(*(part.scores for part in parts), strict=True)],
-        _whole(predictions, found) if predictions else None,
+        None,
         _column([part.guesses for part in parts]),
         joined(watched) if watched else None,
         _column(bare) if bare else None,
     )
-    return in_order(seen, found.argsort())
+    seen = in_order(seen, found.argsort())
+    if not predictions:
+        return seen
+    whole = _whole(predictions, ids, storage)
+    device = next(iter(_rows(whole).values())).device
+    scores = [column.to(device) for column in seen.scores]
+    return replace(seen, prediction=whole, scores=scores)
 
 
 def _check_each_once(found: Tensor, ids: Tensor) -> None:
@@ -94,13 +108,40 @@ def _dealt(ids: Tensor, size: int) -> Tensor:
     return torch.cat([*share(ids.split(size)), ids[:0]])
 
 
-def _whole(parts: Sequence[Prediction], ids: Tensor) -> Prediction:
-    rows = {
-        name: _column([getattr(part, name) for part in parts])
-        for name in ("outputs", "features")
-        if getattr(parts[0], name) is not None
-    }
-    return replace(parts[0], ids=ids, **rows)
+def _whole(parts: Sequence[Prediction], ids: Tensor, storage: Storage) -> Prediction:
+    """The parts in the order of the ids, each row copied once, into a file if they are large."""
+    places = [torch.searchsorted(ids, part.ids.cpu()) for part in parts]
+    first, whole = _rows(parts[0]), {}
+    nbytes = sum(len(ids) * rows[:1].nbytes for rows in first.values())
+    for name, rows in first.items():
+        device = rows.device if storage.holds(nbytes, rows.device) else torch.device("cpu")
+        place = storage if storage.holds(nbytes, device) else replace(storage, share=0)
+        what = f"the {name} of {len(ids):,} candidates"
+        whole[name] = place.empty((len(ids), *rows.shape[1:]), rows.dtype, device, what)
+        for part, at in zip(parts, places, strict=True):
+            for some in torch.arange(len(at)).split(ROWS):
+                whole[name][at[some]] = _rows(part)[name][some].to(whole[name])
+    return replace(parts[0], ids=ids, **whole)
+
+
+def _stored(seen: Gathered | None, storage: Storage) -> Gathered | None:
+    """A part that was received, its rows in a file if they are large."""
+    if seen is None or seen.prediction is None:
+        return seen
+    kept, nbytes = {}, sum(rows.nbytes for rows in _rows(seen.prediction).values())
+    if storage.holds(nbytes, torch.device("cpu")):
+        return seen
+    for name, rows in _rows(seen.prediction).items():
+        what = f"the {name} of {len(rows):,} candidates of another process"
+        kept[name] = replace(storage, share=0).empty(rows.shape, rows.dtype, rows.device, what)
+        kept[name].copy_(rows)
+    return replace(seen, prediction=replace(seen.prediction, **kept))
+
+
+def _rows(prediction: Prediction) -> dict[str, Tensor]:
+    """Outputs and features, where they are kept."""
+    both = {"outputs": prediction.outputs, "features": prediction.features}
+    return {name: rows for name, rows in both.items() if rows is not None}
 
 
 def _column(parts: Sequence[Tensor]) -> Tensor:
@@ -111,6 +152,6 @@ def _column(parts: Sequence[Tensor]) -> Tensor:
 def _on_the_cpu(seen: Gathered) -> Gathered:
     whole = seen.prediction
     if whole is not None:
-        rows = {name: getattr(whole, name).cpu() for name in seen.kept}
+        rows = {name: rows.cpu() for name, rows in _rows(whole).items()}
         whole = replace(whole, ids=whole.ids.cpu(), **rows)
     return replace(seen, scores=[column.cpu() for column in seen.scores], prediction=whole)

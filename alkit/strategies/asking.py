@@ -242,8 +242,7 @@ class Asks(_Base):
                 if len(answered):
                     self.train_pool.undo()
                 raise
-        reason = getattr(oracle, "reason", None)
-        if reason and len(query.unanswered):
+        if (reason := getattr(oracle, "reason", None)) and len(query.unanswered):
             self.train_pool.exclude(query.unanswered, reason)
         return query
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from alkit.errors import ProcessError
+from alkit.launched import connect
 from alkit.pool import Query, digest
 from alkit.pool.fingerprint import fingerprint
 from alkit.processes import exchanged, from_first, led, rank, world
@@ -27,6 +28,7 @@ class Joins:
     """Mixin of a strategy that agrees with those of the other processes of a training."""
 
     _joined: bool = False  # the processes have had the same state once
+    _asked_alone: bool = False  # there was a query in one process
 
     def join(self, purpose: str) -> None:
         """Agree with the other processes on data, annotations, weights and seed.
@@ -49,6 +51,7 @@ class Joins:
         told = exchanged(_told(strategy), purpose)
         _compare([each["data"] for each in told], "data")
         if not all(each["joined"] for each in told):
+            _check_not_asked([each["asked_alone"] for each in told])
             _take_over(strategy)
             self._joined = True
             return
@@ -65,11 +68,16 @@ def asked_together(query: F) -> F:
 
     @functools.wraps(query)
     def ask(self: Asks, n: int | None = None, **options: Any) -> Query:
-        if world() == 1:
-            return query(self, n, **options)
         what = f"query({n!r})"
+        connect(what)
+        if world() == 1:
+            self._asked_alone = True
+            return query(self, n, **options)
         self.join(what)
-        asked, self._asked[:] = led(lambda: (query(self, n, **options), self._asked[:]), what)
+        if rank() > 0:
+            options["progress"] = False  # one bar, that of the first
+        whole = led(lambda: (query(self, n, **options), self._asked[:], self.unreadable), what)
+        asked, self._asked[:], self.unreadable = whole
         return asked
 
     return cast(F, ask)
@@ -80,6 +88,7 @@ def _told(strategy: Asks) -> dict[str, Any]:
     known = {name: pool for name, pool in pools.items() if pool is not None}
     return {
         "joined": strategy._joined,
+        "asked_alone": strategy._asked_alone,
         "data": {
             **{name: digest.of_data(pool) for name, pool in known.items()},
             **_fingerprints(strategy, {"val": strategy.val_data, "test": strategy.test_data}),
@@ -114,6 +123,16 @@ def _compare(told: list[dict[str, Any]], what: str) -> None:
                 "the same labels: make the data from one seed or one file, and annotate in all "
                 "processes alike, pool.annotate_random(n, seed=...) between two rounds."
             )
+
+
+def _check_not_asked(told: Sequence[bool]) -> None:
+    """Raise a ProcessError, in all processes, if some queried before all were connected."""
+    if any(told):
+        raise ProcessError(
+            f"processes {[k for k, alone in enumerate(told) if alone]} of a distributed training "
+            "have queried before they were connected, each for itself. Start the script by "
+            "torchrun, or call torch.distributed.init_process_group() first."
+        )
 
 
 def _differ(one: Any, other: Any) -> bool:

@@ -18,6 +18,7 @@ from alkit.errors import (
 from alkit.pool import ActiveLearningDataset, Query
 from alkit.pool.corrections import without
 from alkit.pool.scan import scan
+from alkit.processes import exchanged, is_led
 
 OnError = Literal["raise", "skip"]
 SHOWN = 10
@@ -55,7 +56,7 @@ def of_readable(
     Raises:
         QuerySizeError: too few samples can be read.
     """
-    skipped = scan(pool, np.intersect1d([*known], pool.unannotated_indices).astype(int), loader)
+    skipped = _scanned(pool, np.intersect1d([*known], pool.unannotated_indices).astype(int), loader)
     while True:
         left = without(pool, [*skipped]) if skipped else pool
         try:
@@ -66,7 +67,7 @@ def of_readable(
                 raise
             raise QuerySizeError(f"{error} {_left_out(pool, skipped)}.") from error
         except UnreadableSampleError:
-            new = scan(left, left.unannotated_indices, loader)
+            new = _scanned(left, left.unannotated_indices, loader)
             if not new:
                 raise  # an annotated sample
         if not new:
@@ -79,6 +80,15 @@ def of_readable(
     left_out = _left_out(pool, skipped)
     warn(f"{left_out}.", SelectionWarning)
     return replace(query, why=f"{query.why}; warning: {left_out}")
+
+
+def _scanned(
+    pool: ActiveLearningDataset, indices: np.ndarray, loader: Mapping[str, Any]
+) -> dict[int, str]:
+    """Samples that cannot be read, in any of the processes that query together."""
+    found = scan(pool, indices, loader)
+    parts = exchanged(found, "samples that cannot be read") if is_led() else [found]
+    return {index: reason for part in parts for index, reason in part.items()}
 
 
 def _left_out(pool: ActiveLearningDataset, skipped: Mapping[int, str]) -> str:

@@ -9,10 +9,15 @@ import lightning as L
 from torchmetrics import Metric
 
 from alkit.errors import ConfigurationError
+from alkit.launched import by_torchrun
 from alkit.pool.loaders import EvenBatches
 from alkit.processes import from_first, weight_of_share, world
 from alkit.training.history import HistoryOfFits
-from alkit.training.lightning_internals import callbacks_of, samples_as_given
+from alkit.training.lightning_internals import (
+    callbacks_of,
+    other_processes,
+    samples_as_given,
+)
 
 T = TypeVar("T")
 
@@ -31,10 +36,16 @@ class InProcesses(L.Callback):
         self._weight = 1.0
 
     def setup(self, trainer: L.Trainer, pl_module: Any, stage: str) -> None:
-        if trainer.world_size != world():
+        number = max(world(), by_torchrun())
+        if trainer.world_size != number:
             raise ConfigurationError(
-                f"torch.distributed has {world()} processes, and the Trainer {trainer.world_size}: "
-                'pass its devices and strategy, Trainer(devices=2, strategy="ddp"), to all of them.'
+                f"there are {number} processes, and the Trainer is for {trainer.world_size}: pass "
+                f'devices and strategy, Trainer(devices={number}, strategy="ddp"), in all of them.'
+            )
+        if stage == "fit" and not any(weight.requires_grad for weight in pl_module.parameters()):
+            raise ConfigurationError(
+                f"{type(pl_module.module).__name__} has no weights with a gradient, which is what "
+                "processes share in a fit: fit it in one process."
             )
         pl_module.join(stage.lower())
 
@@ -68,15 +79,37 @@ class InProcesses(L.Callback):
     on_test_end = on_exception = on_validation_end
 
 
+def check_start(trainer: L.Trainer, learner: object) -> None:
+    """Check how a Trainer will start the other processes, before it does.
+
+    Raises:
+        ConfigurationError: in copies of this process, whose strategies would end with them; or the
+            script is repeated in others, though the strategy has queried.
+    """
+    starts = other_processes(trainer)
+    if starts == "copies":
+        raise ConfigurationError(
+            "the Trainer would fit in copies of this process, and the strategy here would not have "
+            'their results: pass strategy="ddp", in a script.'
+        )
+    if starts == "script" and getattr(learner, "_asked_alone", False):
+        raise ConfigurationError(
+            "the Trainer would now start processes that repeat the script, with the queries before "
+            "this fit, and an oracle would be asked again. Start the script by "
+            f"torchrun --nproc_per_node={trainer.num_devices} instead."
+        )
+
+
 def attach(trainer: L.Trainer, history: HistoryOfFits) -> None:
     """Add the callbacks of a strategy to a Trainer, in place of those of an earlier run.
 
     ``InProcesses`` is one of them if the Trainer has several processes, or torch.distributed has.
     """
+    check_start(trainer, trainer.lightning_module)
     own = callbacks_of(trainer)
     others = [c for c in own if not isinstance(c, HistoryOfFits | InProcesses)]
     own[:] = [*others, history]
-    if trainer.world_size > 1 or world() > 1:
+    if trainer.world_size > 1 or world() > 1 or by_torchrun() > 1:
         samples_as_given(trainer)
         own.append(InProcesses())
 

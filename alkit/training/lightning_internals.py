@@ -18,6 +18,10 @@ from typing import Any
 
 import lightning as L
 from lightning.fabric.utilities import registry
+from lightning.pytorch.strategies.launchers import (
+    _MultiProcessingLauncher,
+    _SubprocessScriptLauncher,
+)
 from lightning.pytorch.trainer.connectors.logger_connector import result
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.rank_zero import rank_zero_module  # type: ignore[attr-defined]
@@ -221,6 +225,14 @@ def samples_as_given(trainer: L.Trainer) -> None:
     hook comes before. This is ``Trainer(use_distributed_sampler=False)``.
     """
     trainer._accelerator_connector.use_distributed_sampler = False
+
+
+def other_processes(trainer: L.Trainer) -> str:
+    """Processes that a Trainer is about to start: ``"copies"`` of this one, ``"script"`` or ""."""
+    launcher = trainer.strategy.launcher  # Lightning 2.6 has no public name for its kinds
+    if isinstance(launcher, _SubprocessScriptLauncher):
+        return "" if launcher.cluster_environment.creates_processes_externally else "script"
+    return "copies" if isinstance(launcher, _MultiProcessingLauncher) else ""
 
 
 def callbacks_of(trainer: L.Trainer) -> list[L.Callback]:

@@ -18,7 +18,7 @@ from alkit.training.budget import LIMITS, check_limits
 from alkit.training.class_labels import explained
 from alkit.training.committee import again, mean_results, turns
 from alkit.training.history import History
-from alkit.training.in_processes import results_of_first
+from alkit.training.in_processes import check_start, results_of_first
 from alkit.training.lightning_internals import (
     callbacks_of,
     interruptible,
@@ -108,6 +108,7 @@ class Trainer(lightning.Trainer):
         """
         if ckpt_path is None:
             _check_limits(self)
+        check_start(self, model)
         given = (train_dataloaders, val_dataloaders, datamodule, ckpt_path)
         for last in turns(model, trains=True):
             trainer = self if last else Trainer(**again(self._given))
@@ -124,6 +125,7 @@ class Trainer(lightning.Trainer):
     ) -> list[Mapping[str, float]]:
         """Lightning's ``test``; the mean over the members of an ensemble of LightningModules."""
         model = model or self.lightning_module
+        check_start(self, model)
         test = super().test
         with quiet(), interruptible(), moved_if_elsewhere():
             found = mean_results([test(model, *args, **kwargs) for _ in turns(model, trains=False)])

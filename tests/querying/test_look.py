@@ -8,7 +8,8 @@ from alkit.errors import ProcessError
 from alkit.pool.trace import drawn
 from alkit.prediction import Prediction
 from alkit.querying.gathered import gather
-from alkit.querying.look import merged
+from alkit.querying.look import _stored, merged
+from alkit.storage import Storage
 
 KEPT = {"terms": [Margin()], "keep": {"outputs", "features"}, "guesses": True}
 
@@ -38,6 +39,24 @@ def test_what_the_processes_gather_is_together_what_one_gathers(n, world, size):
     assert torch.equal(whole.ids, ids)
     assert torch.equal(whole.scores[0], alone.scores[0])
     assert torch.equal(whole.guesses, alone.guesses)
+
+
+def test_large_rows_of_several_processes_are_merged_in_a_file(monkeypatch, capsys):
+    monkeypatch.setattr("alkit.storage.SMALL", 0)
+    ids, batches = torch.arange(40, 90), torch.arange(40, 90).split(9)
+    parts = [
+        gather(map(prediction, batches[rank::2]), len(torch.cat(batches[rank::2])), **KEPT)
+        for rank in range(2)
+    ]
+    storage = Storage(share=0)
+    parts[1] = _stored(parts[1], storage)
+    assert (
+        "of another process, 0.0 GB of float32, go to a temporary file" in capsys.readouterr().err
+    )
+    whole, alone = merged(parts, ids, storage), gather(map(prediction, batches), 50, **KEPT)
+    assert "of 50 candidates, 0.0 GB of float32, go to a temporary" in capsys.readouterr().err
+    assert torch.equal(whole.prediction.outputs, alone.prediction.outputs)
+    assert torch.equal(whole.prediction.features, alone.prediction.features)
 
 
 @pytest.mark.parametrize(
