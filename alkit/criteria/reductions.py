@@ -70,8 +70,9 @@ def top_two(p: Tensor) -> tuple[Tensor, Tensor]:
     Equal to ``p.topk(2, dim=1).values``, ties included, in a fraction of the time. Needs C >= 2
     and numbers that are not negative. Cost: O(N C).
     """
-    few = p.shape[1] <= FEW_COLUMNS
-    first, second = _column_by_column(_columns(p)) if few else _group_by_group(_comparable(p))
+    if p.shape[1] <= FEW_COLUMNS:
+        return _column_by_column(p)
+    first, second = _group_by_group(_comparable(p))
     return first.view(p.dtype), second.view(p.dtype)
 
 
@@ -83,8 +84,8 @@ def _comparable(p: Tensor) -> Tensor:
     return p.view(INTEGERS.get(p.dtype, p.dtype)) if p.device.type == "cpu" else p
 
 
-def _column_by_column(columns: Tensor) -> tuple[Tensor, Tensor]:
-    columns = _comparable(columns)
+def _column_by_column(p: Tensor) -> tuple[Tensor, Tensor]:
+    columns = _columns(p)
     first = torch.maximum(columns[0], columns[1])
     second = torch.minimum(columns[0], columns[1])
     lower = torch.empty_like(first)

@@ -38,12 +38,12 @@ def test_zeros_of_either_sign_are_the_least(columns):
 
 @pytest.mark.parametrize("columns", [2, 3, 10, FEW_COLUMNS, FEW_COLUMNS + 1, 37, 100, 999, 1000])
 def test_the_top_two_are_found_at_any_position(columns):
-    for largest in range(0, columns, max(columns // 25, 1)):
-        others = torch.randperm(columns, generator=torch.Generator().manual_seed(largest))
+    for best in range(0, columns, max(columns // 25, 1)):
+        others = torch.randperm(columns, generator=torch.Generator().manual_seed(best))
         p = torch.rand(len(others), columns, generator=torch.Generator().manual_seed(columns))
         p[torch.arange(columns), others] = 2  # the second largest is in each column once
-        p[:, largest] = 3
-        p[others == largest, (largest + 1) % columns] = 2
+        p[:, best] = 3
+        p[others == best, (best + 1) % columns] = 2
         first, second = top_two(p)
         assert (first == 3).all()
         assert (second == 2).all()
