@@ -79,7 +79,7 @@ def top_two(p: Tensor) -> tuple[Tensor, Tensor]:
 def _comparable(p: Tensor) -> Tensor:
     """Non-negative numbers as integers in the same order, on a CPU: the bits of each.
 
-    Maxima of integers take half the time or less, since none is NaN.
+    Maxima of integers are faster, since none is NaN: they take half the time for 100 columns.
     """
     return p.view(INTEGERS.get(p.dtype, p.dtype)) if p.device.type == "cpu" else p
 
