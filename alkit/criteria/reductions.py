@@ -13,6 +13,8 @@ from alkit.hardware import matmul_precision, numpy_has_fast_log2
 
 BLOCK = 2**18  # numbers whose logarithms are computed at a time
 FEW_COLUMNS = 32  # up to here, one operation per column is cheaper than a search for positions
+GROUP = 32  # columns, of which one maximum is taken
+INTEGERS = {torch.float32: torch.int32, torch.float64: torch.int64}
 
 
 def entropy(p: Tensor) -> Tensor:
@@ -58,17 +60,28 @@ def small_in_float64(scores: Tensor, below: float, exact: Callable[[Tensor], Ten
 
 
 def largest(p: Tensor) -> Tensor:
-    """Largest entry of each row of ``(N, C)``, as ``(N,)``. Cost: O(N C)."""
-    return _columns(p).amax(0) if p.shape[1] <= FEW_COLUMNS else p.amax(1)
+    """Largest entry of each row of non-negative numbers ``(N, C)``, as ``(N,)``. Cost: O(N C)."""
+    return _comparable(p).amax(1).view(p.dtype)
 
 
 def top_two(p: Tensor) -> tuple[Tensor, Tensor]:
     """Largest and second largest entry of each row of ``(N, C)``, as two tensors ``(N,)``.
 
-    Equal to ``p.topk(2, dim=1).values``, ties included, in a fraction of the time. Needs C >= 2.
-    Cost: O(N C).
+    Equal to ``p.topk(2, dim=1).values``, ties included, in a fraction of the time. Needs C >= 2
+    and numbers that are not negative. Cost: O(N C).
     """
-    return _column_by_column(p) if p.shape[1] <= FEW_COLUMNS else _group_by_group(p)
+    if p.shape[1] <= FEW_COLUMNS:
+        return _column_by_column(p)
+    first, second = _group_by_group(_comparable(p))
+    return first.view(p.dtype), second.view(p.dtype)
+
+
+def _comparable(p: Tensor) -> Tensor:
+    """Non-negative numbers as integers in the same order, on a CPU: the bits of each.
+
+    Maxima of integers are faster, since none is NaN: they take half the time for 100 columns.
+    """
+    return p.view(INTEGERS.get(p.dtype, p.dtype)) if p.device.type == "cpu" else p
 
 
 def _column_by_column(p: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,10 +98,11 @@ def _column_by_column(p: Tensor) -> tuple[Tensor, Tensor]:
 def _columns(p: Tensor) -> Tensor:
     """``(C, N)``, with each column contiguous in memory.
 
-    A product with the identity gives the same numbers in two thirds of the time of a copy, if
-    products are computed in full precision. The setting is looked up, and some rows are compared.
+    For few columns, a product with the identity gives the same numbers in two thirds of the time of
+    a copy, if products are computed in full precision. The setting is looked up, and some rows are
+    compared.
     """
-    many = p.device.type == "cpu" and len(p) >= 1024
+    many = p.device.type == "cpu" and len(p) >= 1024 and p.shape[1] <= 16
     if many and matmul_precision(p.device) in ("highest", "ieee", "none"):
         columns = torch.mm(torch.eye(p.shape[1], dtype=p.dtype), p.t())
         step = len(p) // 32
@@ -98,11 +112,10 @@ def _columns(p: Tensor) -> Tensor:
 
 
 def _group_by_group(p: Tensor) -> tuple[Tensor, Tensor]:
-    """Maxima of about sqrt(C) groups of columns, then a second pass over the best group only."""
-    groups = math.isqrt(p.shape[1])
-    size = p.shape[1] // groups
-    grouped = p[:, : groups * size].unflatten(1, (groups, size))
-    tops = torch.cat([grouped.amax(2), p[:, groups * size :]], dim=1)
+    """Maxima of groups of columns, then a second pass over the best group only."""
+    groups = p.shape[1] // GROUP
+    grouped = p[:, : groups * GROUP].unflatten(1, (groups, GROUP))
+    tops = torch.cat([grouped.amax(2), p[:, groups * GROUP :]], dim=1)
     first, second, group = _two_and_position(tops)
     # if a leftover column is largest, any group will do: its entries are at most its maximum
     rows = torch.arange(len(p), device=p.device)
@@ -112,5 +125,5 @@ def _group_by_group(p: Tensor) -> tuple[Tensor, Tensor]:
 
 def _two_and_position(p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     first, position = p.max(dim=1, keepdim=True)
-    second = p.scatter(1, position, -torch.inf).amax(1)
+    second = p.scatter(1, position, 0).amax(1)  # 0 is the least that another can be
     return first[:, 0], second, position[:, 0]

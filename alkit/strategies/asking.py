@@ -157,7 +157,7 @@ class Asks(_Base):
         why = query.why + self.posterior.why(self)
         if (why, pool.next_round, validation) != (query.why, query.round, None):
             query = replace(query, round=pool.next_round, validation=validation, why=why)
-        self.monitor.record(query, len(pool.unannotated_indices))
+        self.monitor.record(query, len(pool.unannotated_indices) - len(self.unreadable))
         return query
 
     def _with_validation(self, pool: Any, val_pool: Any, n: Any) -> tuple[Query, Any]:
@@ -190,8 +190,8 @@ class Asks(_Base):
     def _picked(self, pool: ActiveLearningDataset, n: int) -> Query:
         """Query of a pool by the acquisition, or by an overridden ``query_strategy``."""
         n = check_query_size(n, len(pool.unannotated_indices))
-        ask = self._ask if self._acquisition_replaced else self.query_strategy
-        query = ask(pool, n)
+        replaced = self._acquisition_replaced
+        query = Asks.query_strategy(self, pool, n) if replaced else self.query_strategy(pool, n)
         indices = checked_picks(query, n, pool)
         if isinstance(query, Query):
             return query
@@ -205,9 +205,6 @@ class Asks(_Base):
 
     def query_strategy(self, pool: ActiveLearningDataset, n: int) -> Any:
         """``n`` samples to annotate: dataset indices, or a Query; by default the acquisition's."""
-        return self._ask(pool, n)
-
-    def _ask(self, pool: ActiveLearningDataset, n: int) -> Query:
         return self._acquisition.ask(PoolContext(self, pool), n)
 
     def score(self, prediction: Prediction) -> Tensor:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from alkit.criteria.reductions import FEW_COLUMNS, entropy, entropy_of_rows, top_two
+from alkit.criteria.reductions import FEW_COLUMNS, entropy, entropy_of_rows, largest, top_two
 
-tied = st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0, 1e-40])
+tied = st.sampled_from([0.0, -0.0, 0.1, 0.25, 0.5, 1.0, 1e-40])
 rows = hnp.arrays(
     np.float32,
     st.tuples(st.integers(0, 5), st.integers(2, 3 * FEW_COLUMNS)),
@@ -16,22 +16,34 @@ rows = hnp.arrays(
 )
 
 
-@given(rows)
-def test_the_top_two_agree_with_a_sort(p):
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(p=rows)
+def test_the_top_two_agree_with_a_sort(p, dtype):
+    p = p.astype(dtype)
     first, second = top_two(torch.tensor(p))
     expected = np.sort(p, axis=1)
     assert first.tolist() == expected[:, -1].tolist()
     assert second.tolist() == expected[:, -2].tolist()
+    assert largest(torch.tensor(p)).tolist() == expected[:, -1].tolist()
+    assert first.dtype == second.dtype == torch.tensor(p).dtype
+
+
+@pytest.mark.parametrize("columns", [3, FEW_COLUMNS + 1, 100])
+def test_zeros_of_either_sign_are_the_least(columns):
+    p = torch.full((1, columns), -0.0)
+    p[0, 1] = 1
+    first, second = top_two(p)
+    assert (first.item(), second.item(), largest(p).item()) == (1, 0, 1)
 
 
 @pytest.mark.parametrize("columns", [2, 3, 10, FEW_COLUMNS, FEW_COLUMNS + 1, 37, 100, 999, 1000])
 def test_the_top_two_are_found_at_any_position(columns):
-    for largest in range(0, columns, max(columns // 25, 1)):
-        others = torch.randperm(columns, generator=torch.Generator().manual_seed(largest))
+    for best in range(0, columns, max(columns // 25, 1)):
+        others = torch.randperm(columns, generator=torch.Generator().manual_seed(best))
         p = torch.rand(len(others), columns, generator=torch.Generator().manual_seed(columns))
         p[torch.arange(columns), others] = 2  # the second largest is in each column once
-        p[:, largest] = 3
-        p[others == largest, (largest + 1) % columns] = 2
+        p[:, best] = 3
+        p[others == best, (best + 1) % columns] = 2
         first, second = top_two(p)
         assert (first == 3).all()
         assert (second == 2).all()
