@@ -1,5 +1,5 @@
 .PHONY: test lint types tutorials notebooks docs bench bench-bayesian bench-mnist bench-overhead \
-	bench-selection label-studio
+	bench-selection bench-scale label-studio
 
 test:
 	pytest
@@ -58,3 +58,7 @@ bench-overhead:
 
 bench-selection:
 	python benchmarks/selection.py --out benchmarks/results/selection.json
+
+bench-scale:
+	python benchmarks/pool_scale.py --out benchmarks/results/pool_scale.json
+	python benchmarks/pool_scale_page.py
