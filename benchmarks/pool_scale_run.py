@@ -30,8 +30,8 @@ import alkit as al
 
 Work = Callable[[], np.ndarray]
 Method = Callable[[Arrays, int], Work]
-NEIGHBORS = 20  # as in alkit's TypiClust
-CLASS = 0  # of all annotated samples, where the method needs their class
+NEIGHBORS = 20  # the default of TypiClust
+CLASS = 0  # the class of all annotated samples, where the method needs one
 
 
 class Lists(Sequence[list[float]]):

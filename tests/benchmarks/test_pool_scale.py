@@ -175,6 +175,16 @@ def test_the_page_shows_the_record(parts):
     assert page.PAGE.read_text() == page.page(), "run python benchmarks/pool_scale_page.py"
 
 
+def test_the_record_has_every_method_on_three_sizes_and_alkit_within_the_targets(parts):
+    scale, run, page, _ = parts
+    record = json.loads(page.RECORD.read_text())
+    rows = {(row["workload"], row["method"], row["size"]["N"]): row for row in record["rows"]}
+    for workload, methods in run.METHODS.items():
+        for method in methods:
+            for number in (10_000, 100_000, 1_000_000):
+                assert not scale.missed(rows[workload, method, number])
+
+
 def test_a_line_of_the_table_has_seconds_growth_and_memory(parts):
     def row(N, method="engine", status="ok"):
         names = {"workload": "TypiClust", "method": method, "size": {"N": N}, "status": status}
