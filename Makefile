@@ -1,5 +1,5 @@
 .PHONY: test lint types tutorials notebooks docs bench bench-bayesian bench-mnist bench-overhead \
-	bench-selection bench-gpu label-studio
+	bench-selection bench-gpu bench-scale label-studio
 
 test:
 	pytest
@@ -61,3 +61,7 @@ bench-selection:
 
 bench-gpu:
 	python benchmarks/gpu.py
+
+bench-scale:
+	python benchmarks/pool_scale.py --out benchmarks/results/pool_scale.json
+	python benchmarks/pool_scale_page.py

@@ -26,6 +26,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
 import signal
 import subprocess
 import sys
@@ -42,14 +43,14 @@ from selection_workloads import WORKLOADS, Arrays, Size
 
 Row = dict[str, Any]
 HERE = Path(__file__).parent
-THREADS = [f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")]
+THREADS = [f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "RAYON")]
 
 
-def run(task: Row, options: argparse.Namespace) -> Row:
+def run(task: Row, options: argparse.Namespace, script: str = "selection_run.py") -> Row:
     """Run one method in a separate process and return its measurements."""
     task = task | {key: vars(options)[key] for key in ("threads", "repeat", "timeout", "memory_gb")}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(HERE / "selection_run.py"), json.dumps(task)],
+        [sys.executable, "-W", "ignore", str(HERE / script), json.dumps(task)],
         capture_output=True,
         text=True,
         env=os.environ | dict.fromkeys(THREADS, str(options.threads)),
@@ -112,6 +113,7 @@ def about(options: argparse.Namespace) -> Row:
     machine = f"{platform.machine()}, {os.cpu_count()} cores"
     keys = ("threads", "repeat", "timeout", "memory_gb")
     return {
+        "command": shlex.join(["python", *sys.argv]),
         "machine": machine,
         "versions": versions,
         "options": {key: vars(options)[key] for key in keys},

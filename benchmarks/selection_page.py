@@ -18,7 +18,6 @@ Row = dict[str, Any]
 HERE = Path(__file__).parent
 RECORDS = [HERE / "results" / name for name in ("selection.json", "batchbald.json")]
 PAGE = HERE.parent / "docs" / "speed.md"
-START, END = "<!-- table: start -->\n", "<!-- table: end -->\n"
 HEAD = (
     "| method | candidates | alkit, s | MB | fastest other, s | ratio | textbook, s |\n"
     "| --- | --- | ---: | ---: | --- | ---: | ---: |\n"
@@ -76,9 +75,15 @@ def _seconds(row: Row) -> str:
     return _number(cost(row)) if row["status"] == "ok" else row["status"]
 
 
+def inserted(table: str, name: str = "table") -> str:
+    """The page with this table between the two lines of this name."""
+    start, end = f"<!-- {name}: start -->\n", f"<!-- {name}: end -->\n"
+    before, rest = PAGE.read_text().split(start)
+    return before + start + "\n" + table + "\n" + end + rest.split(end)[1]
+
+
 def page() -> str:
-    before, rest = PAGE.read_text().split(START)
-    return before + START + "\n" + table() + "\n" + END + rest.split(END)[1]
+    return inserted(table())
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from selection_workloads import RADIUS, WIDTH, Arrays
 Work = Callable[[], np.ndarray]
 DISTRIBUTIONS = (
     "scikit-activeml", "baal", "batchbald-redux", "small-text", "modAL-python", "scikit-learn",
-    "faiss-cpu", "submodlib-py", "apricot-select", "numpy", "torch",
+    "faiss-cpu", "submodlib-py", "apricot-select", "lightly-mundig", "numpy", "torch",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ def measure(task: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def main(line: str) -> None:
+def main(line: str, measure: Callable[[dict[str, Any]], dict[str, Any]] = measure) -> None:
     task = json.loads(line)
     np.random.seed(0)  # noqa: NPY002  small-text draws from numpy's global state
     torch.set_num_threads(task["threads"])

@@ -43,7 +43,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Arrays:
-    """Float32 inputs of a workload; the last ``annotated`` rows of ``rows`` are annotated."""
+    """Inputs of a workload; the last ``annotated`` rows of ``rows`` are annotated."""
 
     rows: np.ndarray  # (N + A, D)
     probabilities: np.ndarray  # (N, C), or (N, K, C)
@@ -55,7 +55,14 @@ class Arrays:
         return self.rows[: len(self.rows) - self.annotated]
 
     @classmethod
-    def make(cls, size: Size, seed: int = 0) -> Arrays:
+    def make(cls, size: Size, seed: int = 0, folder: Path | None = None) -> Arrays:
+        """Float32 arrays in memory, or float16 ones in the files of a folder."""
+
+        def empty(name: str, *shape: int) -> np.ndarray:
+            if folder is None:
+                return np.empty(shape, np.float32)
+            return np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float16, shape)
+
         rng = np.random.default_rng(seed)
         latent, spectrum = 32, 1 / np.sqrt(np.arange(1, 33))
         centers = rng.standard_normal((50, latent)) * spectrum * 2
@@ -65,8 +72,8 @@ class Arrays:
         if size.K:  # one head for each posterior sample
             head = head[:, None] + SPREAD * rng.standard_normal((latent, *shape))
         total = size.N + size.A
-        rows = np.empty((total, size.D), np.float32)
-        probabilities = np.empty((size.N, *shape), np.float32)
+        rows = empty("rows", total, size.D)
+        probabilities = empty("probabilities", size.N, *shape)
         for start in range(0, total, 20_000):
             stop = min(start + 20_000, total)
             z = centers[rng.integers(50, size=stop - start)]
