@@ -164,7 +164,7 @@ class Asks(_Base):
         why = query.why + self.posterior.why(self)
         if (why, pool.next_round, validation) != (query.why, query.round, None):
             query = replace(query, round=pool.next_round, validation=validation, why=why)
-        self.monitor.record(query, len(pool.unannotated_indices))
+        self.monitor.record(query, len(pool.unannotated_indices) - len(self.unreadable))
         return query
 
     def _within(self, pool: Any, n: int | None, budget: Any, cost: Any) -> Query:
@@ -183,14 +183,13 @@ class Asks(_Base):
             pool, lambda pool: within.ask(PoolContext(self, pool), n), self.unreadable
         )
         query = replace(query, why=query.why + self.posterior.why(self))
-        self.monitor.record(query, len(pool.unannotated_indices))
+        self.monitor.record(query, len(pool.unannotated_indices) - len(self.unreadable))
         return query
 
     def _picked(self, pool: ActiveLearningDataset, n: int) -> Query:
         """Query of a pool by the acquisition, or by an overridden ``query_strategy``."""
         n = check_query_size(n, len(pool.unannotated_indices))
-        ask = self._ask if self._acquisition_replaced else self.query_strategy
-        query = ask(pool, n)
+        query = (self._ask if self._acquisition_replaced else self.query_strategy)(pool, n)
         indices = checked_picks(query, n, pool)
         made = Query(indices, pool.next_round, why=type(self).__name__)
         return query if isinstance(query, Query) else made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from traceback import clear_frames
 from typing import Any, Literal
 
 import numpy as np
@@ -65,7 +66,8 @@ def of_readable(
             if not skipped:
                 raise
             raise QuerySizeError(f"{error} {_left_out(pool, skipped)}.") from error
-        except UnreadableSampleError:
+        except UnreadableSampleError as error:
+            clear_frames(error.__traceback__)  # they hold a loader and its workers
             new = scan(left, left.unannotated_indices, loader)
             if not new:
                 raise  # an annotated sample
