@@ -63,6 +63,7 @@ def of_readable(
             query = ask(left)
             new = {} if query is None else scan(left, query, loader)
         except QuerySizeError as error:
+            _replace(known, skipped)
             if not skipped:
                 raise
             raise QuerySizeError(f"{error} {_left_out(pool, skipped)}.") from error
@@ -74,13 +75,17 @@ def of_readable(
         if not new:
             break
         skipped |= new
-    known.clear()
-    known.update(skipped)
+    _replace(known, skipped)
     if query is None or not skipped:
         return query
     left_out = _left_out(pool, skipped)
     warn(f"{left_out}.", SelectionWarning)
     return replace(query, why=f"{query.why}; warning: {left_out}")
+
+
+def _replace(known: dict[int, str], skipped: Mapping[int, str]) -> None:
+    known.clear()
+    known.update(skipped)
 
 
 def _left_out(pool: ActiveLearningDataset, skipped: Mapping[int, str]) -> str:
