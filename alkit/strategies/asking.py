@@ -155,11 +155,11 @@ class Asks(_Base):
                 return self._within(pool, n, budget, cost)
         n = check_query_size(n, len(pool.unannotated_indices))
         share, round = self.val_share, pool.next_round
-        validation = self._of_readable(
-            val_pool, lambda pool: validation_query(pool, n, share, self.seed, round), {}
-        )
-        size = n - (0 if validation is None else len(validation))
         with showing(progress):
+            validation = self._of_readable(
+                val_pool, lambda pool: validation_query(pool, n, share, self.seed, round), {}
+            )
+            size = n - (0 if validation is None else len(validation))
             query = self._of_readable(pool, lambda pool: self._picked(pool, size), self.unreadable)
         why = query.why + self.posterior.why(self)
         if (why, pool.next_round, validation) != (query.why, query.round, None):

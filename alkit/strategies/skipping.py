@@ -71,7 +71,10 @@ def of_readable(
             clear_frames(error.__traceback__)  # they hold a loader and its workers
             new = scan(left, left.unannotated_indices, loader)
             if not new:
-                raise  # an annotated sample
+                raise UnreadableSampleError(
+                    f'{error} This one is not left out by on_error="skip": it is annotated, in '
+                    "another dataset, or can be read now."
+                ) from error
         if not new:
             break
         skipped |= new

@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import Dataset
 
 import alkit as al
+from alkit import progress
 from alkit.errors import (
     ConfigurationError,
     QuerySizeError,
@@ -123,7 +124,7 @@ def test_too_few_readable_samples_and_annotated_ones_that_cannot_be_read_are_err
     data = Points(broken=set())
     asked = strategy(data, selector=al.KCenter())  # which compares with the annotated ones
     data.broken = {25}
-    with pytest.raises(UnreadableSampleError, match="sample 25 cannot be read"):
+    with pytest.raises(UnreadableSampleError, match=r"sample 25 cannot.*not left out.*annotated"):
         asked.query(5)
     with pytest.raises(UnreadableSampleError, match="sample 25 cannot be read"):
         asked.fit(2)
@@ -230,3 +231,15 @@ def test_workers_of_the_query_that_failed_end_before_those_of_the_scan_begin():
     with pytest.warns(SelectionWarning, match="3 samples could not be read"):
         asked.query(5)
     assert data.most.value == 1
+
+
+@pytest.mark.filterwarnings("ignore::alkit.errors.SelectionWarning")
+def test_a_scan_shows_a_bar_unless_it_is_switched_off(capsys, monkeypatch):
+    val = al.ActiveLearningDataset(Points(40, broken={1}), names=[f"v{k}" for k in range(40)])
+    asked = strategy(Points(), val_pool=val)
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    capsys.readouterr()
+    asked.query(40, progress=False)
+    assert not capsys.readouterr().err
+    asked.query(40)
+    assert "reading: " in capsys.readouterr().err
