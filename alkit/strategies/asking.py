@@ -191,8 +191,8 @@ class Asks(_Base):
         n = check_query_size(n, len(pool.unannotated_indices))
         query = (self._ask if self._acquisition_replaced else self.query_strategy)(pool, n)
         indices = checked_picks(query, n, pool)
-        made = Query(indices, pool.next_round, why=type(self).__name__)
-        return query if isinstance(query, Query) else made
+        round, name = pool.next_round, type(self).__name__
+        return query if isinstance(query, Query) else Query(indices, round, why=name)
 
     def _of_readable(self, pool: Any, ask: Callable[[Any], Any], known: dict[int, str]) -> Any:
         """Query of a pool; with ``on_error="skip"``, without the samples that cannot be read."""
