@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from time import monotonic
+from typing import Any
 
 from tqdm.auto import tqdm
 
 DELAY = 2.0  # seconds, until a bar shows
 
 _on: ContextVar[bool] = ContextVar("on", default=True)
+
+
+class ErrorOutput:
+    """The standard error output, on which what cannot be written is lost, as when it is closed.
+
+    Work must not end because its bar cannot be drawn. tqdm would also keep a lock, for which other
+    threads wait. A process without a console has no such output: then nothing is written.
+    """
+
+    def __init__(self) -> None:
+        self._file: Any = sys.stderr
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError, AttributeError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError, AttributeError):
+            self._file.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def announce(text: str) -> None:
+    """Print a line on the standard error output."""
+    print(f"alkit: {text}", file=ErrorOutput(), flush=True)
 
 
 class Bar:
@@ -21,11 +50,11 @@ class Bar:
 
     Args:
         total: number of steps; None if it is not known yet.
-        what: name of the work.
+        what: name of the work, which may change until the bar shows.
     """
 
     def __init__(self, total: int | None, what: str) -> None:
-        self._total, self._what = total, what
+        self._total, self.what = total, what
         self._done, self._started, self._shows = 0, monotonic(), _on.get()
         self._bar: tqdm | None = None
 
@@ -42,7 +71,7 @@ class Bar:
         if self._bar is not None:
             self._bar.update(done - self._bar.n)
         elif self._shows and (passed := monotonic() - self._started) >= DELAY:
-            self._bar = tqdm(total=total, desc=self._what, leave=False)
+            self._bar = tqdm(total=total, desc=self.what, leave=False, file=ErrorOutput())
             self._bar.start_t = self._bar.last_print_t = self._bar.start_t - passed
             self._bar.update(done)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
@@ -18,8 +17,10 @@ import torch
 from torch import Tensor
 
 from alkit.arguments import check_number
+from alkit.atomic import as_path
 from alkit.errors import ConfigurationError, NotEnoughMemoryError
 from alkit.hardware import free_memory
+from alkit.progress import announce
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 BLOCK = 2**24  # bytes that are copied at a time
@@ -58,7 +59,7 @@ class Storage:
                 f'dtype must be "float32", "float16" or None, got {self.dtype!r}.'
             )
         check_number("share", self.share, "a number in [0, 1]", lambda share: 0 <= share <= 1)
-        if self.folder is not None and not Path(self.folder).is_dir():
+        if self.folder is not None and not as_path(self.folder).is_dir():
             raise ConfigurationError(
                 f"there is no folder {str(self.folder)!r} to keep features in."
             )
@@ -87,21 +88,19 @@ class Storage:
         folder = _folder() if self.folder is None else Path(self.folder)
         free = shutil.disk_usage(folder).free
         size, kind = f"{nbytes / 1e9:.1f} GB", str(dtype).removeprefix("torch.")
-        memory = f"{free_memory(device) / 1e9:.1f} GB of memory are free"
+        memory, reason = f"{free_memory(device) / 1e9:.1f} GB of memory are free", None
         if nbytes <= free:
-            print(
-                f"alkit: {what}, {size} of {kind}, go to a temporary file in {folder}: {memory}.",
-                file=sys.stderr,
-            )
+            announce(f"{what}, {size} of {kind}, go to a temporary file in {folder}: {memory}.")
             try:
                 return _mapped(folder, nbytes).view(dtype).view(*shape)
-            except OSError:
-                free = shutil.disk_usage(folder).free
+            except OSError as error:
+                free, reason = shutil.disk_usage(folder).free, error
+        failed = "" if reason is None else f" ({reason.strerror or reason})"
         raise NotEnoughMemoryError(
-            f"{what} need {size}: {memory}, and {free / 1e9:.1f} GB of disk in {folder}. Nothing "
-            "was selected. Name a folder with more room, Storage(folder=...) or TMPDIR, halve them "
-            'with Storage("float16"), or choose among a part of the pool.'
-        )
+            f"{what} need {size}: {memory}, and {free / 1e9:.1f} GB of disk in {folder}{failed}. "
+            "Nothing was selected. Name a folder with more room, Storage(folder=...) or TMPDIR, "
+            'halve them with Storage("float16"), or choose among a part of the pool.'
+        ) from reason
 
 
 DEFAULT = Storage()

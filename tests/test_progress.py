@@ -1,6 +1,7 @@
 """Bars with the time left."""
 
 import io
+import threading
 from contextlib import redirect_stderr
 
 import numpy as np
@@ -77,6 +78,37 @@ def test_reports_are_shown_to_those_who_watch(at_once):
 
     assert "selection" in shown(work)
     assert shown(lambda: report(1, 5)) == ""
+
+
+class Broken(io.StringIO):
+    def write(self, text):
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def closed():
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("stream", [closed, Broken, lambda: None], ids=["closed", "broken", "none"])
+def test_work_goes_on_where_no_bar_can_be_drawn(at_once, stream):
+    done, ours = [], stream()
+
+    def work():
+        with watching("selection"):
+            report(1, 5)
+        steps()
+        progress.announce("a line")
+        done.append(threading.current_thread())
+
+    with redirect_stderr(ours):
+        work()
+        other = threading.Thread(target=work, daemon=True)  # which needs a lock of tqdm
+        other.start()
+        other.join(10)
+    assert len(done) == 2
+    assert "counting" in shown(steps)
 
 
 def test_another_loop_has_its_own_bar(at_once):

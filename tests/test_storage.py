@@ -2,7 +2,9 @@
 
 import errno
 import os
+import resource
 import shutil
+import signal
 
 import pytest
 import torch
@@ -91,6 +93,20 @@ def test_a_disk_that_gets_full_meanwhile_is_an_error(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("nothing_small")
+def test_a_file_that_cannot_be_made_is_an_error_with_the_reason_of_the_system(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(NotEnoughMemoryError, match=r"GB of disk in .* \(File too large\)\."):
+            Storage(folder=tmp_path, share=0).empty((1000,), torch.float32, CPU, "rows")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("nothing_small")
 def test_blocks_are_reserved_where_the_system_cannot_reserve_them(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "posix_fallocate")
     monkeypatch.setattr(storage, "BLOCK", 7)
@@ -125,7 +141,12 @@ def test_large_files_are_not_in_a_folder_that_may_be_in_memory(tmp_path, monkeyp
     assert storage._folder() == tmp_path
 
 
-@pytest.mark.parametrize("wrong", [{"dtype": "int8"}, {"share": 2}, {"folder": "no such folder"}])
+@pytest.mark.parametrize("wrong", [{"dtype": "int8"}, {"share": 2}, {"folder": "no such"}])
 def test_arguments_that_cannot_be_meant_are_refused(wrong):
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         Storage(**wrong)
+
+
+def test_a_folder_is_a_path():
+    with pytest.raises(ConfigurationError, match="expected a path"):
+        Storage(folder=3)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from alkit.errors import ConfigurationError, FeaturesError
 from alkit.features.components import COMPONENTS, fitted_to, principal_components, units_of
@@ -27,10 +26,10 @@ from alkit.features.vectors import alike
 from alkit.features.weights import fingerprint
 from alkit.hardware import check_memory
 from alkit.pool.kept import Same, pickled
+from alkit.progress import Bar
 from alkit.selectors import Fixed, Frozen, Given, Inputs
 from alkit.storage import DEFAULT, some
 
-PATIENCE = 5.0  # seconds, until a bar shows
 TINY = torch.finfo(torch.float32).tiny
 Units = tuple[np.ndarray, np.ndarray]  # mean and standard deviation of each column
 
@@ -50,12 +49,12 @@ def make(space: Fixed, source: Source) -> Tensor:
     """
     rows: Tensor | None = None
     filled = 0
-    with tqdm(total=len(source.ids), desc=repr(space), delay=PATIENCE, leave=False) as bar:
+    with Bar(len(source.ids), repr(space)) as bar:
         for part in _chunks(space, source):
             part[~np.isfinite(part).all(1)] = np.nan
             if rows is None:
                 rows = _room(len(source.ids), part.shape[1], space)
-                bar.set_description(f"{space!r}, {rows.nbytes / 1e6:,.1f} MB", refresh=False)
+                bar.what = f"{space!r}, {rows.nbytes / 1e6:,.1f} MB"
             check_width(part.shape[1], rows.shape[1], repr(space))
             rows[filled : filled + len(part)] = torch.from_numpy(np.ascontiguousarray(part))
             filled += len(part)

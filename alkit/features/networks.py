@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -20,6 +19,7 @@ from alkit.eval_mode import evaluating
 from alkit.features.cache import Cache
 from alkit.features.reading import read_ahead
 from alkit.features.vectors import Job, Made, Vectors, vectors
+from alkit.progress import announce
 
 CHUNK = 32  # samples per forward pass
 
@@ -90,7 +90,7 @@ def of_torchvision(
 
     weights = _weights(name)
     if announced := download(name):
-        print(f"alkit: {announced}", file=sys.stderr)
+        announce(announced)
     try:
         with torch.random.fork_rng(devices=[]):  # it draws weights before it loads them
             network = get_model(name, weights=weights)

@@ -12,7 +12,7 @@ from typing import Any
 
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from alkit.errors import ConfigurationError
+from alkit.errors import ConfigurationError, QuerySizeError
 from alkit.loop.reasons import Stop, checked_stops, reason_to_stop
 from alkit.loop.tensorboard import Board
 from alkit.pool.checks import check_query_size
@@ -166,18 +166,29 @@ class ActiveLearningLoop:
 
     def acquire(self, record: RoundRecord) -> RoundRecord:
         """Query, annotate and, without a warm start, reset; returns the record with its query."""
-        left = len(self.strategy.train_pool.unannotated_indices)
-        query = None
-        if left:
-            query = self.strategy.query_and_update(min(self.query_size, left), self.oracle)
-            if self.board is not None:
-                self.board.queried(self.strategy, record.annotated, query)
+        query = self._query()
+        if query is not None and self.board is not None:
+            self.board.queried(self.strategy, record.annotated, query)
         if not self.warm_start:
             self.strategy.reset_model()
         seconds = {**record.seconds, **(query.seconds if query is not None else {})}
         return RoundRecord(
             record.round, record.annotated, record.metrics, record.steps, seconds, query
         )
+
+    def _query(self) -> Query | None:
+        """Query and annotate as many samples as are left; None if none is left."""
+        strategy = self.strategy
+        left = len(strategy.train_pool.unannotated_indices)
+        if not left:
+            return None
+        try:
+            return strategy.query_and_update(min(self.query_size, left), self.oracle)
+        except QuerySizeError:
+            readable = left - len(strategy.unreadable)  # with on_error="skip"
+            if min(self.query_size, left) <= readable:
+                raise
+        return strategy.query_and_update(readable, self.oracle) if readable else None
 
     def _trainer_options(self) -> dict[str, Any]:
         given = self.trainer() if callable(self.trainer) else self.trainer

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from typing import Any
 
-from torch.utils.data import Subset
+from torch.utils.data import ConcatDataset, Subset
 
 from alkit.errors import AlkitError, ConfigurationError
 from alkit.pool.handles import Handles
@@ -23,6 +23,7 @@ class Items:
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
         self.length = len(dataset)
+        self._lengths = [len(part) for part in _indexed(dataset)]
         self.describe: Describe = sample_named
         self._handles = Handles(dataset)
 
@@ -55,15 +56,16 @@ class Items:
         self._handles.renew()
         try:
             items = self.dataset.__getitems__(indices)
+            if isinstance(items, Iterable) and not isinstance(items, Mapping):
+                items = list(items)  # a generator reads here
         except (AlkitError, MemoryError):
             raise
         except Exception as error:
             for index in indices:
                 self.one(index)
             raise unreadable(error, indices[0], self.dataset, self.describe, indices[1:]) from error
-        items = items if isinstance(items, Mapping | list) else list(items)
-        if isinstance(items, Mapping) or len(items) != len(indices):
-            got = f"a {type(items).__name__}" if isinstance(items, Mapping) else f"{len(items)}"
+        if not isinstance(items, list) or len(items) != len(indices):
+            got = f"{len(items)}" if isinstance(items, list) else f"a {type(items).__name__}"
             raise ConfigurationError(
                 f"__getitems__ of {type(self.dataset).__name__} must return a list of one item per "
                 f"index, {len(indices)}, got {got}: items as __getitem__ returns them, not columns."
@@ -83,11 +85,13 @@ class Items:
 
     def check_length(self) -> None:
         """Raise a ConfigurationError if the dataset has grown or shrunk since."""
-        now = len(self.dataset)
-        if now != self.length:
+        for part, before in zip(_indexed(self.dataset), self._lengths, strict=False):
+            if (now := len(part)) == before:
+                continue
+            inside = "" if part is self.dataset else f"{type(part).__name__} in the "
             raise ConfigurationError(
-                f"the dataset has {now:,} samples, and had {self.length:,} when the pool was made, "
-                "so an index may be that of another sample: make a new pool. A ledger= with names= "
+                f"the {inside}dataset has {now:,} samples, and had {before:,} when the pool was "
+                "made, so an index may be that of another sample: make a new pool. A ledger= with names= "
                 "restores the labels by name. Without it, if the first samples are still the same, "
                 "call new.annotate(ids, pool.labels_of(ids)) with ids = pool.annotated_indices."
             )
@@ -99,6 +103,15 @@ class Items:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._handles = Handles(self.dataset)
+
+
+def _indexed(dataset: Any) -> Iterator[Any]:
+    """A dataset, and those whose items it takes by index, if it is a Subset or ConcatDataset."""
+    if isinstance(dataset, Sized):  # a Subset needs none of its dataset
+        yield dataset
+    inside = dataset.datasets if isinstance(dataset, ConcatDataset) else ()
+    for part in [dataset.dataset] if isinstance(dataset, Subset) else inside:
+        yield from _indexed(part)
 
 
 def _reads_at_once(dataset: Any) -> bool:

@@ -12,6 +12,7 @@ from alkit.errors import UnreadableSampleError
 from alkit.pool.annotations import Indices
 from alkit.pool.samples import PoolView
 from alkit.pool.workers import Loader
+from alkit.progress import Bar
 
 if TYPE_CHECKING:
     from alkit.pool.dataset import ActiveLearningDataset
@@ -40,8 +41,10 @@ def scan(
     batches = Loader(
         _Reasons(view), BATCH, collate_fn=_as_it_is, generator=torch.Generator(), **workers
     )
-    for reasons in batches:
-        found |= reasons
+    with Bar(len(view), "reading") as bar:
+        for number, reasons in enumerate(batches, 1):
+            found |= reasons
+            bar.at(min(number * BATCH, len(view)), len(view))
     return found
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import warnings
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,6 +40,13 @@ def look_like_probabilities(outputs: Tensor, task: str = "multiclass", least: in
     return bool(((some.float().sum(-1) - 1).abs() < 5e-3).all())
 
 
+def unwarned(value: Any) -> Tensor:
+    """``torch.as_tensor`` without the warning that an array is read-only: none is written to."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.as_tensor(value)
+
+
 def numbers_of(value: object, name: str) -> Tensor:
     """A tensor of an array, tensor or nested list of numbers with at least one axis.
 
@@ -45,7 +54,7 @@ def numbers_of(value: object, name: str) -> Tensor:
         PredictionError: it is anything else.
     """
     try:
-        numbers = torch.as_tensor(value).detach()
+        numbers = unwarned(value).detach()
     except (TypeError, ValueError, RuntimeError) as error:
         raise PredictionError(
             f"{name} must be an array, a tensor or a nested list of numbers, got "

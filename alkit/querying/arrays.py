@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Set, Sized
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from alkit.errors import ConfigurationError, PredictionError
 from alkit.prediction import Prediction, held_by, read_in_chunks
+from alkit.prediction.checks import unwarned
 from alkit.querying.row_numbers import RowNumbers
 from alkit.selectors.fixed import fixed_needs
 from alkit.storage import DEFAULT, Storage, some
@@ -163,9 +163,7 @@ def as_tensor(name: str, rows: Any) -> Tensor | None:
         if not isinstance(rows, Tensor | list | tuple):
             rows = np.asarray(rows)
             rows = rows.copy() if min(rows.strides, default=0) < 0 else rows  # torch has none
-        with warnings.catch_warnings():  # nothing is written
-            warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-            tensor = torch.as_tensor(rows)
+        tensor = unwarned(rows)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise PredictionError(
             f"{name} must be numbers {form}, as an array, a tensor or lists of equal lengths; got "

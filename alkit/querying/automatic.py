@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -180,7 +181,8 @@ class _Weighted(Acquisition):
         again = Power(2, uniform=0.1)(candidates, first, torch.Generator().set_state(state))
         others = torch.full((len(picks) - first,), torch.nan, dtype=torch.float64)
         known = torch.as_tensor(again.probabilities, dtype=torch.float64).cpu()
-        return Picks(picks.positions, torch.cat([known, others]), again.unreachable)
+        chances = torch.cat([known, others])
+        return replace(picks, probabilities=chances, unreachable=again.unreachable)
 
     def _spread(self, candidates: Candidates, seen: Gathered, picks: Picks) -> Spread | None:
         guesses = seen.guesses_of(candidates.ids.cpu()[picks.positions])

@@ -83,7 +83,8 @@ class CachedFeatures:
         some = ids[np.linspace(0, len(ids) - 1, TRIED).astype(int)]
         net = CutNetwork(learner, device, sampled, some)
         cut, tried = net.cut()
-        every, rows = self._rows(net, cut, tried, ids)
+        left = np.union1d(pool.annotated_indices, pool.unannotated_indices)
+        every, rows = self._rows(net, cut, tried, ids, left)
         net.compare(rows[np.searchsorted(every, net.tried)], tried, cut)
         size = learner.test_batch_size
 
@@ -103,9 +104,12 @@ class CachedFeatures:
                 del prediction
 
     def _rows(
-        self, net: CutNetwork, cut: Cut, tried: Tensor, wanted: np.ndarray
+        self, net: CutNetwork, cut: Cut, tried: Tensor, wanted: np.ndarray, left: np.ndarray
     ) -> tuple[np.ndarray, Tensor]:
-        """Ids and flat rows of all samples, from the file; made if they are not there."""
+        """Ids and flat rows of all samples, from the file; made if they are not there.
+
+        Where a sample cannot be read, as one that is excluded, they are of those that are left.
+        """
         pool, weights = net.pool, cut.weights()
         if self._last is not None and self._last[0] == cut.name and self._last[1] != weights:
             warn(
@@ -128,16 +132,14 @@ class CachedFeatures:
                     "cache_features= cannot keep their features: give the pool a dataset without "
                     "it, and the augmentation as transform=, with scoring_transform=lambda x: x."
                 )
-            whole = every
             try:
-                return whole, self._made(net, cut, recipe, whole, tried)
+                return every, self._made(net, cut, recipe, every, tried)
             except FolderError:
                 raise
             except Exception:
-                whole = pool.indices  # an excluded sample may be broken
-                if len(whole) == len(every):
+                if len(left) == len(every):
                     raise
-                return whole, self._made(net, cut, recipe, whole, tried)
+                return left, self._made(net, cut, recipe, left, tried)
 
         key = (str(self.path.absolute()), recipe, len(pool), *net.samples.reading)
         return pool.features.rows(key, made, wanted, content)

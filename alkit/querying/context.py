@@ -67,7 +67,13 @@ class PoolContext(Context):
     @property
     def storage(self) -> Storage:
         """Place of the outputs and features that are kept of many samples."""
-        return getattr(self.learner, "storage", DEFAULT)
+        storage = getattr(self.learner, "storage", DEFAULT)
+        if not isinstance(storage, Storage):
+            raise ConfigurationError(
+                'storage of a strategy must be an al.querying.Storage, such as Storage("float16"), '
+                f"got {storage!r}. The default is Storage()."
+            )
+        return storage
 
     @contextmanager
     def stream(

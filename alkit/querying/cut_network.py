@@ -123,8 +123,9 @@ class CutNetwork:
             raise FeaturesError(
                 f"the features {cut.name} of samples {', '.join(map(str, self.tried))} are not "
                 "those that cache_features= keeps, though neither the weights before it nor the "
-                "samples seem to have changed: something before it is trained or random. Leave "
-                "out cache_features=, or name another layer, features=."
+                "samples seem to have changed: something before it is trained or random, or the "
+                "file was changed. Delete the file, leave out cache_features=, or name another "
+                "layer, features=."
             )
 
     def _check_one_row(self) -> None:

@@ -48,9 +48,11 @@ class Prefilter(Selector):
         if size >= len(candidates):
             picks = self.then(candidates, n, generator)
             return Picks(picks.positions, note=picks.note)
-        listed = self.by(candidates.only(self.by.needs), size, generator).positions
-        picks = self.then(candidates.only(self.then.needs)[listed], n, generator)
-        return Picks(listed[picks.positions], note=picks.note)
+        listed = self.by(candidates.only(self.by.needs), size, generator)
+        rows = listed.positions
+        picks = self.then(candidates.only(self.then.needs)[rows], n, generator)
+        notes = dict.fromkeys(filter(None, [listed.note, picks.note]))
+        return Picks(rows[picks.positions], note="; ".join(notes))
 
     def __repr__(self) -> str:
         by = "" if repr(self.by) == "TopK()" else f", {self.by!r}"

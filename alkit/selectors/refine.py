@@ -10,7 +10,7 @@ from alkit.arguments import check_integer, check_number
 from alkit.errors import ConfigurationError
 from alkit.selectors.alfamix import ALFAMix
 from alkit.selectors.bait import BAIT
-from alkit.selectors.candidates import Candidates
+from alkit.selectors.candidates import Candidates, Picks
 from alkit.selectors.dropquery import DropQuery
 from alkit.selectors.function import as_selector
 from alkit.selectors.herding import MaxHerding, UncertaintyHerding
@@ -85,16 +85,25 @@ class Refine(Selector):
         self.most = check_integer("most", most)
         self.needs = self.then.needs.union(*(selector.needs for selector in self.selectors))
 
-    def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor:
+    def select(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
         left, size = torch.arange(len(candidates)), self.first
+        notes: dict[str, None] = {}  # in order
         for _ in range(self.passes):
-            left = self._filtered(candidates, left, max(size, n), n, generator)
+            left = self._filtered(candidates, left, max(size, n), n, generator, notes)
             left = _some(left, max(self.most, n), generator)
             size = int(self.share * len(left))
-        return left[self.then(candidates.only(self.then.needs)[left], n, generator).positions]
+        picks = self.then(candidates.only(self.then.needs)[left], n, generator)
+        notes[picks.note] = None
+        return Picks(left[picks.positions], note="; ".join(filter(None, notes)))
 
     def _filtered(
-        self, candidates: Candidates, left: Tensor, size: int, n: int, generator: Generator
+        self,
+        candidates: Candidates,
+        left: Tensor,
+        size: int,
+        n: int,
+        generator: Generator,
+        notes: dict[str, None],
     ) -> Tensor:
         """Candidates that are in any batch, ascending."""
         found = []
@@ -102,7 +111,9 @@ class Refine(Selector):
             ours = candidates.only(selector.needs)
             for _ in range(max(1, self.batches // len(self.selectors))):
                 rows = _some(left, size, generator)
-                found.append(rows[selector(ours[rows], n, generator).positions])
+                picks = selector(ours[rows], n, generator)
+                found.append(rows[picks.positions])
+                notes[picks.note] = None
         return torch.cat(found).unique()
 
     def __repr__(self) -> str:

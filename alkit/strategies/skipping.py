@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from traceback import clear_frames
 from typing import Any, Literal
 
 import numpy as np
@@ -63,18 +64,22 @@ def of_readable(
             query = ask(left)
             new = {} if query is None else scan(left, query, loader)
         except QuerySizeError as error:
+            _replace(known, skipped)
             if not skipped:
                 raise
             raise QuerySizeError(f"{error} {_left_out(pool, skipped)}.") from error
-        except UnreadableSampleError:
+        except UnreadableSampleError as error:
+            clear_frames(error.__traceback__)  # they hold a loader and its workers
             new = _scanned(left, left.unannotated_indices, loader)
             if not new:
-                raise  # an annotated sample
+                raise UnreadableSampleError(
+                    f'{error} This one is not left out by on_error="skip": it is annotated, in '
+                    "another dataset, or can be read now."
+                ) from error
         if not new:
             break
         skipped |= new
-    known.clear()
-    known.update(skipped)
+    _replace(known, skipped)
     if query is None or not skipped:
         return query
     left_out = _left_out(pool, skipped)
@@ -89,6 +94,11 @@ def _scanned(
     found = scan(pool, indices, loader)
     parts = exchanged(found, "samples that cannot be read") if is_led() else [found]
     return {index: reason for part in parts for index, reason in part.items()}
+
+
+def _replace(known: dict[int, str], skipped: Mapping[int, str]) -> None:
+    known.clear()
+    known.update(skipped)
 
 
 def _left_out(pool: ActiveLearningDataset, skipped: Mapping[int, str]) -> str:

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, normalize
 from torch import nn
 
+from alkit import progress
 from alkit.errors import ConfigurationError, FeaturesError, NotEnoughMemoryError
 from alkit.features import Source, components, make, making, recipe
 from alkit.lock import locked
@@ -341,11 +342,14 @@ def test_inputs_are_held_twice_while_they_are_fitted():
 
 def test_the_bytes_and_the_time_left_are_stated_while_features_are_made(monkeypatch, capsys):
     make(Given(gaussian(9_000, 100)), Reads(gaussian(9_000, 1)))
-    assert capsys.readouterr().err == ""  # it takes less than 5 s
-    monkeypatch.setattr(making, "PATIENCE", 0.0)
-    monkeypatch.setattr(making, "tqdm", partial(making.tqdm, mininterval=0))
+    assert capsys.readouterr().err == ""  # it takes less than 2 s
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    monkeypatch.setattr(progress, "tqdm", partial(progress.tqdm, mininterval=0))
     make(Given(gaussian(9_000, 100)), Reads(gaussian(9_000, 1)))
     assert "Given((9000, 100)), 3.6 MB: " in capsys.readouterr().err
+    with progress.showing(False):
+        make(Given(gaussian(9_000, 100)), Reads(gaussian(9_000, 1)))
+    assert capsys.readouterr().err == ""
 
 
 # --- frozen encoders ----------------------------------------------------------------------------

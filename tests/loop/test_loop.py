@@ -11,7 +11,13 @@ from torch.utils.data import Dataset, TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
 
 import alkit as al
-from alkit.errors import ConfigurationError, LabelError, QuerySizeError, UnbuiltError
+from alkit.errors import (
+    ConfigurationError,
+    LabelError,
+    QuerySizeError,
+    UnbuiltError,
+    UnreadableSampleError,
+)
 
 CPU = {"accelerator": "cpu"}
 QUIET = {**CPU, "enable_progress_bar": False}
@@ -281,3 +287,28 @@ def test_what_a_loop_cannot_run_is_refused_before_it_starts():
     for wrong in 3, lambda: 3:
         with pytest.raises(ConfigurationError, match="trainer must be a dict"):
             list(loop(make("uniform"), trainer=wrong))
+
+
+class Damaged(Blobs):
+    """Samples of which three cannot be read."""
+
+    def __getitem__(self, index):
+        if index in (10, 20, 30):
+            raise OSError("truncated")
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("query_size", [10, 12, 20])
+@pytest.mark.filterwarnings("ignore::alkit.errors.SelectionWarning")
+def test_a_loop_that_skips_unreadable_samples_ends_with_the_last_one_that_can_be_read(query_size):
+    pool = al.ActiveLearningDataset(Damaged())
+    pool.annotate(range(9))
+    strategy = al.Strategy(nn.Linear(2, 3), pool, on_error="skip", seed=0).build()
+    loop = al.ActiveLearningLoop(strategy, query_size, 9, max_steps=1, trainer=QUIET)
+    *_, last = loop
+    assert last.stopped == "no sample is left to query"
+    assert pool.unannotated_indices.tolist() == [10, 20, 30]
+    assert sorted(strategy.unreadable) == [10, 20, 30]
+    strategy.on_error = "raise"
+    with pytest.raises(UnreadableSampleError, match="sample 10 cannot be read"):
+        loop.acquire(last)

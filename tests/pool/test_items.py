@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import Dataset, Subset, default_collate
+from torch.utils.data import ConcatDataset, Dataset, Subset, default_collate
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import ToTensor
 
@@ -176,11 +176,22 @@ def test_items_are_read_in_turn_with_the_transform_where_they_are_read_one_by_on
     assert turns == [0, "t", 1, "t", 2, "t"]
 
 
-@pytest.mark.parametrize("returned", [{"x": [1, 2], "y": [0, 1]}, [], iter([(1, 2)])])
+@pytest.mark.parametrize("returned", [{"x": [1, 2], "y": [0, 1]}, [], iter([(1, 2)]), None, 2])
 def test_columns_or_a_wrong_number_of_items_are_refused(returned, monkeypatch):
     monkeypatch.setattr(AtOnce, "__getitems__", lambda self, indices: returned)
     with pytest.raises(ConfigurationError, match="one item per index, 2, got"):
         next(iter(scoring_loader(al.ActiveLearningDataset(AtOnce()).unannotated, 2)))
+
+
+def test_a_generator_of_items_may_fail_on_one_of_them():
+    class Generating(Items):
+        def __getitems__(self, indices):
+            return (Items.__getitem__(self, index) for index in indices)
+
+    pool = al.ActiveLearningDataset(Generating(broken=[3]))
+    next(iter(scoring_loader(pool.unannotated, 3)))
+    with pytest.raises(UnreadableSampleError, match="sample 3 cannot be read"):
+        next(iter(scoring_loader(pool.unannotated, 4)))
 
 
 # --- length ---------------------------------------------------------------------------------------
@@ -218,3 +229,34 @@ def test_a_dataset_that_grew_or_shrank_is_refused_before_anything_changes(use, l
     data.count = 12
     assert pool.state_dict() == before
     use(pool)
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+@pytest.mark.parametrize(
+    "inside",
+    [
+        lambda data: Subset(data, range(10)),
+        lambda data: ConcatDataset([Items(3), data]),
+        lambda data: Subset(ConcatDataset([data, Items(3)]), range(12)),
+    ],
+)
+def test_a_dataset_within_another_that_grew_or_shrank_is_refused(use, inside, tmp_path):
+    (tmp_path / "round.csv").write_text("id,label\n1,2\n")
+    data = Items(12)
+    pool = al.ActiveLearningDataset(inside(data))
+    pool.annotate([0])
+    for length in (11, 13):
+        data.count = length
+        expected = f"the Items in the dataset has {length} samples, and had 12"
+        with pytest.raises((ConfigurationError, PicksError), match=expected):
+            use(pool)
+    data.count = 12
+    use(pool)
+
+
+def test_a_subset_of_a_dataset_without_a_length_is_fine():
+    class Endless(Items):
+        __len__ = None
+
+    pool = al.ActiveLearningDataset(Subset(Endless(), range(5)))
+    assert len(pool.unannotated) == 5

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 import scipy.special
@@ -20,6 +22,20 @@ def test_one_posterior_sample_is_written_not_squeezed():
     assert prediction.probabilities.shape == (4, 1, 3)
     assert prediction.mean_probabilities.shape == (4, 3)
     assert len(prediction) == 4
+
+
+def test_a_read_only_array_raises_no_warning():
+    torch.set_warn_always(True)
+    rows, ids = np.full((4, 2), 0.5, np.float32), np.arange(4)
+    for array in (rows, ids):
+        array.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            prediction = al.Prediction(rows, ids, "probabilities", features=rows)
+        finally:
+            torch.set_warn_always(False)
+    assert prediction.outputs.shape == (4, 1, 2)
 
 
 def test_ids_are_the_positions_unless_given():

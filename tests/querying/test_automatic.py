@@ -10,6 +10,7 @@ from torch.utils.data import TensorDataset
 
 import alkit as al
 from alkit.errors import ConfigurationError, FeaturesError, NonFiniteError
+from alkit.querying import automatic as automatic_module
 from alkit.querying.automatic import Auto, as_fixed, targets
 from alkit.selectors import (
     Candidates,
@@ -20,6 +21,7 @@ from alkit.selectors import (
     MaxHerding,
     UncertaintyHerding,
     Whitened,
+    part,
 )
 from alkit.testing import check_strategy
 
@@ -233,6 +235,20 @@ def test_targets_are_fewer_for_large_pools():
     assert 1_450 < count(1_000_000, 512) < 1_500  # of which 65,536 are compared
     assert count(1_000_000, 2048) == 1_000
     assert count(1_000_000, 512, 500) == 5_000
+
+
+def test_a_query_of_a_large_pool_states_that_a_part_of_it_is_compared(
+    blobs, net, quiet, monkeypatch
+):
+    monkeypatch.setattr(part, "LARGE", 100)
+    monkeypatch.setattr(automatic_module, "SAMPLE", 50)
+    pool = al.ActiveLearningDataset(blobs(200))
+    pool.annotate_random(10, seed=0)
+    strategy = automatic(net, pool, acquisition=Auto(drawn=0.5))
+    strategy.fit(max_steps=5, **quiet)
+    query = strategy.query(6)
+    assert np.isfinite(query.probabilities[:3]).all()
+    assert "among 100 of 187 candidates, drawn at random" in query.why
 
 
 # --- tasks --------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import alkit as al
-from alkit.errors import NonFiniteError, ScoreError
+from alkit.errors import ConfigurationError, NonFiniteError, ScoreError
 from alkit.querying import Storage
 from alkit.querying.gathered import gather
 
@@ -139,6 +139,14 @@ def test_a_strategy_picks_from_a_file_what_it_picks_from_memory(
     again = query(Storage("float16", tmp_path, share=0))
     assert again.trace.look_again().drift < 0.01
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("wrong", ["float16", None, Storage])
+def test_what_is_not_a_storage_is_refused(net, pool, wrong):
+    strategy = al.Strategy(net(), pool, seed=0).build()
+    strategy.storage = wrong
+    with pytest.raises(ConfigurationError, match=r'Storage\("float16"\), got'):
+        strategy.query(9)
 
 
 @pytest.mark.parametrize("total", [0, 9])

@@ -110,6 +110,22 @@ def test_a_query_of_a_large_pool_says_that_it_is_approximate(small, selector):
 
 
 @pytest.mark.parametrize("selector", SELECTORS, ids=repr)
+def test_a_selector_made_of_others_states_their_approximation(small, selector):
+    x, groups = rows(1400), np.arange(1400) % 2
+    many = {"first": 600, "most": 600, "passes": 1, "batches": 1}
+    for whole in (
+        al.Prefilter(2, al.KCenter(), by=selector),
+        al.Prefilter(50, selector),
+        al.PerGroup(groups, selector),
+        al.selectors.Refine([selector], al.TopK(), **many),
+        al.selectors.Refine([al.Random()], selector, **many | {"batches": 100}),
+    ):
+        scores = np.arange(1400) / 1400
+        why = al.select(9, embeddings=x, scores=scores, selector=whole, seed=0).why
+        assert "drawn at random" in why or "within groups" in why, whole
+
+
+@pytest.mark.parametrize("selector", SELECTORS, ids=repr)
 @pytest.mark.parametrize("annotated", [0, 40])
 def test_large_pools_give_distinct_new_picks_repeatably(small, selector, annotated):
     distinct = rows(400)

@@ -1,13 +1,17 @@
 """Queries that leave out the samples that cannot be read."""
 
+import multiprocessing
+import os
 import warnings
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from torch.utils.data import Dataset
 
 import alkit as al
+from alkit import progress
 from alkit.errors import (
     ConfigurationError,
     QuerySizeError,
@@ -120,7 +124,7 @@ def test_too_few_readable_samples_and_annotated_ones_that_cannot_be_read_are_err
     data = Points(broken=set())
     asked = strategy(data, selector=al.KCenter())  # which compares with the annotated ones
     data.broken = {25}
-    with pytest.raises(UnreadableSampleError, match="sample 25 cannot be read"):
+    with pytest.raises(UnreadableSampleError, match=r"sample 25 cannot.*not left out.*annotated"):
         asked.query(5)
     with pytest.raises(UnreadableSampleError, match="sample 25 cannot be read"):
         asked.fit(2)
@@ -161,3 +165,81 @@ def test_workers_find_the_same():
             queries.append(asked.query(9).indices)
     assert np.array_equal(*queries)
     assert worked.unreadable == plain.unreadable
+
+
+class ByReading(al.Strategy):
+    """Reads all unannotated samples, and asks for the first ones."""
+
+    def query_strategy(self, pool, n):
+        list(pool.unannotated)
+        return pool.unannotated_indices[:n]
+
+
+def test_the_error_is_estimated_among_the_samples_that_could_be_read():
+    pool = al.ActiveLearningDataset(Points())
+    asked = ByReading(torch.nn.Linear(2, 3), pool, on_error="skip", seed=0).build()
+    with pytest.warns(SelectionWarning, match="could not be read"):
+        assert asked.query(5).indices.tolist() == [0, 1, 2, 4, 5]
+    assert asked.monitor.state_dict()["asked"][0]["candidates"] == 57
+
+
+def test_features_in_a_file_are_kept_for_the_samples_that_can_be_read(tmp_path):
+    def cached(data, on_error):
+        pool = al.ActiveLearningDataset(data)
+        pool.annotate(range(20, 32))
+        torch.manual_seed(0)
+        net = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.ReLU(), torch.nn.Linear(4, 3))
+        net[0].requires_grad_(False)
+        path = tmp_path / f"{on_error}.npy"
+        options = {"cache_features": path, "on_error": on_error, "batch_size": 8, "seed": 0}
+        return al.Strategy(net, pool, **options).build()
+
+    data = Points(100)
+    asked, whole = cached(data, "skip"), cached(Points(100, broken=()), "raise")
+    for mended in (False, True):
+        data.broken = set() if mended else data.broken
+        for one in (asked, whole):
+            one.fit(2)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", SelectionWarning)
+            query = asked.query(9)
+        expected = [k for k in whole.query(12).indices.tolist() if mended or k not in BROKEN][:9]
+        assert query.indices.tolist() == expected
+        assert any("could not be read" in str(one.message) for one in caught) != mended
+        for one in (asked, whole):
+            one.train_pool.annotate(query.indices)
+    assert len(np.load(tmp_path / "skip.npy")) == 100
+
+
+class Counting(Points):
+    """Counts the workers that exist while one reads."""
+
+    def __init__(self, n):
+        super().__init__(n)
+        self.most = multiprocessing.Value("i", 0)
+
+    def __getitem__(self, index):
+        if torch.utils.data.get_worker_info() is not None:
+            workers = len(psutil.Process(os.getppid()).children())
+            self.most.value = max(self.most.value, workers)
+        return super().__getitem__(index)
+
+
+def test_workers_of_the_query_that_failed_end_before_those_of_the_scan_begin():
+    data = Counting(200)
+    asked = strategy(data, loader={"num_workers": 1})
+    with pytest.warns(SelectionWarning, match="3 samples could not be read"):
+        asked.query(5)
+    assert data.most.value == 1
+
+
+@pytest.mark.filterwarnings("ignore::alkit.errors.SelectionWarning")
+def test_a_scan_shows_a_bar_unless_it_is_switched_off(capsys, monkeypatch):
+    val = al.ActiveLearningDataset(Points(40, broken={1}), names=[f"v{k}" for k in range(40)])
+    asked = strategy(Points(), val_pool=val)
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    capsys.readouterr()
+    asked.query(40, progress=False)
+    assert not capsys.readouterr().err
+    asked.query(40)
+    assert "reading: " in capsys.readouterr().err
