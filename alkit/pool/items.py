@@ -91,9 +91,10 @@ class Items:
             inside = "" if part is self.dataset else f"{type(part).__name__} in the "
             raise ConfigurationError(
                 f"the {inside}dataset has {now:,} samples, and had {before:,} when the pool was "
-                "made, so an index may be that of another sample: make a new pool. A ledger= with names= "
-                "restores the labels by name. Without it, if the first samples are still the same, "
-                "call new.annotate(ids, pool.labels_of(ids)) with ids = pool.annotated_indices."
+                "made, so an index may be that of another sample: make a new pool. A ledger= with "
+                "names= restores the labels by name. Without it, if the first samples are still "
+                "the same, call new.annotate(ids, pool.labels_of(ids)) with "
+                "ids = pool.annotated_indices."
             )
 
     def __getstate__(self) -> dict[str, Any]:
