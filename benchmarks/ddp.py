@@ -36,6 +36,9 @@ import alkit as al
 LIMIT = 0.65
 RECORD = Path(__file__).resolve().parent / "results" / "ddp.json"
 PAGE = RECORD.parents[2] / "docs" / "how-to" / "several_processes.md"
+# glibc gives freed memory back to the system and takes it again at each batch, or not, by chance:
+# up to 40 % of a query, in one process or in two
+KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "4000000000", "MALLOC_MMAP_THRESHOLD_": "33554432"}
 MEASURED = re.compile(r"Measured on .*?\(`benchmarks/ddp\.py`\)\.", re.DOTALL)
 SELECTORS = {"TopK": al.TopK, "KMeansPlusPlus": al.KMeansPlusPlus}
 
@@ -86,7 +89,7 @@ def measured(world: int, arguments: Sequence[str]) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         more = ["--world", str(world), "--folder", folder]
         command = [sys.executable, "-W", "ignore", __file__, *arguments, *more]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, **KEEP_MEMORY, "OMP_NUM_THREADS": "1"}
         started = [
             subprocess.Popen([*command, "--rank", str(rank)], env=environment)
             for rank in range(world)
