@@ -52,7 +52,8 @@ def test_two_workers_give_the_serial_records_and_one_that_dies_is_replaced(two_w
     assert not mark.exists()
     assert lasting(result.rows) == lasting(serial.rows)
     (told,) = result.protocol["failures"]
-    assert "failed in round 2" in told
+    # the state after round 1 may be lost with the worker that has just sent it
+    assert re.search("failed in round [12]", told)
     assert ray.is_initialized()  # what was there before is left
 
 

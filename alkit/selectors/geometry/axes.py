@@ -58,6 +58,8 @@ def centered(part: Matrix, mean: Tensor) -> Iterator[Tensor]:
 
 def _sum(part: Matrix) -> Tensor:
     """Sum ``(D,)`` of all rows in float64, to which torch converts a copy of what it sums."""
-    blocks = (block for piece in pieces(part) for block in piece.split(VALUES // part.shape[1] + 1))
-    first, *others = (block.sum(0, dtype=torch.float64) for block in blocks)
-    return sum(others, start=first)
+    total = torch.zeros(part.shape[1], dtype=torch.float64, device=part.device)
+    for piece in pieces(part):
+        for block in piece.split(VALUES // part.shape[1] + 1):
+            total += block.sum(0, dtype=torch.float64)
+    return total
