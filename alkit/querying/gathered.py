@@ -139,8 +139,8 @@ class _Column:
         self._rows = torch.empty(0)
 
     def append(self, part: Tensor) -> None:
-        end = self._filled + len(part)
-        if not self._filled or end > len(self._rows):
+        end = self._filled + part.shape[0]
+        if not self._filled or end > self._rows.shape[0]:
             rows = part.new_empty(max(self._total, 2 * end), *part.shape[1:])
             if self._filled:
                 rows[: self._filled] = self._rows[: self._filled]
