@@ -116,8 +116,8 @@ def some(rows: Tensor, places: Tensor | slice, storage: Storage = DEFAULT) -> Te
     """
     if not isinstance(places, Tensor):
         return rows[places]
-    places, nbytes = places.to(rows.device), rows[:1].nbytes
-    if rows.device.type != "cpu" or len(places) * nbytes <= SMALL:
+    places, nbytes = places.to(rows.device), rows.nbytes // max(rows.shape[0], 1)
+    if rows.device.type != "cpu" or places.shape[0] * nbytes <= SMALL:
         return rows[places]
     if places.dtype == torch.bool:
         places = places.nonzero().flatten()

@@ -14,7 +14,7 @@ from alkit.hardware import matmul_precision, numpy_has_fast_log2
 BLOCK = 2**18  # numbers whose logarithms are computed at a time
 FEW_COLUMNS = 32  # up to here, one operation per column is cheaper than a search for positions
 GROUP = 32  # columns, of which one maximum is taken
-LOWEST = math.log2(torch.finfo(torch.float32).tiny)
+TINY = torch.finfo(torch.float32).tiny
 INTEGERS = {torch.float32: torch.int32, torch.float64: torch.int64}
 
 
@@ -48,9 +48,9 @@ def entropy_of_rows(p: Tensor) -> Tensor:
 
 def _times_log2(p: Tensor, room: Tensor) -> Tensor:
     """Sum of ``p log2(p)`` over each row; the logarithms are written to ``room``."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        np.log2(p.numpy(), out=room.numpy())
-    return room.clamp_min_(LOWEST).mul_(p).sum(-1)
+    logs = torch.clamp(p, min=TINY, out=room).numpy()
+    np.log2(logs, out=logs)
+    return room.mul_(p).sum(-1)
 
 
 def small_in_float64(scores: Tensor, below: float, exact: Callable[[Tensor], Tensor]) -> Tensor:
