@@ -154,7 +154,7 @@ def _exchanged(value: Any, what: str, error: Exception | None) -> list[Any]:
     mine = (what, None if error is None else _pickled(error), value)
     distributed.all_gather_object(told, mine, group=_group())
     failed = [(k, failure) for k, (_, failure, _) in enumerate(told) if failure is not None]
-    met = not failed and len({place for place, _, _ in told}) == 1
+    met = not failed and len({where for where, _, _ in told}) == 1
     if (state := _led.get()) is not None:
         state.failed = not met
     if met:
@@ -163,7 +163,7 @@ def _exchanged(value: Any, what: str, error: Exception | None) -> list[Any]:
         raise error
     if failed:
         raise _unpickled(*failed[0])
-    places = "; ".join(f"process {k}: {place}" for k, (place, *_) in enumerate(told))
+    places = "; ".join(f"process {k}: {where}" for k, (where, *_) in enumerate(told))
     raise ProcessError(
         f"the processes of a distributed training are at different places of the program ({places})"
         ". Fit, query, annotate and reset in all of them alike."

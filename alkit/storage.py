@@ -34,9 +34,9 @@ class Storage:
         strategy.storage = al.querying.Storage("float16", share=0)     # always in a file
 
     They stay in memory unless they take more than 64 MB and more than a share of the free memory.
-    Else they go to a temporary file, which is mapped: the system keeps in memory what is used and
-    has room. A line on the standard error output states its size first. The file has no name: its
-    space is free again after the query, or when the process ends in any way.
+    Otherwise they go to a temporary file, which is mapped: the system keeps in memory what is used
+    and has room. A line on the standard error output states its size first. The file has no name:
+    its space is free again after the query, or when the process ends in any way.
 
     Args:
         dtype: type of the features in the file, ``"float32"``, or ``"float16"`` for half the size
@@ -114,11 +114,10 @@ def some(rows: Tensor, places: Tensor | slice, storage: Storage = DEFAULT) -> Te
         places: positions of the rows, a mask, on any device; or a slice, which copies nothing.
         storage: place of the copy.
     """
-    if isinstance(places, Tensor):
-        places = places.to(rows.device)
-    nbytes = rows[:1].nbytes
-    most = len(places) * nbytes if isinstance(places, Tensor) else 0
-    if rows.device.type != "cpu" or not isinstance(places, Tensor) or most <= SMALL:
+    if not isinstance(places, Tensor):
+        return rows[places]
+    places, nbytes = places.to(rows.device), rows.nbytes // max(rows.shape[0], 1)
+    if rows.device.type != "cpu" or places.shape[0] * nbytes <= SMALL:
         return rows[places]
     if places.dtype == torch.bool:
         places = places.nonzero().flatten()

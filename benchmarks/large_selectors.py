@@ -38,8 +38,8 @@ from alkit.selectors import (
     ProbCover,
     Selector,
     TypiClust,
+    large_pool,
     part,
-    pieces,
 )
 from alkit.selectors.facility import similarity
 from alkit.selectors.geometry.coverage import highest_value
@@ -162,7 +162,7 @@ def compare(name: str, number: int, width: int, n: int, seeds: int) -> dict[str,
     for seed in range(seeds):
         found = {}
         for approximate in (True, False):
-            part.LARGE = pieces.LARGE = large if approximate else 2**16
+            part.LARGE = large_pool.LARGE = large if approximate else 2**16
             started = time.process_time()
             picks = SELECTORS[name](radius)(given, n, torch.Generator().manual_seed(seed))
             seconds[approximate] += time.process_time() - started

@@ -14,6 +14,7 @@ from alkit.hardware import matmul_precision, numpy_has_fast_log2
 BLOCK = 2**18  # numbers whose logarithms are computed at a time
 FEW_COLUMNS = 32  # up to here, one operation per column is cheaper than a search for positions
 GROUP = 32  # columns, of which one maximum is taken
+TINY = torch.finfo(torch.float32).tiny
 INTEGERS = {torch.float32: torch.int32, torch.float64: torch.int64}
 
 
@@ -36,14 +37,20 @@ def entropy_of_rows(p: Tensor) -> Tensor:
     """
     if p.dtype != torch.float32 or p.device.type != "cpu" or not numpy_has_fast_log2():
         return entropy(p)
-    scores, size = p.new_empty(len(p)), max(BLOCK // p.shape[1], 1)
-    room, low = p.new_empty(min(size, len(p)), p.shape[1]), math.log2(torch.finfo(p.dtype).tiny)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for rows, part in zip(p.split(size), scores.split(size), strict=True):
-            logs = room[: len(rows)]
-            np.log2(rows.numpy(), out=logs.numpy())
-            torch.sum(logs.clamp_min_(low).mul_(rows), -1, out=part)
+    size = max(BLOCK // p.shape[1], 1)
+    if p.shape[0] <= size:  # a batch, where splitting would take longer than the logarithms
+        return _times_log2(p, p.new_empty(p.shape)).mul_(-math.log(2))
+    scores, room = p.new_empty(len(p)), p.new_empty(size, p.shape[1])
+    for rows, part in zip(p.split(size), scores.split(size), strict=True):
+        part.copy_(_times_log2(rows, room[: len(rows)]))
     return scores.mul_(-math.log(2))
+
+
+def _times_log2(p: Tensor, room: Tensor) -> Tensor:
+    """Sum of ``p log2(p)`` over each row; the logarithms are written to ``room``."""
+    logs = torch.clamp(p, min=TINY, out=room).numpy()
+    np.log2(logs, out=logs)
+    return room.mul_(p).sum(-1)
 
 
 def small_in_float64(scores: Tensor, below: float, exact: Callable[[Tensor], Tensor]) -> Tensor:

@@ -19,7 +19,7 @@ from torch.utils.data import (
 from alkit.errors import ConfigurationError, warn
 from alkit.pool.collating import collated, with_labels
 from alkit.pool.samples import PoolView
-from alkit.pool.workers import Loader
+from alkit.pool.workers import Loader, OfView
 from alkit.processes import share_of_batch
 
 if TYPE_CHECKING:
@@ -169,18 +169,8 @@ def _with_ids(collate: Callable, batch: tuple[np.ndarray, Any]) -> tuple[torch.T
     return torch.from_numpy(ids), collate(items)
 
 
-class _InOneRead(Dataset):
+class _InOneRead(OfView):
     """Dataset that passes whole batches of a view to ``_collated`` where possible, else items."""
-
-    def __init__(self, view: PoolView) -> None:
-        self._view = view
-
-    @property
-    def sent(self) -> dict[str, Any]:
-        return self._view.sent
-
-    def __len__(self) -> int:
-        return len(self._view)
 
     def __getitem__(self, position: int) -> object:
         return self._view[position]
@@ -199,19 +189,12 @@ def _collated(collate: Callable, items: list[object] | _Stacked) -> object:
     return items.batch if isinstance(items, _Stacked) else collate(items)
 
 
-class _WithIds(Dataset):
+class _WithIds(OfView):
     """Dataset of whole batches: dataset indices together with the items."""
 
     def __init__(self, samples: _InOneRead | PoolView, indices: np.ndarray) -> None:
-        self._samples = samples
+        super().__init__(samples)
         self._indices = indices
 
-    @property
-    def sent(self) -> dict[str, Any]:
-        return self._samples.sent
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
     def __getitems__(self, positions: list[int]) -> tuple[np.ndarray, Any]:
-        return self._indices[positions], self._samples.__getitems__(positions)
+        return self._indices[positions], self._view.__getitems__(positions)

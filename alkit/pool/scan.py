@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils.data import Dataset
 
 from alkit.errors import UnreadableSampleError
 from alkit.pool.annotations import Indices
-from alkit.pool.samples import PoolView
-from alkit.pool.workers import Loader
+from alkit.pool.workers import Loader, OfView
 from alkit.progress import Bar
 
 if TYPE_CHECKING:
@@ -52,18 +50,8 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-class _Reasons(Dataset):
+class _Reasons(OfView):
     """Dataset of batches, with the reason of each sample of a view that cannot be read."""
-
-    def __init__(self, view: PoolView) -> None:
-        self._view = view
-
-    @property
-    def sent(self) -> dict[str, Any]:
-        return self._view.sent
-
-    def __len__(self) -> int:
-        return len(self._view)
 
     def __getitems__(self, positions: list[int]) -> dict[int, str]:
         try:

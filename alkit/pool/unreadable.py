@@ -28,11 +28,12 @@ def unreadable(
         others: indices that were read together with it, any of which may be the cause.
     """
     sample, path = describe(index), path_of(dataset, index)
-    named = f"{sample}, {path}," if path and path not in sample else sample
-    together = f", read together with {', '.join(map(str, others[:5]))}," if others else ""
+    named = [sample, path] if path and path not in sample else [sample]
+    named += [f"read together with {', '.join(map(str, others[:5]))}"] if others else []
+    what = ", ".join(named) + "," * (len(named) > 1)
     reason = f"{type(error).__name__}: {error!s:.500}".rstrip(".: ")
     return UnreadableSampleError(
-        f"{named}{together} cannot be read ({reason}): mend it, or leave it out, "
+        f"{what} cannot be read ({reason}): mend it, or leave it out, "
         f'pool.exclude([{index}], "unreadable"). on_error="skip" of a strategy leaves such samples '
         "out of its queries."
     )

@@ -13,6 +13,25 @@ from alkit.errors import ConfigurationError
 from alkit.pool.handles import Nowhere
 
 
+class OfView(Dataset):
+    """Dataset of what is read from a view of a pool, for a loader.
+
+    Args:
+        view: the view, or another dataset of one.
+    """
+
+    def __init__(self, view: Any) -> None:
+        self._view = view
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """Parts of the user that a worker gets."""
+        return self._view.sent
+
+    def __len__(self) -> int:
+        return len(self._view)
+
+
 class Loader(DataLoader):
     """torch's DataLoader, with an error that names the part that cannot be pickled.
 

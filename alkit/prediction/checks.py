@@ -42,6 +42,8 @@ def look_like_probabilities(outputs: Tensor, task: str = "multiclass", least: in
 
 def unwarned(value: Any) -> Tensor:
     """``torch.as_tensor`` without the warning that an array is read-only: none is written to."""
+    if isinstance(value, Tensor):  # a filter of warnings costs more than the checks of a batch
+        return value
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.as_tensor(value)

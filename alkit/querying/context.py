@@ -28,7 +28,6 @@ class Learner(Protocol):
     predictor: Predictor
     train_pool: ActiveLearningDataset
     val_pool: ActiveLearningDataset | None
-    test_batch_size: int
     seed: int
     test_batch_size: int
 

@@ -16,6 +16,8 @@ from alkit.prediction import Prediction, needs_one_row
 from alkit.progress import Bar
 from alkit.storage import DEFAULT, DTYPES, Storage
 
+TOGETHER = 8  # batches whose scores are copied at a time
+
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
@@ -132,13 +134,20 @@ def gather(
 
 
 class _Column:
-    """Values of all samples, written in place: kept parts would scatter between freed batches."""
+    """Values of all samples, copied into place: kept parts would scatter between freed batches."""
 
     def __init__(self, total: int) -> None:
         self._total, self._filled = total, 0
         self._rows = torch.empty(0)
+        self._parts: list[Tensor] = []  # not copied yet
 
     def append(self, part: Tensor) -> None:
+        self._parts.append(part)
+        if len(self._parts) == TOGETHER:
+            self._copy()
+
+    def _copy(self) -> None:
+        part, self._parts = torch.cat(self._parts), []
         end = self._filled + len(part)
         if not self._filled or end > len(self._rows):
             rows = part.new_empty(max(self._total, 2 * end), *part.shape[1:])
@@ -151,6 +160,8 @@ class _Column:
     @property
     def rows(self) -> Tensor:
         """``(N, ...)`` values so far; a vector without values before the first."""
+        if self._parts:
+            self._copy()
         return self._rows[: self._filled]
 
 

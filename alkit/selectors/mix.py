@@ -11,8 +11,9 @@ from torch import Generator, Tensor
 from alkit.arguments import check_number
 from alkit.errors import ConfigurationError
 from alkit.prediction import Prediction
-from alkit.selectors.candidates import Candidates, Picks
+from alkit.selectors.candidates import Candidates
 from alkit.selectors.function import as_selector
+from alkit.selectors.picks import Picks, notes_of
 from alkit.selectors.selector import Selector
 
 
@@ -51,7 +52,7 @@ class Mix(Selector):
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
         left, picked = torch.arange(len(candidates)), torch.zeros(0, dtype=torch.long)
         chances: list[Tensor | None] = []
-        unreachable, notes = 0, []
+        made: list[Picks] = []
         for (_, selector), size in zip(self.parts, self._sizes(n), strict=True):
             if not size:
                 continue
@@ -59,11 +60,11 @@ class Mix(Selector):
             picked = torch.cat([picked, left[picks.positions]])
             left = left[torch.isin(left, picked, assume_unique=True, invert=True)]
             chances.append(picks.probabilities)
-            unreachable = max(unreachable, picks.unreachable)
-            notes += [picks.note] if picks.note else []
+            made.append(picks)
         known = [probabilities for probabilities in chances if probabilities is not None]
         all_known = torch.cat(known) if len(known) == len(chances) else None
-        return Picks(picked, all_known, unreachable, "; ".join(dict.fromkeys(notes)))
+        unreachable = max((picks.unreachable for picks in made), default=0)
+        return Picks(picked, all_known, unreachable, notes_of(made))
 
     def _sizes(self, n: int) -> list[int]:
         total = math.fsum(share for share, _ in self.parts)

@@ -77,7 +77,7 @@ class Part:
         return positions if self.rows is None else Picks(self.rows[positions], note=self.note)
 
 
-def is_large(candidates: Candidates) -> bool:
+def is_large_pool(candidates: Candidates) -> bool:
     """True if there are more than 65,536 candidates."""
     return len(candidates) > LARGE
 

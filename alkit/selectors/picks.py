@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -28,3 +29,8 @@ class Picks:
 
     def __len__(self) -> int:
         return len(self.positions)
+
+
+def notes_of(parts: Iterable[Picks]) -> str:
+    """Notes of the picks of several selectors, each note once."""
+    return "; ".join(dict.fromkeys(part.note for part in parts if part.note))

@@ -7,8 +7,9 @@ from typing import Any
 from torch import Generator
 
 from alkit.arguments import check_number
-from alkit.selectors.candidates import Candidates, Picks
+from alkit.selectors.candidates import Candidates
 from alkit.selectors.function import as_selector
+from alkit.selectors.picks import Picks, notes_of
 from alkit.selectors.selector import Selector
 from alkit.selectors.topk import TopK
 
@@ -51,8 +52,7 @@ class Prefilter(Selector):
         listed = self.by(candidates.only(self.by.needs), size, generator)
         rows = listed.positions
         picks = self.then(candidates.only(self.then.needs)[rows], n, generator)
-        notes = dict.fromkeys(filter(None, [listed.note, picks.note]))
-        return Picks(rows[picks.positions], note="; ".join(notes))
+        return Picks(rows[picks.positions], note=notes_of([listed, picks]))
 
     def __repr__(self) -> str:
         by = "" if repr(self.by) == "TopK()" else f", {self.by!r}"

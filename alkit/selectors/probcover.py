@@ -21,8 +21,8 @@ from alkit.selectors.geometry.coverage import (
     sample,
 )
 from alkit.selectors.geometry.points import Points
-from alkit.selectors.part import completed_in_part, is_large
-from alkit.selectors.pieces import SIZE, Rows, nearest, pieces
+from alkit.selectors.large_pool import SIZE, Rows, groups_of, nearest
+from alkit.selectors.part import completed_in_part, is_large_pool
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Features, Space, as_space
 
@@ -90,7 +90,7 @@ class ProbCover(Selector):
             self.needs |= {"outputs"}
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor | Picks:
-        if is_large(candidates):
+        if is_large_pool(candidates):
             return self._of_large(candidates, n, generator)
         points, known = self.space(candidates)
         radius = self.radius
@@ -105,7 +105,7 @@ class ProbCover(Selector):
         if radius is None:
             classes = int(self.classes or candidates.probabilities.shape[1])
             radius = pure_radius_of_large(points, classes, generator)
-        groups = pieces(points, torch.arange(len(points)), generator)
+        groups = groups_of(points, torch.arange(len(points)), generator)
         nbytes = sum(Balls.nbytes(len(group)) for group in groups)
         what = f"{self!r} among {len(points):,} candidates"
         check_memory(nbytes, "cpu", what, "Use al.Prefilter(factor, ProbCover()).")

@@ -15,8 +15,9 @@ from torch import Generator, Tensor
 
 from alkit.arguments import check_number
 from alkit.errors import ConfigurationError
-from alkit.selectors.candidates import Candidates, Picks
+from alkit.selectors.candidates import Candidates
 from alkit.selectors.function import as_selector
+from alkit.selectors.picks import Picks, notes_of
 from alkit.selectors.selector import Selector
 from alkit.selectors.topk import TopK
 
@@ -44,13 +45,13 @@ class Quotas(Selector):
         sizes = torch.bincount(groups, minlength=len(held)).tolist()
         order = turns(n, sizes, held, weights, generator)
         members = groups.argsort(stable=True).cpu().split(sizes)  # ascending, like the ids
-        ours, picked, notes = candidates.only(self.then.needs), {}, []
+        ours, picked, made = candidates.only(self.then.needs), {}, []
         for group, size in sorted(Counter(order).items()):
             picks = self.then(ours[members[group]], size, generator)
             picked[group] = iter(members[group][picks.positions].tolist())
-            notes += [picks.note] if picks.note else []
+            made.append(picks)
         positions = torch.tensor([next(picked[group]) for group in order])
-        return Picks(positions, note="; ".join(dict.fromkeys(notes)))
+        return Picks(positions, note=notes_of(made))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({'' if repr(self.then) == 'TopK()' else repr(self.then)})"

@@ -10,11 +10,12 @@ from alkit.arguments import check_integer, check_number
 from alkit.errors import ConfigurationError
 from alkit.selectors.alfamix import ALFAMix
 from alkit.selectors.bait import BAIT
-from alkit.selectors.candidates import Candidates, Picks
+from alkit.selectors.candidates import Candidates
 from alkit.selectors.dropquery import DropQuery
 from alkit.selectors.function import as_selector
 from alkit.selectors.herding import MaxHerding, UncertaintyHerding
 from alkit.selectors.kmeanspp import KMeansPlusPlus
+from alkit.selectors.picks import Picks, notes_of
 from alkit.selectors.random import Random
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import GradientEmbedding, Space
@@ -87,34 +88,28 @@ class Refine(Selector):
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Picks:
         left, size = torch.arange(len(candidates)), self.first
-        notes: dict[str, None] = {}  # in order
+        batches: list[Picks] = []
         for _ in range(self.passes):
-            left = self._filtered(candidates, left, max(size, n), n, generator, notes)
+            found = self._batches(candidates, left, max(size, n), n, generator)
+            left = torch.cat([batch.positions for batch in found]).unique()
             left = _some(left, max(self.most, n), generator)
             size = int(self.share * len(left))
+            batches += found
         picks = self.then(candidates.only(self.then.needs)[left], n, generator)
-        notes[picks.note] = None
-        return Picks(left[picks.positions], note="; ".join(filter(None, notes)))
+        return Picks(left[picks.positions], note=notes_of([*batches, picks]))
 
-    def _filtered(
-        self,
-        candidates: Candidates,
-        left: Tensor,
-        size: int,
-        n: int,
-        generator: Generator,
-        notes: dict[str, None],
-    ) -> Tensor:
-        """Candidates that are in any batch, ascending."""
+    def _batches(
+        self, candidates: Candidates, left: Tensor, size: int, n: int, generator: Generator
+    ) -> list[Picks]:
+        """Batches of each selector, among candidates drawn from those that are left."""
         found = []
         for selector in self.selectors:
             ours = candidates.only(selector.needs)
             for _ in range(max(1, self.batches // len(self.selectors))):
                 rows = _some(left, size, generator)
                 picks = selector(ours[rows], n, generator)
-                found.append(rows[picks.positions])
-                notes[picks.note] = None
-        return torch.cat(found).unique()
+                found.append(Picks(rows[picks.positions], note=picks.note))
+        return found
 
     def __repr__(self) -> str:
         parts = [] if repr(self.selectors) == repr(ensemble()) else [repr(self.selectors)]

@@ -51,9 +51,8 @@ class Space:
             _ = candidates.features  # its error explains how to get them
         known = candidates.prediction
         if "outputs" in self.needs and (known is None or known.task != "multilabel"):
-            _ = (
-                candidates.probabilities if known is None else known[:1].mean_probabilities
-            )  # as well
+            # so does this one, and one row is enough for it
+            _ = candidates.probabilities if known is None else known[:1].mean_probabilities
         known = candidates.annotated
         predictions = [needed(candidates.prediction, "prediction")]
         predictions += [] if known is None or not len(known) else [known]

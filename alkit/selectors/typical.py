@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 
 from alkit.selectors.geometry.neighbors import TINY, densest, nearest_means
 from alkit.selectors.geometry.points import Points
-from alkit.selectors.pieces import SIZE, Rows, pieces
+from alkit.selectors.large_pool import SIZE, Rows, groups_of
 
 RANKED = 256  # members of a large cluster whose neighbors are found in all of it
 
@@ -95,7 +95,7 @@ class LargeCluster(Cluster):
     def _ranked(self) -> Tensor:
         """The most typical members, in order."""
         k, found = self.neighbors, []
-        for group in pieces(self.points, self.members, self.generator):
+        for group in groups_of(self.points, self.members, self.generator):
             if len(group) > 2 * k:
                 inside = self.points[group]
                 rows = torch.arange(len(group), device=inside.device)

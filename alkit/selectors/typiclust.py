@@ -12,8 +12,8 @@ from alkit.selectors.candidates import Candidates, Picks
 from alkit.selectors.geometry.clustering import kmeans, space_with_means
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.kmeans import completed
-from alkit.selectors.part import completed_in_part, is_large
-from alkit.selectors.pieces import SIZE, Rows, clustered
+from alkit.selectors.large_pool import SIZE, Rows, clustered
+from alkit.selectors.part import completed_in_part, is_large_pool
 from alkit.selectors.selector import Selector
 from alkit.selectors.spaces import Features, Space
 from alkit.selectors.typical import Cluster, LargeCluster
@@ -66,7 +66,7 @@ class TypiClust(Selector):
         self.needs = self.space.needs | {"annotated"}
 
     def select(self, candidates: Candidates, n: int, generator: Generator) -> Tensor | Picks:
-        if is_large(candidates):
+        if is_large_pool(candidates):
             return self._of_large(candidates, n, generator)
         points, known = self.space(candidates)
         if n == len(points):

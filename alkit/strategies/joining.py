@@ -151,12 +151,7 @@ def _take_over(strategy: Asks) -> None:
             )
         restore(strategy, state, "the state of process 0")
 
-    _in_all(take if rank() > 0 else lambda: None)
-
-
-def _in_all(function: Callable[[], None]) -> None:
-    """Call a function in each process; an error in one is raised in all."""
-    led(function, "state taken over")
+    led(take if rank() > 0 else lambda: None, "state taken over")  # an error in one is one in all
 
 
 def _sent(function: Callable[[], Any], what: str) -> Any:

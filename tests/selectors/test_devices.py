@@ -6,7 +6,7 @@ from pretended_gpu import OnGpu, pretended
 
 import alkit as al
 from alkit import selectors
-from alkit.selectors import part, pieces
+from alkit.selectors import large_pool, part
 from alkit.selectors.geometry import lazy
 from alkit.selectors.geometry.clustering import kmeans
 from alkit.selectors.geometry.points import Points
@@ -63,7 +63,7 @@ def select(selector, move, n=7):
 @pytest.mark.parametrize("selector", LARGE, ids=repr)
 def test_the_picks_of_a_large_pool_are_those_of_the_cpu(selector, monkeypatch):
     for name, value in {"LARGE": 128, "SIZE": 16, "CHUNK": 40}.items():
-        for module in (part, pieces):
+        for module in (part, large_pool):
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, value)
     expected = select(selector, torch.clone)

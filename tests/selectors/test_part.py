@@ -12,8 +12,8 @@ from alkit.selectors import (
     MaxHerding,
     ProbCover,
     TypiClust,
+    large_pool,
     part,
-    pieces,
     typical,
     typiclust,
 )
@@ -30,14 +30,14 @@ SELECTORS = [
 
 @pytest.fixture
 def small(monkeypatch):
-    """Pools are large from 300 candidates, and their pieces are of about 50."""
+    """Pools are large from 300 candidates, and their groups are of about 50."""
     for module, name, value in (
         (part, "LARGE", 300),
-        (pieces, "LARGE", 300),
-        (pieces, "SIZE", 50),
+        (large_pool, "LARGE", 300),
+        (large_pool, "SIZE", 50),
         (typiclust, "SIZE", 50),
         (typical, "SIZE", 50),
-        (pieces, "CHUNK", 64),
+        (large_pool, "CHUNK", 64),
     ):
         monkeypatch.setattr(module, name, value)
 
@@ -177,7 +177,7 @@ class Counting(al.selectors.Features):
     "selector", [MaxHerding, al.UncertaintyHerding, FacilityLocation, ProbCover, TypiClust]
 )
 def test_half_precision_of_a_large_pool_is_converted_part_by_part(small, monkeypatch, selector):
-    monkeypatch.setattr(pieces, "SEEN", 2)
+    monkeypatch.setattr(large_pool, "SEEN", 2)
     space, half = Counting(normalize=True), torch.as_tensor(rows(3000)).half()
     more = {ProbCover: {"radius": 0.1}, TypiClust: {}}.get(selector, {"sample": 200})
     picks = pick(selector(space, **more), candidates(half)).positions
@@ -209,7 +209,7 @@ def inside(x, picks):
 def test_the_objective_is_within_two_percent_of_the_exact_form(
     small, monkeypatch, selector, objective
 ):
-    monkeypatch.setattr(pieces, "SIZE", 250)
+    monkeypatch.setattr(large_pool, "SIZE", 250)
     x = rows(2000)
     large = objective(x, pick(selector, candidates(x)).positions.numpy())
     monkeypatch.setattr(part, "LARGE", 2000)
@@ -232,7 +232,7 @@ def test_few_uncertain_candidates_of_a_large_pool_are_in_the_part(small, monkeyp
 def test_the_most_typical_of_a_large_cluster_is_nearly_the_most_typical(
     small, monkeypatch, normalize
 ):
-    monkeypatch.setattr(pieces, "SIZE", 150)
+    monkeypatch.setattr(large_pool, "SIZE", 150)
     monkeypatch.setattr(typiclust, "SIZE", 150)
     monkeypatch.setattr(typical, "SIZE", 150)
     x = np.random.default_rng(0).normal(size=(1200, 4)).astype(np.float32)
@@ -259,7 +259,7 @@ def test_the_clusters_of_a_large_pool_are_those_of_all_candidates(small):
 
 def test_the_radius_of_a_large_pool_is_that_of_all_candidates(small):
     x = torch.as_tensor(rows(3000, groups=3, seed=2))
-    from alkit.selectors.pieces import Rows
+    from alkit.selectors.large_pool import Rows
     from alkit.selectors.probcover import DEFAULT, pure_radius, pure_radius_of_large
 
     points = Rows(DEFAULT, candidates(x))

@@ -6,17 +6,17 @@ import torch
 from scipy.spatial.distance import cdist
 
 import alkit as al
-from alkit.selectors import Candidates, Features, pieces, typical
-from alkit.selectors.pieces import Rows
+from alkit.selectors import Candidates, Features, large_pool, typical
+from alkit.selectors.large_pool import Rows
 from alkit.selectors.typical import Cluster, LargeCluster
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(pieces, "SIZE", 60)
+    monkeypatch.setattr(large_pool, "SIZE", 60)
     monkeypatch.setattr(typical, "SIZE", 60)
     monkeypatch.setattr(typical, "RANKED", 40)
-    monkeypatch.setattr(pieces, "CHUNK", 64)
+    monkeypatch.setattr(large_pool, "CHUNK", 64)
 
 
 def large(x, neighbors=5, members=None):

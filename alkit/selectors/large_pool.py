@@ -1,4 +1,4 @@
-"""Points of a large pool, read piece by piece, and its clusters."""
+"""Points of a large pool, read in chunks, and its clusters and groups."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from alkit.selectors.part import LARGE
 from alkit.selectors.spaces import Space
 
 CHUNK = 2**13  # candidates read at a time
-SIZE = 2**11  # mean number of candidates in a piece
-SEEN = 64  # candidates for each piece from which the centers of the pieces are found
+SIZE = 2**11  # mean number of candidates in a group
+SEEN = 64  # candidates per group from which the centers of the groups are found
 
 
 class Rows:
@@ -75,7 +75,7 @@ def clustered(points: Rows, k: int, generator: Generator) -> tuple[list[Tensor],
     return _grouped(points, torch.arange(len(points)), centers), theirs
 
 
-def pieces(points: Rows, rows: Tensor, generator: Generator) -> list[Tensor]:
+def groups_of(points: Rows, rows: Tensor, generator: Generator) -> list[Tensor]:
     """Split rows by k-means into groups of about 2,048 that lie together, none above 8,192."""
     k = -(-len(rows) // SIZE)
     if k <= 1:

@@ -3,14 +3,14 @@ import pytest
 import torch
 
 import alkit as al
-from alkit.selectors import Candidates, Features, pieces
-from alkit.selectors.pieces import Rows, clustered
+from alkit.selectors import Candidates, Features, large_pool
+from alkit.selectors.large_pool import Rows, clustered
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     for name, value in (("LARGE", 200), ("SIZE", 50), ("CHUNK", 64)):
-        monkeypatch.setattr(pieces, name, value)
+        monkeypatch.setattr(large_pool, name, value)
 
 
 def generator(seed=0):
@@ -41,22 +41,22 @@ class Counting(Features):
         return super().factors(prediction)
 
 
-def test_pieces_hold_each_row_once_lie_together_and_are_never_large():
+def test_groups_hold_each_row_once_lie_together_and_are_never_large():
     given, space = candidates(), Counting()
     points, rows = Rows(space, given), torch.arange(100, 900)
-    found = pieces.pieces(points, rows, generator())
+    found = large_pool.groups_of(points, rows, generator())
     assert torch.cat(found).sort().values.equal(rows)
     assert max(map(len, found)) <= 200
     assert 8 <= len(found) <= 40
     x = given.features
     inner = sum(float((x[each] - x[each].mean(0)).square().sum()) for each in found)
     assert inner < 0.6 * float((x[rows] - x[rows].mean(0)).square().sum())
-    assert space.most <= 800  # the draw for the centers: 64 for each piece, here all of them
+    assert space.most <= 800  # the draw for the centers: 64 per group, here all of them
 
 
-def test_equal_rows_are_in_pieces_too():
+def test_equal_rows_are_in_groups_too():
     given = candidates(scale=0.0)
-    found = pieces.pieces(Rows(Features(), given), torch.arange(900), generator())
+    found = large_pool.groups_of(Rows(Features(), given), torch.arange(900), generator())
     assert torch.cat(found).sort().values.equal(torch.arange(900))
     assert max(map(len, found)) <= 200
 
