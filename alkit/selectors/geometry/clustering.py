@@ -172,7 +172,8 @@ def _seeds(points: Points, k: int, generator: Generator) -> Tensor:
 def _lloyd(points: Points, centers: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, float]:
     """Centers, clusters and inertia, once the inertia no longer falls."""
     last = math.inf
-    for _ in range(ITERATIONS):
+    for step in range(ITERATIONS):
+        report(step, ITERATIONS)
         labels, squared = assign([points], centers)
         centers, empty = _means([points], labels, centers, weights)
         cost = squared if weights is None else squared * weights
