@@ -11,7 +11,7 @@ import torch
 from alkit.errors import NotEnoughMemoryError, SelectionWarning, warn
 
 RATES = {"cpu": 2e10}  # multiply-adds per second, of one thread; 1e12 on other devices
-LONG = 600.0  # seconds
+LONG, MUCH = 60.0, 2**30  # seconds and bytes that are stated before they are spent
 REDUCED = {"tf32": 2.0**-9, "high": 2.0**-9, "bf16": 2.0**-6, "medium": 2.0**-6}
 
 
@@ -42,7 +42,7 @@ def check_memory(nbytes: int, device: torch.device | str, what: str, instead: st
 
 
 def check_cost(nbytes: int, products: float, device: torch.device, what: str, instead: str) -> None:
-    """Check the memory, and state the time, of a method that does not work block by block.
+    """Check the memory of a method that does not work block by block, and state what it costs.
 
     Args:
         nbytes: number of bytes about to be allocated.
@@ -55,13 +55,13 @@ def check_cost(nbytes: int, products: float, device: torch.device, what: str, in
         NotEnoughMemoryError: the memory is not available; the message states the time as well.
 
     Warns:
-        SelectionWarning: the method takes more than about ten minutes.
+        SelectionWarning: the method takes more than about a minute, or more than 1 GiB.
     """
     threads = torch.get_num_threads() if device.type == "cpu" else 1
     seconds = products / (RATES.get(device.type, 1e12) * threads)
-    time = f"{seconds / 3600:,.1f} hours" if seconds > LONG else f"{seconds:,.0f} seconds"
+    time = f"{seconds:,.0f} seconds" if seconds < 600 else f"{seconds / 3600:,.1f} hours"
     check_memory(nbytes, device, f"{what} takes about {time}, and", instead)
-    if seconds > LONG:
+    if seconds > LONG or nbytes > MUCH:
         warn(
             f"{what} takes about {time} and {nbytes / 1e9:,.1f} GB on {device}. {instead}",
             SelectionWarning,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm.auto import tqdm
 
 DELAY = 2.0  # seconds, until a bar shows
+T = TypeVar("T")
 
 _on: ContextVar[bool] = ContextVar("on", default=True)
 
@@ -63,8 +64,8 @@ class Bar:
         self.at(self._done + steps, self._total)
 
     def at(self, done: int, total: int | None) -> None:
-        """Set the number of steps that are done; with another total, other work has begun."""
-        if total != self._total:
+        """Set the number of steps that are done; with another total, or fewer, other work began."""
+        if total != self._total or done < self._done:
             self.close()
             self._total, self._started = total, monotonic()
         self._done = done
@@ -112,6 +113,16 @@ def watching(what: str) -> Iterator[None]:
             _watched.reset(token)
 
 
+@contextmanager
+def aside() -> Iterator[None]:
+    """Leave the bar of a loop alone while one of its steps runs loops that report, too."""
+    token = _watched.set(None)
+    try:
+        yield
+    finally:
+        _watched.reset(token)
+
+
 def report(done: int, total: int) -> None:
     """Report the progress of a loop to a caller that watches, if there is one.
 
@@ -121,3 +132,10 @@ def report(done: int, total: int) -> None:
     bar = _watched.get()
     if bar is not None:
         bar.at(done, total)
+
+
+def reported(parts: Sequence[T]) -> Iterator[T]:
+    """Yield the parts of the work of a loop, and report their progress."""
+    for done, part in enumerate(parts):
+        report(done, len(parts))
+        yield part

@@ -66,6 +66,11 @@ def test_memory_and_time_are_stated_before_what_takes_long_begins():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_cost(1, 1e9, cpu, "BAIT", "Prefilter(10, BAIT()).")
+    threads = torch.get_num_threads()
+    with pytest.warns(SelectionWarning, match=r"BAIT takes about 100 seconds and 0.0 GB"):
+        check_cost(1, 2e12 * threads, cpu, "BAIT", "Prefilter(10, BAIT()).")
+    with pytest.warns(SelectionWarning, match=r"BAIT takes about 0 seconds and 1.2 GB"):
+        check_cost(1_200_000_000, 1, cpu, "BAIT", "Prefilter(10, BAIT()).")
 
 
 def test_what_torch_keeps_after_a_tensor_is_gone_is_free_on_a_gpu():

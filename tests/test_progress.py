@@ -136,16 +136,22 @@ def test_a_query_shows_scoring_and_selection_unless_it_is_switched_off(at_once):
     "selector",
     [
         al.KCenter(), al.KMeansPlusPlus(), al.selectors.TypiClust(), al.selectors.MaxHerding(),
-        al.selectors.ProbCover(radius=0.5), al.selectors.LCMD(),
+        al.selectors.ProbCover(radius=0.5), al.selectors.LCMD(), al.selectors.KMeans(),
+        al.selectors.ActiveFT(steps=3), al.selectors.DropQuery(), al.selectors.ALFAMix(),
+        al.selectors.ExpectedErrorReduction(),
     ],
     ids=repr,
 )  # fmt: skip
 def test_selections_from_arrays_show_their_progress_and_pick_the_same(selector, at_once):
     rows = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
-    picked = []
+    head, picked = torch.nn.Linear(4, 2), []
 
     def select(**options):
-        picked.append(al.select(6, embeddings=rows, selector=selector, seed=0, **options).indices)
+        known = {"annotated": range(5), "labels": [0, 1, 0, 1, 1], "head": head}
+        if "head" not in selector.needs:
+            known = {}
+        query = al.select(6, embeddings=rows, selector=selector, seed=0, **known, **options)
+        picked.append(query.indices)
 
     assert "selection" in shown(select)
     assert shown(lambda: select(progress=False)) == ""

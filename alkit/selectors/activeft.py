@@ -7,7 +7,8 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.arguments import check_integer, check_number
-from alkit.hardware import check_memory
+from alkit.hardware import check_cost, check_memory
+from alkit.progress import report
 from alkit.selectors.candidates import Candidates
 from alkit.selectors.geometry.clustering import space_with_means
 from alkit.selectors.geometry.coverage import SAMPLE, check_sample, sample
@@ -80,7 +81,9 @@ class ActiveFT(Selector):
         rows, fixed = _vectors(points), None if known is None else whole(_vectors(known))
         start = torch.randperm(len(rows), generator=generator)[:n].to(rows.device)
         drawn = sample(points, self.sample, generator)
-        features = _held(rows) if drawn is None else rows[drawn]
+        if drawn is None:
+            self._check_cost(rows, n + (0 if fixed is None else len(fixed)))
+        features = whole(rows) if drawn is None else rows[drawn]
         centers = _moved(
             features, rows[start], fixed, self.temperature, steps=self.steps, lr=self.lr
         )
@@ -89,21 +92,20 @@ class ActiveFT(Selector):
         picks = _nearest(rows, centers[order], luck)
         return completed(picks, points, known, n, generator)
 
+    def _check_cost(self, rows: Matrix, centers: int) -> None:
+        """Check the mean over all candidates."""
+        nbytes = rows.nbytes if isinstance(rows, Lazy) else 0
+        products = self.steps * len(rows) * centers * rows.shape[1]
+        what = f"{self!r} of {len(rows):,} candidates"
+        instead = "Use a sample, or a part of the candidates, such as Prefilter(10, ActiveFT())."
+        check_cost(nbytes, products, rows.device, what, instead)
+
     def __repr__(self) -> str:
         parts = ["" if repr(self.space) == repr(DEFAULT) else f"space={self.space!r}"]
         defaults = {"temperature": 0.07, "steps": 300, "lr": 1e-3, "sample": SAMPLE}
         given = ((name, getattr(self, name), value) for name, value in defaults.items())
         parts += [f"{name}={value!r}" for name, value, default in given if value != default]
         return f"ActiveFT({', '.join(filter(None, parts))})"
-
-
-def _held(rows: Matrix) -> Tensor:
-    """All rows in memory."""
-    what = f"the mean over all {len(rows):,} candidates, sample=None,"
-    instead = "Use a sample, or a part of the candidates, such as Prefilter(10, ActiveFT())."
-    if isinstance(rows, Lazy):
-        check_memory(rows.nbytes, rows.device, what, instead)
-    return whole(rows)
 
 
 def _vectors(points: Points) -> Matrix:
@@ -130,7 +132,8 @@ def _moved(
     near = None if fixed is None else _best(features, fixed)[0]
     moving = torch.nn.Parameter(centers.clone())
     optimizer = torch.optim.Adam([moving], lr=lr)
-    for _ in range(steps):
+    for step in range(steps):
+        report(step, steps)
         norms = torch.linalg.vector_norm(moving.detach(), dim=1, keepdim=True)
         norms = norms.where(norms > 0, 1)  # a row of zeros
         units = moving.detach() / norms

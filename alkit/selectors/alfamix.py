@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from alkit.arguments import check_number
 from alkit.errors import ConfigurationError
+from alkit.progress import reported
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.dropquery import ROWS, check_classes, for_head, logits_of
 from alkit.selectors.geometry.clustering import space_with_means
@@ -78,7 +79,8 @@ class ALFAMix(Selector):
         anchors = _class_means(needed(annotated.features, "features"), labels)
         reach = self.epsilon / features.shape[1] ** 0.5
         flips = (
-            _flips(head, for_head(head, block), anchors, reach) for block in features.split(ROWS)
+            _flips(head, for_head(head, block), anchors, reach)
+            for block in reported(features.split(ROWS))
         )
         return filled(flips, len(features))
 

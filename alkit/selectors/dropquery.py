@@ -7,6 +7,7 @@ from torch import Generator, Tensor, nn
 
 from alkit.arguments import check_number
 from alkit.errors import PredictionError
+from alkit.progress import report
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.geometry.clustering import space_with_means
 from alkit.selectors.kmeans import medoids
@@ -76,6 +77,7 @@ class DropQuery(Selector):
         """``(N,)`` numbers of passes in which dropout changes the predicted class."""
         counts = torch.empty(len(features), dtype=torch.long, device=features.device)
         for start in range(0, len(features), ROWS):
+            report(start, len(features))
             block = for_head(head, features[start : start + ROWS])
             guesses = logits_of(head, block).argmax(1)
             flips = torch.zeros_like(guesses)

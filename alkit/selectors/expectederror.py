@@ -10,6 +10,8 @@ from torch import Generator, Tensor
 
 from alkit.arguments import check_integer, check_number
 from alkit.errors import ConfigurationError
+from alkit.hardware import check_cost
+from alkit.progress import reported
 from alkit.selectors.candidates import Candidates, needed
 from alkit.selectors.dropquery import ROWS, check_classes, logits_of
 from alkit.selectors.geometry.lazy import filled
@@ -22,6 +24,7 @@ from alkit.selectors.spaces import as_float
 Loss = Literal["error", "log"]
 
 CACHE = 2**18  # values that are computed at a time on a CPU
+EXPONENTIAL = 160  # multiply-adds in the time of a target and class
 MOST = 0.6  # largest change of a logit by a label, as a share of what overflows: 53 in float32
 
 
@@ -107,10 +110,19 @@ class ExpectedErrorReduction(Selector):
         _check_linear(head, features)
         number = min(self.targets or len(features), len(features))
         chosen = torch.randperm(len(features), generator=generator)[:number].sort().values
+        self._check_cost(features, number, logits_of(head, features[:1]).shape[1])
         targets = features[chosen.to(features.device)]
         root = self._root(candidates, head)
         z = _logits(head, targets).log_softmax(1)
         return _Updates(head, root, _whitened(targets, root), z, self.loss)
+
+    def _check_cost(self, features: Tensor, targets: int, classes: int) -> None:
+        N, D = features.shape
+        nbytes = 4 * targets * D
+        what = f"{self!r} of {N:,} candidates"
+        instead = "Use fewer targets, or Prefilter(10, ExpectedErrorReduction())."
+        products = N * (D * (D + targets) + EXPONENTIAL * targets * classes)
+        check_cost(nbytes, products, features.device, what, instead)
 
     def _root(self, candidates: Candidates, head: Callable[[Tensor], Tensor]) -> Tensor:
         """``(D + 1, D + 1)`` inverse of the lower factor of the curvature."""
@@ -159,7 +171,7 @@ class _Updates:
         now = _losses(self.z[None], self.loss)
         most = MOST * math.log(torch.finfo(self.z.dtype).max)
         size = max(1, CACHE // self.z.numel()) if features.device.type == "cpu" else 64
-        for block in features.split(max(size, ROWS)):
+        for block in reported(features.split(max(size, ROWS))):
             rows, every = _whitened(block, self.root), _logits(self.head, block).softmax(1)
             for own, p in zip(rows.split(size), every.split(size), strict=True):
                 spread = 1 + _curvature(p)[:, None] * own.square().sum(1, keepdim=True)

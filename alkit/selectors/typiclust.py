@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.arguments import check_number
-from alkit.progress import report
+from alkit.progress import aside, report
 from alkit.selectors.candidates import Candidates, Picks
 from alkit.selectors.geometry.clustering import kmeans, space_with_means
 from alkit.selectors.geometry.points import Points
@@ -118,7 +118,8 @@ class TypiClust(Selector):
             report(len(picks), n)
             small, taken, size, i = heappop(queue)
             if i not in clusters:  # its first turn
-                clusters[i] = self._cluster(points, members[i], luck, generator)
+                with aside():
+                    clusters[i] = self._cluster(points, members[i], luck, generator)
                 if known is not None:
                     clusters[i].without(known[(theirs == i).to(known.device)])
             pick = clusters[i].take()

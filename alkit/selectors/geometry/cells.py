@@ -59,6 +59,7 @@ class Cells:
         for points in (self.points, centers):
             points.squared_distances(centers[:1])  # caches the norms for all blocks
         for rows in blocks(self.points):
+            report(rows.start, len(self.points))
             part = self.points[rows]
             least = torch.full_like(self.squared[rows], torch.inf)
             for others in blocks(centers):

@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from alkit.errors import ConfigurationError
 from alkit.hardware import check_memory
+from alkit.progress import report
 from alkit.selectors.geometry.lazy import filled
 from alkit.selectors.geometry.points import Points
 from alkit.selectors.geometry.sketch import blocks, sketched
@@ -148,25 +149,31 @@ def _seeds(points: Points, k: int, generator: Generator) -> Tensor:
     """Greedy k-means++ (Arthur & Vassilvitskii 2007): each seed is the best of a few draws."""
     rows, trials = points.matrices[0], 2 + int(math.log(k))
     chance = torch.rand(k, trials, generator=generator, dtype=torch.float64).to(rows.device)
-    near = torch.ones_like(points.squared_norms)
-    seeds = []
+    # written in place: freed between results that are kept, such blocks would not be used again
+    sums = torch.empty_like(points.squared_norms, dtype=torch.float64)
+    left = rows.new_empty(trials, len(rows))
+    near = torch.ones_like(points.squared_norms)[None]
+    seeds = torch.empty(k, dtype=torch.long, device=rows.device)
     for step in range(k):
-        sums = near.cumsum(0, dtype=torch.float64)
+        report(step, k)
+        torch.cumsum(near[0], 0, dtype=torch.float64, out=sums)
         drawn = torch.searchsorted(sums, chance[step] * sums[-1], right=True)
         others = points[drawn.clamp_(max=len(rows) - 1)]
-        left = torch.addmm(points.squared_norms, others.matrices[0], rows.T, alpha=-2)
+        torch.addmm(points.squared_norms, others.matrices[0], rows.T, alpha=-2, out=left)
         left.add_(others.squared_norms[:, None]).clamp_(min=0)
-        left = left.minimum(near) if step else left
+        if step:
+            torch.minimum(left, near, out=left)
         best = left.sum(1).argmin(0, keepdim=True)  # not read, which would wait for a GPU
-        near = left[best][0]
-        seeds.append(drawn[best])
-    return rows[torch.cat(seeds)]
+        torch.index_select(left, 0, best, out=near)
+        seeds[step : step + 1] = drawn[best]
+    return rows[seeds]
 
 
 def _lloyd(points: Points, centers: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, float]:
     """Centers, clusters and inertia, once the inertia no longer falls."""
     last = math.inf
-    for _ in range(ITERATIONS):
+    for step in range(ITERATIONS):
+        report(step, ITERATIONS)
         labels, squared = assign([points], centers)
         centers, empty = _means([points], labels, centers, weights)
         cost = squared if weights is None else squared * weights

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from alkit.arguments import check_number
-from alkit.hardware import free_memory
+from alkit.hardware import check_cost, free_memory
 from alkit.progress import report
 from alkit.selectors.geometry.balls import Apart, Balls
 from alkit.selectors.geometry.points import Points
@@ -65,6 +65,10 @@ class Coverage:
         if targets is not candidates or 2 * int(live.sum()) < len(live):
             targets, weights, best = targets[live], weights[live], best[live]
         self.kernel, self.candidates, self.targets = kernel, candidates, targets
+        width = sum(factor.shape[1] for factor in candidates.factors)
+        what = f"comparing {len(candidates):,} candidates with {len(targets):,}"
+        instead = "Use a sample, or choose among the highest scores, Prefilter(10, selector)."
+        check_cost(0, len(candidates) * len(targets) * width, best.device, what, instead)
         self.weights, self.best, self.bonus = weights, best.clamp_(min=0), bonus
         self.table = self._table(TABLE if room is None else room)
         self.gains = ones.new_zeros(len(candidates), dtype=torch.float64)

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -213,3 +216,29 @@ def test_the_manhattan_distance_has_no_means():
     assert space_with_means(None).metric == "euclidean"
     with pytest.raises(ConfigurationError, match="manhattan"):
         space_with_means(Features("manhattan"))
+
+
+SEEDING = """
+import torch
+from alkit.selectors.geometry.clustering import _seeds
+from alkit.selectors.geometry.points import Points
+
+def anonymous():
+    with open("/proc/self/smaps_rollup") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous")) / 1024
+
+torch.set_num_threads(1)
+generator = torch.Generator().manual_seed(0)
+points = Points((torch.randn(25_000, 32, generator=generator),))
+torch.ones(7_000_000)  # once freed, blocks of its size come from the heap
+_seeds(points, 5, generator)
+before = anonymous()
+_seeds(points, 300, generator)
+print(anonymous() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_does_not_grow_with_the_number_of_seeds():
+    done = subprocess.run([sys.executable, "-c", SEEDING], capture_output=True, text=True)
+    assert float(done.stdout) < 10, done.stderr  # MiB; 23 while blocks were scattered
