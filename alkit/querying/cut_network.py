@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from alkit.blocks import MCDropout
+from alkit.blocks import Ensemble, MCDropout
 from alkit.errors import ConfigurationError, FeaturesError
 from alkit.eval_mode import evaluating
 from alkit.prediction import Prediction
@@ -23,6 +23,7 @@ from alkit.querying.predictor import Predictor, _part
 from alkit.querying.structures import DECLARED
 from alkit.training.batches import Places
 from alkit.training.calls import output_for, takes_input
+from alkit.training.committee import Committee
 from alkit.training.precision import as_weights
 
 if TYPE_CHECKING:
@@ -109,6 +110,11 @@ class CutNetwork:
             if all(_alike(*pair, self.device) for pair in zip(true, again)):
                 return cut, torch.cat(parts)
             reason = f"the part behind {cut.name} predicts something else from it alone"
+        if any(isinstance(part, Ensemble | Committee) for part in self.module.modules()):
+            raise ConfigurationError(
+                "cache_features= keeps the features of one network, and an ensemble has several, "
+                "each with features of its own: leave out cache_features= or the members."
+            )
         drops = self._dropouts()
         raise ConfigurationError(
             "cache_features= found no frozen part whose output is all that the rest of the network "

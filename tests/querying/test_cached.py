@@ -458,7 +458,6 @@ def test_a_shortcut_around_the_backbone_is_refused(tmp_path):
     [
         (lambda: nn.Sequential(Backbone(), nn.Linear(8, 3)), {}),
         (lambda: sequential().requires_grad_(False), {}),
-        (sequential, {"members": 2}),
         (sequential, {"outputs": lambda returned, x: returned}),
     ],
 )
@@ -467,6 +466,14 @@ def test_nothing_to_keep_is_an_error_that_names_the_remedy(make, options, tmp_pa
     with pytest.raises(ConfigurationError, match="cache_features="):
         strategy.query(5)
     assert not list(tmp_path.glob("*.npy"))
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_ensemble_has_several_networks_to_keep_features_of(whole, tmp_path):
+    net, options = seeded(sequential), {} if whole else {"members": 2}
+    strategy = strategy_of(al.Ensemble(net, 2) if whole else net, tmp_path / "f.npy", **options)
+    with pytest.raises(ConfigurationError, match=r"an ensemble has several.* leave out"):
+        strategy.query(5)
 
 
 def test_the_file_must_be_npy_and_no_other_file_is_overwritten(tmp_path):
