@@ -21,6 +21,10 @@ from torch.utils.data import Dataset
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, np.ndarray, Tensor)
 
+forks: list[int] = []  # processes between the first one and this one; it is read for each item
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=lambda: forks.append(os.getpid()))
+
 _inherited: list[object] = []  # handles of the parent, which a worker must neither use nor close
 
 
@@ -31,19 +35,20 @@ class Handles:
     first and now hold a memmap, or an object that can neither be pickled nor called. Functions are
     excluded, since a transform would be lost silently.
 
+    Attributes:
+        forks: number of ``forks`` at the last ``renew``; another number is that of a new process.
+
     Args:
         dataset: the dataset, as it is when the pool is made.
     """
 
     def __init__(self, dataset: object) -> None:
-        self._process = os.getpid()
+        self.forks = len(forks)
         self._parts = [(part, _first_of(part)) for part in _inside(dataset)]
 
     def renew(self) -> None:
         """In a new process, set the opened attributes back to what they were at first."""
-        if self._process == (process := os.getpid()):
-            return
-        self._process = process
+        self.forks = len(forks)
         for part, first in self._parts:
             for name in first.opened(part):
                 _inherited.append(vars(part)[name])

@@ -8,7 +8,7 @@ from typing import Any
 from torch.utils.data import ConcatDataset, Subset
 
 from alkit.errors import AlkitError, ConfigurationError
-from alkit.pool.handles import Handles
+from alkit.pool.handles import Handles, forks
 from alkit.pool.labels import Describe, sample_named
 from alkit.pool.unreadable import unreadable
 
@@ -23,7 +23,8 @@ class Items:
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
         self.length = len(dataset)
-        self._lengths = [len(part) for part in _indexed(dataset)]
+        self._parts = [*_indexed(dataset)]
+        self._lengths = [*map(len, self._parts)]
         self.describe: Describe = sample_named
         self._handles = Handles(dataset)
 
@@ -38,7 +39,8 @@ class Items:
         Raises:
             UnreadableSampleError: the dataset fails on it; the message names the sample.
         """
-        self._handles.renew()
+        if self._handles.forks != len(forks):
+            self._handles.renew()
         try:
             return self.dataset[index]
         except (AlkitError, MemoryError):
@@ -53,7 +55,8 @@ class Items:
             UnreadableSampleError: see ``one``; all are read one by one to find the sample.
             ConfigurationError: the dataset returns anything but one item per index.
         """
-        self._handles.renew()
+        if self._handles.forks != len(forks):
+            self._handles.renew()
         try:
             items = self.dataset.__getitems__(indices)
             if isinstance(items, Iterable) and not isinstance(items, Mapping):
@@ -85,7 +88,7 @@ class Items:
 
     def check_length(self) -> None:
         """Raise a ConfigurationError if the dataset has grown or shrunk since."""
-        for part, before in zip(_indexed(self.dataset), self._lengths, strict=False):
+        for part, before in zip(self._parts, self._lengths):
             if (now := len(part)) == before:
                 continue
             inside = "" if part is self.dataset else f"{type(part).__name__} in the "
@@ -99,11 +102,13 @@ class Items:
 
     def __getstate__(self) -> dict[str, Any]:
         """State without what reading has opened in the dataset."""
-        return {**vars(self), "dataset": self._handles.without(self.dataset), "_handles": None}
+        dataset = self._handles.without(self.dataset)
+        return {**vars(self), "dataset": dataset, "_handles": None, "_parts": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._handles = Handles(self.dataset)
+        self._parts = [*_indexed(self.dataset)]
 
 
 def _indexed(dataset: Any) -> Iterator[Any]:

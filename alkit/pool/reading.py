@@ -38,7 +38,8 @@ class Reader:
 
     def read(self, transform: Transform | None, labels: bool, index: int) -> object:
         """An input, or input and label in the form of the dataset's items."""
-        self._check(labels, index)
+        if labels:
+            self._check(index)
         return self._made(transform, labels, index, *self._samples[index])
 
     def read_several(self, transform: Transform | None, labels: bool, indices: np.ndarray) -> list:
@@ -46,13 +47,13 @@ class Reader:
         ids = indices.tolist()
         if not self._samples.items.at_once:  # a transform may draw numbers in turn with the dataset
             return [self.read(transform, labels, index) for index in ids]
-        for index in ids:
-            self._check(labels, index)
+        for index in ids if labels else ():
+            self._check(index)
         pairs = zip(ids, self._samples.several(ids), strict=True)
         return [self._made(transform, labels, index, *pair) for index, pair in pairs]
 
-    def _check(self, labels: bool, index: int) -> None:
-        if labels and not self._known.is_annotated(index):
+    def _check(self, index: int) -> None:
+        if not self._known.is_annotated(index):
             raise AnnotationError(f"sample {index} of this view is no longer annotated.")
 
     def _made(

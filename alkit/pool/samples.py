@@ -79,8 +79,9 @@ class Samples:
         return [self._lent(*pair) for pair in self._items(indices)]
 
     def _lent(self, x: Any, label: Any) -> tuple[Any, Any]:
-        # a transform may change its input in place
-        return (x if self._cache is None else copy.deepcopy(x)), self._own(label)
+        if self._cache is None:
+            return x, label
+        return copy.deepcopy(x), self._own(label)  # a transform may change its input in place
 
     def _own(self, label: Any) -> Any:
         """A copy of cached boxes or of a cached array, which a training may change in place."""
