@@ -86,9 +86,8 @@ class Samples:
     def _own(self, label: Any) -> Any:
         """A copy of cached boxes or of a cached array, which a training may change in place."""
         several = issubclass(type(label), (Mapping, list, Tensor, np.ndarray))  # type only: unpaid
-        if self._cache is None or not several:
-            return label
-        return copy.deepcopy(label) if getattr(label, "ndim", 1) else label
+        copied = several and self._cache is not None and getattr(label, "ndim", 1)
+        return copy.deepcopy(label) if copied else label
 
     def _item(self, index: int) -> tuple[Any, Any]:
         """Read one item, through the cache if there is one."""
