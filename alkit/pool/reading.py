@@ -38,8 +38,8 @@ class Reader:
 
     def read(self, transform: Transform | None, labels: bool, index: int) -> object:
         """An input, or input and label in the form of the dataset's items."""
-        if labels:
-            self._check(index)
+        if labels and not self._known.is_annotated(index):
+            raise _gone(index)
         return self._made(transform, labels, index, *self._samples[index])
 
     def read_several(self, transform: Transform | None, labels: bool, indices: np.ndarray) -> list:
@@ -48,13 +48,10 @@ class Reader:
         if not self._samples.items.at_once:  # a transform may draw numbers in turn with the dataset
             return [self.read(transform, labels, index) for index in ids]
         for index in ids if labels else ():
-            self._check(index)
+            if not self._known.is_annotated(index):
+                raise _gone(index)
         pairs = zip(ids, self._samples.several(ids), strict=True)
         return [self._made(transform, labels, index, *pair) for index, pair in pairs]
-
-    def _check(self, index: int) -> None:
-        if not self._known.is_annotated(index):
-            raise AnnotationError(f"sample {index} of this view is no longer annotated.")
 
     def _made(
         self, transform: Transform | None, labels: bool, index: int, x: object, label: object
@@ -77,3 +74,7 @@ class Reader:
         if one_by_one or (labels and (self._known.rounds[indices] < 0).any()):
             return None  # reading one by one reports a sample that is no longer annotated
         return self._samples.stacked(indices, self._labels if labels else None)
+
+
+def _gone(index: int) -> AnnotationError:
+    return AnnotationError(f"sample {index} of this view is no longer annotated.")
