@@ -17,6 +17,7 @@ import torch
 
 from alkit.errors import ConfigurationError
 from alkit.experiment.states import StateFiles
+from alkit.experiment.termination import raise_end_of
 from alkit.experiment.trial import State, Trial
 from alkit.lock import locked
 
@@ -66,8 +67,12 @@ class Sent:
 def one_by_one(trials: Sequence[Trial], states: Mapping[Key, State]) -> Iterator[Event]:
     """Yield the states of each trial as they come; errors of trials are raised unchanged."""
     for trial in trials:
-        for state in trial.run(states.get(trial.key)):
-            yield trial, state
+        try:
+            for state in trial.run(states.get(trial.key)):
+                yield trial, state
+        except Exception as error:
+            raise_end_of(error)
+            raise
 
 
 def in_executor(

@@ -58,6 +58,17 @@ def terminable(folder: object, again: str) -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+def raise_end_of(error: BaseException | None) -> None:
+    """Raise the end of the program (SIGTERM, Ctrl-C) during which an error was raised, if any.
+
+    It may come at a moment when Lightning cannot end a fit, and fails in turn.
+    """
+    while error is not None:
+        if isinstance(error, SystemExit | KeyboardInterrupt):
+            raise error from None
+        error = error.__context__
+
+
 def kept(folder: object, again: str) -> str:
     """Message on the rounds that a stopped comparison has kept, and how to continue it."""
     if not isinstance(folder, str | Path):

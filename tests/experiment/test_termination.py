@@ -13,6 +13,7 @@ import pytest
 from small import compare, lasting
 
 import alkit as al
+from alkit.experiment.executors import one_by_one
 from alkit.experiment.termination import kept, terminable
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks warm processes")
@@ -166,3 +167,19 @@ def test_the_exit_of_ray_at_sigterm_has_the_status_of_a_terminated_process(capsy
         raise SystemExit(int(signal.SIGTERM))  # by the handler that ray.init puts in place
     assert stopped.value.code == 143
     assert "nothing is kept" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("end", [SystemExit(143), KeyboardInterrupt()])
+def test_an_end_that_makes_a_fit_fail_is_still_the_end(end):
+    class Failing:
+        key = ("margin", 0)
+
+        def run(self, state):
+            try:
+                raise end
+            finally:
+                raise RuntimeError("the fit could not be ended")  # as Lightning at some moments
+
+    with pytest.raises(type(end)) as raised:
+        list(one_by_one([Failing()], {}))
+    assert raised.value is end
