@@ -77,7 +77,7 @@ class Bar:
             self._bar.update(done)
 
     def close(self) -> None:
-        """Remove the bar, if there is one."""
+        """Remove the bar if it was shown."""
         if self._bar is not None:
             self._bar.close()
         self._bar = None
@@ -124,7 +124,7 @@ def aside() -> Iterator[None]:
 
 
 def report(done: int, total: int) -> None:
-    """Report the progress of a loop to a caller that watches, if there is one.
+    """Report the progress of a loop to its watcher, if any.
 
     A selector prints nothing: its loop reports the number of picks so far, and the query shows it.
     Cost: less than a microsecond.

@@ -26,6 +26,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import gettempdir
 
 import numpy as np
 import torch
@@ -184,7 +185,7 @@ def main() -> None:
     parser.add_argument("--features", type=int, default=512)
     parser.add_argument("--query", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--file", type=Path, default=Path("/tmp/large_selectors.npy"))
+    parser.add_argument("--file", type=Path, default=Path(gettempdir(), "large_selectors.npy"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     timing, width, n = options.what == "time", options.features, options.query

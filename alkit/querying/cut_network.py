@@ -83,7 +83,7 @@ class CutNetwork:
         """The first cut behind which predictions are the same, and the features there.
 
         Raises:
-            ConfigurationError: there is none.
+            ConfigurationError: no part of the network can be cached.
         """
         self._check_one_row()
         batches = list(self.batches(self.tried))

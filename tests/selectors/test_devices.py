@@ -3,6 +3,7 @@
 import pytest
 import torch
 from pretended_gpu import OnGpu, pretended
+from several_spaces import SPACES
 
 import alkit as al
 from alkit import selectors
@@ -21,15 +22,6 @@ LARGE = [
     selectors.TypiClust(selectors.Features(pca=4)),
     selectors.UncertaintyHerding(),
     selectors.UncertaintyHerding(bandwidth=1),
-]
-SPACES = [
-    selectors.Features("cosine"),
-    selectors.Features("manhattan"),
-    selectors.Features(pca=5),
-    selectors.GradientEmbedding(),
-    selectors.GradientSketch(32),
-    selectors.Probabilities(),
-    selectors.Whitened(),
 ]
 SELECTORS = [kind(space) for space in SPACES for kind in (selectors.KCenter, selectors.LCMD)]
 SELECTORS += [al.KMeansPlusPlus(space=space) for space in SPACES]

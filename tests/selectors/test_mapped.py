@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from several_spaces import SPACES
 
 import alkit as al
 from alkit import selectors, storage
@@ -22,15 +23,6 @@ EXAMPLES = {
     "Prefilter": lambda kind: [kind(4, al.KCenter())],
     "Refine": lambda kind: [kind([al.TopK(), al.KCenter()], batches=4, passes=2, first=50)],
 }
-SPACES = [
-    selectors.Features("cosine"),
-    selectors.Features("manhattan"),
-    selectors.Features(pca=5),
-    selectors.GradientEmbedding(),
-    selectors.GradientSketch(32),
-    selectors.Probabilities(),
-    selectors.Whitened(),
-]
 
 
 def _all():
